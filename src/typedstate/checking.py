@@ -1,0 +1,142 @@
+"""The questions one may ask of a value: `check`, `fits`, `explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from flax import nnx
+from typing_extensions import TypeForm, TypeIs
+
+from . import leaves
+from .errors import SchemaError, StateTypeError
+from .explain import Explanation
+from .parse import Context, NotYet, parse
+from .replay import Plans
+from .report import Report
+from .spec import Spec, schema_names
+
+T = TypeVar("T")
+
+
+def check(value: object, hint: TypeForm[T], *, dims: Mapping[str, int] | None = None) -> T:
+    """Returns a value once it fits a hint.
+
+    Args:
+      value: a state, a nested dict, a leaf, or a container of those; it is returned as it is.
+      hint: any hint that a checked function may have: a schema, a form, an array, a union.
+      dims: sizes of the hint's outermost names, e.g. from a configuration.
+
+    Raises:
+      StateTypeError: it does not fit; the error holds every violation.
+      SchemaError: the hint can mean nothing.
+    """
+    __tracebackhide__ = True
+    if dims is None and isinstance(hint, type) and holds(value, hint):
+        return value  # type: ignore[return-value]
+    report = explain(value, hint, dims=dims)
+    if not report:
+        raise StateTypeError(str(report), report)
+    return value  # type: ignore[return-value]
+
+
+def fits(value: object, hint: TypeForm[T], *, dims: Mapping[str, int] | None = None) -> TypeIs[T]:
+    """Whether a value fits a hint; to a type checker it then has that type."""
+    if dims is None and isinstance(hint, type):
+        return holds(value, hint)
+    return bool(explain(value, hint, dims=dims))
+
+
+def explain(value: object, hint: Any, *, dims: Mapping[str, int] | None = None) -> Report:
+    """Everything in which a value does not fit a hint; the report is truthy where it fits.
+
+    Raises:
+      SchemaError: the hint, or a name in `dims`, can mean nothing.
+    """
+    spec = spec_of(hint)
+    explanation = Explanation(given=_given(dims, hint, spec))
+    explanation.visit(value, spec)
+    return explanation.report(name_of(hint))
+
+
+def holds(value: object, hint: type) -> bool:
+    """What ``isinstance(value, hint)`` answers for a hint class."""
+    plans = hint.__dict__.get("__typedstate_plans__")
+    if plans is not None and plans.match(value) is not None:
+        return True
+    spec = spec_of(hint)
+    explanation = Explanation()
+    explanation.visit(value, spec)
+    if not explanation.report(""):
+        return False
+    if plans is None:
+        plans = Plans()
+        if hasattr(hint, "__typedstate_spec__"):
+            hint.__typedstate_plans__ = plans  # type: ignore[attr-defined]
+    plans.learn(value, explanation)
+    return True
+
+
+def of(hint: Any, node_or_state: Any, filters: tuple[Any, ...]) -> Any:
+    """The state of a node, or a state itself, checked against a hint and filters."""
+    __tracebackhide__ = True
+    state = node_or_state
+    if leaves.is_module(node_or_state):
+        state = nnx.state(node_or_state, *(filters and (_any_of(filters),)))
+    elif filters:
+        state = nnx.filter_state(node_or_state, _any_of(filters))
+    if filters:
+        from .forms import Only
+
+        hint = Only[(hint, *filters)]
+    return check(state, hint)
+
+
+def _any_of(filters: tuple[Any, ...]) -> Any:
+    return filters[0] if len(filters) == 1 else nnx.filterlib.Any(*filters)
+
+
+def spec_of(hint: Any) -> Spec:
+    """The spec of a hint given at run time."""
+    own = getattr(hint, "__typedstate_spec__", None)
+    context = Context(name_of(hint), boundary=True)
+    try:
+        return own(context) if own is not None else parse(hint, context)
+    except NotYet as error:
+        raise SchemaError(f"{name_of(hint)}: {error}") from None
+
+
+def name_of(hint: Any) -> str:
+    """A hint as its user wrote it."""
+    text = hint.__name__ if isinstance(hint, type) else str(hint)
+    for prefix in ("typing.", "flax.nnx.variablelib.", "jaxtyping."):
+        text = text.replace(prefix, "")
+    return text
+
+
+def _given(dims: Mapping[str, int] | None, hint: Any, spec: Spec) -> Mapping[str, int]:
+    if not dims:
+        return {}
+    known = outermost_names(spec)
+    for name, size in dims.items():
+        if name not in known:
+            raise SchemaError(f"{name_of(hint)} has no dim {name!r}: it has {', '.join(known)}")
+        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+            raise SchemaError(f"dims={{{name!r}: {size!r}}}: a size is a natural number")
+    return dims
+
+
+def outermost_names(spec: Spec) -> list[str]:
+    """The names that belong to a call in which a hint stands."""
+    from .spec import Bound, Node, own_names, parts
+
+    match spec:
+        case Node(ref):
+            return schema_names(ref.resolve())
+        case Bound(inner, links):
+            linked = {name for name, _ in links}
+            inner_names = [name for name in outermost_names(inner) if name not in linked]
+            return list(dict.fromkeys([*inner_names, *own_names(spec)]))
+        case _:
+            names = [name for part in parts(spec) for name in outermost_names(part)]
+            return list(dict.fromkeys([*names, *own_names(spec)]))

@@ -1,0 +1,31 @@
+"""The exceptions that users see: a wrong declaration, a wrong value, a limit worth a warning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .report import Report
+
+
+class SchemaError(TypeError):
+    """A declaration that can mean nothing: it names class, field, what is wrong and the likely fix."""
+
+
+class StateTypeError(TypeError):
+    """A value that does not fit its annotation.
+
+    Attributes:
+      report: every violation as data; None where beartype, not a schema, refused the value.
+    """
+
+    report: Report | None
+
+    def __init__(self, message: str, report: Report | None = None) -> None:
+        """Keeps the rendered message and, where a schema refused the value, its report."""
+        super().__init__(message)
+        self.report = report
+
+
+class TypedStateWarning(UserWarning):
+    """What ``TYPEDSTATE=warn`` gives instead of an error, and what can't be enforced."""

@@ -1,0 +1,193 @@
+"""Hint classes: what `TypedState`, `StateMap` and every form are at run time.
+
+A hint class is an ordinary class whose metaclass answers ``isinstance`` by its spec, so
+that beartype, typeguard, pydantic and plain Python enforce it. It is never instantiated.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
+
+from flax import nnx
+
+from . import checking as checks
+from .errors import SchemaError
+from .parse import Context, NotYet, parse
+from .spec import Spec
+
+
+class HintMeta(type):
+    """The metaclass of hint classes.
+
+    Attributes:
+      __typedstate_build__: makes the spec; called once, when the hint is first used.
+    """
+
+    __typedstate_build__: Callable[[], Spec] | None
+    __typedstate_cached__: Spec | None
+
+    def __typedstate_spec__(cls, context: Context | None = None) -> Spec:
+        """The spec of this hint; raises SchemaError where it means nothing."""
+        spec = cls.__dict__.get("__typedstate_cached__")
+        if spec is None:
+            build = cls.__dict__.get("__typedstate_build__")
+            if build is None:
+                raise SchemaError(f"{cls.__name__} alone describes nothing: {_usage(cls)}")
+            spec = build()
+            cls.__typedstate_cached__ = spec
+        return spec
+
+    def __instancecheck__(cls, value: object) -> bool:
+        """Whether a value is a tree of this kind."""
+        if value is None:  # beartype asks this of every hint when it decorates
+            return False
+        return checks.holds(value, cls)
+
+    def __instancecheck_str__(cls, value: object) -> str:
+        """Why a value is none, for beartype and jaxtyping; empty where it is one."""
+        report = checks.explain(value, cls)
+        return "" if report else _reason(report.lines(indent=""), report.hint)
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Checks a mapping and returns it as a plain ``nnx.State``."""
+        if len(args) != 1 or kwargs:
+            raise TypeError(f"{cls.__name__} takes one mapping of keys to leaves")
+        state = args[0] if isinstance(args[0], nnx.State) else nnx.State(args[0])
+        return checks.check(state, cls)
+
+    def of(cls, node_or_state: Any, *filters: Any) -> Any:
+        """The state of a node, or a state itself, once it is checked.
+
+        With filters, only the leaves that any of them selects, as in ``Only[S, *filters]``.
+
+        Raises:
+          StateTypeError: it does not fit.
+        """
+        return checks.of(cls, node_or_state, filters)
+
+    def __repr__(cls) -> str:
+        """As its user wrote it."""
+        return cls.__name__
+
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """How pydantic validates a field of this type: by the same check."""
+        from .integrations.pydantic import core_schema
+
+        return core_schema(cls)
+
+
+def _reason(lines: list[str], hint: str) -> str:
+    shown = "; ".join(lines[:3])
+    more = f"; and {len(lines) - 3} more" if len(lines) > 3 else ""
+    return f"does not fit {hint}: {shown}{more}"
+
+
+def _usage(cls: type) -> str:
+    return (cls.__doc__ or "subscript it").splitlines()[0]
+
+
+_made: WeakValueDictionary[Hashable, HintMeta] = WeakValueDictionary()
+
+
+def make(name: str, key: Hashable, build: Callable[[], Spec], base: type) -> HintMeta:
+    """Makes the hint class of a subscription, or gives the one that lives already."""
+    found = _made.get(key)
+    if found is None:
+        body = {"__module__": base.__module__, "__typedstate_build__": staticmethod(build)}
+        found = HintMeta(name, (base,), body)
+        _made[key] = found
+    return found
+
+
+class Deferred:
+    """A form applied to a type variable or to a name that is not there yet.
+
+    It becomes a spec where the generic schema is subscripted or the name is looked up.
+    """
+
+    def __init__(self, form: Any, args: tuple[Any, ...]) -> None:
+        """Keeps what was subscripted with what."""
+        self.form = form
+        self.args = args
+        self.__parameters__ = tuple(dict.fromkeys(_type_variables(args)))
+
+    def __typedstate_spec__(self, context: Context) -> Spec:
+        """The form's spec, once its arguments have one."""
+        args = tuple(_resolved(arg, context) for arg in self.args)
+        return parse(self.form[args], context)
+
+    def __getitem__(self, items: Any) -> Any:
+        """Puts types in the place of the type variables."""
+        given = items if isinstance(items, tuple) else (items,)
+        table = dict(zip(self.__parameters__, given, strict=True))
+        return self.form[tuple(_substitute(arg, table) for arg in self.args)]
+
+    def __or__(self, other: Any) -> Any:
+        """A union."""
+        return typing.Union[self, other]  # noqa: UP007
+
+    def __ror__(self, other: Any) -> Any:
+        """A union."""
+        return typing.Union[other, self]  # noqa: UP007
+
+    def __call__(self) -> Any:
+        """Never: ``typing`` wants types to be callable."""
+        raise TypeError(f"{self!r} is a hint")
+
+    def __repr__(self) -> str:
+        """As its user wrote it."""
+        return f"{self.form.__name__}[{', '.join(map(show_argument, self.args))}]"
+
+
+def is_open(arg: Any) -> bool:
+    """Whether an argument of a form can't be parsed before a name or type is known."""
+    return isinstance(arg, TypeVar | Deferred | typing.ForwardRef) or bool(
+        getattr(arg, "__parameters__", ()) and not isinstance(arg, type)
+    )
+
+
+def _type_variables(args: tuple[Any, ...]) -> list[TypeVar]:
+    found: list[TypeVar] = []
+    for arg in args:
+        found += [arg] if isinstance(arg, TypeVar) else getattr(arg, "__parameters__", ())
+    return found
+
+
+def _resolved(arg: Any, context: Context) -> Any:
+    """An argument with its names looked up and its type variables replaced."""
+    if isinstance(arg, TypeVar):
+        return context.typevars.get(arg, arg.__bound__ or Any)
+    if isinstance(arg, typing.ForwardRef):
+        return context.resolve(arg.__forward_arg__)
+    if isinstance(arg, Deferred):
+        return arg.form[tuple(_resolved(inner, context) for inner in arg.args)]
+    if is_open(arg):
+        return arg[tuple(context.typevars.get(var, Any) for var in arg.__parameters__)]
+    return arg
+
+
+def _substitute(arg: Any, table: dict[TypeVar, Any]) -> Any:
+    if isinstance(arg, TypeVar):
+        return table.get(arg, arg)
+    if isinstance(arg, Deferred):
+        return arg.form[tuple(_substitute(inner, table) for inner in arg.args)]
+    if is_open(arg) and not isinstance(arg, typing.ForwardRef):
+        return arg[tuple(table.get(var, var) for var in arg.__parameters__)]
+    return arg
+
+
+def show_argument(arg: Any) -> str:
+    """An argument of a subscription as its user wrote it."""
+    if isinstance(arg, typing.ForwardRef):
+        return repr(arg.__forward_arg__)
+    if arg is Ellipsis:
+        return "..."
+    if isinstance(arg, type):
+        return arg.__name__
+    return repr(arg).replace("typing.", "")
+
+
+__all__ = ["Deferred", "HintMeta", "NotYet", "is_open", "make", "show_argument"]

@@ -1,0 +1,196 @@
+"""What a check found, as data and as text: `Violation`, `Unknown`, `Report`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, get_args
+
+Code = Literal[
+    "missing",
+    "extra",
+    "key",
+    "kind",
+    "container",
+    "array",
+    "dtype",
+    "rank",
+    "size",
+    "dim",
+    "sharding",
+    "metadata",
+    "predicate",
+]
+CODES: Final[tuple[Code, ...]] = get_args(Code)
+Size = int | tuple[int, ...]
+
+_SHOWN: Final = 20
+_WIDTH: Final = 240
+_BUDGET: Final = 3600
+
+
+def show_path(path: tuple[Hashable, ...], root: str = "") -> str:
+    """Writes keys as Python would read them: ``params.blocks[0].up.kernel``."""
+    text = root
+    for key in path:
+        if isinstance(key, str) and key.isidentifier():
+            text += f".{key}" if text else key
+        else:
+            text += f"[{show_key(key)}]"
+    return text
+
+
+def show_key(key: object) -> str:
+    """Writes a key on one line, cut where it is long."""
+    try:
+        text = repr(key)
+    except Exception:  # a user's key class may do anything
+        text = f"<{type(key).__name__}>"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One way in which a value does not fit its hint.
+
+    Attributes:
+      path: where, e.g. ``params.blocks[0].up.kernel``; empty for the value itself.
+      code: one of `CODES`.
+      expected: what the hint says.
+      actual: what was found; never an array's contents.
+      note: the likely cause or fix, where one is recognised.
+      keys: the path as a tuple of keys.
+    """
+
+    path: str
+    code: Code
+    expected: str
+    actual: str
+    note: str = ""
+    keys: tuple[Hashable, ...] = field(default=(), compare=False)
+
+    @property
+    def message(self) -> str:
+        """The violation as a sentence, without its path."""
+        match self.code:
+            case "missing":
+                text = f"missing, expected {self.expected}"
+            case "extra":
+                text = f"not declared, found {self.actual}"
+            case "dim":
+                text = f"{self.actual}, but {self.expected}"
+            case _:
+                text = f"expected {self.expected}, found {self.actual}"
+        return f"{text} ({self.note})" if self.note else text
+
+    def __str__(self) -> str:
+        """One line: path, sentence, code."""
+        return _cut(f"{self.path or 'the value'}: {self.message}", self.code)
+
+    def to_dict(self) -> dict[str, str]:
+        """The violation as JSON data."""
+        data = {
+            "path": self.path,
+            "code": self.code,
+            "expected": self.expected,
+            "actual": self.actual,
+        }
+        return {**data, "note": self.note} if self.note else data
+
+
+def _cut(text: str, code: str) -> str:
+    text = text.replace("\n", "\\n")
+    text = text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
+    return f"{text} [{code}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Something that the hint says and the value can't show: an open dim, a traced sharding."""
+
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.path}: {self.text}" if self.path else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check found. It is truthy where the value fits.
+
+    Attributes:
+      hint: the hint, as its user wrote it.
+      violations: all of them, in tree order.
+      dims: the sizes of the names of the outermost schema.
+      unknown: what could not be decided.
+    """
+
+    hint: str
+    violations: tuple[Violation, ...] = ()
+    dims: Mapping[str, Size] = field(default_factory=dict[str, Size])
+    unknown: tuple[Unknown, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether the value fits."""
+        return not self.violations
+
+    def __str__(self) -> str:
+        """The report as text of less than 4 KB: the first 20 violations, then counts."""
+        head = f"fits {self.hint}" if self else f"does not fit {self.hint}: {self._count()}"
+        return "\n".join([_cut_head(head), *self.lines()])
+
+    def lines(self, indent: str = "  ") -> list[str]:
+        """The lines below the headline: violations, counts of the rest, dims, unknown."""
+        lines: list[str] = []
+        room = _BUDGET
+        for violation in self.violations[:_SHOWN]:
+            line = indent + str(violation)
+            room -= len(line.encode()) + 1
+            if room < 0:
+                break
+            lines.append(line)
+        if rest := self.violations[len(lines) :]:
+            counts = Counter(violation.code for violation in rest)
+            more = ", ".join(f"{counts[code]} {code}" for code in CODES if counts[code])
+            lines.append(f"{indent}and {len(rest)} more: {more}")
+        if self.dims:
+            sizes = " ".join(f"{name}={_show_size(size)}" for name, size in self.dims.items())
+            lines.append(f"{indent}dims: {sizes[:200]}")
+        if self.unknown:
+            more_text = f", and {len(self.unknown) - 3} more" if len(self.unknown) > 3 else ""
+            shown = ", ".join(str(item)[:80] for item in self.unknown[:3])
+            lines.append(f"{indent}unknown: {shown}{more_text}")
+        return lines
+
+    def _count(self) -> str:
+        count = len(self.violations)
+        return f"{count} violation{'s' if count != 1 else ''}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON data."""
+        return {
+            "hint": self.hint,
+            "fits": bool(self),
+            "violations": [violation.to_dict() for violation in self.violations],
+            "dims": {
+                name: list(size) if isinstance(size, tuple) else size
+                for name, size in self.dims.items()
+            },
+            "unknown": [{"path": item.path, "text": item.text} for item in self.unknown],
+        }
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The report as JSON text."""
+        return json.dumps(self.to_dict(), indent=indent)
+
+
+def _cut_head(text: str) -> str:
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
+
+
+def _show_size(size: Size) -> str:
+    return str(size).replace(" ", "")

@@ -1,0 +1,466 @@
+"""`TypedState`: schema classes, gathered by a metaclass that only gathers."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import typing
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeVar, get_args
+from weakref import WeakSet
+
+import typing_extensions
+from flax import nnx
+
+from . import dims
+from .errors import SchemaError
+from .hint import Deferred, HintMeta, is_open, make, show_argument
+from .parse import Context, NotYet, parse
+from .spec import (
+    Bound,
+    Extra,
+    Field,
+    Node,
+    NoValue,
+    OneOf,
+    Schema,
+    Spec,
+    parts,
+    schema_names,
+)
+
+_RESERVED: Final = frozenset({name for name in dir(nnx.State) if not name.startswith("_")} | {"of"})
+_ALLOWED_IN_BODY: Final = frozenset(
+    {"__module__", "__qualname__", "__doc__", "__annotations__", "__orig_bases__"}
+    | {"__type_params__", "__parameters__", "__static_attributes__", "__firstlineno__"}
+    | {"__classcell__", "__annotate__", "__annotate_func__", "__conditional_annotations__"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """The state's key, where it can't be the attribute: ``Annotated[X, Alias("values")]``.
+
+    Attributes:
+      key: a str, an int, or a tuple that is one key.
+    """
+
+    key: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A Variable that lives elsewhere too: absent in a state, identical on a module.
+
+    Attributes:
+      path: where it lives, dotted from the root: ``"embed.embedding"``.
+    """
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One annotation of a class body, before it is parsed.
+
+    Attributes:
+      owner: the name of the class that wrote it.
+      raw: the annotation, or its text.
+      module: the name of the module in which it stands.
+      local: classes that only the function around the class knows.
+      typevars: what stands for the type variables of a generic base.
+    """
+
+    owner: str
+    raw: Any
+    module: str
+    local: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    typevars: Mapping[Any, Any] = field(default_factory=dict[Any, Any])
+
+
+@dataclass(eq=False)
+class ClassRef:
+    """Where the fields of a schema class come from; it parses them once."""
+
+    cls: SchemaMeta
+    declared: dict[str, Declaration]
+    extra: str | dict[str, Any]
+    parsed: Schema | None = None
+
+    @property
+    def name(self) -> str:
+        """The schema's name."""
+        return self.cls.__name__
+
+    def resolve(self) -> Schema:
+        """The fields; raises SchemaError where a name is still not defined."""
+        if self.parsed is None:
+            try:
+                self.parse()
+            except NotYet as error:
+                owner = getattr(error, "owner", self.name)
+                raise SchemaError(
+                    f"{owner}: {error}; define or import it (not only under TYPE_CHECKING)"
+                ) from None
+        assert self.parsed is not None
+        return self.parsed
+
+    def parse(self) -> None:
+        """Parses all fields; raises NotYet, with nothing changed, where a name is missing."""
+        fields = tuple(self._field(name, found) for name, found in self.declared.items())
+        _refuse_twins(self.name, fields)
+        parsed = Schema(self.name, fields, self._extra())
+        self.parsed = parsed
+        try:
+            for item in fields:
+                check_binds(item.spec, f"{self.name}.{item.name}")
+        except BaseException:
+            self.parsed = None
+            raise
+        _pending.discard(self.cls)
+
+    def _context(self, name: str, found: Declaration) -> Context:
+        module = vars(sys.modules[found.module]) if found.module in sys.modules else {}
+        names = ({self.name: self.cls}, found.local, module)
+        return Context(f"{self.name}.{name}", names, found.typevars)
+
+    def _field(self, name: str, found: Declaration) -> Field:
+        context = self._context(name, found)
+        try:
+            return _field(name, found.raw, context)
+        except NotYet as error:
+            error.owner = context.owner  # type: ignore[attr-defined]
+            raise
+
+    def _extra(self) -> Extra:
+        if isinstance(self.extra, str):
+            return Extra(allow=self.extra == "allow")
+        context = Context(f"{self.name}, extra=")
+        if self.declared:
+            context = replace(
+                self._context("", next(iter(self.declared.values()))), owner=context.owner
+            )
+        return Extra(patterns=tuple((key, parse(h, context)) for key, h in self.extra.items()))
+
+
+_pending: WeakSet[SchemaMeta] = WeakSet()
+
+
+class SchemaMeta(HintMeta):
+    """The metaclass of `TypedState`: gathers the annotations, parses what it can."""
+
+    __typedstate_ref__: ClassRef
+
+    def __new__(
+        mcs,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        *,
+        extra: str | dict[str, Any] | None = None,
+        typevars: Mapping[Any, Any] | None = None,
+        **kwargs: Any,
+    ) -> SchemaMeta:
+        """Makes a schema class; raises SchemaError as soon as a mistake can be seen."""
+        cls = super().__new__(mcs, name, bases, namespace, **kwargs)
+        if not bases:
+            return cls
+        raw = _annotations(cls, namespace)
+        _refuse_body(name, raw, namespace)
+        frame = sys._getframe(1)
+        local: Mapping[str, Any] = {}
+        if frame.f_locals is not frame.f_globals:
+            local = frame.f_locals
+        params = {param.__name__: param for param in namespace.get("__type_params__", ())}
+        declared = dict(_inherited(cls, typevars or {}))
+        for key, hint in raw.items():
+            _refuse_name(name, key, hint)
+            kept = _mentioned(hint, {**local, **params})
+            declared[key] = Declaration(name, hint, cls.__module__, kept)
+        ref = ClassRef(cls, declared, _extra_of(cls, extra))
+        cls.__typedstate_ref__ = ref
+        cls.__typedstate_cached__ = Node(ref)
+        _parse_or_wait(ref)
+        _retry(cls, local)
+        return cls
+
+    def __getitem__(cls, items: Any) -> Any:
+        """A generic schema with types in the place of its type variables."""
+        params: tuple[Any, ...] = getattr(cls, "__parameters__", ())
+        given = items if isinstance(items, tuple) else (items,)
+        if not params:
+            raise SchemaError(f"{cls.__name__} is not generic: it can't be subscripted")
+        given = tuple(typing.ForwardRef(arg) if isinstance(arg, str) else arg for arg in given)
+        if len(given) != len(params):
+            raise SchemaError(f"{cls.__name__} takes {len(params)} types, got {len(given)}")
+        if any(is_open(arg) for arg in given):
+            return OpenSchema(cls, given)
+        name = f"{cls.__name__}[{', '.join(map(show_argument, given))}]"
+        key = ("generic", cls, given)
+        return _generic(cls, key, name, dict(zip(params, given, strict=True)))
+
+
+class OpenSchema(Deferred):
+    """A generic schema subscripted with type variables: a base class, or a field's hint."""
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
+        """The schema is the base; the metaclass reads what stands for its variables."""
+        return (self.form,)
+
+
+def _generic(cls: SchemaMeta, key: Hashable, name: str, table: dict[Any, Any]) -> Any:
+    from .hint import _made
+
+    found = _made.get(key)
+    if found is None:
+        body = {"__module__": cls.__module__, "__doc__": cls.__doc__}
+        found = SchemaMeta(name, (cls,), body, typevars=table)
+        _made[key] = found
+    return found
+
+
+def _annotations(cls: type, namespace: dict[str, Any]) -> dict[str, Any]:
+    """The annotations of the body; from Python 3.14 on, names that are missing stay open."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+    found = namespace.get("__annotations__", {})
+    return {
+        key: hint
+        for key, hint in found.items()
+        if typing.get_origin(hint) is not ClassVar
+        and not (isinstance(hint, str) and hint.startswith(("ClassVar", "typing.ClassVar")))
+    }
+
+
+def _refuse_body(name: str, raw: dict[str, Any], namespace: dict[str, Any]) -> None:
+    for key, value in namespace.items():
+        if key in _ALLOWED_IN_BODY or (key.startswith("__") and key.endswith("__")):
+            continue
+        if key in raw:
+            raise SchemaError(
+                f"{name}.{key}: a field has no default; where it may be absent write "
+                f"{key}: ... | None"
+            )
+        if isinstance(value, FunctionType | classmethod | staticmethod | property):
+            raise SchemaError(
+                f"{name}.{key}: a schema has no methods, as its values stay plain nnx.States; "
+                "write a function of the state"
+            )
+        comma = " (and is there a trailing comma?)" if isinstance(value, tuple) else ""
+        raise SchemaError(f"{name}.{key}: write {key}: ..., not {key} = ...{comma}")
+
+
+def _refuse_name(name: str, key: str, hint: Any) -> None:
+    aliased = "Alias(" in hint if isinstance(hint, str) else _metadata(hint, Alias) is not None
+    if key in _RESERVED and not aliased:
+        raise SchemaError(
+            f"{name}.{key}: nnx.State has a method of that name; write "
+            f'{key}_: Annotated[..., Alias("{key}")]'
+        )
+
+
+def _refuse_twins(name: str, fields: tuple[Field, ...]) -> None:
+    seen: dict[Hashable, str] = {}
+    for item in fields:
+        if item.key in seen:
+            raise SchemaError(
+                f"{name}.{item.name}: the key {item.key!r} is that of {name}.{seen[item.key]} too"
+            )
+        seen[item.key] = item.name
+
+
+def _extra_of(cls: type, extra: str | dict[str, Any] | None) -> str | dict[str, Any]:
+    if extra is None:
+        refs = [vars(base).get("__typedstate_ref__") for base in cls.__mro__[1:]]
+        return next((ref.extra for ref in refs if ref is not None), "forbid")
+    if isinstance(extra, str) and extra in ("forbid", "allow"):
+        return extra
+    if not isinstance(extra, dict):
+        raise SchemaError(
+            f"{cls.__name__}: extra={extra!r} is none of 'forbid', 'allow' and a dict of "
+            'patterns such as {"layers_{}": LayerState}'
+        )
+    for pattern in extra:
+        if not isinstance(pattern, str) or "{}" not in pattern:
+            raise SchemaError(
+                f"{cls.__name__}: extra={{{pattern!r}: ...}} needs braces for what varies, "
+                'as in "layers_{}"; a fixed key is a field'
+            )
+    return extra
+
+
+def _inherited(cls: type, typevars: Mapping[Any, Any]) -> Iterator[tuple[str, Declaration]]:
+    """The declarations of the bases, the nearest last, with their type variables replaced."""
+    tables = {
+        base.form: dict(zip(base.form.__parameters__, base.args, strict=True))
+        for base in vars(cls).get("__orig_bases__", ())
+        if isinstance(base, OpenSchema)
+    }
+    for base in reversed(cls.__bases__):
+        ref = base.__dict__.get("__typedstate_ref__")
+        if ref is None:
+            continue
+        table = {**typevars, **tables.get(base, {})}
+        for name, found in ref.declared.items():
+            yield name, replace(found, typevars=_compose(found.typevars, table))
+
+
+def _compose(inner: Mapping[Any, Any], outer: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Replaces the variables that the values of `inner` still have."""
+    from .hint import _substitute
+
+    return {**outer, **{var: _substitute(arg, dict(outer)) for var, arg in inner.items()}}
+
+
+def _mentioned(hint: Any, local: Mapping[str, Any]) -> dict[str, Any]:
+    """The local names that an annotation's text mentions: types only, never an array."""
+    texts = _texts(hint)
+    names: set[str] = set()
+    for text in texts:
+        try:
+            tree = ast.parse(text.strip(), mode="eval")
+        except SyntaxError:
+            continue
+        names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        for node in ast.walk(tree):  # forms take names of later classes in quotes
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                names |= {node.value} if node.value.isidentifier() else set()
+    return {name: local[name] for name in names if name in local and _is_hint(local[name])}
+
+
+def _texts(hint: Any) -> list[str]:
+    if isinstance(hint, str):
+        return [hint]
+    if isinstance(hint, typing.ForwardRef):
+        return [hint.__forward_arg__]
+    if isinstance(hint, Deferred):
+        return [text for arg in hint.args if not isinstance(arg, str) for text in _texts(arg)]
+    return [text for arg in get_args(hint) if not isinstance(arg, str) for text in _texts(arg)]
+
+
+def _is_hint(value: Any) -> bool:
+    if isinstance(value, type | TypeVar | ModuleType | Deferred):
+        return True
+    return typing.get_origin(value) is not None or isinstance(
+        value, typing_extensions.TypeAliasType | FunctionType
+    )
+
+
+def _parse_or_wait(ref: ClassRef) -> None:
+    try:
+        ref.parse()
+    except NotYet:
+        _pending.add(ref.cls)
+
+
+def _retry(cls: SchemaMeta, local: Mapping[str, Any]) -> None:
+    """Parses what waited for this class: schemas of the same scope may refer forward."""
+    prefix = cls.__qualname__.rpartition(".")[0]
+    for other in list(_pending):
+        if other is cls or other.__module__ != cls.__module__:
+            continue
+        if other.__qualname__.rpartition(".")[0] != prefix:
+            continue
+        ref = other.__typedstate_ref__
+        names = {**local, cls.__name__: cls}
+        ref.declared = {
+            key: replace(found, local={**found.local, **_mentioned(found.raw, names)})
+            for key, found in ref.declared.items()
+        }
+        _parse_or_wait(ref)
+
+
+def _metadata(hint: Any, cls: type) -> Any:
+    """The metadata of a class in the ``Annotated`` of a field, None without."""
+    if typing.get_origin(hint) is not Annotated:
+        return None
+    return next((item for item in get_args(hint)[1:] if isinstance(item, cls)), None)
+
+
+def _field(name: str, raw: Any, context: Context) -> Field:
+    hint = raw
+    while isinstance(hint, str | typing.ForwardRef):
+        text = hint if isinstance(hint, str) else hint.__forward_arg__
+        hint = context.resolve(text)
+    alias, shared = _metadata(hint, Alias), _metadata(hint, Shared)
+    for item in get_args(hint)[1:] if typing.get_origin(hint) is Annotated else ():
+        if item in (Alias, Shared):
+            raise context.error(f"the class {item.__name__}: write {item.__name__}(...)")
+    spec = parse(hint, context)
+    optional = False
+    if isinstance(spec, OneOf) and NoValue() in spec.options:
+        rest = tuple(option for option in spec.options if option != NoValue())
+        spec, optional = (rest[0] if len(rest) == 1 else OneOf(rest)), True
+    key = name if alias is None else alias.key
+    _refuse_key(key, context)
+    return Field(name, key, spec, optional, None if shared is None else shared.path)
+
+
+def _refuse_key(key: Hashable, context: Context) -> None:
+    try:
+        hash(key)
+    except TypeError:
+        raise context.error(f"Alias({key!r}): a key is hashable, e.g. a str") from None
+
+
+def check_binds(spec: Spec, owner: str) -> None:
+    """Refuses a Bind of a dim that its schema doesn't have."""
+    if isinstance(spec, Bound):
+        known = _names_inside(spec.inner)
+        for name, _ in spec.links:
+            if name not in known:
+                import difflib
+
+                close = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {close[0]!r}?" if close else _has(known)
+                raise SchemaError(f"{owner}: Bind names the dim {name!r} that {_title(spec.inner)} doesn't have; {hint}")
+    for part in parts(spec):
+        check_binds(part, owner)
+
+
+def _has(names: list[str]) -> str:
+    return f"it has {', '.join(names)}" if names else "it has none"
+
+
+def _title(spec: Spec) -> str:
+    from .spec import describe
+
+    return describe(spec)
+
+
+def _names_inside(spec: Spec) -> list[str]:
+    from .checking import outermost_names
+
+    return outermost_names(spec)
+
+
+ExtraArgument = Literal["forbid", "allow"] | dict[str, Any]
+
+if TYPE_CHECKING:
+
+    class TypedState(nnx.State[Any, Any]):
+        """The base of schema classes; see the run-time class below."""
+
+        __getattr__: None  # type: ignore[assignment]  # undeclared attributes are errors
+
+        def __init_subclass__(cls, *, extra: ExtraArgument = "forbid") -> None: ...
+
+        @classmethod
+        def of(cls, node_or_state: Any, *filters: Any) -> typing_extensions.Self: ...
+
+else:
+
+    class TypedState(metaclass=SchemaMeta):
+        """The base of schema classes: annotate the keys of a state, and its leaves are known.
+
+        ``isinstance`` is structural, ``S.of(node_or_state)`` gives a checked state, ``S({...})``
+        checks a mapping; the values stay plain ``nnx.State`` objects. ``extra`` says what may
+        stand under other keys: ``"forbid"``, ``"allow"`` or patterns with what stands there.
+        """
+
+
+_ = (dims, make)

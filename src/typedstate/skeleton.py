@@ -1,0 +1,75 @@
+"""The skeleton of a tree: keys, kinds, dtypes and shapes, by which `Same` compares trees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from . import leaves
+from .report import Code
+from .spec import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Bone:
+    """One leaf: its kind, None for a raw one; dtype and shape, empty for what is no array."""
+
+    kind: type | None
+    dtype: str
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """E.g. ``Param float32[4,8]``."""
+        array = f"{self.dtype}[{','.join(map(str, self.shape))}]"
+        return array if self.kind is None else f"{self.kind.__name__} {array}"
+
+
+Skeleton = dict[Path, Bone]
+
+
+def of(value: Any) -> Skeleton:
+    """Reads the skeleton of a state, nested dicts, lists and tuples, or a live module."""
+    if leaves.is_module(value):
+        value = leaves.module_tree(value).mapping
+    return dict(_bones(value, ()))
+
+
+def _bones(value: Any, path: Path) -> Iterator[tuple[Path, Bone]]:
+    mapping = leaves.mapping_of(value)
+    if mapping is not None:
+        for key, item in dict(mapping).items():
+            yield from _bones(item, (*path, key))
+        return
+    if isinstance(value, tuple | list):
+        for index, item in enumerate(value):
+            yield from _bones(item, (*path, index))
+        return
+    if value is None:
+        return
+    kind = None
+    if leaves.is_variable(value):
+        kind, value = leaves.kind_of(value), leaves.raw_value(value)
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        yield path, Bone(kind, str(value.dtype), tuple(value.shape))
+    else:
+        yield path, Bone(kind, type(value).__name__, ())
+
+
+def differences(first: Skeleton, other: Skeleton) -> Iterator[tuple[Path, Code, str, str]]:
+    """Yields where `other` differs from `first`: path, code, expected, actual."""
+    for path, wanted in first.items():
+        found = other.get(path)
+        if found is None:
+            yield path, "missing", str(wanted), "nothing"
+        elif found.kind is not wanted.kind:
+            yield path, "kind", str(wanted), str(found)
+        elif found.dtype != wanted.dtype:
+            yield path, "dtype", str(wanted), str(found)
+        elif len(found.shape) != len(wanted.shape):
+            yield path, "rank", str(wanted), str(found)
+        elif found.shape != wanted.shape:
+            yield path, "size", str(wanted), str(found)
+    for path, found in other.items():
+        if path not in first:
+            yield path, "extra", "no such leaf", str(found)

@@ -1,0 +1,471 @@
+"""The spec: what an annotation says, as a small frozen tree.
+
+Everything else (checks, reports, documents, abstract states) is a function of this tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from re import Pattern
+from typing import Any, Literal, Protocol
+
+from .dims import Axes, Dim, Expr, names_of, show, show_shape
+
+Path = tuple[Hashable, ...]
+Container = Literal["any", "state", "dict"]
+
+
+# -- Values: what a Variable holds, or what stands in a state by itself -----------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """``Any``: a leaf or a sub-tree of any kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoValue:
+    """``None``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """``float``, ``jax.sharding.NamedSharding``: an instance of a class."""
+
+    cls: type
+
+
+@dataclass(frozen=True, slots=True)
+class Literally:
+    """``Literal[1, 2]``: one of these Python values, compared with its class."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """``Float[Array, "din dout"]``, ``jax.Array``: an array, by dtype and shape.
+
+    Attributes:
+      dtype: the name of the dtype class, e.g. ``Float``; empty for any dtype.
+      dtypes: the names of the dtypes that fit, None for any.
+      shape: its dims, None for any shape.
+      cls: the class that the array must have; None for whatever has shape and dtype.
+      abstract: a ``jax.ShapeDtypeStruct`` stands for the array.
+    """
+
+    dtype: str
+    dtypes: tuple[str | Pattern[str], ...] | None
+    shape: tuple[Dim, ...] | None
+    cls: type | None
+    abstract: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TupleOf:
+    """``tuple[A, B]``; ``rest`` for ``tuple[A, ...]``."""
+
+    items: tuple[Spec, ...]
+    rest: Spec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsOf:
+    """``list[A]``, ``Sequence[A]``: an instance of `cls`, every item of which fits."""
+
+    cls: type
+    item: Spec
+
+
+@dataclass(frozen=True, slots=True)
+class MappingOf:
+    """``dict[K, V]``: an instance of `cls`, every key and value of which fits."""
+
+    cls: type
+    key: Spec
+    value: Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A NamedTuple, dataclass or TypedDict of values: `get` reads a field by name.
+
+    Attributes:
+      cls: its class.
+      fields: name and spec of each field.
+      required: the names that must be there; fewer than all for a TypedDict only.
+    """
+
+    cls: type
+    fields: tuple[tuple[str, Spec], ...]
+    required: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """A beartype validator over a value."""
+
+    text: str
+    test: Callable[[Any], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """``Annotated[X, Is[...]]`` on a value that is no leaf."""
+
+    inner: Spec
+    predicates: tuple[Predicate, ...]
+
+
+# -- Trees ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A Variable of a kind, or a raw leaf.
+
+    Attributes:
+      kind: the Variable class; None for a raw leaf.
+      value: what it holds.
+      exact: no subclass of the kind.
+      names: axis names in its sharding metadata, None for any.
+      predicates: validators over the value.
+    """
+
+    kind: type | None
+    value: Spec
+    exact: bool = False
+    names: tuple[Any, ...] | None = None
+    predicates: tuple[Predicate, ...] = ()
+
+
+class SchemaRef(Protocol):
+    """Where a schema's fields come from: resolved when first needed, so schemas may recurse."""
+
+    @property
+    def name(self) -> str:
+        """The schema as its user wrote it."""
+        ...
+
+    def resolve(self) -> Schema:
+        """The fields; raises SchemaError where the declaration is wrong."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A sub-state that a schema describes."""
+
+    ref: SchemaRef
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One declared key of a schema.
+
+    Attributes:
+      name: the attribute.
+      key: the state's key.
+      spec: what stands there.
+      optional: may be absent.
+      shared: path of the Variable that this one is, dotted from the root.
+    """
+
+    name: str
+    key: Hashable
+    spec: Spec
+    optional: bool = False
+    shared: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What may stand under keys that are not declared.
+
+    Attributes:
+      allow: anything.
+      patterns: keys like ``layers_{}`` with what stands there.
+      kinds: leaves of these Variable classes, at any depth.
+    """
+
+    allow: bool = False
+    patterns: tuple[tuple[str, Spec], ...] = ()
+    kinds: tuple[type, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The resolved fields of a schema class or of a form of one."""
+
+    name: str
+    fields: tuple[Field, ...]
+    extra: Extra = Extra()
+    container: Container = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """``StateMap[int, S]``: one level of like entries; `length` where ``len`` is bound."""
+
+    key: Literal["int", "str"]
+    entry: Spec
+    length: Expr[str] | None = None
+    container: Container = "any"
+    extra: Extra = Extra()
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """``Entries[A, None, B]``: int keys by position, None where nothing is kept."""
+
+    items: tuple[Spec | None, ...]
+    container: Container = "any"
+    extra: Extra = Extra()
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """``StateOf[Leaf]``: a tree of any depth with like leaves."""
+
+    leaf: Spec
+    container: Container = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """``A | B``."""
+
+    options: tuple[Spec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """``Bind[S, "din=d"]``: inner names as expressions over the outer ones."""
+
+    inner: Spec
+    links: tuple[tuple[str, Expr[str]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """``Scoped[S, "teacher"]``: the names of S, kept apart under a name."""
+
+    inner: Spec
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """``Same[H, "T"]``: agrees with every other tree of the call that has this name."""
+
+    inner: Spec
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """A leaf that a filter may or may not select: the real leaf decides.
+
+    Attributes:
+      filter: an NNX filter.
+      path: the keys from the form's root, for filters that read the path.
+      yes: what a selected leaf must be, None where it must not be there.
+      no: what the others must be, None where they must not be there.
+    """
+
+    filter: Any
+    path: Path
+    yes: Spec | None
+    no: Spec | None
+
+
+@dataclass(frozen=True, slots=True)
+class InPlace:
+    """``Annotated[Module, S]``: a live module whose state is like S."""
+
+    cls: type
+    inner: Spec
+
+
+Spec = (
+    Anything
+    | NoValue
+    | Instance
+    | Literally
+    | Array
+    | TupleOf
+    | ItemsOf
+    | MappingOf
+    | Record
+    | Guarded
+    | Leaf
+    | Node
+    | Map
+    | Entries
+    | Tree
+    | OneOf
+    | Bound
+    | Apart
+    | Alike
+    | Decide
+    | InPlace
+)
+
+
+def parts(spec: Spec) -> tuple[Spec, ...]:
+    """The specs directly below; what stands behind a `Node` is not below it."""
+    match spec:
+        case TupleOf(items, rest):
+            return items if rest is None else (*items, rest)
+        case ItemsOf(item=item):
+            return (item,)
+        case MappingOf(key=key, value=value):
+            return (key, value)
+        case Record(fields=fields):
+            return tuple(field for _, field in fields)
+        case Leaf(value=value):
+            return (value,)
+        case Map(entry=entry):
+            return (entry,)
+        case Entries(items):
+            return tuple(item for item in items if item is not None)
+        case Tree(leaf):
+            return (leaf,)
+        case OneOf(options):
+            return options
+        case Guarded(inner=inner) | Bound(inner=inner) | Apart(inner=inner) | Alike(inner=inner):
+            return (inner,)
+        case InPlace(inner=inner):
+            return (inner,)
+        case Decide(yes=yes, no=no):
+            return tuple(option for option in (yes, no) if option is not None)
+        case _:
+            return ()
+
+
+def own_names(spec: Spec) -> Iterator[str]:
+    """Yields the dim names that belong to the class in whose annotation `spec` stands."""
+    match spec:
+        case Array(shape=shape) if shape is not None:
+            for dim in shape:
+                if isinstance(dim, Axes):
+                    yield from () if dim.name is None else (dim.name,)
+                elif dim.expr is not None:
+                    yield from names_of(dim.expr)
+        case Bound(Map() as inner, links):
+            yield from own_names(inner)
+            for _, expr in links:
+                yield from names_of(expr)
+        case Bound(links=links):
+            for _, expr in links:
+                yield from names_of(expr)
+        case Map(entry=entry, length=length):
+            yield from own_names(entry)
+            if length is not None:
+                yield from names_of(length)
+        case Apart():
+            return
+        case _:
+            for part in parts(spec):
+                yield from own_names(part)
+
+
+def schema_names(schema: Schema) -> list[str]:
+    """The dim names of a schema, in the order in which they are first written."""
+    specs = [field.spec for field in schema.fields] + [spec for _, spec in schema.extra.patterns]
+    return list(dict.fromkeys(name for spec in specs for name in own_names(spec)))
+
+
+def needs_leaf(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
+    """Whether a tree without leaves, which Flax drops, can't be a `spec`."""
+    match spec:
+        case Node(ref):
+            if ref in seen:
+                return False
+            seen |= {ref}
+            return any(
+                not field.optional and field.shared is None and needs_leaf(field.spec, seen)
+                for field in ref.resolve().fields
+            )
+        case Bound(inner=inner) | Apart(inner=inner) | Alike(inner=inner):
+            return needs_leaf(inner, seen)
+        case Entries(items):
+            return any(item is not None and needs_leaf(item, seen) for item in items)
+        case OneOf(options):
+            return all(needs_leaf(option, seen) for option in options)
+        case Map(entry=entry, length=length):
+            return False if length is None else _positive(length) and needs_leaf(entry, seen)
+        case Tree() | Anything() | NoValue() | Decide():
+            return False
+        case _:
+            return True
+
+
+def _positive(expr: Expr[str]) -> bool:
+    """Whether a length is known to be more than none without any name."""
+    return not any(True for _ in names_of(expr)) and show(expr) != "0"
+
+
+def describe(spec: Spec) -> str:
+    """The spec as its user would write it, short enough for one line of a report."""
+    match spec:
+        case Anything():
+            return "Any"
+        case NoValue():
+            return "None"
+        case Instance(cls):
+            return cls.__name__
+        case Literally(values):
+            return f"Literal[{', '.join(map(repr, values))}]"
+        case Array():
+            return _describe_array(spec)
+        case TupleOf(items, rest):
+            inner = [describe(item) for item in items]
+            inner += [] if rest is None else [describe(rest), "..."]
+            return f"tuple[{', '.join(inner) or '()'}]"
+        case ItemsOf(cls, item):
+            return f"{cls.__name__}[{describe(item)}]"
+        case MappingOf(cls, key, value):
+            return f"{cls.__name__}[{describe(key)}, {describe(value)}]"
+        case Record(cls=cls):
+            return cls.__name__
+        case Guarded(inner=inner):
+            return describe(inner)
+        case Leaf():
+            return _describe_leaf(spec)
+        case Node(ref):
+            return ref.name
+        case Map(key=key, entry=entry):
+            return f"StateMap[{key}, {describe(entry)}]"
+        case Entries(items):
+            inner = ["None" if item is None else describe(item) for item in items]
+            return f"Entries[{', '.join(inner)}]"
+        case Tree(leaf):
+            return f"StateOf[{describe(leaf)}]"
+        case OneOf(options):
+            return " | ".join(describe(option) for option in options)
+        case Bound(inner=inner) | Apart(inner=inner) | Alike(inner=inner):
+            return describe(inner)
+        case Decide(yes=yes, no=no):
+            options = [describe(option) for option in (yes, no) if option is not None]
+            return " or ".join(options) or "nothing"
+        case InPlace(cls, inner):
+            return f"{cls.__name__} with state {describe(inner)}"
+
+
+def _describe_array(spec: Array) -> str:
+    cls = "Array" if spec.cls is None else spec.cls.__name__
+    if spec.abstract:
+        cls = "ShapeDtypeStruct"
+    if spec.shape is None:
+        return f"{spec.dtype}[{cls}]" if spec.dtype else cls
+    return f'{spec.dtype or "Shaped"}[{cls}, "{show_shape(spec.shape)}"]'
+
+
+def _describe_leaf(spec: Leaf) -> str:
+    value = describe(spec.value)
+    if spec.kind is None:
+        return value
+    kind = f"Exactly[{spec.kind.__name__}]" if spec.exact else spec.kind.__name__
+    return kind if isinstance(spec.value, Anything) else f"{kind}[{value}]"
