@@ -112,21 +112,28 @@ class Sizes:
 
 
 def settle(
-    observations: Iterable[Observation], given: Mapping[Var, int]
+    batches: Iterable[Iterable[Observation]], given: Mapping[Var, int]
 ) -> tuple[Sizes, list[Conflict], list[Seen]]:
     """Binds all names, chooses between alternatives, then solves the expressions.
+
+    Args:
+      batches: what was seen; a later batch (a call's result) has no say in the sizes that an
+        earlier one (its arguments) has bound.
+      given: sizes that are not up for a vote.
 
     Returns the sizes, what disagrees, and what stays open.
     """
     sizes = Sizes(dict(given), {}, dict.fromkeys(given, GIVEN))
     conflicts: list[Conflict] = []
-    plain, choices = _partition(observations)
-    expressions = _bind_names(plain, sizes, conflicts)
-    while choices:
-        chosen, choices = _partition(_choose(choices[0], sizes)), choices[1:]
-        expressions += _bind_names(chosen[0], sizes, conflicts)
-        choices = chosen[1] + choices
-    open_ = _solve(expressions, sizes, conflicts)
+    open_: list[Seen] = []
+    for batch in batches:
+        plain, choices = _partition(batch)
+        expressions = open_ + _bind_names(plain, sizes, conflicts)
+        while choices:
+            chosen, choices = _partition(_choose(choices[0], sizes)), choices[1:]
+            expressions += _bind_names(chosen[0], sizes, conflicts)
+            choices = chosen[1] + choices
+        open_ = _solve(expressions, sizes, conflicts)
     conflicts.sort(key=lambda conflict: conflict.seen.order)
     return sizes, conflicts, open_
 
@@ -155,7 +162,7 @@ def _choose(choice: Choice, sizes: Sizes) -> list[Observation]:
 
 
 def _agrees(choice: Choice, sizes: Sizes) -> bool:
-    return not settle(_choose(choice, sizes), sizes.known)[1]
+    return not settle([_choose(choice, sizes)], sizes.known)[1]
 
 
 def _bind_names(
@@ -163,14 +170,15 @@ def _bind_names(
 ) -> list[Seen]:
     """Binds what is a bare name; returns what is an expression."""
     expressions: list[Seen] = []
-    by_name: dict[Var, list[Seen]] = {}
+    by_name: dict[tuple[Var, bool], list[Seen]] = {}  # ``*d`` and ``d`` are two names
     for seen in observations:
         if isinstance(seen.expr, Name):
-            by_name.setdefault(seen.expr.name, []).append(seen)
+            key = seen.expr.name, isinstance(seen.size, tuple)
+            by_name.setdefault(key, []).append(seen)
         else:
             expressions.append(seen)
-    for var, group in by_name.items():
-        if isinstance(group[0].size, tuple):
+    for (var, is_run), group in by_name.items():
+        if is_run:
             _bind(var, group, sizes.runs, sizes, conflicts, _fits_run)
         else:
             _bind(var, group, sizes.known, sizes, conflicts, _fits_size)

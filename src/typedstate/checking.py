@@ -14,7 +14,7 @@ from .explain import Explanation
 from .parse import Context, NotYet, parse
 from .replay import Plans
 from .report import Report
-from .spec import Spec, schema_names
+from .spec import Bound, Node, Spec, describe, own_names, parts, schema_names
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ def explain(value: object, hint: Any, *, dims: Mapping[str, int] | None = None) 
     spec = spec_of(hint)
     explanation = Explanation(given=_given(dims, hint, spec))
     explanation.visit(value, spec)
-    return explanation.report(name_of(hint))
+    return explanation.report(name_of(hint, spec))
 
 
 def holds(value: object, hint: type) -> bool:
@@ -106,12 +106,11 @@ def spec_of(hint: Any) -> Spec:
         raise SchemaError(f"{name_of(hint)}: {error}") from None
 
 
-def name_of(hint: Any) -> str:
+def name_of(hint: Any, spec: Spec | None = None) -> str:
     """A hint as its user wrote it."""
-    text = hint.__name__ if isinstance(hint, type) else str(hint)
-    for prefix in ("typing.", "flax.nnx.variablelib.", "jaxtyping."):
-        text = text.replace(prefix, "")
-    return text
+    if isinstance(hint, type):
+        return hint.__name__
+    return describe(spec) if spec is not None else str(hint).replace("typing.", "")
 
 
 def _given(dims: Mapping[str, int] | None, hint: Any, spec: Spec) -> Mapping[str, int]:
@@ -128,8 +127,6 @@ def _given(dims: Mapping[str, int] | None, hint: Any, spec: Spec) -> Mapping[str
 
 def outermost_names(spec: Spec) -> list[str]:
     """The names that belong to a call in which a hint stands."""
-    from .spec import Bound, Node, own_names, parts
-
     match spec:
         case Node(ref):
             return schema_names(ref.resolve())

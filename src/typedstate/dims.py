@@ -308,5 +308,5 @@ def show_dim(dim: Dim) -> str:
             return f"{markers}*{name}"
         case Axis(expr=None):
             return "_"
-        case Axis(expr=expr):
-            return markers + show(expr)
+        case Axis(text=text):
+            return markers + text

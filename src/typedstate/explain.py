@@ -104,6 +104,7 @@ class Explanation:
     _order: int = 0
     _root: str = ""
     _depth: int = 0
+    _closed: int = 0
 
     def visit(self, value: object, spec: Spec, root: str = "") -> None:
         """Walks one value of the call."""
@@ -115,8 +116,8 @@ class Explanation:
         except RecursionError:
             self._add((), "container", describe(spec), "a tree nested too deeply to read")
 
-    def copy(self) -> Explanation:
-        """The state of the call so far; it holds sizes and paths but no value."""
+    def after(self) -> Explanation:
+        """The same call, for its result; it holds sizes and paths but no value."""
         part = _Part(list(self._part.violations), list(self._part.seen))
         guards = {root: list(found) for root, found in self.guards.items()}
         return Explanation(
@@ -129,24 +130,26 @@ class Explanation:
             dict(self._apart),
             dict(self._groups),
             self._order,
+            _closed=len(part.seen),
         )
 
     def report(self, hint: str) -> Report:
         """Settles the names and gives all violations in tree order."""
         given = {Var(0, name): size for name, size in self.given.items()}
-        sizes, conflicts, open_ = settle(self._part.seen, given)
+        early, late = self._part.seen[: self._closed], self._part.seen[self._closed :]
+        sizes, conflicts, open_ = settle((early, late), given)
         found = [item for item in self._part.violations]
         for conflict in conflicts:
             seen, origin = conflict.seen, conflict.seen.origin
             named = any(True for _ in dims.names_of(seen.expr))
             shown = str(seen.size).replace(" ", "")
-            actual = f"{seen.text} is {shown}" if named else f"{shown} on axis {origin.axis}"
-            if origin.axis is None and not named:
-                actual = shown
+            where = "" if origin.axis is None else f" on axis {origin.axis}"
+            expected = conflict.expected if named else f"{conflict.expected}{where}"
+            actual = f"{seen.text} is {shown}" if named else shown
             violation = Violation(
                 show_path(origin.path, origin.root),
                 "dim" if named else "size",
-                conflict.expected,
+                expected,
                 actual,
                 keys=origin.path,
             )
@@ -496,7 +499,8 @@ class Explanation:
             self._add(path, "container", spec.cls.__name__, describe_value(value))
             return
         tree = leaves.module_tree(value)
-        self.repeatable = False  # a module's attributes are read afresh each time
+        if path or patterns.has_shared(spec.inner):
+            self.repeatable = False  # a plan sees attributes, not which of them are one object
         self._visit(tree.mapping, spec.inner, path, scope, outermost=True)
         for found in patterns.wrong_shares(spec.inner, tree.shared):
             self._order += 1
@@ -755,7 +759,7 @@ def _is_of_array_class(value: Any, spec: Array) -> bool:
         return spec.cls is not None and issubclass(spec.cls, jax.ShapeDtypeStruct)
     if spec.cls is None or isinstance(value, spec.cls):
         return True
-    return issubclass(spec.cls, jax.Array) and leaves.is_reference(value)
+    return issubclass(spec.cls, jax.Array) and leaves.stands_for_array(value)
 
 
 def dtype_name(dtype: Any) -> str:

@@ -86,7 +86,7 @@ class FormMeta(HintMeta):
                 raise
             if error.__traceback__.tb_next is not None:  # from within the form's own code
                 raise
-            usage = (cls.__doc__ or "").splitlines()[0]
+            usage = (cls.__doc__ or "").splitlines()[0].replace("``", "")
             raise SchemaError(f"{name}: wrong arguments; {usage}") from None
         try:
             key = (cls, args)
@@ -264,6 +264,9 @@ else:
 
         @staticmethod
         def __typedstate_form__(leaf: Spec) -> Spec:
+            if _is_tree(leaf):
+                text = describe(leaf)
+                raise SchemaError(f"StateOf[{text}]: give a leaf; StateMap[str, {text}] has entries")
             return Tree(leaf)
 
     class Exactly(metaclass=FormMeta):

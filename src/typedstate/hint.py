@@ -35,7 +35,9 @@ class HintMeta(type):
         if spec is None:
             build = cls.__dict__.get("__typedstate_build__")
             if build is None:
-                raise SchemaError(f"{cls.__name__} alone describes nothing: {_usage(cls)}")
+                where = "" if context is None or context.owner == cls.__name__ else context.owner
+                text = f"{cls.__name__} alone describes nothing: {_usage(cls)}"
+                raise SchemaError(f"{where}: {text}" if where else text)
             spec = build()
             cls.__typedstate_cached__ = spec
         return spec
@@ -68,15 +70,17 @@ class HintMeta(type):
         """
         return checks.of(cls, node_or_state, filters)
 
-    def __repr__(cls) -> str:
-        """As its user wrote it."""
-        return cls.__name__
-
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         """How pydantic validates a field of this type: by the same check."""
-        from .integrations.pydantic import core_schema
+        from .integrations.pydantic import field_schema
 
-        return core_schema(cls)
+        return field_schema(cls)
+
+    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> Any:
+        """How ``model_json_schema`` shows a field of this type."""
+        from .integrations.pydantic import json_schema
+
+        return json_schema(cls)
 
 
 def _reason(lines: list[str], hint: str) -> str:
@@ -86,7 +90,7 @@ def _reason(lines: list[str], hint: str) -> str:
 
 
 def _usage(cls: type) -> str:
-    return (cls.__doc__ or "subscript it").splitlines()[0]
+    return (cls.__doc__ or "subscript it").splitlines()[0].replace("``", "")
 
 
 _made: WeakValueDictionary[Hashable, HintMeta] = WeakValueDictionary()

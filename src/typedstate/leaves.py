@@ -6,13 +6,15 @@ module and the entries of a GraphDef are answered here, by capability found at i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 import jax
 import numpy as np
 from flax import nnx
+from flax.core import spmd as _flax_spmd
 from flax.nnx import variablelib
 from jax.sharding import NamedSharding, PartitionSpec
 
@@ -27,12 +29,20 @@ Path = tuple[Key, ...]
 State: Final[Any] = nnx.State
 Variable: Final[Any] = nnx.Variable
 _graph: Final[Any] = _graphlib
+_spmd: Final[Any] = _flax_spmd
 _variables: Final[Any] = variablelib
-_HAS_RAW_GETTER: Final = hasattr(Variable, "get_raw_value")
-_HAS_VAR_TYPE: Final = hasattr(Variable, "var_type")
+_AbstractValue: Final[Any] = cast(Any, jax.core).AbstractValue
+#: The slot in which a Variable keeps its raw value.
+RAW_SLOT: Final = "_raw_value" if "_raw_value" in Variable.__slots__ else "raw_value"
+_Hijax: Final[Any] = getattr(variablelib, "HijaxVariable", None)
 #: The class of a state's leaves up to Flax 0.10; its module keeps the name as an alias later.
-VariableState: Final[Any] = (
-    None if _variables.VariableState is Variable else _variables.VariableState
+VariableState: Final[Any] = vars(variablelib).get("VariableState")
+if VariableState is Variable:
+    VariableState = None  # type: ignore[misc]
+_ShapedArray: Final[Any] = cast(Any, jax.core).ShapedArray
+#: Whether equal abstract values are one object, as from jax 0.10 on.
+AVALS_ARE_INTERNED: Final = _ShapedArray((2, 3), np.dtype("float32")) is _ShapedArray(
+    (2, 3), np.dtype("float32")
 )
 _WRAPPERS: Final = tuple(
     getattr(_graph, name) for name in ("DataElem", "StaticElem") if hasattr(_graph, name)
@@ -41,6 +51,10 @@ _is_ref: Final[Callable[[Any], bool]] = getattr(_variables, "is_array_ref", None
     _variables, "is_mutable_array", lambda _: False
 )
 _SHARDING_KEYS: Final = ("out_sharding", "sharding_names", "sharding")
+_partitioned: Final[Any] = nnx.with_partitioning(lambda: 0, ("axis",))()
+#: The key under which ``nnx.with_partitioning`` keeps axis names.
+_NAMES_KEY: Final[str] = next(key for key in _SHARDING_KEYS if key in _partitioned.metadata)
+_PLAIN_METADATA: Final = dict.fromkeys({"hijax", "ref"} & set(Variable(None)._var_metadata), False)
 
 
 def is_variable(value: object) -> bool:
@@ -52,21 +66,59 @@ def is_variable(value: object) -> bool:
 
 def kind_of(variable: Any) -> type:
     """The Variable class that a leaf is of, also behind references and hijax variables."""
-    if VariableState is not None and isinstance(variable, VariableState):
-        return cast(type, variable.type)
-    return cast(type, variable.var_type if _HAS_VAR_TYPE else type(variable))
+    plain = _plain(variable)
+    return cast(type, plain.type if _is_variable_state(plain) else type(plain))
 
 
 def raw_value(variable: Any) -> Any:
-    """What a Variable holds, without its hooks, a copy or a read of a reference."""
-    if VariableState is not None and isinstance(variable, VariableState):
-        return variable.value
-    return variable.get_raw_value() if _HAS_RAW_GETTER else variable.raw_value
+    """What a Variable holds, without its hooks, a copy or a read of a reference.
+
+    A hijax variable under a transform gives the abstract value of what it holds.
+    """
+    plain = _plain(variable)
+    name = "value" if _is_variable_state(plain) else RAW_SLOT
+    return object.__getattribute__(plain, name)
 
 
 def metadata_of(variable: Any) -> Mapping[str, Any]:
     """A Variable's metadata."""
-    return cast(Mapping[str, Any], variable.get_metadata())
+    return cast(Mapping[str, Any], _plain(variable)._var_metadata)
+
+
+def _is_variable_state(value: object) -> bool:
+    return VariableState is not None and isinstance(value, VariableState)
+
+
+def slot_of(variable: Any) -> str | None:
+    """The attribute that is a leaf's raw value, for generated code; None where it has none."""
+    if _is_variable_state(variable):
+        reads_reference = is_reference(raw_value(variable))
+        return None if reads_reference else "value"
+    return RAW_SLOT if _plain(variable) is variable else None
+
+
+def key_base(value: object) -> Any:
+    """The plain array behind a PRNG key array, whose abstract value is cheap to read."""
+    base = getattr(value, "_base_array", None)
+    return base if isinstance(base, jax.Array) and hasattr(base, "aval") else None
+
+
+def _plain(variable: Any) -> Any:
+    """The Variable that a hijax variable stands for, read without touching the user's jaxpr."""
+    if _Hijax is None:
+        return variable
+    if isinstance(variable, jax.core.Tracer):
+        kind: Any = cast(Any, jax).typeof(variable)
+        leaves, treedef = kind._leaves, kind._treedef
+        if leaves is None:  # Flax 0.12.8 keeps them as quasi-dynamic data
+            from jax.experimental import cur_qdd
+
+            held: Any = cur_qdd(variable)
+            leaves, treedef = held.leaf_avals, held.treedef
+        return jax.tree.unflatten(treedef, leaves)
+    if type(variable) is _Hijax:
+        return jax.tree.unflatten(variable._treedef, variable._leaves)
+    return variable
 
 
 def is_reference(value: object) -> bool:
@@ -76,7 +128,12 @@ def is_reference(value: object) -> bool:
 
 def is_array(value: object) -> bool:
     """Whether a value is a concrete array, a tracer of one, or a reference to one."""
-    return isinstance(value, jax.Array | np.ndarray) or is_reference(value)
+    return isinstance(value, jax.Array | np.ndarray) or stands_for_array(value)
+
+
+def stands_for_array(value: object) -> bool:
+    """Whether a value is a reference to a JAX array, or the abstract value behind a tracer."""
+    return isinstance(value, _AbstractValue) or is_reference(value)
 
 
 def declared_names(metadata: Mapping[str, Any]) -> tuple[Any, ...] | None:
@@ -86,6 +143,56 @@ def declared_names(metadata: Mapping[str, Any]) -> tuple[Any, ...] | None:
         if names is not None:
             return axis_names(names)
     return None
+
+
+def with_names(names: tuple[Any, ...]) -> dict[str, Any]:
+    """Sharding metadata with these axis names, as the installed Flax spells it."""
+    return {_NAMES_KEY: names}
+
+
+def make_variable(kind: type, value: Any, metadata: Mapping[str, Any]) -> Any:
+    """A leaf of a state that holds any value; no constructor of the user's runs."""
+    if VariableState is not None:
+        return VariableState(kind, value, **metadata)
+    defaults = {**metadata_of(Variable(None)), **_PLAIN_METADATA}
+    return cast(Any, kind).from_metadata(value, {**defaults, **metadata})
+
+
+def resolve_names(
+    names: tuple[Any, ...], context: Iterable[Any] | None, own: Iterable[Any] | None
+) -> tuple[Any, ...]:
+    """Logical axis names to those of the mesh, by the rules of ``nnx.get_partition_spec``.
+
+    Args:
+      names: of each axis, as in a Variable's metadata.
+      context: rules in the place of those of ``logical_axis_rules``; None for those.
+      own: the Variable's own ``sharding_rules``.
+
+    Raises:
+      ValueError: the two say different things of one name.
+    """
+    around: Any = _spmd.get_logical_axis_rules() if context is None else tuple(context)
+    if not around and not own:
+        return names
+    rules = _spmd.composite_rules(around, tuple(own or ()))
+    return tuple(_spmd.from_sharding_rules(names, rules))
+
+
+def context_mesh() -> Any:
+    """The mesh of ``jax.set_mesh``, ``use_mesh`` or ``with mesh:``, None without."""
+    mesh: Any = cast(Any, jax.sharding).get_abstract_mesh()
+    if not mesh.empty:
+        return mesh
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        resources: Any = getattr(jax.interpreters.pxla, "thread_resources", None)
+    mesh = None if resources is None else resources.env.physical_mesh
+    return None if mesh is None or mesh.empty else mesh
+
+
+def type_of(value: Any) -> Any:
+    """The abstract value of an array, a tracer or a reference: it has shape and sharding."""
+    return value if isinstance(value, _AbstractValue) else cast(Any, jax).typeof(value)
 
 
 def axis_names(names: Any) -> tuple[Any, ...]:

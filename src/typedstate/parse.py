@@ -143,6 +143,8 @@ def parse(hint: Any, context: Context) -> Spec:
         return parse(hint.__supertype__, context)
     if origin is Literal:
         return Literally(get_args(hint))
+    if origin in (*_ITEMS, *_MAPPINGS, tuple) and not get_args(hint) and not _is_empty_tuple(hint):
+        return parse(origin, context)  # ``typing.List`` is ``list``
     if is_jaxtyped(hint):
         return array(hint, context)
     if origin is not None:
@@ -189,14 +191,18 @@ def variable_class(hint: Any) -> TypeGuard[type]:
 
 def _type_variable(hint: TypeVar, context: Context) -> Spec:
     if hint in context.typevars:
-        return parse(context.typevars[hint], context)
+        others = {var: arg for var, arg in context.typevars.items() if var is not hint}
+        return parse(context.typevars[hint], replace(context, typevars=others))
     bound = hint.__bound__
     return Anything() if bound is None else parse(bound, context)
 
 
 def _alias(alias: Any, args: tuple[Any, ...], context: Context) -> Spec:
     params = getattr(alias, "__type_params__", ())
-    given = dict(zip(params, args, strict=False))
+    given = {
+        param: context.typevars.get(arg, arg) if isinstance(arg, TypeVar) else arg
+        for param, arg in zip(params, args, strict=False)
+    }
     return parse(alias.__value__, replace(context, typevars={**context.typevars, **given}))
 
 
@@ -220,6 +226,10 @@ def _class(hint: type, context: Context) -> Spec:
         raise context.error(f'{hint.__name__} alone is no array: write {hint.__name__}[Array, "..."]')
     if issubclass(hint, nnx.State):
         return Instance(hint) if context.boundary else Tree(Anything())
+    if leaves.is_module_class(hint) and not context.boundary:
+        raise context.error(
+            f"{hint.__name__} is a module: give the schema of its state, or the class of its leaf"
+        )
     record = _record(hint, context)
     if record is not None:
         return record
@@ -234,10 +244,16 @@ def _class(hint: type, context: Context) -> Spec:
 
 
 def _plain_class(hint: type) -> bool:
-    """Whether ``isinstance`` alone decides: no protocol, no float that may be an int."""
-    return not getattr(hint, "_is_protocol", False) and not isinstance(
-        hint, types.GenericAlias
+    """Whether ``isinstance`` alone decides: the class is no protocol and no TypedDict."""
+    return not (
+        getattr(hint, "_is_protocol", False)
+        or typing_extensions.is_typeddict(hint)
+        or isinstance(hint, types.GenericAlias)
     )
+
+
+def _is_empty_tuple(hint: Any) -> bool:
+    return hint == tuple[()] or hint == typing.Tuple[()]  # noqa: UP006
 
 
 def _generic(hint: Any, origin: Any, args: tuple[Any, ...], context: Context) -> Spec:
@@ -314,7 +330,7 @@ def _show_hint(hint: Any) -> str:
 
 
 def _record(hint: type, context: Context) -> Spec | None:
-    """The fields of a NamedTuple, dataclass or TypedDict, where any of them is ours."""
+    """The fields of a NamedTuple, dataclass or TypedDict; at a boundary, where any is ours."""
     if typing_extensions.is_typeddict(hint):
         required = frozenset(getattr(hint, "__required_keys__", ()))
         cls: type = dict
@@ -324,21 +340,33 @@ def _record(hint: type, context: Context) -> Spec | None:
         required, cls = frozenset(item.name for item in dataclasses.fields(hint)), hint
     else:
         return None
-    module = vars(sys.modules.get(hint.__module__, types))
-    inner = replace(
-        context, owner=f"{context.owner} ({hint.__name__})", names=(module, *context.names)
-    )
-    hints = getattr(hint, "__annotations__", {})
-    fields: list[tuple[str, Spec]] = []
-    for name, item in hints.items():
-        try:
-            fields.append((name, parse(item, inner)))
-        except (SchemaError, NotYet):
-            if not context.boundary:
-                raise
-            return None
-    spec = Record(cls, tuple(fields), required & set(hints))
-    return spec if any(holds_ours(item) for _, item in fields) else None
+    fields: dict[str, Spec] = {}
+    for base in reversed(hint.__mro__):
+        module = vars(sys.modules.get(base.__module__, types))
+        inner = replace(
+            context, owner=f"{context.owner} ({hint.__name__})", names=(module, *context.names)
+        )
+        for name, item in _own_annotations(base).items():
+            if get_origin(item) is typing.ClassVar or isinstance(item, dataclasses.InitVar):
+                continue
+            try:
+                fields[name] = parse(item, inner)
+            except (SchemaError, NotYet):
+                if not context.boundary:
+                    raise
+                return None
+    spec = Record(cls, tuple(fields.items()), required & set(fields))
+    ours = any(holds_ours(item) for item in fields.values())
+    return spec if ours or not context.boundary else None
+
+
+def _own_annotations(cls: type) -> dict[str, Any]:
+    """The annotations of a class's own body."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+    return cast(dict[str, Any], vars(cls).get("__annotations__", {}))
 
 
 def _annotated(hint: Any, context: Context) -> Spec:
@@ -355,6 +383,10 @@ def _annotated(hint: Any, context: Context) -> Spec:
 
 
 def _with_metadata(spec: Spec, item: Any, context: Context) -> Spec:
+    if isinstance(spec, OneOf) and NoValue() in spec.options:  # ``Annotated[X | None, ...]``
+        rest = tuple(option for option in spec.options if option != NoValue())
+        present = rest[0] if len(rest) == 1 else OneOf(rest)
+        return OneOf((_with_metadata(present, item, context), NoValue()))
     if isinstance(item, PartitionSpec):
         names = leaves.axis_names(item)
         leaf = spec if isinstance(spec, Leaf) else None

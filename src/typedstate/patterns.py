@@ -141,6 +141,11 @@ def wrong_shares(spec: Spec, shared: Mapping[Path, Path]) -> Iterator[WrongShare
             yield WrongShare(path, field.shared, show_path(first))
 
 
+def has_shared(spec: Spec) -> bool:
+    """Whether a schema declares any field as shared."""
+    return any(True for _ in _shared_fields(spec, (), frozenset()))
+
+
 def _shared_fields(
     spec: Spec, path: Path, seen: frozenset[int]
 ) -> Iterator[tuple[Path, Field]]:

@@ -1,4 +1,246 @@
-"""placeholder"""
+"""The fast path: decisions that the explainer made, replayed by generated code.
+
+A verdict depends on keys, classes, dtypes and shapes, and on what a `Guard` asks again. So
+when a value was accepted, a function is generated that says whether another one is like it in
+all of these; where it is not, the explainer decides. The two can't disagree.
+"""
+
+from __future__ import annotations
+
+import linecache
+import weakref
+from collections.abc import Callable, Hashable
+from itertools import count
+from typing import Any, Final
+
+import jax
+import numpy as np
+
+from . import leaves
+from .explain import Explanation, Guard
+from .spec import Path
+
+_MAX_PLANS: Final = 16
+_LOOP: Final = 3
+_SCALARS: Final = (bool, int, float, complex, str, bytes, type(None))
+_numbers: Final = count()
+
+
+class Unrepeatable(Exception):
+    """A value whose likeness can't be told by code, e.g. a container class of a user's own."""
+
+
+class Plan:
+    """One accepted structure.
+
+    Attributes:
+      match: whether a value is like the one that was accepted; may raise, which means no.
+      source: its generated code.
+    """
+
+    __slots__ = ("__weakref__", "match", "source")
+
+    def __init__(self, match: Callable[[Any], bool], source: str) -> None:
+        """Keeps the generated function."""
+        self.match = match
+        self.source = source
+
+
 class Plans:
-    def match(self, value): return None
-    def learn(self, value, explanation): pass
+    """The structures that were accepted for one hint, the latest used first; bounded."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        """Knows nothing yet."""
+        self._known: tuple[Plan, ...] = ()
+
+    def match(self, value: Any) -> Plan | None:
+        """The plan that a value is like, None where the explainer must decide."""
+        for plan in self._known:
+            try:
+                if plan.match(value):
+                    return plan
+            except Exception:  # a missing key, an attribute that is not there: not alike
+                continue
+        return None
+
+    def learn(self, value: Any, explanation: Explanation, root: str = "") -> Plan | None:
+        """Generates the plan of a value that the explainer accepted, where that can be."""
+        if not explanation.repeatable:
+            return None
+        try:
+            plan = generate(value, explanation.guards.get(root, []))
+        except (Unrepeatable, RecursionError):
+            return None
+        self._known = (plan, *self._known[: _MAX_PLANS - 1])
+        return plan
+
+    def sources(self) -> list[str]:
+        """The generated code of each plan."""
+        return [plan.source for plan in self._known]
+
+
+def generate(value: Any, guards: list[Guard]) -> Plan:
+    """Generates the function that recognises values like this one.
+
+    Raises:
+      Unrepeatable: the value holds something whose class does not decide.
+    """
+    writer = _Writer(guards)
+    root = writer.function(value, ())
+    lines = [line for function in writer.functions for line in function]
+    source = "\n".join(lines) + "\n"
+    name = f"<typedstate plan {next(_numbers)}>"
+    exec(compile(source, name, "exec"), writer.names)
+    plan = Plan(writer.names[root], source)
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    weakref.finalize(plan, linecache.cache.pop, name, None)
+    return plan
+
+
+class _Writer:
+    """Writes one function per distinct sub-tree; like siblings share it in a loop."""
+
+    def __init__(self, guards: list[Guard]) -> None:
+        self.names: dict[str, Any] = {}
+        self.functions: list[list[str]] = []
+        self._guards: dict[Path, list[Guard]] = {}
+        for guard in guards:
+            self._guards.setdefault(guard.path, []).append(guard)
+        self._constants: dict[tuple[type, Hashable], str] = {}
+        self._functions: dict[tuple[Hashable, ...], str] = {}
+
+    def constant(self, value: Any, prefix: str) -> str:
+        """The name of a value in the generated code, which never contains its text."""
+        try:
+            key: tuple[type, Hashable] = (type(value), value if prefix == "k" else id(value))
+            found = self._constants.get(key)
+        except TypeError:
+            key, found = (type(value), id(value)), None
+        if found is None:
+            found = f"{prefix}{len(self.names)}"
+            self.names[found] = value
+            self._constants[key] = found
+        return found
+
+    def function(self, value: Any, path: Path) -> str:
+        """The name of the function that recognises a value."""
+        lines = self._value("m", value, path)
+        key = tuple(lines)
+        found = self._functions.get(key)
+        if found is None:
+            found = f"like{len(self._functions)}"
+            self._functions[key] = found
+            body = [f"    {line}" for line in lines]
+            self.functions.append([f"def {found}(m):", *body, "    return True"])
+        return found
+
+    def _value(self, name: str, value: Any, path: Path) -> list[str]:
+        """Lines that return False unless the value called `name` is like this one."""
+        guards = [f"if not {self.constant(guard.test, 'g')}({name}): return False"
+                  for guard in self._guards.get(path, ())]
+        if leaves.is_variable(value):
+            return [*self._variable(name, value, path), *guards]
+        mapping = leaves.mapping_of(value)
+        if mapping is not None:
+            return [*self._mapping(name, value, dict(mapping), path), *guards]
+        if isinstance(value, tuple | list):
+            return [*self._sequence(name, value, path), *guards]
+        return [*self._raw(name, value), *guards]
+
+    def _type(self, name: str, value: Any) -> str:
+        return f"if type({name}) is not {self.constant(type(value), 't')}: return False"
+
+    def _mapping(
+        self, name: str, value: Any, mapping: dict[Hashable, Any], path: Path
+    ) -> list[str]:
+        if type(value) is not dict and not leaves.is_state(value):
+            raise Unrepeatable
+        lines = [self._type(name, value)]
+        if leaves.is_state(value):
+            lines.append(f"{name} = {name}._mapping")
+        lines.append(f"if len({name}) != {len(mapping)}: return False")
+        groups: dict[tuple[str, ...], list[Hashable]] = {}
+        for key, item in mapping.items():
+            groups.setdefault(self._child(item, (*path, key)), []).append(key)
+        for child, keys in groups.items():
+            if len(keys) >= _LOOP:
+                lines.append(f"for k in {self.constant(tuple(keys), 'k')}:")
+                lines.append(f"    v = {name}[k]")
+                lines += [f"    {line}" for line in child]
+                continue
+            for key in keys:
+                lines.append(f"v = {name}[{self.constant(key, 'k')}]")
+                lines += child
+        return lines
+
+    def _child(self, item: Any, path: Path) -> tuple[str, ...]:
+        """What is said of ``v``: leaves inline, sub-trees by their function."""
+        if leaves.mapping_of(item) is not None or isinstance(item, tuple | list):
+            return (f"if not {self.function(item, path)}(v): return False",)
+        return tuple(self._value("v", item, path))
+
+    def _sequence(
+        self, name: str, value: tuple[Any, ...] | list[Any], path: Path
+    ) -> list[str]:
+        lines = [self._type(name, value), f"if len({name}) != {len(value)}: return False"]
+        for index, item in enumerate(value):
+            if type(item) in _SCALARS and (*path, index) not in self._guards:
+                lines.append(f"if type({name}[{index}]) is not "
+                             f"{self.constant(type(item), 't')}: return False")
+            else:
+                function = self.function(item, (*path, index))
+                lines.append(f"if not {function}({name}[{index}]): return False")
+        return lines
+
+    def _variable(self, name: str, value: Any, path: Path) -> list[str]:
+        raw = leaves.raw_value(value)
+        slot = leaves.slot_of(value)
+        lines = [self._type(name, value)]
+        if slot is None:
+            kind = self.constant(leaves.kind_of(value), "t")
+            lines.append(f"if {self.constant(leaves.kind_of, 'f')}({name}) is not {kind}: return False")
+            lines.append(f"r = {self.constant(leaves.raw_value, 'f')}({name})")
+        else:
+            if slot == "value":
+                kind = self.constant(leaves.kind_of(value), "t")
+                lines.append(f"if {name}.type is not {kind}: return False")
+            lines.append(f"r = {name}.{slot}")
+        if leaves.mapping_of(raw) is not None or isinstance(raw, tuple | list):
+            return [*lines, f"if not {self.function(raw, path)}(r): return False"]
+        return [*lines, *self._raw("r", raw)]
+
+    def _raw(self, name: str, value: Any) -> list[str]:
+        lines = [self._type(name, value)]
+        if leaves.is_variable(value):
+            raise Unrepeatable
+        if type(value) in _SCALARS:
+            return lines
+        base = leaves.key_base(value)
+        if base is not None:
+            impl = self.constant(value.dtype, "d")
+            lines.append(f"b = {name}._base_array")
+            return [*lines, f"if {name}.dtype is not {impl}: return False", *self._aval("b", base)]
+        if hasattr(value, "aval"):
+            return [*lines, *self._aval(name, value)]
+        if isinstance(value, np.ndarray | np.generic | jax.ShapeDtypeStruct):
+            return [*lines, *self._shape(name, value)]
+        if hasattr(value, "shape") and hasattr(value, "dtype"):
+            return [*lines, *self._shape(name, value)]
+        if hasattr(value, "__iter__") or hasattr(value, "__getitem__"):
+            if not isinstance(value, jax.sharding.PartitionSpec):
+                raise Unrepeatable
+        return lines
+
+    def _aval(self, name: str, value: Any) -> list[str]:
+        if leaves.AVALS_ARE_INTERNED:
+            return [f"if {name}.aval is not {self.constant(value.aval, 'a')}: return False"]
+        return self._shape(name, value)
+
+    def _shape(self, name: str, value: Any) -> list[str]:
+        shape, dtype = self.constant(tuple(value.shape), "k"), self.constant(value.dtype, "d")
+        return [
+            f"if {name}.shape != {shape} or {name}.dtype != {dtype}: return False",
+        ]
+

@@ -19,6 +19,7 @@ from .errors import SchemaError
 from .hint import Deferred, HintMeta, is_open, make, show_argument
 from .parse import Context, NotYet, parse
 from .spec import (
+    Anything,
     Bound,
     Extra,
     Field,
@@ -27,8 +28,8 @@ from .spec import (
     OneOf,
     Schema,
     Spec,
+    Tree,
     parts,
-    schema_names,
 )
 
 _RESERVED: Final = frozenset({name for name in dir(nnx.State) if not name.startswith("_")} | {"of"})
@@ -80,6 +81,10 @@ class Declaration:
     typevars: Mapping[Any, Any] = field(default_factory=dict[Any, Any])
 
 
+class Unresolved(SchemaError, NotYet):
+    """A schema is used while a name in it is not defined; where schemas are made, it waits."""
+
+
 @dataclass(eq=False)
 class ClassRef:
     """Where the fields of a schema class come from; it parses them once."""
@@ -101,7 +106,7 @@ class ClassRef:
                 self.parse()
             except NotYet as error:
                 owner = getattr(error, "owner", self.name)
-                raise SchemaError(
+                raise Unresolved(
                     f"{owner}: {error}; define or import it (not only under TYPE_CHECKING)"
                 ) from None
         assert self.parsed is not None
@@ -166,12 +171,13 @@ class SchemaMeta(HintMeta):
         """Makes a schema class; raises SchemaError as soon as a mistake can be seen."""
         cls = super().__new__(mcs, name, bases, namespace, **kwargs)
         if not bases:
+            cls.__typedstate_cached__ = Tree(Anything())  # what every schema's values are
             return cls
         raw = _annotations(cls, namespace)
         _refuse_body(name, raw, namespace)
         frame = sys._getframe(1)
         local: Mapping[str, Any] = {}
-        if frame.f_locals is not frame.f_globals:
+        if typevars is None and frame.f_locals is not frame.f_globals:
             local = frame.f_locals
         params = {param.__name__: param for param in namespace.get("__type_params__", ())}
         declared = dict(_inherited(cls, typevars or {}))
@@ -300,13 +306,22 @@ def _inherited(cls: type, typevars: Mapping[Any, Any]) -> Iterator[tuple[str, De
         for base in vars(cls).get("__orig_bases__", ())
         if isinstance(base, OpenSchema)
     }
+    writers: dict[str, type] = {}
     for base in reversed(cls.__bases__):
         ref = base.__dict__.get("__typedstate_ref__")
         if ref is None:
             continue
         table = {**typevars, **tables.get(base, {})}
         for name, found in ref.declared.items():
-            yield name, replace(found, typevars=_compose(found.typevars, table))
+            writer = _writer(base, name)
+            if not issubclass(writers.get(name, object), writer):
+                writers[name] = writer
+                yield name, replace(found, typevars=_compose(found.typevars, table))
+
+
+def _writer(base: type, name: str) -> type:
+    """The class in whose body a field is annotated."""
+    return next(cls for cls in base.__mro__ if name in cls.__dict__.get("__annotations__", {}))
 
 
 def _compose(inner: Mapping[Any, Any], outer: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -360,18 +375,27 @@ def _parse_or_wait(ref: ClassRef) -> None:
 def _retry(cls: SchemaMeta, local: Mapping[str, Any]) -> None:
     """Parses what waited for this class: schemas of the same scope may refer forward."""
     prefix = cls.__qualname__.rpartition(".")[0]
-    for other in list(_pending):
-        if other is cls or other.__module__ != cls.__module__:
-            continue
-        if other.__qualname__.rpartition(".")[0] != prefix:
-            continue
+    waiting = [
+        other
+        for other in _pending
+        if other is not cls
+        and other.__module__ == cls.__module__
+        and other.__qualname__.rpartition(".")[0] == prefix
+    ]
+    names = {**local, cls.__name__: cls}
+    for other in waiting:
         ref = other.__typedstate_ref__
-        names = {**local, cls.__name__: cls}
         ref.declared = {
             key: replace(found, local={**found.local, **_mentioned(found.raw, names)})
             for key, found in ref.declared.items()
         }
-        _parse_or_wait(ref)
+    while waiting:  # one that is complete may be what another waits for
+        for other in waiting:
+            _parse_or_wait(other.__typedstate_ref__)
+        left = [other for other in waiting if other in _pending]
+        if len(left) == len(waiting):
+            return
+        waiting = left
 
 
 def _metadata(hint: Any, cls: type) -> Any:

@@ -327,7 +327,7 @@ class Stacking(_Plain):
 
     def _stack(self, spec: Array | Anything) -> Spec:
         array = spec if isinstance(spec, Array) else Array("", None, None, None)
-        new = Axis(self.dim, Name(self.dim))
+        new = Axis(self.text, Name(self.dim))
         shape: tuple[Dim, ...] = (Axes(None),) if array.shape is None else array.shape
         return replace(array, shape=_insert(shape, new, self.index))
 

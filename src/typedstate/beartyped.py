@@ -1,0 +1,85 @@
+"""What is beartype's at a boundary: hints that hold no state and no array."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import StateTypeError, TypedStateWarning
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """How one parameter, or the return value, is enforced.
+
+    Attributes:
+      enforce: raises `StateTypeError`, with beartype's words, where a value does not fit.
+      cls: the class of which ``isinstance`` already says yes, None where none decides.
+    """
+
+    enforce: Callable[[Any], None]
+    cls: type | None
+
+
+def tester(
+    function: types.FunctionType, name: str, hint: Any, kind: Any
+) -> Test | None:
+    """The test of a hint; None, with a warning, for a hint that beartype can't check."""
+    from beartype import BeartypeConf, beartype
+    from beartype.roar import BeartypeException
+
+    from .mode import MODE
+
+    violation = TypedStateWarning if MODE == "warn" else StateTypeError
+    conf = BeartypeConf(violation_type=violation)
+    probe = _probe(function, name, kind, hint)
+    try:
+        enforce = beartype(conf=conf)(probe)
+    except BeartypeException as error:
+        reason = str(error).splitlines()[0][:200]
+        where = f"{function.__qualname__}({name})"
+        warnings.warn(f"{where} is not enforced: {reason}", TypedStateWarning, stacklevel=2)
+        return None
+    return Test(_spread(enforce, kind), _deciding(hint))
+
+
+def _probe(
+    function: types.FunctionType, name: str, kind: Any, hint: Any
+) -> Callable[..., Any]:
+    """An empty function with this one annotation, under the user's function's name."""
+    star = ""
+    if kind is inspect.Parameter.VAR_POSITIONAL:
+        star = "*"
+    elif kind is inspect.Parameter.VAR_KEYWORD:
+        star = "**"
+    argument = "value" if name == "return" else name
+    space: dict[str, Any] = {}
+    exec(f"def probe({star}{argument}): return {argument}", space)
+    probe: Any = space["probe"]
+    probe.__name__ = function.__name__
+    probe.__qualname__ = function.__qualname__
+    probe.__module__ = function.__module__
+    probe.__annotations__ = {name: hint}
+    return typing.cast(Callable[..., Any], probe)
+
+
+def _spread(enforce: Callable[..., Any], kind: Any) -> Callable[[Any], None]:
+    if kind is inspect.Parameter.VAR_POSITIONAL:
+        return lambda values: enforce(*values)
+    if kind is inspect.Parameter.VAR_KEYWORD:
+        return lambda values: enforce(**values)
+    return enforce
+
+
+def _deciding(hint: Any) -> type | None:
+    """The class that alone decides; protocols and generic aliases go the long way."""
+    if hint is None:
+        return types.NoneType
+    if not isinstance(hint, type) or isinstance(hint, types.GenericAlias):
+        return None
+    return None if getattr(hint, "_is_protocol", False) or type(hint) is not type else hint

@@ -1,0 +1,450 @@
+"""`checked`: arguments and results of functions are enforced while one develops.
+
+Hints that hold a state or an array are checked by our specs, with the names of one call
+shared between them; all others are beartype's. A call whose arguments are like those of an
+accepted one is recognised by generated code, every other one goes to the explainer.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+import typing
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial, update_wrapper
+from typing import Any, Final, TypeVar, overload
+
+import numpy as np
+from jaxtyping import Shaped
+
+from . import leaves
+from .errors import StateTypeError, TypedStateWarning
+from .explain import Explanation
+from .mode import MODE
+from .parse import Context, NotYet, holds_ours, is_jaxtyped, parse
+from .replay import Plan, Plans
+from .report import Report
+from .spec import InPlace, Instance, NoValue, Spec, describe
+from .wrapper import OMITTED, write_wrapper
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+_MARK: Final = "__typedstate_checked__"
+_RETURN: Final = "return"
+_MAX_CALLS: Final = 256
+
+
+@overload
+def checked(target: type[T]) -> type[T]: ...
+@overload
+def checked(target: F) -> F: ...
+@overload
+def checked(target: T) -> T: ...
+def checked(target: Any) -> Any:
+    """Enforces the annotations of a function, method, class or property in development.
+
+    Takes plain, async and generator functions, static and class methods, properties, classes
+    (their methods; the fields of a dataclass) and callables such as jitted functions, in either
+    order of decorators. Signature, name and docstring stay. With ``TYPEDSTATE=off``, or under
+    ``python -O``, the target itself is returned.
+
+    Raises:
+      SchemaError: an annotation can mean nothing.
+      StateTypeError: on a call whose arguments or result do not fit.
+    """
+    if MODE == "off":
+        return target
+    frame = sys._getframe(1)
+    local = frame.f_locals if frame.f_locals is not frame.f_globals else {}
+    return decorate(target, local)
+
+
+def decorate(target: Any, local: Mapping[str, Any]) -> Any:
+    """Decorates whatever may be decorated; `local` resolves names of an enclosing function."""
+    if getattr(target, _MARK, False) or getattr(target, "__no_type_check__", False):
+        return target
+    match target:
+        case staticmethod():
+            return staticmethod(decorate(target.__func__, local))
+        case classmethod():
+            return classmethod(decorate(target.__func__, local))
+        case property(fget=get, fset=put, fdel=delete):
+            accessors = [None if f is None else decorate(f, local) for f in (get, put, delete)]
+            return property(*accessors, doc=target.__doc__)
+        case type():
+            return _class(target, local)
+        case types.FunctionType():
+            return _function(target, local)
+        case _ if callable(target):
+            return _callable(target, local)
+        case _:
+            raise TypeError(f"checked takes a function, a class or a property, not {target!r}")
+
+
+def _class(cls: type, local: Mapping[str, Any]) -> type:
+    """Decorates the methods that a class defines itself, and the fields of a dataclass."""
+    names = {**local, cls.__name__: cls}
+    for name, value in list(vars(cls).items()):
+        dunder = name.startswith("__") and name.endswith("__")
+        if dunder and name not in ("__init__", "__call__", "__post_init__"):
+            continue
+        if isinstance(value, types.FunctionType | staticmethod | classmethod | property):
+            setattr(cls, name, decorate(value, names))
+    return cls
+
+
+def _callable(target: Any, local: Mapping[str, Any]) -> Any:
+    """A callable object, e.g. a jitted function: its own attributes stay within reach."""
+    inner = inspect.unwrap(target)
+    if not isinstance(inner, types.FunctionType):
+        return target
+    boundary = Boundary(inner, _names(inner, local))
+    if not boundary.enforces:
+        return target
+    return CheckedCallable(target, write_wrapper(boundary, target))
+
+
+class CheckedCallable:
+    """A callable object with a checked call; every other attribute is the object's own."""
+
+    def __init__(self, target: Any, call: Callable[..., Any]) -> None:
+        """Keeps the object and its checked call."""
+        update_wrapper(self, target)
+        self.__wrapped__ = target
+        self._call = call
+        setattr(self, _MARK, True)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the object, checked."""
+        __tracebackhide__ = True
+        return self._call(*args, **kwargs)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """Binds like a function."""
+        return self if instance is None else partial(self, instance)
+
+    def __getattr__(self, name: str) -> Any:
+        """An attribute of the object, e.g. ``lower`` of a jitted function."""
+        return getattr(self.__wrapped__, name)
+
+
+def _function(function: types.FunctionType, local: Mapping[str, Any]) -> Any:
+    boundary = Boundary(function, _names(function, local))
+    if not boundary.enforces:
+        return function
+    wrapper = write_wrapper(boundary, function)
+    update_wrapper(wrapper, function)
+    setattr(wrapper, _MARK, True)
+    return wrapper
+
+
+def _names(
+    function: types.FunctionType, local: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], ...]:
+    """Where a function's annotations are looked up; keeps types of the frame, never arrays."""
+    texts = " ".join(hint for hint in function.__annotations__.values() if isinstance(hint, str))
+    kept = {name: local[name] for name in _words(texts) if name in local and _type_like(local[name])}
+    closure = inspect.getclosurevars(function).nonlocals if function.__closure__ else {}
+    params = {item.__name__: item for item in getattr(function, "__type_params__", ())}
+    types_only = {name: value for name, value in closure.items() if _type_like(value)}
+    return (params, types_only, kept, function.__globals__)
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in "".join(c if c.isidentifier() or c.isdigit() else " " for c in text).split()}
+
+
+def _type_like(value: Any) -> bool:
+    return isinstance(value, type | TypeVar | types.ModuleType) or bool(typing.get_origin(value))
+
+
+@dataclass(eq=False)
+class Enforced:
+    """One parameter, or the return value, of a boundary.
+
+    Attributes:
+      name: the parameter's; ``return`` for the value.
+      hint: its resolved annotation.
+      spec: what it means, None where beartype checks it.
+      plans: the structures accepted so far.
+      kind: of the parameter.
+    """
+
+    name: str
+    hint: Any
+    spec: Spec | None
+    kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    plans: Plans = field(default_factory=Plans)
+
+    def match(self, value: Any) -> Plan | None:
+        """The plan that a value is like."""
+        return self.plans.match(self.view(value))
+
+    def view(self, value: Any) -> Any:
+        """What a plan sees of a value: of a live module its attributes as a tree."""
+        if isinstance(self.spec, InPlace) and isinstance(value, self.spec.cls):
+            return leaves.module_tree(value).mapping
+        return value
+
+
+@dataclass(eq=False)
+class Call:
+    """A call whose arguments were accepted.
+
+    Attributes:
+      explanation: the sizes that were seen, for the return value; None where it is not ours.
+      report: of the arguments.
+      results: the structures of return values accepted for it.
+    """
+
+    explanation: Explanation
+    report: Report
+    results: set[Plan] = field(default_factory=set[Plan])
+    _carrier: tuple[Any, Any] | None = None
+
+    @property
+    def names(self) -> bool:
+        """Whether jaxtyping should know names of this call."""
+        return bool(self.report) and any(isinstance(n, int) for n in self.report.dims.values())
+
+    def published(self) -> tuple[Any, Any]:
+        """A stand-in for an array whose axes are this call's names, and the hint that says so."""
+        if self._carrier is None:
+            sizes = {k: n for k, n in self.report.dims.items() if isinstance(n, int)}
+            hint = Shaped[Any, " ".join(sizes)]
+            self._carrier = (_Carrier(tuple(sizes.values()), np.dtype("float32")), hint)
+        return self._carrier
+
+
+@dataclass(frozen=True, slots=True)
+class _Carrier:
+    shape: tuple[int, ...]
+    dtype: Any
+
+
+class Boundary:
+    """The annotations of one function, parsed when they can be, and the calls accepted so far."""
+
+    def __init__(
+        self, function: types.FunctionType, names: tuple[Mapping[str, Any], ...]
+    ) -> None:
+        """Parses the annotations, or waits for the first call where a name is missing."""
+        self.function = function
+        self.name = f"{function.__qualname__}()"
+        self.signature = inspect.signature(function, follow_wrapped=False)
+        self.annotations = dict(function.__annotations__)
+        self._names = names
+        self.ready = False
+        self.ours: list[Enforced] = []
+        self.others: list[Enforced] = []
+        self.result: Enforced | None = None
+        self.calls: dict[Any, Call] = {}
+        self.shares_names = False
+        try:
+            self.prepare()
+        except NotYet:
+            pass
+
+    @property
+    def enforces(self) -> bool:
+        """Whether there is anything to enforce."""
+        return not self.ready or bool(self.ours or self.others or self.result)
+
+    def prepare(self) -> None:
+        """Parses all annotations; raises NotYet, with nothing changed, where a name is missing."""
+        ours: list[Enforced] = []
+        others: list[Enforced] = []
+        for name, parameter in self.signature.parameters.items():
+            if name in self.annotations:
+                found = self._enforced(name, self.annotations[name], parameter.kind)
+                (others if found.spec is None else ours).append(found)
+        result = None
+        if _RETURN in self.annotations:
+            result = self._enforced(_RETURN, self._result_hint(), None)
+        self.ours, self.result = ours, result
+        self.others = [item for item in others if item.hint not in (Any, object)]
+        every = [*ours, *([result] if result else [])]
+        plain = not (self.is_async or self.is_generator)
+        self.shares_names = plain and any(_has_jaxtyped(item.hint) for item in every)
+        self.ready = True
+
+    @property
+    def is_async(self) -> bool:
+        """Whether calls are awaited or iterated asynchronously."""
+        return inspect.iscoroutinefunction(self.function) or inspect.isasyncgenfunction(
+            self.function
+        )
+
+    @property
+    def is_generator(self) -> bool:
+        """Whether calls give a generator."""
+        return inspect.isgeneratorfunction(self.function)
+
+    def _result_hint(self) -> Any:
+        hint = self.annotations[_RETURN]
+        return self._context(_RETURN).resolve(hint) if isinstance(hint, str) else hint
+
+    def _context(self, name: str) -> Context:
+        return Context(f"{self.function.__qualname__}({name})", self._names, boundary=True)
+
+    def _enforced(self, name: str, hint: Any, kind: Any) -> Enforced:
+        context = self._context(name)
+        while isinstance(hint, str | typing.ForwardRef):
+            text = hint if isinstance(hint, str) else hint.__forward_arg__
+            hint = context.resolve(text)
+        if name == _RETURN:
+            hint = yielded(hint) if self._yields else hint
+        if isinstance(hint, TypeVar) or not _may_be_ours(hint):
+            return Enforced(name, hint, None, kind)
+        spec = parse(hint, context)
+        return Enforced(name, hint, spec if holds_ours(spec) else None, kind)
+
+    @property
+    def _yields(self) -> bool:
+        return inspect.isgeneratorfunction(self.function) or inspect.isasyncgenfunction(
+            self.function
+        )
+
+    # -- A call ---------------------------------------------------------------------------
+
+    def enter(self, values: tuple[Any, ...]) -> Call:
+        """Explains the arguments of a call that is like none before.
+
+        Raises:
+          StateTypeError: they do not fit; in mode ``warn`` it is a warning.
+        """
+        __tracebackhide__ = True
+        explanation = Explanation()
+        for item, value in zip(self.ours, values, strict=True):
+            self._visit(explanation, item, value)
+        report = explanation.report(self.name)
+        call = Call(explanation, report)
+        if not report:
+            self.refuse(report, "arguments")
+            return call
+        self._remember(values, explanation, call)
+        return call
+
+    def _visit(self, explanation: Explanation, item: Enforced, value: Any) -> None:
+        assert item.spec is not None
+        if value is OMITTED:
+            return
+        if item.kind is inspect.Parameter.VAR_POSITIONAL:
+            for index, element in enumerate(value):
+                explanation.visit(element, item.spec, f"{item.name}[{index}]")
+        elif item.kind is inspect.Parameter.VAR_KEYWORD:
+            for key, element in value.items():
+                explanation.visit(element, item.spec, f"{item.name}[{key!r}]")
+        else:
+            explanation.visit(value, item.spec, item.name)
+
+    def _remember(
+        self, values: tuple[Any, ...], explanation: Explanation, call: Call
+    ) -> None:
+        key: list[Plan] = []
+        for item, value in zip(self.ours, values, strict=True):
+            plan = value if value is OMITTED else item.match(value)
+            plan = plan or self._learn(item, value, explanation)
+            if plan is None:
+                return
+            key.append(plan)
+        if len(self.calls) >= _MAX_CALLS:
+            self.calls.clear()
+        self.calls[tuple(key) if len(key) != 1 else key[0]] = call
+
+    def _learn(self, item: Enforced, value: Any, explanation: Explanation) -> Plan | None:
+        variadic = item.kind in (
+            inspect.Parameter.VAR_POSITIONAL,
+            inspect.Parameter.VAR_KEYWORD,
+        )
+        if variadic and any(guards for guards in explanation.guards.values()):
+            return None
+        return item.plans.learn(item.view(value), explanation, item.name)
+
+    def leave(self, call: Call, value: Any) -> None:
+        """Explains a result that is like none before.
+
+        Raises:
+          StateTypeError: it does not fit the call's arguments or its hint.
+        """
+        __tracebackhide__ = True
+        result = self.result
+        assert result is not None
+        assert result.spec is not None
+        explanation = call.explanation.after()
+        explanation.visit(value, result.spec, _RETURN)
+        report = explanation.report(self.name)
+        if not report:
+            if call.report:
+                self.refuse(report, "return value")
+            return
+        plan = result.match(value) or result.plans.learn(
+            result.view(value), explanation, _RETURN
+        )
+        if plan is not None and len(call.results) < _MAX_CALLS:
+            call.results.add(plan)
+
+    def refuse(self, report: Report, what: str) -> None:
+        """Raises, or warns of, what does not fit."""
+        __tracebackhide__ = True
+        message = self._render(report, what)
+        if MODE == "warn":
+            warnings.warn(message, TypedStateWarning, stacklevel=4)
+            return
+        raise StateTypeError(message, report) from None
+
+    def _render(self, report: Report, what: str) -> str:
+        """Cause, violations, and the arguments with a mark on the wrong ones."""
+        count = len(report.violations)
+        noun = "violation" if count == 1 else "violations"
+        head = f"the {what} of {self.name} do not fit" if what == "arguments" else (
+            f"the {what} of {self.name} does not fit"
+        )
+        lines = [f"{head}: {count} {noun}", *report.lines()]
+        wrong = {_root_of(item.path) for item in report.violations}
+        every = [*self.ours, *([self.result] if self.result and self.result.spec else [])]
+        lines.append("signature:")
+        for item in every:
+            mark = "->" if item.name in wrong else "  "
+            assert item.spec is not None
+            text = describe(item.spec)
+            lines.append(f"  {mark} {item.name}: {text if len(text) <= 120 else text[:117] + '...'}")
+        return "\n".join(lines)
+
+
+def _root_of(path: str) -> str:
+    for end, char in enumerate(path):
+        if char in ".[":
+            return path[:end]
+    return path
+
+
+def yielded(hint: Any) -> Any:
+    """What a generator yields, by its return annotation."""
+    args = typing.get_args(hint)
+    return args[0] if args else Any
+
+
+def _may_be_ours(hint: Any) -> bool:
+    """Whether a hint needs parsing: no plain class, no hint of typing without arguments."""
+    if hint is None or hint is Any:
+        return False
+    if isinstance(hint, type) and not is_jaxtyped(hint):
+        plain = not hasattr(hint, "__typedstate_spec__") and not _is_ours_by_class(hint)
+        return not plain
+    return True
+
+
+def _is_ours_by_class(hint: type) -> bool:
+    return not isinstance(parse(hint, Context("", boundary=True)), Instance | NoValue)
+
+
+def _has_jaxtyped(hint: Any) -> bool:
+    if is_jaxtyped(hint):
+        return True
+    return any(_has_jaxtyped(arg) for arg in typing.get_args(hint) if not isinstance(arg, str))
+

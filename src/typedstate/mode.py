@@ -1,0 +1,41 @@
+"""Development mode: whether boundaries enforce, warn or are not there at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final, Literal, cast, get_args
+
+Mode = Literal["on", "warn", "off"]
+MODES: Final[tuple[Mode, ...]] = get_args(Mode)
+
+
+def _read() -> Mode:
+    """The mode of this process: ``TYPEDSTATE``, else off under ``python -O``, else on."""
+    text = os.environ.get("TYPEDSTATE")
+    if text is None or text == "":
+        return "on" if __debug__ else "off"
+    if text not in MODES:
+        raise ValueError(f"TYPEDSTATE={text!r} is no mode: the modes are {', '.join(MODES)}")
+    return cast(Mode, text)
+
+
+MODE: Final[Mode] = _read()
+_muted: ContextVar[bool] = ContextVar("typedstate_suspended", default=False)
+#: Whether boundaries are mute here; called at each boundary.
+is_suspended: Final = _muted.get
+
+
+@contextmanager
+def suspended() -> Iterator[None]:
+    """Mutes all boundaries for a block, in this thread and task only.
+
+    ``check``, ``fits``, ``explain``, ``S.of`` and ``isinstance`` answer as ever.
+    """
+    token = _muted.set(True)
+    try:
+        yield
+    finally:
+        _muted.reset(token)

@@ -1,0 +1,234 @@
+"""`merge` and `update`: Flax's, refusing what Flax silently accepts, with nothing changed then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from flax import nnx
+
+from . import leaves, patterns
+from .checking import explain
+from .errors import StateTypeError
+from .explain import describe_value
+from .leaves import Slot
+from .report import Code, Report, Violation, show_path
+from .spec import Path
+
+A = TypeVar("A")
+
+
+@dataclass(slots=True)
+class _Findings:
+    title: str
+    violations: list[Violation] = field(default_factory=list[Violation])
+
+    def add(self, path: Path, code: Code, expected: str, actual: str, note: str = "") -> None:
+        self.violations.append(Violation(show_path(path), code, expected, actual, note, path))
+
+    def refuse(self) -> None:
+        __tracebackhide__ = True
+        if self.violations:
+            report = Report(self.title, tuple(self.violations))
+            raise StateTypeError(str(report), report)
+
+
+def merge(graphdef: nnx.GraphDef[A], *states: Any, hint: Any = None) -> A:
+    """``nnx.merge``, once keys, kinds and axis names are those that the GraphDef wants.
+
+    Flax assigns leaves by position, so that a renamed key silently swaps two weights.
+
+    Args:
+      graphdef: from ``nnx.split``; with ``graph=False`` too.
+      states: states or nested dicts that together hold each leaf once; pure values may stand
+        for Variables.
+      hint: a schema or form of all states together: a GraphDef knows no shapes and dtypes.
+
+    Raises:
+      StateTypeError: they do not fit; nothing is built then.
+    """
+    __tracebackhide__ = True
+    definition = getattr(graphdef, "_graphdef", graphdef)
+    if len(states) == 1 and isinstance(states[0], list):
+        _merge_list(definition, states[0])
+    else:
+        _merge_trees(definition, states, hint)
+    return nnx.merge(graphdef, *states)
+
+
+def _merge_trees(definition: Any, states: tuple[Any, ...], hint: Any) -> None:
+    __tracebackhide__ = True
+    findings = _Findings("the GraphDef")
+    found = _joined(states, findings)
+    slots = {slot.path: slot for slot in leaves.graphdef_slots(definition)}
+    for path, slot in slots.items():
+        if path in found:
+            _compare_slot(path, slot, found[path], findings)
+        else:
+            expected = "an array" if slot.kind is None else slot.kind.__name__
+            note = patterns.missing_note(path[-1], _siblings(found, path)) if path else ""
+            findings.add(path, "missing", expected, "nothing", note)
+    for path, leaf in found.items():
+        if path not in slots:
+            absent = [other[-1] for other in slots if other[:-1] == path[:-1] and other not in found]
+            close = patterns.closest(path[-1], absent) if path else None
+            note = "" if close is None else f"did you mean {close!r}?"
+            findings.add(path, "extra", "no such key", describe_value(leaf), note)
+    findings.refuse()
+    if hint is not None:
+        report = explain(_nested(found), hint)
+        if not report:
+            raise StateTypeError(str(report), report)
+
+
+def _merge_list(definition: Any, values: list[Any]) -> None:
+    findings = _Findings("the GraphDef")
+    slots = leaves.graphdef_slots(definition)
+    if len(values) != len(slots):
+        expected, actual = f"a list of {len(slots)} leaves", f"one of {len(values)}"
+        findings.add((), "container", expected, actual)
+    for slot, leaf in zip(slots, values, strict=False):
+        _compare_slot(slot.path, slot, leaf, findings)
+    findings.refuse()
+
+
+def _compare_slot(path: Path, slot: Slot, leaf: Any, findings: _Findings) -> None:
+    if not leaves.is_variable(leaf):
+        return  # Flax makes a Variable of the wanted kind
+    kind = leaves.kind_of(leaf)
+    if slot.kind is None:
+        note = patterns.value_note(leaf)
+        findings.add(path, "kind", "an array", describe_value(leaf), note)
+    elif kind is not slot.kind:
+        note = patterns.stale_kind_note(kind, slot.kind)
+        findings.add(path, "kind", slot.kind.__name__, describe_value(leaf), note)
+    else:
+        wanted = leaves.declared_names(slot.metadata)
+        actual = leaves.declared_names(leaves.metadata_of(leaf))
+        if wanted != actual:
+            findings.add(path, "metadata", _axes(wanted), _axes(actual))
+
+
+def _axes(names: tuple[Any, ...] | None) -> str:
+    return "no axis names" if names is None else f"the axis names {names}"
+
+
+def update(node: Any, *states: Any, new: bool = False, resize: bool = False) -> None:
+    """``nnx.update``, once the states fit the live node; they may be a part of its state.
+
+    Args:
+      node: a module, an optimizer or another graph node.
+      states: states or nested dicts; pure values may stand for Variables.
+      new: leaves that the node does not have are added.
+      resize: arrays of another shape or dtype take the place of the node's.
+
+    Raises:
+      StateTypeError: they do not fit; the node is then as it was.
+    """
+    __tracebackhide__ = True
+    findings = _Findings(type(node).__name__)
+    found = _joined(states, findings)
+    tree = leaves.module_tree(node)
+    live = dict(_flat(tree.mapping, ()))
+    for path, leaf in found.items():
+        target = _resolve(path, tree.shared)
+        if target in live:
+            _compare_leaf(path, live[target], leaf, resize, findings)
+        elif any(other[: len(target)] == target for other in live):
+            findings.add(path, "container", "a sub-state", describe_value(leaf))
+        elif any(target[: len(other)] == other for other in live):
+            shorter = next(other for other in live if target[: len(other)] == other)
+            expected, actual = describe_value(live[shorter]), "a sub-state"
+            findings.add(shorter, "container", expected, actual)
+        elif not new:
+            siblings = [other[-1] for other in live if other[:-1] == target[:-1]]
+            close = patterns.closest(target[-1], siblings)
+            note = f"did you mean {close!r}?" if close is not None else "new=True adds it"
+            if isinstance(target[-1], str) and target[-1].isdecimal() and int(target[-1]) in siblings:
+                note = "nnx.restore_int_paths makes the key an int"
+            findings.add(path, "extra", "no such key", describe_value(leaf), note)
+    findings.refuse()
+    if states:
+        nnx.update(node, *states)
+
+
+def _compare_leaf(path: Path, live: Any, leaf: Any, resize: bool, findings: _Findings) -> None:
+    is_variable, wants_variable = leaves.is_variable(leaf), leaves.is_variable(live)
+    if is_variable and not wants_variable:
+        note = patterns.value_note(leaf)
+        findings.add(path, "kind", describe_value(live), describe_value(leaf), note)
+        return
+    if is_variable and leaves.kind_of(leaf) is not leaves.kind_of(live):
+        note = patterns.stale_kind_note(leaves.kind_of(leaf), leaves.kind_of(live))
+        findings.add(path, "kind", describe_value(live), describe_value(leaf), note)
+        return
+    old = leaves.raw_value(live) if wants_variable else live
+    value = leaves.raw_value(leaf) if is_variable else leaf
+    if leaves.is_array(old) and not _shaped(value):
+        findings.add(path, "array", describe_value(old), describe_value(value))
+    elif leaves.is_array(old) and not resize:
+        _compare_array(path, old, value, findings)
+
+
+def _shaped(value: Any) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def _compare_array(path: Path, old: Any, value: Any, findings: _Findings) -> None:
+    note = "resize=True takes it"
+    expected, actual = describe_value(old), describe_value(value)
+    if old.dtype != value.dtype:
+        findings.add(path, "dtype", expected, actual, note)
+    elif len(old.shape) != len(value.shape):
+        findings.add(path, "rank", expected, actual, note)
+    elif tuple(old.shape) != tuple(value.shape):
+        findings.add(path, "size", expected, actual, note)
+
+
+def _joined(states: tuple[Any, ...], findings: _Findings) -> dict[Path, Any]:
+    """The leaves of all states by path; one that stands in two states is refused."""
+    found: dict[Path, Any] = {}
+    for index, state in enumerate(states):
+        if leaves.mapping_of(state) is None:
+            note = patterns.container_note(state)
+            findings.add((), "container", "a state", describe_value(state), note)
+            continue
+        for path, leaf in _flat(state, ()):
+            if path in found:
+                expected = "each leaf in one state"
+                findings.add(path, "extra", expected, describe_value(leaf), f"again in state {index}")
+            found[path] = leaf
+    return found
+
+
+def _flat(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    mapping = leaves.mapping_of(value)
+    if mapping is None:
+        yield path, value
+        return
+    for key, item in dict(mapping).items():
+        yield from _flat(item, (*path, key))
+
+
+def _siblings(found: Mapping[Path, Any], path: Path) -> dict[Any, Any]:
+    size = len(path)
+    return {other[size - 1]: None for other in found if other[: size - 1] == path[:-1] and len(other) >= size}
+
+
+def _nested(found: Mapping[Path, Any]) -> Any:
+    tree: dict[Any, Any] = {}
+    for path, leaf in found.items():
+        below = tree
+        for key in path[:-1]:
+            below = below.setdefault(key, {})
+        below[path[-1]] = leaf
+    return nnx.State(tree)
+
+
+def _resolve(path: Path, shared: Mapping[Path, Path]) -> Path:
+    """The first path of a Variable that is reached by another one."""
+    for size in range(len(path), 0, -1):
+        if path[:size] in shared:
+            return (*shared[path[:size]], *path[size:])
+    return path
