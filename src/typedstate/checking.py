@@ -119,7 +119,8 @@ def _given(dims: Mapping[str, int] | None, hint: Any, spec: Spec) -> Mapping[str
     known = outermost_names(spec)
     for name, size in dims.items():
         if name not in known:
-            raise SchemaError(f"{name_of(hint)} has no dim {name!r}: it has {', '.join(known)}")
+            has = ", ".join(known) or "none"
+            raise SchemaError(f"{name_of(hint)} has no dim {name!r}: it has {has}")
         if not isinstance(size, int) or isinstance(size, bool) or size < 0:
             raise SchemaError(f"dims={{{name!r}: {size!r}}}: a size is a natural number")
     return dims

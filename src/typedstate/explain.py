@@ -6,7 +6,8 @@ decisions that were made here; reports, `isinstance` and boundaries read what it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+import itertools
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from re import Pattern
 from typing import Any, Final
@@ -43,6 +44,7 @@ from .spec import (
     Path,
     Predicate,
     Record,
+    Selection,
     Spec,
     Tree,
     TupleOf,
@@ -51,6 +53,9 @@ from .spec import (
 )
 
 _MAX_DEPTH: Final = 200
+_MAX_EMPTY: Final = 32
+_MAX_GAPS: Final = 100
+_MAX_NOTES: Final = 100
 _HEAD_CODES: Final = frozenset({"kind", "container", "array"})
 
 
@@ -105,11 +110,14 @@ class Explanation:
     _root: str = ""
     _depth: int = 0
     _closed: int = 0
+    _empty: list[Spec] = field(default_factory=list[Spec])
+    _stretch: int = 0
 
     def visit(self, value: object, spec: Spec, root: str = "") -> None:
         """Walks one value of the call."""
         self._root = root
-        self._depth = 0
+        self._depth = self._stretch = 0
+        self._empty.clear()
         self.guards.setdefault(root, [])
         try:
             self._visit(value, spec, (), Scope(0), outermost=True)
@@ -259,16 +267,21 @@ class Explanation:
             self._node(mapping[wrapped], spec, below, scope)
             self._depth -= 1
             return
-        for item in schema.fields:
-            self._field(mapping, item, path, scope)
         declared = {item.key for item in schema.fields}
         unknown = [key for key in mapping if key not in declared]
+        for item in schema.fields:
+            self._field(mapping, item, path, scope, unknown)
         if unknown:
             self._extras(mapping, unknown, schema.extra, path, scope, schema.fields)
         self._depth -= 1
 
     def _field(
-        self, mapping: dict[Hashable, Any], item: Field, path: Path, scope: Scope
+        self,
+        mapping: dict[Hashable, Any],
+        item: Field,
+        path: Path,
+        scope: Scope,
+        unknown: list[Hashable],
     ) -> None:
         child = (*path, item.key)
         if item.key in mapping:
@@ -281,19 +294,32 @@ class Explanation:
             elif not (value is None and item.optional):
                 self._visit(value, item.spec, child, scope)
             return
-        if item.optional or item.shared is not None or not needs_leaf(item.spec):
-            self._absent_map(item.spec, child, scope)
+        if item.optional or item.shared is not None:
+            return
+        if not needs_leaf(item.spec):
+            self._absent(item.spec, child, scope)
             return
         self._order += 1
-        note = patterns.missing_note(item.key, mapping)
+        note = patterns.missing_note(item.key, unknown) if self._worth_a_note() else ""
         self._add(child, "missing", describe(item.spec), "nothing", note)
 
-    def _absent_map(self, spec: Spec, path: Path, scope: Scope) -> None:
-        """An empty map is absent from a state, and its length is then 0."""
-        if not isinstance(spec, Map) or spec.length is None or needs_leaf(spec.entry) is False:
+    def _worth_a_note(self) -> bool:
+        """Whether this violation will be read: looking for the misspelt key takes time."""
+        return len(self._part.violations) < _MAX_NOTES
+
+    def _absent(self, spec: Spec, path: Path, scope: Scope) -> None:
+        """Flax drops a branch without leaves: it is checked as an empty one, e.g. its length."""
+        inner = spec
+        while isinstance(inner, Bound | Apart):
+            inner = inner.inner
+        if not isinstance(inner, Node | Map | Entries) or inner in self._empty:
+            return
+        if len(self._empty) > _MAX_EMPTY:
             return
         self._order += 1
-        self._see_length(spec, 0, path, scope)
+        self._empty.append(inner)
+        self._visit({}, spec, path, scope)
+        self._empty.pop()
 
     def _extras(
         self,
@@ -311,21 +337,33 @@ class Explanation:
             if spec is not None:
                 self._visit(value, spec, child, scope)
             elif not self._extra_allowed(value, extra, child):
-                note = patterns.extra_note(key, mapping, fields)
+                worth = self._worth_a_note()
+                note = patterns.extra_note(key, mapping, fields) if worth else ""
                 self._add(child, "extra", "no such key", describe_value(value), note)
 
     def _extra_allowed(self, value: Any, extra: Extra, path: Path) -> bool:
-        if extra.allow:
-            return True
-        if not extra.kinds:
-            return False
-        mapping = leaves.mapping_of(value)
-        if mapping is not None:
-            return all(
-                self._extra_allowed(item, extra, (*path, key))
-                for key, item in dict(mapping).items()
-            )
-        return leaves.is_variable(value) and issubclass(leaves.kind_of(value), extra.kinds)
+        """Whether all leaves below an undeclared key are of a kind that may stand anywhere."""
+        if not extra.selections:
+            if extra.allow or not extra.kinds:
+                return extra.allow
+        level = len(path) - 1
+        return all(
+            (extra.allow or (leaves.is_variable(leaf) and _is_of(leaf, extra.kinds)))
+            and all(self._selected(leaf, keys, level, one) for one in extra.selections)
+            for keys, leaf in _leaves_below(value, path)
+        )
+
+    def _selected(self, leaf: Any, path: Path, level: int, selection: Selection) -> bool:
+        keys = path[level - len(selection.path) :]
+        return self._ask(selection.filter, keys, leaf, path) is selection.keep
+
+    def _ask(self, filter_: Any, keys: Path, leaf: Any, path: Path) -> bool:
+        """What an NNX filter says of a real leaf; a plan asks again."""
+        test = filterlib.to_predicate(filter_)
+        chosen = bool(test(keys, leaf))
+        guard = Guard(path, lambda found: bool(test(keys, found)) == chosen)
+        self.guards[self._root].append(guard)
+        return chosen
 
     def _map(self, value: Any, spec: Map, path: Path, scope: Scope) -> None:
         mapping = self._mapping(value, spec, path, spec.container)
@@ -340,9 +378,9 @@ class Explanation:
                 entries[number] = item
             elif spec.key == "str" and isinstance(key, str):
                 entries[key] = item
-            elif spec.key == "int" and isinstance(key, str) and key.isdecimal():
-                text_keys.append(key)
-                entries[int(key)] = item
+            elif spec.key == "int" and patterns.int_of(key) is not None:
+                text_keys.append(str(key))
+                entries[patterns.int_of(key)] = item
             else:
                 unknown.append(key)
         if text_keys:
@@ -383,9 +421,9 @@ class Explanation:
         length = len(entries)
         if spec.key == "int" and entries:
             last = max(key for key in entries if isinstance(key, int))
-            gaps = [index for index in range(last) if index not in entries]
+            gaps = (index for index in range(last) if index not in entries)
             if needs_leaf(spec.entry):
-                for index in gaps[:100]:
+                for index in itertools.islice(gaps, _MAX_GAPS):
                     expected = describe(spec.entry)
                     self._add((*path, index), "missing", expected, "a gap in the keys")
             length = last + 1
@@ -394,7 +432,7 @@ class Explanation:
     def _see_length(self, spec: Map, length: int, path: Path, scope: Scope) -> None:
         if spec.length is None:
             return
-        if length and not needs_leaf(spec.entry):
+        if not needs_leaf(spec.entry):
             return  # the last entries may be absent, so the length can't be seen
         expr = dims.substitute(spec.length, scope.lookup)
         origin = Origin(self._root, path, None)
@@ -405,21 +443,21 @@ class Explanation:
         mapping = self._mapping(value, spec, path, spec.container)
         if mapping is None:
             return
-        text_keys = [key for key in mapping if isinstance(key, str) and key.isdecimal()]
+        text_keys = [key for key in mapping if patterns.int_of(key) is not None]
         if text_keys and len(text_keys) == len(mapping):
             self._order += 1
             note = "nnx.restore_int_paths makes them int"
             self._add(path, "key", "int keys", f"str keys {text_keys[0]!r}, ...", note)
-            mapping = {int(key): item for key, item in mapping.items() if isinstance(key, str)}
+            mapping = {patterns.int_of(key): item for key, item in mapping.items()}
         fields = tuple(
             Field(str(index), index, item)
             for index, item in enumerate(spec.items)
             if item is not None
         )
-        for item in fields:
-            self._field(mapping, item, path, scope)
         declared = {item.key for item in fields}
         unknown = [key for key in mapping if key not in declared]
+        for item in fields:
+            self._field(mapping, item, path, scope, unknown)
         self._extras(mapping, unknown, spec.extra, path, scope, fields)
         self._depth -= 1
 
@@ -429,7 +467,9 @@ class Explanation:
                 expected = f"a state {describe(spec)}"
                 self._add(path, "container", expected, describe_value(value))
             else:
+                self._stretch = len(path) - len(root) - 1
                 self._visit(value, spec.leaf, path, scope)
+                self._stretch = 0
             return
         mapping = self._mapping(value, spec, path, spec.container)
         for key, item in (mapping or {}).items():
@@ -474,17 +514,19 @@ class Explanation:
         self._add(path, first.code, describe(spec), describe_value(value), first.note)
 
     def _decide(self, value: Any, spec: Decide, path: Path, scope: Scope) -> None:
-        if leaves.mapping_of(value) is not None:
+        mapping = leaves.mapping_of(value)
+        if mapping is not None:
             option = spec.yes if spec.yes is not None else spec.no
-            if option is not None:
-                self._visit(value, option, path, scope)
+            if not isinstance(option, Anything):
+                self._visit(value, option or Anything(), path, scope)
+                return
+            self._stretch += 1  # the filter decides on each leaf of the sub-tree
+            for key, item in dict(mapping).items():
+                self._decide(item, spec, (*path, key), scope)
+            self._stretch -= 1
             return
-        test = filterlib.to_predicate(spec.filter)
-        chosen = bool(test(spec.path, value))
-        keys = spec.path
-        guard = Guard(path, lambda leaf: bool(test(keys, leaf)) == chosen)
-        self.guards[self._root].append(guard)
-        option = spec.yes if chosen else spec.no
+        keys = path[len(path) - len(spec.path) - self._stretch :]
+        option = spec.yes if self._ask(spec.filter, keys, value, path) else spec.no
         if option is not None:
             self._visit(value, option, path, scope)
             return
@@ -523,6 +565,9 @@ class Explanation:
     def _leaf(self, value: Any, spec: Leaf, path: Path, scope: Scope) -> None:
         self._order += 1
         if spec.kind is None:
+            if isinstance(spec.value, Anything) and leaves.is_variable(value):
+                note = patterns.value_note(value)
+                self._add(path, "array", "a value", describe_value(value), note)
             self._value(value, spec.value, path, scope)
             self._predicates(value, value, spec.predicates, path)
             return
@@ -587,12 +632,11 @@ class Explanation:
                 self._visit(value, spec, path, scope, outermost=outermost)
 
     def _array(self, value: Any, spec: Array, path: Path, scope: Scope) -> None:
-        shaped = hasattr(value, "shape") and hasattr(value, "dtype")
         if leaves.is_variable(value):
             note = patterns.value_note(value)
             self._add(path, "array", describe(spec), describe_value(value), note)
             return
-        if not shaped or not _is_of_array_class(value, spec):
+        if not _is_of_array_class(value, spec) or not _is_shaped(value):
             note = patterns.array_note(value, spec)
             self._add(path, "array", describe(spec), describe_value(value), note)
             return
@@ -649,7 +693,7 @@ class Explanation:
         names = leaves.declared_names(leaves.metadata_of(value))
         guard = Guard(path, lambda leaf: _names_of(leaf) == names)
         self.guards[self._root].append(guard)
-        if names != leaves.axis_names(wanted):
+        if (names or ()) != leaves.axis_names(wanted):
             actual = "no names in its metadata" if names is None else f"P{_show_names(names)}"
             self._add(path, "sharding", f"P{_show_names(wanted)}", actual)
 
@@ -736,6 +780,19 @@ def _predicate_guard(test: Callable[[Any], bool], of_variable: bool) -> Callable
     return lambda leaf: bool(test(leaf))
 
 
+def _is_of(leaf: Any, kinds: tuple[type, ...]) -> bool:
+    return issubclass(leaves.kind_of(leaf), kinds)
+
+
+def _leaves_below(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    mapping = leaves.mapping_of(value)
+    if mapping is None:
+        yield path, value
+    else:
+        for key, item in dict(mapping).items():
+            yield from _leaves_below(item, (*path, key))
+
+
 def _extra_spec(extra: Extra, key: Hashable) -> Spec | None:
     for pattern, spec in extra.patterns:
         if patterns.matches(pattern, key):
@@ -750,6 +807,14 @@ def _as_int(key: object) -> int | None:
     if isinstance(key, int | np.integer) and int(key) >= 0:
         return int(key)
     return None
+
+
+def _is_shaped(value: Any) -> bool:
+    """Whether a value has shape and dtype, as an array has."""
+    try:
+        return isinstance(value.shape, tuple) and value.dtype is not None
+    except Exception:  # of any class, so its attributes may do anything
+        return False
 
 
 def _is_of_array_class(value: Any, spec: Array) -> bool:
@@ -803,11 +868,17 @@ def describe_value(value: object) -> str:
         return _show_array(value)
     mapping = leaves.mapping_of(value)
     if mapping is not None:
-        keys = [show_key(key) for key in list(mapping)[:4]]
-        more = ", ..." if len(mapping) > 4 else ""
-        of = "a state" if leaves.is_state(value) else "a dict"
-        return f"{of} with keys {', '.join(keys)}{more}" if keys else f"{of} without keys"
+        return _describe_mapping(mapping, "a state" if leaves.is_state(value) else "a dict")
     return "None" if value is None else type(value).__name__
+
+
+def _describe_mapping(mapping: Mapping[Hashable, Any], of: str) -> str:
+    try:
+        keys = [show_key(key) for key in itertools.islice(mapping, 5)]
+    except Exception:  # a mapping of the user's own, or one that changes meanwhile
+        return f"{of} that can't be read"
+    more = ", ..." if len(keys) > 4 else ""
+    return f"{of} with keys {', '.join(keys[:4])}{more}" if keys else f"{of} without keys"
 
 
 def _show_array(value: Any) -> str:

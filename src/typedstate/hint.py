@@ -7,7 +7,8 @@ that beartype, typeguard, pydantic and plain Python enforce it. It is never inst
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -57,8 +58,8 @@ class HintMeta(type):
         """Checks a mapping and returns it as a plain ``nnx.State``."""
         if len(args) != 1 or kwargs:
             raise TypeError(f"{cls.__name__} takes one mapping of keys to leaves")
-        state = args[0] if isinstance(args[0], nnx.State) else nnx.State(args[0])
-        return checks.check(state, cls)
+        plain = isinstance(args[0], Mapping) and not isinstance(args[0], nnx.State)
+        return checks.check(nnx.State(args[0]) if plain else args[0], cls)
 
     def of(cls, node_or_state: Any, *filters: Any) -> Any:
         """The state of a node, or a state itself, once it is checked.
@@ -121,7 +122,8 @@ class Deferred:
     def __typedstate_spec__(self, context: Context) -> Spec:
         """The form's spec, once its arguments have one."""
         args = tuple(_resolved(arg, context) for arg in self.args)
-        return parse(self.form[args], context)
+        # type variables that are left are those of the class itself, not of a base
+        return parse(self.form[args], replace(context, typevars={}))
 
     def __getitem__(self, items: Any) -> Any:
         """Puts types in the place of the type variables."""

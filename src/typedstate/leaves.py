@@ -190,6 +190,11 @@ def context_mesh() -> Any:
     return None if mesh is None or mesh.empty else mesh
 
 
+def is_traced(value: object) -> bool:
+    """Whether a value is a tracer, or the abstract value that stands for one."""
+    return isinstance(value, jax.core.Tracer | _AbstractValue)
+
+
 def type_of(value: Any) -> Any:
     """The abstract value of an array, a tracer or a reference: it has shape and sharding."""
     return value if isinstance(value, _AbstractValue) else cast(Any, jax).typeof(value)

@@ -6,10 +6,11 @@ Each function recognises one pattern and answers a sentence, or nothing.
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import jax
 import numpy as np
@@ -19,12 +20,23 @@ from .report import show_key, show_path
 from .spec import Alike, Apart, Array, Bound, Field, Leaf, Node, Path, Schema, Spec
 
 
+_MAX_DIGITS: Final = 19
+_MAX_KEYS: Final = 100
+
+
 def matches(pattern: str, key: Hashable) -> bool:
     """Whether a key is like ``layers_{}``: braces stand for one or more characters."""
     if not isinstance(key, str):
         return False
     expression = ".+".join(re.escape(piece) for piece in pattern.split("{}"))
     return re.fullmatch(expression, key, re.DOTALL) is not None
+
+
+def int_of(key: object) -> int | None:
+    """The int that a str key was before a checkpoint wrote it as text."""
+    if isinstance(key, str) and key.isdecimal() and key.isascii() and len(key) < _MAX_DIGITS:
+        return int(key)
+    return None
 
 
 def too_deep(mapping: Mapping[Hashable, Any], schema: Schema) -> Hashable | None:
@@ -43,16 +55,16 @@ def closest(key: Hashable, keys: Iterable[Hashable]) -> Hashable | None:
     """The key that was probably meant."""
     if not isinstance(key, str):
         return None
-    others = [other for other in keys if isinstance(other, str)]
+    others = [other for other in itertools.islice(keys, _MAX_KEYS) if isinstance(other, str)]
     found = difflib.get_close_matches(key, others, n=1, cutoff=0.7)
     return found[0] if found else None
 
 
-def missing_note(key: Hashable, mapping: Mapping[Hashable, Any]) -> str:
-    """A misspelt key next to the missing one, or the same key of another type."""
-    if isinstance(key, int) and str(key) in mapping:
+def missing_note(key: Hashable, strange: Collection[Hashable]) -> str:
+    """The undeclared key that stands for a missing one: misspelt, or of another type."""
+    if isinstance(key, int) and str(key) in strange:
         return f"there is {str(key)!r}: nnx.restore_int_paths makes it an int"
-    found = closest(key, mapping)
+    found = closest(key, strange)
     return "" if found is None else f"there is {found!r}: misspelt?"
 
 
@@ -60,11 +72,16 @@ def extra_note(
     key: Hashable, mapping: Mapping[Hashable, Any], fields: tuple[Field, ...]
 ) -> str:
     """The declared key that an undeclared one stands for, where it is missing."""
-    absent = [field.key for field in fields if field.key not in mapping]
-    found = closest(key, absent)
+    return unknown_note(key, [field.key for field in fields if field.key not in mapping])
+
+
+def unknown_note(key: Hashable, known: Iterable[Hashable]) -> str:
+    """The known key that an unknown one stands for: misspelt, or of another type."""
+    known = list(known)
+    found = closest(key, known)
     if found is not None:
         return f"did you mean {found!r}?"
-    if isinstance(key, str) and key.isdecimal() and int(key) in absent:
+    if int_of(key) in known:
         return "nnx.restore_int_paths makes the key an int"
     return ""
 

@@ -101,7 +101,8 @@ class Violation:
 
 
 def _cut(text: str, code: str) -> str:
-    text = text.replace("\n", "\\n")
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
     text = text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
     return f"{text} [{code}]"
 

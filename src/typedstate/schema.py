@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 import typing
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeVar, get_args
@@ -15,6 +15,7 @@ import typing_extensions
 from flax import nnx
 
 from . import dims
+from .dims import Name
 from .errors import SchemaError
 from .hint import Deferred, HintMeta, is_open, make, show_argument
 from .parse import Context, NotYet, parse
@@ -29,6 +30,7 @@ from .spec import (
     Schema,
     Spec,
     Tree,
+    own_names,
     parts,
 )
 
@@ -157,6 +159,7 @@ class SchemaMeta(HintMeta):
     """The metaclass of `TypedState`: gathers the annotations, parses what it can."""
 
     __typedstate_ref__: ClassRef
+    __typedstate_own__: frozenset[str]
 
     def __new__(
         mcs,
@@ -174,6 +177,7 @@ class SchemaMeta(HintMeta):
             cls.__typedstate_cached__ = Tree(Anything())  # what every schema's values are
             return cls
         raw = _annotations(cls, namespace)
+        cls.__typedstate_own__ = frozenset(raw)
         _refuse_body(name, raw, namespace)
         frame = sys._getframe(1)
         local: Mapping[str, Any] = {}
@@ -223,8 +227,22 @@ def _generic(cls: SchemaMeta, key: Hashable, name: str, table: dict[Any, Any]) -
     if found is None:
         body = {"__module__": cls.__module__, "__doc__": cls.__doc__}
         found = SchemaMeta(name, (cls,), body, typevars=table)
+        found.__typedstate_cached__ = _with_names_of(table.values(), found.__typedstate_ref__)
         _made[key] = found
     return found
+
+
+def _with_names_of(args: Iterable[Any], ref: ClassRef) -> Spec:
+    """The spec of a generic schema; dim names in its arguments belong to whoever wrote those."""
+    context = Context(ref.name)
+    names: list[str] = []
+    for arg in args:
+        try:
+            names += own_names(parse(arg, context))
+        except NotYet:  # a later class in quotes: it has names of its own only
+            continue
+    links = tuple((name, Name(name)) for name in dict.fromkeys(names))
+    return Bound(Node(ref), links) if links else Node(ref)
 
 
 def _annotations(cls: type, namespace: dict[str, Any]) -> dict[str, Any]:
@@ -321,7 +339,7 @@ def _inherited(cls: type, typevars: Mapping[Any, Any]) -> Iterator[tuple[str, De
 
 def _writer(base: type, name: str) -> type:
     """The class in whose body a field is annotated."""
-    return next(cls for cls in base.__mro__ if name in cls.__dict__.get("__annotations__", {}))
+    return next(cls for cls in base.__mro__ if name in cls.__dict__.get("__typedstate_own__", ()))
 
 
 def _compose(inner: Mapping[Any, Any], outer: Mapping[Any, Any]) -> dict[Any, Any]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from re import Pattern
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from .dims import Axes, Dim, Expr, names_of, show, show_shape
 
 Path = tuple[Hashable, ...]
 Container = Literal["any", "state", "dict"]
+_MAX_NESTED: Final = 64  # forms that read paths make a new schema per level of a recursive one
 
 
 # -- Values: what a Variable holds, or what stands in a state by itself -----------------------
@@ -111,6 +112,32 @@ class Predicate:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """Really sharded as declared.
+
+    Attributes:
+      rules: pairs or a callable for logical names; None for those of the context.
+    """
+
+    rules: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A PartitionSpec or NamedSharding that stands for an array.
+
+    Attributes:
+      cls: which of the two.
+      names: declared for the array's axes, None for any.
+      shape: the array's, None for any: no more names than axes, sizes that can be divided.
+    """
+
+    cls: type
+    names: tuple[Any, ...] | None = None
+    shape: tuple[Dim, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Guarded:
     """``Annotated[X, Is[...]]`` on a value that is no leaf."""
 
@@ -129,8 +156,11 @@ class Leaf:
       kind: the Variable class; None for a raw leaf.
       value: what it holds.
       exact: no subclass of the kind.
-      names: axis names in its sharding metadata, None for any.
+      names: axis names in its sharding metadata, None for any; ``...`` for as many axes
+        without a name as the rank leaves.
       predicates: validators over the value.
+      by_dims: the names are declared by dims: metadata may be without any.
+      placed: its array must be placed by these names, or by those of its metadata.
     """
 
     kind: type | None
@@ -138,6 +168,8 @@ class Leaf:
     exact: bool = False
     names: tuple[Any, ...] | None = None
     predicates: tuple[Predicate, ...] = ()
+    by_dims: bool = False
+    placed: Placed | None = None
 
 
 class SchemaRef(Protocol):
@@ -180,6 +212,21 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """What `Only` or `Rest` says of leaves that are not declared.
+
+    Attributes:
+      filter: an NNX filter.
+      keep: the leaves that it selects stay; otherwise all others.
+      path: the keys from the form's root to the level where the leaves are not declared.
+    """
+
+    filter: Any
+    keep: bool
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Extra:
     """What may stand under keys that are not declared.
 
@@ -187,11 +234,13 @@ class Extra:
       allow: anything.
       patterns: keys like ``layers_{}`` with what stands there.
       kinds: leaves of these Variable classes, at any depth.
+      selections: what the leaves that are allowed so must fit as well.
     """
 
     allow: bool = False
     patterns: tuple[tuple[str, Spec], ...] = ()
     kinds: tuple[type, ...] = ()
+    selections: tuple[Selection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +347,7 @@ Spec = (
     | ItemsOf
     | MappingOf
     | Record
+    | Partition
     | Guarded
     | Leaf
     | Node
@@ -347,7 +397,7 @@ def parts(spec: Spec) -> tuple[Spec, ...]:
 def own_names(spec: Spec) -> Iterator[str]:
     """Yields the dim names that belong to the class in whose annotation `spec` stands."""
     match spec:
-        case Array(shape=shape) if shape is not None:
+        case Array(shape=shape) | Partition(shape=shape) if shape is not None:
             for dim in shape:
                 if isinstance(dim, Axes):
                     yield from () if dim.name is None else (dim.name,)
@@ -381,7 +431,7 @@ def needs_leaf(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
     """Whether a tree without leaves, which Flax drops, can't be a `spec`."""
     match spec:
         case Node(ref):
-            if ref in seen:
+            if ref in seen or len(seen) > _MAX_NESTED:
                 return False
             seen |= {ref}
             return any(
@@ -432,6 +482,8 @@ def describe(spec: Spec) -> str:
             return cls.__name__
         case Guarded(inner=inner):
             return describe(inner)
+        case Partition(cls=cls):
+            return cls.__name__
         case Leaf():
             return _describe_leaf(spec)
         case Node(ref):

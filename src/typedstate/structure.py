@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -71,10 +71,7 @@ def _merge_trees(definition: Any, states: tuple[Any, ...], hint: Any) -> None:
             findings.add(path, "missing", expected, "nothing", note)
     for path, leaf in found.items():
         if path not in slots:
-            absent = [other[-1] for other in slots if other[:-1] == path[:-1] and other not in found]
-            close = patterns.closest(path[-1], absent) if path else None
-            note = "" if close is None else f"did you mean {close!r}?"
-            findings.add(path, "extra", "no such key", describe_value(leaf), note)
+            findings.add(path, "extra", "no such key", describe_value(leaf), _meant(path, slots))
     findings.refuse()
     if hint is not None:
         report = explain(_nested(found), hint)
@@ -142,11 +139,7 @@ def update(node: Any, *states: Any, new: bool = False, resize: bool = False) -> 
             expected, actual = describe_value(live[shorter]), "a sub-state"
             findings.add(shorter, "container", expected, actual)
         elif not new:
-            siblings = [other[-1] for other in live if other[:-1] == target[:-1]]
-            close = patterns.closest(target[-1], siblings)
-            note = f"did you mean {close!r}?" if close is not None else "new=True adds it"
-            if isinstance(target[-1], str) and target[-1].isdecimal() and int(target[-1]) in siblings:
-                note = "nnx.restore_int_paths makes the key an int"
+            note = _meant(target, live) or "new=True adds it"
             findings.add(path, "extra", "no such key", describe_value(leaf), note)
     findings.refuse()
     if states:
@@ -214,6 +207,17 @@ def _flat(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 def _siblings(found: Mapping[Path, Any], path: Path) -> dict[Any, Any]:
     size = len(path)
     return {other[size - 1]: None for other in found if other[: size - 1] == path[:-1] and len(other) >= size}
+
+
+def _meant(path: Path, known: Iterable[Path]) -> str:
+    """Which key was probably meant, where a path leaves the known ones."""
+    near = list(known)
+    for depth, key in enumerate(path):
+        siblings = dict.fromkeys(other[depth] for other in near if len(other) > depth)
+        if key not in siblings:
+            return patterns.unknown_note(key, siblings)
+        near = [other for other in near if len(other) > depth and other[depth] == key]
+    return ""
 
 
 def _nested(found: Mapping[Path, Any]) -> Any:

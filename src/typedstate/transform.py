@@ -39,6 +39,7 @@ from .spec import (
     Record,
     Schema,
     SchemaRef,
+    Selection,
     Spec,
     Tree,
     TupleOf,
@@ -58,6 +59,11 @@ class Transform(Protocol):
         """A dim name that every nested schema takes from the outermost one."""
         ...
 
+    @property
+    def keeps_kinds(self) -> bool:
+        """Whether a filter still selects the leaves that it selected before."""
+        ...
+
     def title(self, name: str) -> str:
         """The form of a schema, as its user wrote it."""
         ...
@@ -70,8 +76,8 @@ class Transform(Protocol):
         """What a level of the tree must be."""
         ...
 
-    def extra(self, extra: Extra) -> Extra:
-        """What may stand under undeclared keys."""
+    def extra(self, extra: Extra, path: Path) -> Extra:
+        """What may stand under undeclared keys of the level at a path."""
         ...
 
 
@@ -87,10 +93,14 @@ class _Plain:
     def link(self) -> str | None:
         return None
 
+    @property
+    def keeps_kinds(self) -> bool:
+        return True
+
     def container(self, container: Container) -> Container:
         return container
 
-    def extra(self, extra: Extra) -> Extra:
+    def extra(self, extra: Extra, path: Path) -> Extra:
         return extra
 
 
@@ -123,9 +133,11 @@ class Derived:
         fields = []
         for item in schema.fields:
             spec = rewrite(item.spec, self.transform, (*self.path, item.key))
-            if spec is not None:
+            if isinstance(spec, OneOf) and NoValue() in spec.options:
+                fields.append(replace(item, spec=_present(spec), optional=True))
+            elif spec is not None:
                 fields.append(replace(item, spec=spec))
-        extra = self.transform.extra(schema.extra)
+        extra = self.transform.extra(schema.extra, self.path)
         kept = []
         for pattern, spec in extra.patterns:
             inner = rewrite(spec, self.transform, (*self.path, WILDCARD))
@@ -162,7 +174,7 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
                 return None
             container = transform.container(spec.container)
             return replace(
-                spec, entry=found, container=container, extra=transform.extra(spec.extra)
+                spec, entry=found, container=container, extra=transform.extra(spec.extra, path)
             )
         case Entries(items):
             kept = tuple(
@@ -171,7 +183,7 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
             )
             container = transform.container(spec.container)
             return replace(
-                spec, items=kept, container=container, extra=transform.extra(spec.extra)
+                spec, items=kept, container=container, extra=transform.extra(spec.extra, path)
             )
         case Tree(leaf):
             found = rewrite(leaf, transform, below)
@@ -181,12 +193,16 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
         case OneOf(options):
             rewritten = [rewrite(option, transform, path) for option in options]
             left = [option for option in rewritten if option is not None]
-            return None if not left else left[0] if len(left) == 1 else OneOf(tuple(left))
+            if not left:
+                return None
+            return _one_of((*left, *[NoValue()] * (len(left) < len(options))))
         case Decide(filter=filter_, yes=yes, no=no):
             then = None if yes is None else rewrite(yes, transform, path)
             other = None if no is None else rewrite(no, transform, path)
             if then is None and other is None:
                 return None
+            if not transform.keeps_kinds:  # what is there is one of the two, or was left out
+                return _one_of(tuple(option or NoValue() for option in (then, other)))
             return Decide(filter_, spec.path, then, other)
         case TupleOf(items, rest) if path == ():
             kept_items = tuple(rewrite(item, transform, path) for item in items)
@@ -196,6 +212,10 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
             raise SchemaError(f"{transform.title('...')}: a live module has no forms")
         case _:
             return transform.leaf(spec, path)
+
+
+def _present(spec: OneOf) -> Spec:
+    return _one_of(tuple(option for option in spec.options if option != NoValue()))
 
 
 def _self_link(name: str) -> tuple[str, Expr[str]]:
@@ -257,6 +277,11 @@ class Selecting(_Plain):
             return Decide(self.filters, path, yes, no)
         return spec if (answer is Answer.YES) == self.keep else None
 
+    def extra(self, extra: Extra, path: Path) -> Extra:
+        """The filters decide on the real leaves."""
+        selection = Selection(self.filters, self.keep, path)
+        return replace(extra, selections=(*extra.selections, selection))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Adding(_Plain):
@@ -272,7 +297,7 @@ class Adding(_Plain):
         """Leaves stay."""
         return spec
 
-    def extra(self, extra: Extra) -> Extra:
+    def extra(self, extra: Extra, path: Path) -> Extra:
         """More kinds may stand under undeclared keys."""
         return replace(extra, kinds=(*extra.kinds, *self.kinds))
 
@@ -313,17 +338,25 @@ class Stacking(_Plain):
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """Selected leaves get the axis; a maybe is decided by the real leaf."""
         answer = decide(self.filters, path, spec) if self.filters else Answer.YES
-        if answer is Answer.NO:
+        if answer is Answer.NO or isinstance(spec, Anything):
             return spec
         stacked = map_value(spec, self._stack)
         if isinstance(stacked, Leaf) and stacked.names is not None and self.partition is not None:
-            names = stacked.names
-            padded = (*names, *(None,) * (self.index - len(names)))
-            kept = (*padded[: self.index], self.partition, *padded[self.index :])
-            stacked = replace(stacked, names=kept)
+            stacked = replace(stacked, names=self._names(spec, stacked.names))
         if answer is Answer.YES:
             return stacked
         return Decide(self.filters, path, stacked, spec)
+
+    def _names(self, spec: Spec, names: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The axis names with that of the new axis inserted."""
+        at = self.index
+        if at < 0:
+            shape = spec.value.shape if isinstance(spec, Leaf) and isinstance(spec.value, Array) else None
+            if shape is None or any(isinstance(dim, Axes) for dim in shape):
+                raise SchemaError(f"Axis({at}) of a leaf whose rank is open: count from the front")
+            at += len(shape) + 1
+        padded = (*names, *(None,) * (at - len(names)))
+        return (*padded[:at], self.partition, *padded[at:])
 
     def _stack(self, spec: Array | Anything) -> Spec:
         array = spec if isinstance(spec, Array) else Array("", None, None, None)
@@ -364,11 +397,20 @@ class Unwrapping(_Plain):
         """The value of a Variable."""
         if isinstance(spec, Leaf):
             return replace(spec, kind=None, exact=False, names=None)
-        return Leaf(None, spec) if isinstance(spec, Anything) else spec
+        return spec
+
+    @property
+    def keeps_kinds(self) -> bool:
+        """Values have none."""
+        return False
 
     def container(self, container: Container) -> Container:
         """``nnx.to_pure_dict`` gives plain dicts, ``nnx.pure`` a State."""
         return "dict" if self.pure else container
+
+    def extra(self, extra: Extra, path: Path) -> Extra:
+        """A value does not show of which kind its Variable was."""
+        return _extra_of_any_kind(extra)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -381,6 +423,8 @@ class Abstracting(_Plain):
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """Arrays become abstract; ``jax.eval_shape`` makes arrays of Python numbers too."""
+        if isinstance(spec, Anything):
+            return spec
         if isinstance(spec, Instance) and issubclass(spec.cls, int | float | complex):
             return OneOf((spec, Array("", None, (), None, abstract=True)))
         return map_value(spec, _abstract)
@@ -389,7 +433,7 @@ class Abstracting(_Plain):
 def _abstract(spec: Array | Anything) -> Spec:
     if isinstance(spec, Array):
         return replace(spec, cls=None, abstract=True)
-    return Array("", None, None, None, abstract=True)
+    return OneOf((Array("", None, None, None, abstract=True), NoValue()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -406,9 +450,20 @@ class Replacing(_Plain):
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """A Variable may hold it, or it stands for the Variable."""
         raw = Instance(self.cls)
+        if isinstance(spec, Anything):
+            return spec
         if not isinstance(spec, Leaf) or spec.kind is None:
             return raw
         return OneOf((Leaf(spec.kind, raw, spec.exact), raw))
+
+    @property
+    def keeps_kinds(self) -> bool:
+        """What stands for a Variable has none."""
+        return False
+
+    def extra(self, extra: Extra, path: Path) -> Extra:
+        """What stands for a Variable does not show its kind."""
+        return _extra_of_any_kind(extra)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -433,6 +488,8 @@ class Resembling(_Plain):
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """The leaf with what `Like` says in place of what the schema says."""
+        if isinstance(spec, Anything):
+            return spec
         value: Spec = spec.value if isinstance(spec, Leaf) else spec
         if self.dtype is not None:
             value = map_value(value, self._retype)
@@ -441,6 +498,20 @@ class Resembling(_Plain):
         if not self.kinds:
             return _one_of(self.values)
         return self._kinds(value)
+
+    @property
+    def keeps_kinds(self) -> bool:
+        """Another dtype leaves the kinds alone."""
+        return not self.kinds and not self.values
+
+    def extra(self, extra: Extra, path: Path) -> Extra:
+        """The kinds that were allowed are other ones now."""
+        if self.keeps_kinds:
+            return extra
+        kinds = tuple(kind.kind for kind in self.kinds if kind.kind is not None)
+        if not self.values and extra.kinds:
+            return replace(extra, kinds=kinds, selections=())
+        return _extra_of_any_kind(extra)
 
     def _kinds(self, value: Spec) -> Spec:
         options: list[Spec] = []
@@ -454,6 +525,11 @@ class Resembling(_Plain):
         name, dtypes = self.dtype
         array = spec if isinstance(spec, Array) else Array("", None, None, jax.Array)
         return replace(array, dtype=name, dtypes=dtypes)
+
+
+def _extra_of_any_kind(extra: Extra) -> Extra:
+    allow = extra.allow or bool(extra.kinds)
+    return replace(extra, allow=allow, kinds=(), selections=())
 
 
 def _one_of(options: tuple[Spec, ...]) -> Spec:

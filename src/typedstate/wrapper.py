@@ -9,6 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from . import beartyped
+from .errors import SchemaError, StateTypeError
 from .mode import is_suspended
 from .parse import NotYet
 from .replay import Plan
@@ -35,8 +36,6 @@ def _late(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
 
     def resolve() -> Callable[..., Any]:
         if not made:
-            from .errors import SchemaError
-
             try:
                 boundary.prepare()
             except NotYet as error:
@@ -80,6 +79,7 @@ class _Writer:
             "_enter": boundary.enter,
             "_leave": boundary.leave,
             "_omitted": OMITTED,
+            "_StateTypeError": StateTypeError,
         }
         self.defaults: dict[str, str] = {}
 
@@ -171,7 +171,7 @@ class _Writer:
             key = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
             lines.append(f"_call = _calls({key})")
             lines.append("if _call is None:")
-            lines.append(f"    _call = _enter(({', '.join(values)},))")
+            lines += _hidden(f"_call = _enter(({', '.join(values)},))")
         elif self.boundary.result is not None and self.boundary.result.spec is not None:
             lines.append("_call = _calls(()) or _enter(())")
         return lines + self._other_arguments()
@@ -195,8 +195,8 @@ class _Writer:
                 self.names[f"_class{index}"] = test.cls
                 instance = f"not isinstance({item.name}, _class{index})"
                 condition = f"{condition} and {instance}" if condition else instance
-            call = f"_test{index}({item.name})"
-            lines.append(f"if {condition}: {call}" if condition else call)
+            lines.append(f"if {condition or True}:")
+            lines += _hidden(f"_test{index}({item.name})")
         return lines
 
     def _body(self, invoke: str) -> list[str]:
@@ -238,7 +238,8 @@ class _Writer:
         if result.spec is not None:
             self.names["_match_result"] = self._matcher(result)
             return [
-                "if _match_result(_result) not in _call.results: _leave(_call, _result)",
+                "if _match_result(_result) not in _call.results:",
+                *_hidden("_leave(_call, _result)"),
             ]
         test = beartyped.tester(self.boundary.function, result.name, result.hint, None)
         if test is None:
@@ -246,8 +247,9 @@ class _Writer:
         self.names["_test_result"] = test.enforce
         if test.cls is not None:
             self.names["_class_result"] = test.cls
-            return ["if not isinstance(_result, _class_result): _test_result(_result)"]
-        return ["_test_result(_result)"]
+            condition = "not isinstance(_result, _class_result)"
+            return [f"if {condition}:", *_hidden("_test_result(_result)")]
+        return ["if True:", *_hidden("_test_result(_result)")]
 
     def _checker(self) -> Callable[[Any, Any], None]:
         """Checks one value that a generator yields."""
@@ -268,6 +270,16 @@ class _Writer:
             return lambda call, value: None
         enforce = test.enforce
         return lambda call, value: enforce(value)
+
+
+def _hidden(line: str) -> list[str]:
+    """The line, with our own frames taken from the traceback of what it raises."""
+    return [
+        "    try:",
+        f"        {line}",
+        "    except _StateTypeError as _error:",
+        "        raise _error.with_traceback(None) from None",
+    ]
 
 
 def publish(call: Call) -> None:

@@ -1,0 +1,89 @@
+"""The doctor's answer: findings, how they compare with the record, and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from typedstate.doctor.claims import Claim, judge
+from typedstate.doctor.difference import Difference, differences
+from typedstate.doctor.limits import Limit, limits
+from typedstate.doctor.record import Record, nearest
+
+if TYPE_CHECKING:
+    from typedstate.doctor.findings import Findings
+    from typedstate.doctor.stubs import Stubs
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the doctor says of the installed pair.
+
+    Attributes:
+        findings: What the probe found.
+        compared_with: The recorded pair that the findings were compared with, or nothing.
+        recorded: Whether that is this very pair.
+        differences: Where the findings are not as recorded.
+        claims: What Flax says of its leaves, against what was seen.
+        stubs: Whether the installed stubs fit.
+        limits: Features that do less here.
+    """
+
+    findings: Findings
+    compared_with: str
+    recorded: bool
+    differences: tuple[Difference, ...]
+    claims: tuple[Claim, ...]
+    stubs: Stubs
+    limits: tuple[Limit, ...]
+
+    @property
+    def as_recorded(self) -> bool:
+        """Whether nothing differs from the record."""
+        return bool(self.compared_with) and not self.differences
+
+    @property
+    def exit_status(self) -> int:
+        """0 where all is as recorded, else 1."""
+        return 0 if self.as_recorded else 1
+
+    def __str__(self) -> str:
+        """The report in plain text."""
+        from typedstate.doctor.render import text
+
+        return text(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain data."""
+        return {
+            "as_recorded": self.as_recorded,
+            "recorded": self.recorded,
+            "compared_with": self.compared_with,
+            "findings": self.findings.to_json(),
+            "differences": [item.to_json() for item in self.differences],
+            "claims": [
+                {
+                    "where": item.where,
+                    "said": item.said,
+                    "agrees": item.agrees,
+                    "verdict": str(item),
+                }
+                for item in self.claims
+            ],
+            "stubs": self.stubs.to_json(),
+            "limits": [{"feature": item.feature, "why": item.why} for item in self.limits],
+        }
+
+
+def diagnose(found: Findings, record: Record, stubs: Stubs) -> Diagnosis:
+    """The diagnosis that follows from these findings."""
+    reference = nearest(record, found.flax, found.jax)
+    return Diagnosis(
+        findings=found,
+        compared_with=reference.pair if reference is not None else "",
+        recorded=reference is not None and reference.pair == found.pair,
+        differences=differences(reference, found) if reference is not None else (),
+        claims=judge(found.says, found.leaves),
+        stubs=stubs,
+        limits=limits(found),
+    )

@@ -1,0 +1,78 @@
+"""Where two sets of findings differ: installed against recorded, or one record against the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from typedstate.doctor.findings import Findings, Table
+
+ABSENT = "nothing"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One answer that is not the recorded one.
+
+    Attributes:
+        section: `leaves`, `keys`, `facts` or `says`.
+        name: The construct, or the fact.
+        place: The context or path; empty for a fact.
+        recorded: The older answer.
+        seen: The newer answer.
+    """
+
+    section: str
+    name: str
+    place: str
+    recorded: str
+    seen: str
+
+    def __str__(self) -> str:
+        """One line."""
+        where = f"{self.name}, {self.place}" if self.place else self.name
+        return f"{where}: {self.recorded} is now {self.seen}"
+
+    def to_json(self) -> dict[str, str]:
+        """Plain strings."""
+        return {
+            "section": self.section,
+            "name": self.name,
+            "place": self.place,
+            "recorded": self.recorded,
+            "seen": self.seen,
+        }
+
+
+def _rows(
+    section: str, name: str, old: dict[str, str], new: dict[str, str]
+) -> Iterator[Difference]:
+    for place in dict.fromkeys((*old, *new)):
+        before, after = old.get(place, ABSENT), new.get(place, ABSENT)
+        if before != after:
+            yield Difference(section, name, place, before, after)
+
+
+def _tables(section: str, old: Table, new: Table) -> Iterator[Difference]:
+    for name in dict.fromkeys((*old, *new)):
+        yield from _rows(section, name, old.get(name, {}), new.get(name, {}))
+
+
+def _answers(section: str, old: dict[str, str], new: dict[str, str]) -> Iterator[Difference]:
+    for name in dict.fromkeys((*old, *new)):
+        before, after = old.get(name, ABSENT), new.get(name, ABSENT)
+        if before != after:
+            yield Difference(section, name, "", before, after)
+
+
+def differences(old: Findings, new: Findings) -> tuple[Difference, ...]:
+    """Every answer in which the two differ, in the order of the sections."""
+    return (
+        *_tables("leaves", old.leaves, new.leaves),
+        *_tables("keys", old.keys, new.keys),
+        *_answers("facts", old.facts, new.facts),
+        *_answers("says", old.says, new.says),
+    )

@@ -1,0 +1,12 @@
+"""Activations with parameters. Source: ``flax/nnx/nn/activations.py``."""
+
+from flax import nnx
+from jaxtyping import Array, Float
+
+from ..schema import TypedState
+
+
+class PReLUState(TypedState):
+    """The state of ``nnx.PReLU``."""
+
+    negative_slope: nnx.Param[Float[Array, ""]]

@@ -1,0 +1,26 @@
+"""Modules that only hold others; ``nnx.List`` and ``nnx.Dict`` are `StateMap` or `Entries`."""
+
+from typing import Generic, TypeVar
+
+from ..schema import TypedState
+
+S = TypeVar("S")
+
+
+class SequentialState(TypedState, Generic[S]):
+    """The state of ``nnx.Sequential`` whose layers are S.
+
+    S is `StateMap` of int keys, or `Entries` with None for a function or a layer without
+    state. Source: ``flax/nnx/helpers.py``.
+    """
+
+    layers: S
+
+
+class EMAState(TypedState, Generic[S]):
+    """The state of ``nnx.EMA`` over parameters with state S.
+
+    Source: ``flax/nnx/training/ema.py``.
+    """
+
+    params: S

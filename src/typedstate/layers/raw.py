@@ -1,0 +1,154 @@
+"""`Raw`: what an optax transformation returns by itself, before ``nnx.Optimizer`` keeps it."""
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import jax
+import optax
+from flax import nnx
+from flax.nnx.training.optimizer import OptArray, OptVariable
+from optax import contrib
+from typing_extensions import TypeAliasType
+
+from ..errors import SchemaError
+from ..forms import FormMeta
+from ..schema import ClassRef, SchemaMeta
+from ..spec import (
+    Bound,
+    Entries,
+    Field,
+    Guarded,
+    Instance,
+    Leaf,
+    Map,
+    MappingOf,
+    Anything,
+    Node,
+    NoValue,
+    OneOf,
+    Predicate,
+    Record,
+    Schema,
+    Spec,
+    Tree,
+    TupleOf,
+    describe,
+)
+from ..transform import Resembling, rewrite
+
+_WRAPPERS: Final = {
+    "Masked": ("MaskedState",),
+    "MultiTransform": ("PartitionState", "MultiTransformState"),
+    "Injected": ("InjectStatefulHyperparamsState", "InjectHyperparamsState"),
+    "MultiSteps": ("MultiStepsState",),
+    "ApplyIfFinite": ("ApplyIfFiniteState",),
+    "Conditional": ("ConditionallyTransformState",),
+    "ScheduleFree": ("ScheduleFreeState",),
+}
+
+
+def raw(spec: Spec) -> Spec:
+    """The spec of the tuples and dicts of optax for that of an optimizer's state."""
+    match spec:
+        case Node(ClassRef() as ref):
+            return _record(ref, ref.resolve())
+        case Bound(Node(ClassRef()) as inner, links):
+            return Bound(raw(inner), links)
+        case Entries(items):
+            return TupleOf(tuple(_EMPTY if item is None else raw(item) for item in items))
+        case Map(entry=entry) if not _of_parameters(entry):
+            return MappingOf(dict, Instance(str), raw(entry))
+        case OneOf(options):
+            return OneOf(tuple(raw(option) for option in options))
+        case NoValue():
+            return _EMPTY
+        case Leaf(kind=kind, value=value) if kind is OptArray:
+            return value
+        case Tree(Leaf(kind=kind)) if kind is OptArray:
+            return _ANY
+        case _:
+            found = rewrite(spec, _ANY_KIND)
+            assert found is not None
+            return found
+
+
+def _record(ref: ClassRef, schema: Schema) -> Spec:
+    if schema.fields and all(isinstance(field.key, int) for field in schema.fields):
+        return _chain(schema.fields)
+    cls = _tuple_class(ref.cls)
+    fields = tuple((str(field.key), _field(field)) for field in schema.fields)
+    required = {str(field.key) for field in schema.fields if not field.optional}
+    return Record(cls, fields, frozenset(required))
+
+
+def _field(field: Field) -> Spec:
+    found = raw(field.spec)
+    return OneOf((found, _EMPTY)) if field.optional else found
+
+
+def _chain(fields: tuple[Field, ...]) -> Spec:
+    """A tuple as long as the last member that is always there, or longer."""
+    by_index = {field.key: field for field in fields}
+    last = max(index for index in by_index if isinstance(index, int))
+    items = tuple(
+        _field(by_index[index]) if index in by_index else _EMPTY for index in range(last + 1)
+    )
+    needed = [field.key for field in fields if not field.optional and isinstance(field.key, int)]
+    shortest = max(needed, default=-1) + 1
+    # members that keep nothing stand behind the last one too: optax.scale(-1), weight decay
+    return OneOf(tuple(TupleOf(items[:size], _EMPTY) for size in range(last + 1, shortest - 1, -1)))
+
+
+def _of_parameters(spec: Spec) -> bool:
+    """Whether a map's entries are parameters: those are never a class of the catalogue."""
+    match spec:
+        case Node(ref):
+            return not isinstance(ref, ClassRef)
+        case Leaf(kind=kind):
+            return kind is not OptArray
+        case Bound(inner=inner) | Map(entry=inner):
+            return _of_parameters(inner)
+        case OneOf(options):
+            return all(_of_parameters(option) for option in options)
+        case _:
+            return False
+
+
+def _tuple_class(cls: SchemaMeta) -> type:
+    """The NamedTuple of optax that a schema describes; dict for a schema of one's own."""
+    for base in cls.__mro__:
+        if not base.__module__.startswith(__package__ or ""):
+            continue
+        for name in _WRAPPERS.get(base.__name__, (base.__name__,)):
+            found = getattr(optax, name, None) or getattr(contrib, name, None)
+            if isinstance(found, type):
+                return found
+    return dict
+
+
+def _holds_nothing(value: Any) -> bool:
+    return not jax.tree.leaves(value)
+
+
+_EMPTY: Final = Guarded(
+    Instance(object), (Predicate("a state of optax without leaves", _holds_nothing),)
+)
+_ANY: Final = Instance(object)
+#: `Like` has replaced the kind that the parameters had, so any may stand there.
+_ANY_KIND: Final = Resembling("Variable", (Leaf(nnx.Variable, Anything()),), None, ())
+
+if TYPE_CHECKING:
+    T = TypeVar("T")
+    Raw = TypeAliasType("Raw", Any, type_params=(T,))
+
+else:
+
+    class Raw(metaclass=FormMeta):
+        """``Raw[AdamState[S]]``: what ``tx.init(params)`` returns, for params with state S."""
+
+        @staticmethod
+        def __typedstate_form__(inner: Spec) -> Spec:
+            found = raw(inner)
+            if found == inner:
+                raise SchemaError(f"Raw[{describe(inner)}]: give the state of an optimizer")
+            return found
+
