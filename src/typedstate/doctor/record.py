@@ -84,11 +84,16 @@ def _one_line_lists(text: str) -> str:
     )
 
 
+def _rank(version: str) -> int:
+    """A version as one number, in which an earlier part outweighs any later one."""
+    rank = 0
+    for number in (*version_key(version), 0, 0, 0, 0)[:4]:
+        rank = rank * 10_000 + number
+    return rank
+
+
 def _distance(one: str, other: str) -> int:
-    """How far apart two versions are; a step of an earlier number outweighs any later one."""
-    keys = [(*version_key(version), 0, 0, 0, 0)[:4] for version in (one, other)]
-    first, second = (sum(n * 10000 ** (4 * (3 - i)) for i, n in enumerate(key)) for key in keys)
-    return abs(first - second)
+    return abs(_rank(one) - _rank(other))
 
 
 def nearest(record: Record, flax: str, jax: str) -> Findings | None:

@@ -73,7 +73,7 @@ def _lines(result: Diagnosis, every_cell: bool) -> Iterator[str]:
     yield from _listed(result.claims, "nothing")
     yield ""
     yield "Stubs"
-    yield from _listed(result.stubs.problems(), "they fit")
+    yield from _listed(result.stubs.remarks(), "they fit")
     yield ""
     yield "Limited on this pair"
     yield from _listed(result.limits, "nothing")

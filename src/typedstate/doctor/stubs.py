@@ -64,8 +64,8 @@ class Stubs:
     packages: tuple[str, ...]
     modules: tuple[StubModule, ...]
 
-    def problems(self) -> Iterator[str]:
-        """Why the stubs do not fit, one sentence each."""
+    def remarks(self) -> Iterator[str]:
+        """Where the stubs and this Flax do not meet, one sentence each."""
         if not self.installed:
             yield f"{FOLDER} is not on the import path: type checkers see Flax's own annotations"
             return
@@ -75,9 +75,10 @@ class Stubs:
             yield f"{name} hides the modules of that package which have no stub"
         for stub in self.modules:
             if not stub.exists:
-                yield f"{stub.name} does not exist in this Flax: its stub describes nothing"
+                yield f"{stub.name} is stubbed and does not exist in this Flax"
             elif stub.unknown:
-                yield f"{stub.name} lacks {', '.join(stub.unknown)}, which its stub declares"
+                names = ", ".join(stub.unknown)
+                yield f"{stub.name} is stubbed with names of another Flax: {names}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and strings."""
@@ -86,7 +87,7 @@ class Stubs:
             "marker": self.marker,
             "packages": list(self.packages),
             "modules": [stub.to_json() for stub in self.modules],
-            "problems": list(self.problems()),
+            "remarks": list(self.remarks()),
         }
 
 

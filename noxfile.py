@@ -1,0 +1,119 @@
+"""The matrix: runtime tests on each supported step of Flax, with the JAX and Python that fit it.
+
+`nox -l` lists the sessions, `nox` runs one per Flax, `nox -s tests` every pair on every Python that
+is there, `nox -s "tests-3.11(0.10.7)" -- tests/doctor` one pair with these tests instead of the
+quick ones. Interpreters are taken from the search path and from pyenv.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+PYTHONS = ("3.11", "3.12", "3.13")
+PAIRS = {
+    "0.10.7": ("flax==0.10.7", "jax==0.6.2", "jaxlib==0.6.2"),
+    "0.11.2": ("flax==0.11.2", "jax==0.7.2", "jaxlib==0.7.2"),
+    "0.12.0": ("flax==0.12.0", "jax==0.8.0", "jaxlib==0.8.0"),
+    "0.12.8": ("flax==0.12.8", "jax==0.10.2", "jaxlib==0.10.2"),
+    "newest": ("flax", "jax"),
+}
+USUAL = {  # one Python for each Flax, so that a plain `nox` covers all of both
+    "0.10.7": "3.11",
+    "0.11.2": "3.11",
+    "0.12.0": "3.12",
+    "0.12.8": "3.12",
+    "newest": "3.13",
+}
+QUICK = ("tests",)  # what a session runs where it is given no paths
+STATIC = "--ignore=tests/static"  # what type checkers say does not depend on the installed Flax
+SOURCES = ("src", "tests", "noxfile.py")
+
+
+def _pyenv_versions() -> Path | None:
+    """Where pyenv keeps its interpreters, if there is a pyenv."""
+    root = os.environ.get("PYENV_ROOT")
+    if root is None and shutil.which("pyenv"):
+        asked = subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=False)
+        root = asked.stdout.strip() or None
+    return Path(root) / "versions" if root else None
+
+
+def _numbers(folder: Path) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", folder.name))
+
+
+def _pyenv_python(version: str, versions: Path) -> Path | None:
+    """The folder of pyenv's newest interpreter of this version, such as 3.12."""
+    found = sorted(versions.glob(f"{version}.[0-9]*"), key=_numbers)
+    folders = [folder / "bin" for folder in found if (folder / "bin" / f"python{version}").exists()]
+    return folders[-1] if folders else None
+
+
+def _runs(version: str) -> bool:
+    """Whether this interpreter is on the search path and is no shim that refuses to start."""
+    name = shutil.which(f"python{version}")
+    if name is None:
+        return False
+    return subprocess.run([name, "--version"], capture_output=True, check=False).returncode == 0
+
+
+def _add_pyenv_pythons() -> None:
+    """Let nox find pyenv's interpreters where the search path has none that runs."""
+    versions = _pyenv_versions()
+    if versions is None:
+        return
+    missing = [version for version in PYTHONS if not _runs(version)]
+    folders = [folder for version in missing if (folder := _pyenv_python(version, versions))]
+    os.environ["PATH"] = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
+
+
+_add_pyenv_pythons()
+STEPS = [nox.param(flax, id=flax) for flax in PAIRS]
+nox.needs_version = ">=2025.2"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = [f"tests-{python}({flax})" for flax, python in USUAL.items()]
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize("flax", STEPS)
+def tests(session: nox.Session, flax: str) -> None:
+    """Run the runtime tests on one Flax."""
+    session.install(*PAIRS[flax], ".[test]")
+    session.env["JAX_PLATFORMS"] = "cpu"
+    session.run("pytest", STATIC, *(session.posargs or QUICK))
+
+
+@nox.session(python=PYTHONS, default=False)
+@nox.parametrize("flax", STEPS)
+def doctor(session: nox.Session, flax: str) -> None:
+    """Compare one Flax with the record: fails where the probe finds something else."""
+    session.install(*PAIRS[flax], ".")
+    session.env["JAX_PLATFORMS"] = "cpu"
+    session.run("python", "-m", "typedstate.doctor.cli")
+
+
+@nox.session(python=PYTHONS, default=False)
+@nox.parametrize("flax", STEPS)
+def record(session: nox.Session, flax: str) -> None:
+    """Write what the probe finds on one Flax into the record, and the page that is made from it."""
+    session.install(*PAIRS[flax], "-e", ".")
+    session.env["JAX_PLATFORMS"] = "cpu"
+    session.run("python", "-m", "typedstate.doctor.write", "record")
+    session.run("python", "-m", "typedstate.doctor.write", "page", "docs/leaves.md")
+
+
+@nox.session(python="3.12", default=False)
+def lint(session: nox.Session) -> None:
+    """Check style and types of the package."""
+    session.install("-e", ".[dev]")
+    session.run("ruff", "check", *SOURCES)
+    session.run("ruff", "format", "--check", *SOURCES)
+    session.run("mypy", "--strict", "src")
+    session.run("pyright", "src")

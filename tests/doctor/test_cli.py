@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+import typedstate.doctor
+from typedstate.doctor import cli
+from typedstate.doctor.diagnosis import Diagnosis, diagnose
+from typedstate.doctor.findings import Findings
+from typedstate.doctor.stubs import stubs
+
+if TYPE_CHECKING:
+    from typedstate.doctor.record import Record
+
+
+@pytest.fixture
+def result(found: Findings, record: Record) -> Diagnosis:
+    return diagnose(found, {**record, found.pair: found}, stubs())
+
+
+@pytest.fixture(autouse=True)
+def diagnosed(monkeypatch: pytest.MonkeyPatch, result: Diagnosis) -> None:
+    """The command shows the probe of this test run instead of running another."""
+    monkeypatch.setattr(cli, "doctor", lambda: result)
+
+
+def test_the_report_shows_the_table(capsys: pytest.CaptureFixture[str], found: Findings) -> None:
+    assert cli.main([]) == 0
+    report = capsys.readouterr().out
+    assert report.startswith(f"Flax {found.flax}, JAX {found.jax}\n\nAll is as recorded.\n")
+    assert f"in jax.jit              {found.leaves['Linear']['in jax.jit']}\n" in report
+
+
+def test_all_shows_every_construct(capsys: pytest.CaptureFixture[str], found: Findings) -> None:
+    assert cli.main(["--all"]) == 0
+    report = capsys.readouterr().out
+    for name in found.leaves:
+        assert f"\n  {name}\n" in report
+
+
+def test_json_holds_the_findings(capsys: pytest.CaptureFixture[str], found: Findings) -> None:
+    assert cli.main(["--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["as_recorded"] is True
+    assert Findings.from_json(data["findings"]) == found
+
+
+def test_a_difference_is_the_exit_status(monkeypatch: pytest.MonkeyPatch, found: Findings) -> None:
+    older = replace(found, facts={**found.facts, "nnx.data exists": "perhaps"})
+    changed = diagnose(found, {older.pair: older}, stubs())
+    monkeypatch.setattr(cli, "doctor", lambda: changed)
+    assert cli.main([]) == 1
+
+
+def test_wrong_usage_is_status_2() -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["--nonsense"])
+    assert stopped.value.code == 2
+
+
+def test_the_package_can_be_called(monkeypatch: pytest.MonkeyPatch, result: Diagnosis) -> None:
+    monkeypatch.setattr(typedstate.doctor, "doctor", lambda: result)
+    assert sys.modules["typedstate.doctor"]() is result  # type: ignore[operator]

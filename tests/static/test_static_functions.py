@@ -1,0 +1,157 @@
+"""The functions of `graphlib` and `statelib` that every supported Flax 0.12 has."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from flax.nnx.proxy_caller import ApplyCaller
+from flax.typing import PathParts
+from static_check import Of, check
+from static_models import Counter, Net, linear, net
+from typing_extensions import assert_type
+
+Param = nnx.Param[jax.Array]
+BatchStat = nnx.BatchStat[jax.Array]
+Intermediate = nnx.Intermediate[jax.Array]
+
+
+def test_state_and_variables() -> None:
+    m = net()
+    check(assert_type(nnx.state(m), nnx.State[Any, Any]), nnx.State)
+    check(assert_type(nnx.variables(m, nnx.Param), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
+    check(
+        assert_type(nnx.variables(m, nnx.Param, ...), tuple[nnx.State[Any, Param], nnx.State[Any, Any]]),
+        tuple,
+        Of(nnx.State, nnx.Param),
+        nnx.State,
+    )
+
+
+def test_split() -> None:
+    m = net()
+    check(assert_type(nnx.split(m), tuple[nnx.GraphDef[Net], nnx.State[Any, Any]]), tuple, nnx.GraphDef, nnx.State)
+    check(
+        assert_type(nnx.split(linear(), nnx.Param), tuple[nnx.GraphDef[nnx.Linear], nnx.State[Any, Param]]),
+        tuple,
+        nnx.GraphDef,
+        Of(nnx.State, nnx.Param),
+    )
+    check(
+        assert_type(
+            nnx.split(m, nnx.Param, nnx.BatchStat, ...),
+            tuple[nnx.GraphDef[Net], nnx.State[Any, Param], nnx.State[Any, BatchStat], nnx.State[Any, Any]],
+        ),
+        tuple,
+        nnx.GraphDef,
+        Of(nnx.State, nnx.Param),
+        Of(nnx.State, nnx.BatchStat),
+        nnx.State,
+    )
+
+
+def test_merge() -> None:
+    graphdef, params, rest = nnx.split(net(), nnx.Param, ...)
+    check(assert_type(nnx.merge(graphdef, params, rest), Net), Net)
+    check(assert_type(nnx.merge(*nnx.split(linear())), nnx.Linear), nnx.Linear)
+    check(assert_type(nnx.merge(graphdef, params, rest, copy=True), Net), Net)
+
+
+def test_update() -> None:
+    m = net()
+    nnx.update(m, nnx.state(m, nnx.Param), nnx.state(m, nnx.BatchStat))
+    check(assert_type(nnx.update(m, nnx.state(m)), None), type(None))
+
+
+def test_pop() -> None:
+    check(assert_type(nnx.pop(net(), nnx.Intermediate), nnx.State[Any, Intermediate]), Of(nnx.State, nnx.Intermediate))
+    check(
+        assert_type(nnx.pop(net(), nnx.Intermediate, Counter), tuple[nnx.State[Any, Intermediate], nnx.State[Any, Counter]]),
+        tuple,
+        Of(nnx.State, nnx.Intermediate),
+        Of(nnx.State, Counter),
+    )
+
+
+def test_clone() -> None:
+    check(assert_type(nnx.clone(net()), Net), Net)
+    params = nnx.state(linear(), nnx.Param)
+    check(assert_type(nnx.clone(params), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
+
+
+def test_graphdef() -> None:
+    check(assert_type(nnx.graphdef(net()), nnx.GraphDef[Net]), nnx.GraphDef)
+
+
+def test_iter_graph() -> None:
+    for path, value in nnx.iter_graph(net()):
+        check(assert_type(path, PathParts), tuple)
+        assert_type(value, Any)
+    check(assert_type(next(nnx.iter_graph(net())), tuple[PathParts, Any]), tuple)
+
+
+def test_find_duplicates() -> None:
+    check(assert_type(nnx.find_duplicates(net()), list[list[PathParts]]), list)
+
+
+def test_call() -> None:
+    caller = check(
+        assert_type(nnx.call(nnx.split(net())), ApplyCaller[tuple[nnx.GraphDef[Net], nnx.State[Any, Any]]]), object
+    )
+    result = check(
+        assert_type(caller(jnp.ones((1, 2))), tuple[Any, tuple[nnx.GraphDef[Net], nnx.State[Any, Any]]]), tuple
+    )
+    check(result[1], tuple, nnx.GraphDef, nnx.State)
+
+
+def test_pure() -> None:
+    params = nnx.state(linear(), nnx.Param)
+    # mypy: a state whose keys are Any fits two overloads, so that the leaves are Any.
+    check(assert_type(nnx.pure(params), nnx.State[Any, jax.Array]), Of(nnx.State, jax.Array))  # type: ignore[assert-type]
+    check(assert_type(nnx.pure(nnx.state(net())), nnx.State[Any, Any]), nnx.State)
+    check(assert_type(nnx.pure(nnx.to_flat_state(params)), nnx.FlatState[jax.Array]), Of(nnx.FlatState, jax.Array))
+    check(assert_type(nnx.pure(nnx.Param(jnp.ones(3))), jax.Array), jax.Array)
+
+
+def test_flatten_and_unflatten() -> None:
+    check(
+        assert_type(nnx.flatten(net()), tuple[nnx.GraphDef[Net], nnx.FlatState[Any]]),
+        tuple,
+        nnx.GraphDef,
+        nnx.FlatState,
+    )
+    check(
+        assert_type(nnx.flatten(net(), with_paths=False), tuple[nnx.GraphDef[Net], list[Any]]),
+        tuple,
+        nnx.GraphDef,
+        list,
+    )
+    check(assert_type(nnx.unflatten(*nnx.flatten(net())), Net), Net)
+
+
+def test_contexts() -> None:
+    m = net()
+    with nnx.split_context() as splitting:
+        check(
+            assert_type(
+                splitting.split(m, nnx.Param, ...),
+                tuple[nnx.GraphDef[Net], nnx.State[Any, Param], nnx.State[Any, Any]],
+            ),
+            tuple,
+            nnx.GraphDef,
+            Of(nnx.State, nnx.Param),
+            nnx.State,
+        )
+    with nnx.split_context() as splitting:
+        check(assert_type(splitting.flatten(m), tuple[nnx.GraphDef[Net], nnx.FlatState[Any]]), tuple)
+    check(assert_type(nnx.split_context().__enter__(), nnx.SplitContext), nnx.SplitContext)
+    with nnx.merge_context() as merging:
+        check(assert_type(merging.merge(*nnx.split(m)), Net), Net)
+    with nnx.merge_context() as merging:
+        check(assert_type(merging.unflatten(*nnx.flatten(m)), Net), Net)
+    check(assert_type(nnx.merge_context().__enter__(), nnx.MergeContext), nnx.MergeContext)
+    with nnx.update_context("tag") as context:
+        check(assert_type(context, nnx.UpdateContext), nnx.UpdateContext)
+        check(assert_type(nnx.current_update_context("tag"), nnx.UpdateContext), nnx.UpdateContext)
+    check(assert_type(nnx.update_context("tag").tag, Hashable), str)
