@@ -85,7 +85,7 @@ nox.options.sessions = [f"tests-{python}({flax})" for flax, python in USUAL.item
 @nox.parametrize("flax", STEPS)
 def tests(session: nox.Session, flax: str) -> None:
     """Run the runtime tests on one Flax."""
-    session.install(*PAIRS[flax], ".[test]")
+    session.install(*PAIRS[flax], ".[runtime]")
     session.env["JAX_PLATFORMS"] = "cpu"
     session.run("pytest", STATIC, *(session.posargs or QUICK))
 
