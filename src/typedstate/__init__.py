@@ -14,43 +14,76 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .boundary import checked
-from .checking import check, explain, fits, source_of
-from .errors import SchemaError, StateTypeError, TypedStateWarning
-from .forms import (
-    Abstract,
-    Axis,
-    Bind,
-    Entries,
-    Exactly,
-    Like,
-    Only,
-    Plus,
-    Pure,
-    Rest,
-    Same,
-    Scoped,
-    Shardings,
-    Specs,
-    Stacked,
-    StateMap,
-    StateOf,
-    Values,
-)
 from .mode import suspended
-from .report import Report, Unknown, Violation
-from .schema import Alias, Shared, TypedState
 
 if TYPE_CHECKING:
+    from .boundary import checked
+    from .checking import check, explain, fits, source_of
     from .doctor import doctor as doctor
+    from .errors import SchemaError, StateTypeError, TypedStateWarning
+    from .forms import (
+        Abstract,
+        Axis,
+        Bind,
+        Entries,
+        Exactly,
+        Like,
+        Only,
+        Plus,
+        Pure,
+        Rest,
+        Same,
+        Scoped,
+        Shardings,
+        Specs,
+        Stacked,
+        StateMap,
+        StateOf,
+        Values,
+    )
     from .hook import install_import_hook
+    from .report import Report, Unknown, Violation
+    from .schema import Alias, Shared, TypedState
     from .structure import merge, update
 
-#: Where names live that few programs need; `doctor` is its own module, which can be called.
-_LATER = {
+#: The module of each public name; it is imported when the name is first asked for, so that a
+#: pytest run or a command line that only finds typedstate installed does not import Flax.
+_MODULES = {
     "doctor": "doctor",
+    "Abstract": "forms",
+    "Alias": "schema",
+    "Axis": "forms",
+    "Bind": "forms",
+    "Entries": "forms",
+    "Exactly": "forms",
+    "Like": "forms",
+    "Only": "forms",
+    "Plus": "forms",
+    "Pure": "forms",
+    "Report": "report",
+    "Rest": "forms",
+    "Same": "forms",
+    "SchemaError": "errors",
+    "Scoped": "forms",
+    "Shardings": "forms",
+    "Shared": "schema",
+    "Specs": "forms",
+    "Stacked": "forms",
+    "StateMap": "forms",
+    "StateOf": "forms",
+    "StateTypeError": "errors",
+    "TypedState": "schema",
+    "TypedStateWarning": "errors",
+    "Unknown": "report",
+    "Values": "forms",
+    "Violation": "report",
+    "check": "checking",
+    "checked": "boundary",
+    "explain": "checking",
+    "fits": "checking",
     "install_import_hook": "hook",
     "merge": "structure",
+    "source_of": "checking",
     "update": "structure",
 }
 
@@ -97,10 +130,18 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what few programs need when it is first asked for."""
-    if name not in _LATER:
+    """Imports a public name when it is first asked for."""
+    home = _MODULES.get(name)
+    if home is None:
         raise AttributeError(f"module 'typedstate' has no attribute {name!r}")
     from importlib import import_module
 
-    module = import_module(f".{_LATER[name]}", __name__)
-    return module if name == _LATER[name] else getattr(module, name)
+    module = import_module(f".{home}", __name__)
+    found = module if home == name else getattr(module, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """The public names, imported or not."""
+    return sorted({*globals(), *__all__})
