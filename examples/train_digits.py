@@ -19,7 +19,14 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from typedstate import Bind, Only, Same, StateTypeError, TypedState, checked
-from typedstate.layers import BatchNormState, ConvState, DropoutState, LinearState
+from typedstate.layers import (
+    AdamState,
+    BatchNormState,
+    ConvState,
+    DropoutState,
+    LinearState,
+    OptimizerState,
+)
 
 EPOCHS = 12
 BATCH = 64
@@ -67,20 +74,20 @@ class Digits(nnx.Module):
         return self.head(x)
 
 
+# Live modules, checked in place: their schemas ride along with their classes.
 Net = Annotated[Digits, DigitsState]
+Adam = Annotated[nnx.Optimizer[Digits], OptimizerState[AdamState[Params]]]
 
 
 @checked
-def loss_of(
-    model: Net, x: Float[Array, "b 8 8 1"], y: Int[Array, "b"]
-) -> Float[Array, ""]:
+def loss_of(model: Net, x: Float[Array, "b 8 8 1"], y: Int[Array, "b"]) -> Float[Array, ""]:
     return optax.softmax_cross_entropy_with_integer_labels(model(x), y).mean()
 
 
 @nnx.jit
 @checked
 def train_step(
-    model: Net, optimizer: nnx.Optimizer[Any], x: Float[Array, "b 8 8 1"], y: Int[Array, "b"]
+    model: Net, optimizer: Adam, x: Float[Array, "b 8 8 1"], y: Int[Array, "b"]
 ) -> Float[Array, ""]:
     loss, grads = nnx.value_and_grad(loss_of)(model, x, y)
     apply(model, optimizer, grads)
@@ -88,9 +95,7 @@ def train_step(
 
 
 @checked
-def apply(
-    model: Net, optimizer: nnx.Optimizer[Any], grads: Params
-) -> None:
+def apply(model: Net, optimizer: Adam, grads: Params) -> None:
     optimizer.update(model, grads)
 
 
@@ -111,7 +116,10 @@ def load() -> tuple[Array, Array, Array, Array]:
     digits: Any = load_digits()
     images = (digits.images / 16.0).astype(np.float32)[..., None]
     split = train_test_split(
-        images, digits.target.astype(np.int32), test_size=0.25, random_state=0,
+        images,
+        digits.target.astype(np.int32),
+        test_size=0.25,
+        random_state=0,
         stratify=digits.target,
     )
     x_train, x_test, y_train, y_test = (jnp.asarray(part) for part in split)
@@ -182,4 +190,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-

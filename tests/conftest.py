@@ -1,8 +1,13 @@
-"""What every test module shares: a deterministic hypothesis profile."""
+"""What every test module shares: 8 virtual devices, a deterministic hypothesis profile."""
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, settings
+
+# Read when JAX first looks for devices, which no import does.
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
 
 settings.register_profile(
     "typedstate",

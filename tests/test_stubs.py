@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from flax import nnx
+from flax.nnx import statelib
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -26,7 +27,7 @@ STUBS = next((Path(p, "flax-stubs") for p in sys.path if Path(p, "flax-stubs", "
 HAS_GRAPHLIB = importlib.util.find_spec("flax.nnx.graphlib") is not None
 NEWEST_FUNCTIONS = hasattr(nnx, "unpack") and hasattr(nnx, "with_vars")
 
-pytestmark = pytest.mark.skipif(not hasattr(nnx, "restore_int_paths"), reason="the static suite is about Flax 0.12")
+pytestmark = pytest.mark.skipif(not hasattr(statelib, "restore_int_paths"), reason="the static suite is about Flax 0.12")
 
 
 def installed(*names: str) -> pytest.MarkDecorator:

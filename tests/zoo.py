@@ -46,6 +46,11 @@ def leaf(kind: type[nnx.Variable[Any]], value: Any, **metadata: Any) -> Any:
     return variable.to_state() if HAS_VARIABLE_STATE else variable
 
 
+def named(kind: type[nnx.Variable[Any]], value: Any, *names: Any) -> Any:
+    """A leaf with axis names in its sharding metadata; no mesh is needed to make it."""
+    return leaf(kind, value, sharding=names, eager_sharding=False)
+
+
 def state(tree: Any) -> nnx.State[Any, Any]:
     """A State of nested dicts, Variables as the installed Flax keeps them."""
     return nnx.State(_stored(tree))
@@ -94,8 +99,12 @@ class StreamState(TypedState):
     count: Annotated[nnx.RngCount, UInt32[Array, ""]]
 
 
+class StreamsState(TypedState):
+    dropout: StreamState
+
+
 class DropoutState(TypedState):
-    rngs: StreamState
+    rngs: StreamState | StreamsState  # of one stream, or up to Flax 0.10 of all
 
 
 class MlpState(TypedState):
@@ -154,6 +163,7 @@ class LstmState(TypedState, extra={"i{}": Bind[LinearState, "din=d dout=h"]}):
     hg: Bind[LinearState, "din=h dout=h"]
     hi: Bind[LinearState, "din=h dout=h"]
     ho: Bind[LinearState, "din=h dout=h"]
+    rngs: StateMap[str, StreamState]  # up to Flax 0.10
 
 
 class TiedState(TypedState):
@@ -175,13 +185,13 @@ class AdamState(TypedState):
 class OptimizerState(TypedState):
     step: Annotated[nnx.OptState, UInt32[Array, ""]]
     opt_state: Entries[Bind[AdamState, "d hidden"], None]
-    model: Any
+    model: Bind[MlpState, "d hidden"] | None  # up to Flax 0.10
 
 
 class ClippedState(TypedState):
     step: Annotated[nnx.OptState, UInt32[Array, ""]]
     opt_state: Entries[None, Entries[Bind[AdamState, "d hidden"], None, None]]
-    model: Any
+    model: Bind[MlpState, "d hidden"] | None  # up to Flax 0.10
 
 
 class MomentumState(TypedState):
@@ -191,7 +201,7 @@ class MomentumState(TypedState):
 class MomentumOptimizerState(TypedState):
     step: Annotated[nnx.OptState, UInt32[Array, ""]]
     opt_state: Entries[Bind[MomentumState, "d hidden"], None]
-    model: Any
+    model: Bind[MlpState, "d hidden"] | None  # up to Flax 0.10
 
 
 class NamesState(TypedState):

@@ -19,6 +19,7 @@ from .mode import suspended
 if TYPE_CHECKING:
     from .boundary import checked
     from .checking import check, explain, fits, source_of
+    from .derive import abstract, shardings, specs
     from .doctor import doctor as doctor
     from .errors import SchemaError, StateTypeError, TypedStateWarning
     from .forms import (
@@ -29,11 +30,13 @@ if TYPE_CHECKING:
         Exactly,
         Like,
         Only,
+        Placed,
         Plus,
         Pure,
         Rest,
         Same,
         Scoped,
+        Sharded,
         Shardings,
         Specs,
         Stacked,
@@ -58,6 +61,7 @@ _MODULES = {
     "Exactly": "forms",
     "Like": "forms",
     "Only": "forms",
+    "Placed": "forms",
     "Plus": "forms",
     "Pure": "forms",
     "Report": "report",
@@ -65,6 +69,7 @@ _MODULES = {
     "Same": "forms",
     "SchemaError": "errors",
     "Scoped": "forms",
+    "Sharded": "forms",
     "Shardings": "forms",
     "Shared": "schema",
     "Specs": "forms",
@@ -77,13 +82,16 @@ _MODULES = {
     "Unknown": "report",
     "Values": "forms",
     "Violation": "report",
+    "abstract": "derive",
     "check": "checking",
     "checked": "boundary",
     "explain": "checking",
     "fits": "checking",
     "install_import_hook": "hook",
     "merge": "structure",
+    "shardings": "derive",
     "source_of": "checking",
+    "specs": "derive",
     "update": "structure",
 }
 
@@ -97,6 +105,7 @@ __all__ = [
     "Exactly",
     "Like",
     "Only",
+    "Placed",
     "Plus",
     "Pure",
     "Report",
@@ -104,6 +113,7 @@ __all__ = [
     "Same",
     "SchemaError",
     "Scoped",
+    "Sharded",
     "Shardings",
     "Shared",
     "Specs",
@@ -116,6 +126,7 @@ __all__ = [
     "Unknown",
     "Values",
     "Violation",
+    "abstract",
     "check",
     "checked",
     "doctor",
@@ -123,7 +134,9 @@ __all__ = [
     "fits",
     "install_import_hook",
     "merge",
+    "shardings",
     "source_of",
+    "specs",
     "suspended",
     "update",
 ]

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import typing_extensions
+
 from .errors import StateTypeError, TypedStateWarning
 
 
@@ -29,12 +31,17 @@ class Test:
 def tester(
     function: types.FunctionType, name: str, hint: Any, kind: Any
 ) -> Test | None:
-    """The test of a hint; None, with a warning, for a hint that beartype can't check."""
+    """The test of a hint; None, with a warning, for a hint that beartype can't check.
+
+    A method's ``Self`` is left to type checkers.
+    """
     from beartype import BeartypeConf, beartype
     from beartype.roar import BeartypeException
 
     from .mode import MODE
 
+    if _is_self(hint):
+        return None
     violation = TypedStateWarning if MODE == "warn" else StateTypeError
     conf = BeartypeConf(violation_type=violation)
     probe = _probe(function, name, kind, hint)
@@ -48,6 +55,11 @@ def tester(
     return Test(_spread(enforce, kind), _deciding(hint))
 
 
+def _is_self(hint: Any) -> bool:
+    """Whether a hint needs the class that a method is of, which nobody knows here."""
+    return hint in (typing.Self, typing_extensions.Self) or any(map(_is_self, typing.get_args(hint)))
+
+
 def _probe(
     function: types.FunctionType, name: str, kind: Any, hint: Any
 ) -> Callable[..., Any]:
@@ -57,14 +69,15 @@ def _probe(
         star = "*"
     elif kind is inspect.Parameter.VAR_KEYWORD:
         star = "**"
-    argument = "value" if name == "return" else name
+    result = name in ("return", "yield")
+    argument = "value" if result else name
     space: dict[str, Any] = {}
     exec(f"def probe({star}{argument}): return {argument}", space)
     probe: Any = space["probe"]
     probe.__name__ = function.__name__
     probe.__qualname__ = function.__qualname__
     probe.__module__ = function.__module__
-    probe.__annotations__ = {name: hint}
+    probe.__annotations__ = {"return" if result else name: hint}
     return typing.cast(Callable[..., Any], probe)
 
 

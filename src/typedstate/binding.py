@@ -32,10 +32,18 @@ class Scope:
     Attributes:
       number: of this scope; names that are not linked are variables of it.
       links: names that stand for expressions over the variables of outer scopes.
+      around: of a bound schema, the scope of the class in whose annotation the `Bind` stands.
     """
 
     number: int
     links: Mapping[str, Expr[Var]] = field(default_factory=dict[str, "Expr[Var]"])
+    around: Scope | None = None
+
+    def written(self) -> Scope:
+        """Where the names live that the annotation itself writes, inside of a `Bind` too."""
+        if self.around is None:
+            return self
+        return Scope(self.around.number, {**self.around.links, **self.links})
 
     def lookup(self, name: str) -> Expr[Var]:
         """What a name stands for, over the variables of this and outer scopes."""

@@ -12,17 +12,19 @@ import sys
 import types
 import typing
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial, update_wrapper
 from typing import Any, Final, TypeVar, overload
 
 import numpy as np
 from jaxtyping import Shaped
+from typing_extensions import TypeAliasType
 
 from . import leaves
 from .errors import StateTypeError, TypedStateWarning
-from .explain import Explanation
+from .explainer import Explanation
+from .hint import Deferred
 from .mode import MODE
 from .parse import Context, NotYet, holds_ours, is_jaxtyped, parse
 from .replay import Plan, Plans
@@ -35,6 +37,7 @@ T = TypeVar("T")
 
 _MARK: Final = "__typedstate_checked__"
 _RETURN: Final = "return"
+_YIELD: Final = "yield"
 _MAX_CALLS: Final = 256
 
 
@@ -73,11 +76,11 @@ def decorate(target: Any, local: Mapping[str, Any]) -> Any:
         case classmethod():
             return classmethod(decorate(target.__func__, local))
         case property(fget=get, fset=put, fdel=delete):
-            accessors = [None if f is None else decorate(f, local) for f in (get, put, delete)]
-            return property(*accessors, doc=target.__doc__)
+            got, put_, deleted = (f and decorate(f, local) for f in (get, put, delete))
+            return property(got, put_, deleted, target.__doc__)
         case type():
             return _class(target, local)
-        case types.FunctionType():
+        case types.FunctionType() if not _is_transformed(target):
             return _function(target, local)
         case _ if callable(target):
             return _callable(target, local)
@@ -97,31 +100,60 @@ def _class(cls: type, local: Mapping[str, Any]) -> type:
     return cls
 
 
+def _is_transformed(function: types.FunctionType) -> bool:
+    """Whether a function stands for another one whose annotations it carries."""
+    if "__wrapped__" not in vars(function):
+        return False
+    own = inspect.signature(function, follow_wrapped=False).parameters
+    return any(name not in own for name in function.__annotations__ if name != _RETURN)
+
+
 def _callable(target: Any, local: Mapping[str, Any]) -> Any:
-    """A callable object, e.g. a jitted function: its own attributes stay within reach."""
+    """A callable that wraps a function, e.g. a jitted one: its attributes stay within reach."""
     inner = inspect.unwrap(target)
     if not isinstance(inner, types.FunctionType):
         return target
     boundary = Boundary(inner, _names(inner, local))
     if not boundary.enforces:
         return target
-    return CheckedCallable(target, write_wrapper(boundary, target))
+    if _may_change_values(target, inner):
+        text = f"{inner.__qualname__} is not enforced: its values may differ from its annotations "
+        text += "above this decorator, put @checked below it"
+        warnings.warn(text, TypedStateWarning, stacklevel=4)
+        return target
+    call = write_wrapper(boundary, target)
+    if isinstance(target, types.FunctionType):
+        return _marked(call, target)
+    return type("CheckedCallable", (CheckedCallable,), {"__call__": staticmethod(call)})(target)
+
+
+def _may_change_values(target: Any, inner: types.FunctionType) -> bool:
+    """Whether a wrapper's values may be others than its function's: ``jax.vmap``, ``grad``."""
+    if not isinstance(target, types.FunctionType):
+        return False
+    module: str = target.__globals__.get("__name__", "")
+    if module.partition(".")[0] in ("jax", "flax"):
+        return True
+    kinds = (
+        inspect.iscoroutinefunction,
+        inspect.isgeneratorfunction,
+        inspect.isasyncgenfunction,
+    )
+    return any(kind(target) is not kind(inner) for kind in kinds)
 
 
 class CheckedCallable:
     """A callable object with a checked call; every other attribute is the object's own."""
 
-    def __init__(self, target: Any, call: Callable[..., Any]) -> None:
-        """Keeps the object and its checked call."""
+    def __init__(self, target: Any) -> None:
+        """Keeps the object."""
         update_wrapper(self, target)
         self.__wrapped__ = target
-        self._call = call
         setattr(self, _MARK, True)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Calls the object, checked."""
-        __tracebackhide__ = True
-        return self._call(*args, **kwargs)
+        """Calls the object, checked: each one's own class has generated code here."""
+        raise NotImplementedError
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """Binds like a function."""
@@ -136,7 +168,10 @@ def _function(function: types.FunctionType, local: Mapping[str, Any]) -> Any:
     boundary = Boundary(function, _names(function, local))
     if not boundary.enforces:
         return function
-    wrapper = write_wrapper(boundary, function)
+    return _marked(write_wrapper(boundary, function), function)
+
+
+def _marked(wrapper: Callable[..., Any], function: types.FunctionType) -> Callable[..., Any]:
     update_wrapper(wrapper, function)
     setattr(wrapper, _MARK, True)
     return wrapper
@@ -148,10 +183,17 @@ def _names(
     """Where a function's annotations are looked up; keeps types of the frame, never arrays."""
     texts = " ".join(hint for hint in function.__annotations__.values() if isinstance(hint, str))
     kept = {name: local[name] for name in _words(texts) if name in local and _type_like(local[name])}
-    closure = inspect.getclosurevars(function).nonlocals if function.__closure__ else {}
     params = {item.__name__: item for item in getattr(function, "__type_params__", ())}
-    types_only = {name: value for name, value in closure.items() if _type_like(value)}
-    return (params, types_only, kept, function.__globals__)
+    closure = {name: value for name, value in _closure(function) if _type_like(value)}
+    return (params, closure, kept, function.__globals__)
+
+
+def _closure(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            yield name, cell.cell_contents
+        except ValueError:  # the variable has no value yet, e.g. a function that calls itself
+            continue
 
 
 def _words(text: str) -> set[str]:
@@ -159,7 +201,9 @@ def _words(text: str) -> set[str]:
 
 
 def _type_like(value: Any) -> bool:
-    return isinstance(value, type | TypeVar | types.ModuleType) or bool(typing.get_origin(value))
+    """Whether a value may stand in an annotation and surely holds no array."""
+    kinds = type | TypeVar | types.ModuleType | TypeAliasType | typing.NewType | Deferred | str | int
+    return isinstance(value, kinds) or bool(typing.get_origin(value))
 
 
 @dataclass(eq=False)
@@ -182,13 +226,13 @@ class Enforced:
 
     def match(self, value: Any) -> Plan | None:
         """The plan that a value is like."""
+        if isinstance(self.spec, InPlace) and not isinstance(value, self.spec.cls):
+            return None
         return self.plans.match(self.view(value))
 
     def view(self, value: Any) -> Any:
         """What a plan sees of a value: of a live module its attributes as a tree."""
-        if isinstance(self.spec, InPlace) and isinstance(value, self.spec.cls):
-            return leaves.module_tree(value).mapping
-        return value
+        return leaves.module_tree(value).mapping if isinstance(self.spec, InPlace) else value
 
 
 @dataclass(eq=False)
@@ -204,20 +248,24 @@ class Call:
     explanation: Explanation
     report: Report
     results: set[Plan] = field(default_factory=set[Plan])
-    _carrier: tuple[Any, Any] | None = None
+    _carriers: list[tuple[Any, Any]] | None = None
 
     @property
     def names(self) -> bool:
         """Whether jaxtyping should know names of this call."""
-        return bool(self.report) and any(isinstance(n, int) for n in self.report.dims.values())
+        return bool(self.report) and bool(self.report.dims)
 
-    def published(self) -> tuple[Any, Any]:
-        """A stand-in for an array whose axes are this call's names, and the hint that says so."""
-        if self._carrier is None:
+    def published(self) -> list[tuple[Any, Any]]:
+        """Stand-ins for arrays whose axes are this call's names, each with the hint that says so."""
+        if self._carriers is None:
             sizes = {k: n for k, n in self.report.dims.items() if isinstance(n, int)}
-            hint = Shaped[Any, " ".join(sizes)]
-            self._carrier = (_Carrier(tuple(sizes.values()), np.dtype("float32")), hint)
-        return self._carrier
+            shapes = {f"*{k}": n for k, n in self.report.dims.items() if isinstance(n, tuple)}
+            shapes[" ".join(sizes)] = tuple(sizes.values())
+            self._carriers = [
+                (_Carrier(shape, np.dtype("float32")), Shaped[Any, text])
+                for text, shape in shapes.items()
+            ]
+        return self._carriers
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +290,7 @@ class Boundary:
         self.ours: list[Enforced] = []
         self.others: list[Enforced] = []
         self.result: Enforced | None = None
+        self.yielded: Enforced | None = None
         self.calls: dict[Any, Call] = {}
         self.shares_names = False
         try:
@@ -252,7 +301,12 @@ class Boundary:
     @property
     def enforces(self) -> bool:
         """Whether there is anything to enforce."""
-        return not self.ready or bool(self.ours or self.others or self.result)
+        return not self.ready or bool(self.ours or self.others or self.results)
+
+    @property
+    def results(self) -> list[Enforced]:
+        """What is enforced of what comes out: the values that are returned, yielded."""
+        return [item for item in (self.yielded, self.result) if item is not None]
 
     def prepare(self) -> None:
         """Parses all annotations; raises NotYet, with nothing changed, where a name is missing."""
@@ -262,46 +316,43 @@ class Boundary:
             if name in self.annotations:
                 found = self._enforced(name, self.annotations[name], parameter.kind)
                 (others if found.spec is None else ours).append(found)
-        result = None
-        if _RETURN in self.annotations:
-            result = self._enforced(_RETURN, self._result_hint(), None)
-        self.ours, self.result = ours, result
+        results = {name: self._enforced(name, hint, None) for name, hint in self._come_out()}
+        self.ours, self.result, self.yielded = ours, results.get(_RETURN), results.get(_YIELD)
         self.others = [item for item in others if item.hint not in (Any, object)]
-        every = [*ours, *([result] if result else [])]
-        plain = not (self.is_async or self.is_generator)
+        plain = not (self._yields or inspect.iscoroutinefunction(self.function))
+        every = [*ours, *self.results]
         self.shares_names = plain and any(_has_jaxtyped(item.hint) for item in every)
         self.ready = True
 
-    @property
-    def is_async(self) -> bool:
-        """Whether calls are awaited or iterated asynchronously."""
-        return inspect.iscoroutinefunction(self.function) or inspect.isasyncgenfunction(
-            self.function
-        )
-
-    @property
-    def is_generator(self) -> bool:
-        """Whether calls give a generator."""
-        return inspect.isgeneratorfunction(self.function)
-
-    def _result_hint(self) -> Any:
-        hint = self.annotations[_RETURN]
-        return self._context(_RETURN).resolve(hint) if isinstance(hint, str) else hint
+    def _come_out(self) -> Iterator[tuple[str, Any]]:
+        """The hints of what the function returns or, one by one, yields."""
+        if _RETURN not in self.annotations:
+            return
+        hint = self._resolved(_RETURN, self.annotations[_RETURN])
+        if not self._yields:
+            yield _RETURN, hint
+            return
+        args = typing.get_args(hint)
+        if args:
+            yield _YIELD, args[0]
+        if len(args) == 3 and inspect.isgeneratorfunction(self.function):
+            yield _RETURN, args[2]
 
     def _context(self, name: str) -> Context:
         return Context(f"{self.function.__qualname__}({name})", self._names, boundary=True)
 
     def _enforced(self, name: str, hint: Any, kind: Any) -> Enforced:
-        context = self._context(name)
-        while isinstance(hint, str | typing.ForwardRef):
-            text = hint if isinstance(hint, str) else hint.__forward_arg__
-            hint = context.resolve(text)
-        if name == _RETURN:
-            hint = yielded(hint) if self._yields else hint
+        hint = self._resolved(name, hint)
         if isinstance(hint, TypeVar) or not _may_be_ours(hint):
             return Enforced(name, hint, None, kind)
-        spec = parse(hint, context)
+        spec = parse(hint, self._context(name))
         return Enforced(name, hint, spec if holds_ours(spec) else None, kind)
+
+    def _resolved(self, name: str, hint: Any) -> Any:
+        while isinstance(hint, str | typing.ForwardRef):
+            text = hint if isinstance(hint, str) else hint.__forward_arg__
+            hint = self._context(name).resolve(text)
+        return hint
 
     @property
     def _yields(self) -> bool:
@@ -361,29 +412,27 @@ class Boundary:
             inspect.Parameter.VAR_POSITIONAL,
             inspect.Parameter.VAR_KEYWORD,
         )
-        if variadic and any(guards for guards in explanation.guards.values()):
-            return None
+        if variadic and (isinstance(item.spec, InPlace) or any(explanation.guards.values())):
+            return None  # what was read is known by item, not of them together
         return item.plans.learn(item.view(value), explanation, item.name)
 
-    def leave(self, call: Call, value: Any) -> None:
-        """Explains a result that is like none before.
+    def leave(self, call: Call, result: Enforced, value: Any) -> None:
+        """Explains a value that is returned or yielded and is like none before.
 
         Raises:
           StateTypeError: it does not fit the call's arguments or its hint.
         """
         __tracebackhide__ = True
-        result = self.result
-        assert result is not None
         assert result.spec is not None
         explanation = call.explanation.after()
-        explanation.visit(value, result.spec, _RETURN)
+        explanation.visit(value, result.spec, result.name)
         report = explanation.report(self.name)
         if not report:
             if call.report:
-                self.refuse(report, "return value")
+                self.refuse(report, "return value" if result.name == _RETURN else "yielded value")
             return
         plan = result.match(value) or result.plans.learn(
-            result.view(value), explanation, _RETURN
+            result.view(value), explanation, result.name
         )
         if plan is not None and len(call.results) < _MAX_CALLS:
             call.results.add(plan)
@@ -406,7 +455,7 @@ class Boundary:
         )
         lines = [f"{head}: {count} {noun}", *report.lines()]
         wrong = {_root_of(item.path) for item in report.violations}
-        every = [*self.ours, *([self.result] if self.result and self.result.spec else [])]
+        every = [*self.ours, *(item for item in self.results if item.spec is not None)]
         lines.append("signature:")
         for item in every:
             mark = "->" if item.name in wrong else "  "
@@ -421,12 +470,6 @@ def _root_of(path: str) -> str:
         if char in ".[":
             return path[:end]
     return path
-
-
-def yielded(hint: Any) -> Any:
-    """What a generator yields, by its return annotation."""
-    args = typing.get_args(hint)
-    return args[0] if args else Any
 
 
 def _may_be_ours(hint: Any) -> bool:

@@ -10,7 +10,7 @@ from typing_extensions import TypeForm, TypeIs
 
 from . import leaves
 from .errors import SchemaError, StateTypeError
-from .explain import Explanation
+from .explainer import Explanation
 from .parse import Context, NotYet, parse
 from .replay import Plans
 from .report import Report
@@ -75,6 +75,12 @@ def holds(value: object, hint: type) -> bool:
             hint.__typedstate_plans__ = plans  # type: ignore[attr-defined]
     plans.learn(value, explanation)
     return True
+
+
+def source_of(hint: Any) -> str:
+    """The code that was generated for the structures of a schema or form accepted so far."""
+    plans: Plans | None = vars(hint).get("__typedstate_plans__")
+    return "" if plans is None else "\n".join(plans.sources())
 
 
 def of(hint: Any, node_or_state: Any, filters: tuple[Any, ...]) -> Any:

@@ -6,16 +6,15 @@ keeps the leaves' types is ``Annotated``, and one that changes them a type of it
 
 from __future__ import annotations
 
+import difflib
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec
-from typing_extensions import TypeAliasType, TypeVarTuple, Unpack
 
-from . import dims
+from . import dims, sharding
 from .dims import Expr, Name
 from .errors import SchemaError
 from .filters import show as show_filter
@@ -31,6 +30,7 @@ from .spec import (
     Map,
     Node,
     OneOf,
+    Placed as PlacedSpec,
     Spec,
     Tree,
     describe,
@@ -38,6 +38,8 @@ from .spec import (
 from .transform import (
     Abstracting,
     Adding,
+    Naming,
+    Placing,
     Replacing,
     Resembling,
     Selecting,
@@ -45,6 +47,7 @@ from .transform import (
     Transform,
     Unwrapping,
     rewrite,
+    spellings,
 )
 
 
@@ -88,8 +91,8 @@ class FormMeta(HintMeta):
                 raise
             usage = (cls.__doc__ or "").splitlines()[0].replace("``", "")
             raise SchemaError(f"{name}: wrong arguments; {usage}") from None
+        key: tuple[Any, ...] = (cls, args)
         try:
-            key = (cls, args)
             hash(key)
         except TypeError:  # a list of filters
             key = (cls, id(spec))
@@ -165,46 +168,37 @@ def _links(text: Any, owner: str) -> tuple[tuple[str, Expr[str]], ...]:
     return tuple(links.items())
 
 
+def _axis_names(text: Any, owner: str) -> dict[str, Any]:
+    if not isinstance(text, str) or not text.split():
+        raise SchemaError(f'{owner}: write dims with axis names, e.g. "d=fsdp hidden=tensor"')
+    table: dict[str, Any] = {}
+    for token in text.split():
+        left, equals, right = token.partition("=")
+        names = tuple(right.split(","))
+        if not equals or not all(name.isidentifier() for name in names):
+            raise SchemaError(f"{owner}: {token!r} is not dim=axis or dim=axis,axis")
+        dim = dims.show(_expr(left, owner))
+        if dim in table:
+            raise SchemaError(f"{owner}: {dim!r} stands there twice")
+        table[dim] = names if len(names) > 1 else None if right == "None" else right
+    return table
+
+
+def _refuse_strangers(spec: Spec, table: dict[str, Any], owner: str) -> None:
+    try:
+        known = dict.fromkeys(spellings(spec))
+    except SchemaError:  # a schema that is not complete yet
+        return
+    for dim in table:
+        if dim not in known:
+            shown = [name for name in known if name.isidentifier()]
+            close = difflib.get_close_matches(dim, shown, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(shown)}"
+            raise SchemaError(f"{owner}: no axis is called {dim!r}; {hint}")
+
+
 if TYPE_CHECKING:
-    S = TypeVar("S")
-    K = TypeVar("K", default=Any)
-    V = TypeVar("V", default=Any, covariant=True)
-    L = TypeVar("L")
-    X = TypeVar("X")
-    Ts = TypeVarTuple("Ts")
-    A0 = TypeVar("A0")
-
-    Bind = Annotated
-    Scoped = Annotated
-    Only = Annotated
-    Rest = Annotated
-    Plus = Annotated
-    Stacked = Annotated
-    Same = Annotated
-    Exactly = Annotated[X, "exactly"]
-    Pure = TypeAliasType("Pure", dict[str, Any], type_params=(S,))
-    Values = TypeAliasType("Values", nnx.State[Any, Any], type_params=(S,))
-    StateOf = TypeAliasType("StateOf", nnx.State[Any, L], type_params=(L,))
-
-    class StateMap(nnx.State[K, V]):
-        """One level of like entries."""
-
-        def __getitem__(self, key: K) -> V: ...  # type: ignore[override]
-
-    class Entries(nnx.State[int, Any], Generic[Unpack[Ts]]):
-        """Int keys 0, 1, 2 with their own schemas."""
-
-    class Abstract(nnx.State[Any, Any], Generic[S]):
-        """A tree like S of ``jax.ShapeDtypeStruct``."""
-
-    class Shardings(nnx.State[Any, Any], Generic[S]):
-        """A tree like S of ``NamedSharding``."""
-
-    class Specs(nnx.State[Any, Any], Generic[S]):
-        """A tree like S of ``PartitionSpec``."""
-
-    class Like(nnx.State[Any, Any], Generic[S, X]):
-        """A tree like S whose leaves are X."""
+    from .form_types import *  # noqa: F403  # pyright: ignore[reportMissingModuleSource]
 
 else:
 
@@ -368,6 +362,37 @@ else:
         @staticmethod
         def __typedstate_form__(inner: Spec) -> Spec:
             return _transformed(_want_tree(inner, "Specs"), Replacing("Specs", PartitionSpec))
+
+    class Placed(metaclass=FormMeta):
+        """``Placed[S]``: every array is really sharded as declared; ``Placed[S, rules]``.
+
+        Names are those of the schema, else those of the leaf's metadata; logical ones are
+        resolved by the rules given here, those of the Variable and those of the context.
+        What can't be seen, such as Auto axes under tracing, is *unknown* in the report.
+        """
+
+        @staticmethod
+        def __typedstate_form__(inner: Spec, rules: Any = None) -> Spec:
+            try:
+                placed = PlacedSpec(sharding.as_rules(rules))
+            except (TypeError, ValueError):
+                owner = f"Placed[{describe(inner)}, ...]"
+                raise SchemaError(f"{owner}: rules are pairs of a name and mesh axes") from None
+            return _transformed(_want_tree(inner, "Placed"), Placing(placed))
+
+    class Sharded(metaclass=FormMeta):
+        """``Sharded[S, "d=fsdp hidden=tensor"]``: axis names by dims, where S declares none.
+
+        A dim counts by its name where it is written or linked; ``d=a,b`` splits it over two
+        axes. All other axes of S are then declared as not split.
+        """
+
+        @staticmethod
+        def __typedstate_form__(inner: Spec, text: str) -> Spec:
+            owner = f"Sharded[{describe(inner)}, {text!r}]"
+            table = _axis_names(text, owner)
+            _refuse_strangers(_want_tree(inner, "Sharded"), table, owner)
+            return _transformed(inner, Naming(text, table))
 
     class Like(metaclass=FormMeta):
         """``Like[S, X]``: every leaf's kind, dtype or whole leaf is X."""

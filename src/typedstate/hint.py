@@ -6,10 +6,11 @@ that beartype, typeguard, pydantic and plain Python enforce it. It is never inst
 
 from __future__ import annotations
 
+import types
 import typing
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from flax import nnx
@@ -41,7 +42,7 @@ class HintMeta(type):
                 raise SchemaError(f"{where}: {text}" if where else text)
             spec = build()
             cls.__typedstate_cached__ = spec
-        return spec
+        return cast(Spec, spec)
 
     def __instancecheck__(cls, value: object) -> bool:
         """Whether a value is a tree of this kind."""
@@ -191,8 +192,13 @@ def show_argument(arg: Any) -> str:
         return repr(arg.__forward_arg__)
     if arg is Ellipsis:
         return "..."
+    origin, args = typing.get_origin(arg), typing.get_args(arg)
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(map(show_argument, args))
+    if isinstance(origin, type) and args:
+        return f"{origin.__name__}[{', '.join(map(show_argument, args))}]"
     if isinstance(arg, type):
-        return arg.__name__
+        return "None" if arg is types.NoneType else arg.__name__
     return repr(arg).replace("typing.", "")
 
 

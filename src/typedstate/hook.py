@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import Any, Final
 
@@ -20,9 +20,10 @@ _TRICKS: Final = frozenset({"overload", "no_type_check", "checked", "jaxtyped", 
 def install_import_hook(*packages: str) -> AbstractContextManager[None]:
     """Checks all annotated functions and dataclasses of packages that are imported from now on.
 
-    Call it before they are imported. With beartype's claw or jaxtyping's hook on the same
-    package, ours runs first on the source, and theirs find the functions wrapped already; a
-    function that carries ``@beartype`` or ``@jaxtyped`` itself is left to it.
+    Call it before they are imported. A package has one hook: where beartype's claw covers the
+    package too, or jaxtyping's hook that was installed before, ours takes their place, and
+    other packages stay theirs; a jaxtyping hook that is installed later takes ours. A function
+    that carries ``@beartype`` or ``@jaxtyped`` itself is left to it.
 
     Args:
       packages: names of packages or modules; their sub-modules too.
@@ -66,10 +67,22 @@ class Finder(MetaPathFinder):
         """The spec of a module of ours, None for any other."""
         if not any(fullname == name or fullname.startswith(f"{name}.") for name in self._packages):
             return None
-        spec = PathFinder.find_spec(fullname, path, target)
-        if spec is not None and type(spec.loader) is SourceFileLoader:
+        spec = _found_by_others(fullname, path, target)
+        if spec is not None and isinstance(spec.loader, SourceFileLoader):
             spec.loader = CheckingLoader(fullname, spec.loader.path)
         return spec
+
+
+def _found_by_others(
+    fullname: str, path: Sequence[str] | None, target: ModuleType | None
+) -> ModuleSpec | None:
+    """What the other finders say: editable installs and pytest's rewriting have their own."""
+    for finder in sys.meta_path:
+        find = None if isinstance(finder, Finder) else getattr(finder, "find_spec", None)
+        spec: ModuleSpec | None = find and find(fullname, path, target)
+        if spec is not None:
+            return spec
+    return None
 
 
 class CheckingLoader(SourceFileLoader):
@@ -99,15 +112,15 @@ class CheckingLoader(SourceFileLoader):
 class _Decorate(ast.NodeTransformer):
     """Puts the decorator below all others, where the plain function is."""
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """A function."""
         return self._function(node)
 
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:  # noqa: N802
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
         """An async function."""
         return self._function(node)
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:  # noqa: N802
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         """A class: its methods, and, for a dataclass, the fields by the class itself."""
         self.generic_visit(node)
         if any(_name_of(item) == "dataclass" for item in node.decorator_list):
@@ -136,5 +149,3 @@ def _name_of(node: ast.expr) -> str:
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""
-
-

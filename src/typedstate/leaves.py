@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Final, cast
 
 import jax
@@ -23,8 +24,7 @@ try:
 except ImportError:  # Flax < 0.12.6
     from flax.nnx import graph as _graphlib  # type: ignore[no-redef]
 
-Key = Hashable
-Path = tuple[Key, ...]
+Path = tuple[Hashable, ...]
 
 State: Final[Any] = nnx.State
 Variable: Final[Any] = nnx.Variable
@@ -47,8 +47,8 @@ AVALS_ARE_INTERNED: Final = _ShapedArray((2, 3), np.dtype("float32")) is _Shaped
 _WRAPPERS: Final = tuple(
     getattr(_graph, name) for name in ("DataElem", "StaticElem") if hasattr(_graph, name)
 )
-_is_ref: Final[Callable[[Any], bool]] = getattr(_variables, "is_array_ref", None) or getattr(
-    _variables, "is_mutable_array", lambda _: False
+_is_ref: Final[Callable[[Any], bool]] = getattr(
+    _variables, "is_array_ref", getattr(_variables, "is_mutable_array", lambda _: False)
 )
 _SHARDING_KEYS: Final = ("out_sharding", "sharding_names", "sharding")
 _partitioned: Final[Any] = nnx.with_partitioning(lambda: 0, ("axis",))()
@@ -111,9 +111,7 @@ def _plain(variable: Any) -> Any:
         kind: Any = cast(Any, jax).typeof(variable)
         leaves, treedef = kind._leaves, kind._treedef
         if leaves is None:  # Flax 0.12.8 keeps them as quasi-dynamic data
-            from jax.experimental import cur_qdd
-
-            held: Any = cur_qdd(variable)
+            held: Any = import_module("jax.experimental").cur_qdd(variable)
             leaves, treedef = held.leaf_avals, held.treedef
         return jax.tree.unflatten(treedef, leaves)
     if type(variable) is _Hijax:
@@ -217,10 +215,10 @@ def _plain_axis(entry: Any) -> Any:
     return entry
 
 
-def mapping_of(value: object) -> Mapping[Key, Any] | None:
+def mapping_of(value: object) -> Mapping[Hashable, Any] | None:
     """The mapping that a state or dict is, None for any other value."""
     if isinstance(value, State):
-        return cast(Mapping[Key, Any], value.raw_mapping)
+        return cast(Mapping[Hashable, Any], value.raw_mapping)
     return value if isinstance(value, Mapping) else None
 
 
@@ -249,7 +247,7 @@ class ModuleTree:
       shared: the path of each further occurrence of a Variable, with that of the first.
     """
 
-    mapping: dict[Key, Any]
+    mapping: dict[Hashable, Any]
     shared: dict[Path, Path]
 
 
@@ -277,11 +275,11 @@ def module_tree(node: object) -> ModuleTree:
     return ModuleTree(_children(node, (), walk), walk.shared)
 
 
-def _children(node: object, path: Path, walk: _Walk) -> dict[Key, Any]:
+def _children(node: object, path: Path, walk: _Walk) -> dict[Hashable, Any]:
     impl = _graph.get_node_impl(node)
     if _graph.is_graph_node(node) and not walk.once(node, path):
         return {}
-    found: dict[Key, Any] = {}
+    found: dict[Hashable, Any] = {}
     for key, item in impl.flatten(node)[0]:
         value, is_data = _unwrap(item)
         if is_data is False:

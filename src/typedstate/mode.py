@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final, Literal, cast, get_args
+from typing import Final, Literal, get_args
 
 Mode = Literal["on", "warn", "off"]
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
@@ -19,7 +19,7 @@ def _read() -> Mode:
         return "on" if __debug__ else "off"
     if text not in MODES:
         raise ValueError(f"TYPEDSTATE={text!r} is no mode: the modes are {', '.join(MODES)}")
-    return cast(Mode, text)
+    return text
 
 
 MODE: Final[Mode] = _read()

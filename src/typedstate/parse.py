@@ -53,7 +53,7 @@ _WRAPPERS: Final = (
     typing_extensions.NotRequired,
     typing_extensions.ReadOnly,
 )
-_ANY_DTYPE: Final = jaxtyping.Shaped.dtypes
+_ANY_DTYPE: Final[Any] = cast(Any, jaxtyping.Shaped).dtypes
 
 
 class NotYet(NameError):
@@ -226,7 +226,9 @@ def _class(hint: type, context: Context) -> Spec:
         raise context.error(f'{hint.__name__} alone is no array: write {hint.__name__}[Array, "..."]')
     if issubclass(hint, nnx.State):
         return Instance(hint) if context.boundary else Tree(Anything())
-    if leaves.is_module_class(hint) and not context.boundary:
+    if leaves.is_module_class(hint):  # also one that is a dataclass
+        if context.boundary:
+            return Instance(hint)
         raise context.error(
             f"{hint.__name__} is a module: give the schema of its state, or the class of its leaf"
         )
@@ -422,8 +424,18 @@ def _show_validator(item: Any) -> str:
 
 
 def _is_value_hint(item: Any) -> bool:
-    return is_jaxtyped(item) or (
-        isinstance(item, type) and issubclass(item, jax.Array | np.ndarray | int | float | str)
+    """Whether metadata says what a Variable holds whose class can't be subscripted."""
+    if get_origin(item) in (*_UNIONS, *_ITEMS, *_MAPPINGS, tuple):
+        return True
+    if not isinstance(item, type):
+        return False
+    plain = (jax.Array, np.ndarray, jax.ShapeDtypeStruct, int, float, complex, str, types.NoneType)
+    return (
+        is_jaxtyped(item)
+        or issubclass(item, plain)
+        or dataclasses.is_dataclass(item)
+        or typing_extensions.is_typeddict(item)
+        or (issubclass(item, tuple) and hasattr(item, "_fields"))
     )
 
 

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from . import leaves
-from .explain import Explanation, Guard
+from .explainer import Explanation, Guard
 from .spec import Path
 
 _MAX_PLANS: Final = 16
@@ -89,6 +89,8 @@ def generate(value: Any, guards: list[Guard]) -> Plan:
     """
     writer = _Writer(guards)
     root = writer.function(value, ())
+    if writer.unasked:  # a guard of something that the code does not reach, e.g. an attribute
+        raise Unrepeatable
     lines = [line for function in writer.functions for line in function]
     source = "\n".join(lines) + "\n"
     name = f"<typedstate plan {next(_numbers)}>"
@@ -108,6 +110,7 @@ class _Writer:
         self._guards: dict[Path, list[Guard]] = {}
         for guard in guards:
             self._guards.setdefault(guard.path, []).append(guard)
+        self.unasked = set(self._guards)
         self._constants: dict[tuple[type, Hashable], str] = {}
         self._functions: dict[tuple[Hashable, ...], str] = {}
 
@@ -138,8 +141,11 @@ class _Writer:
 
     def _value(self, name: str, value: Any, path: Path) -> list[str]:
         """Lines that return False unless the value called `name` is like this one."""
-        guards = [f"if not {self.constant(guard.test, 'g')}({name}): return False"
-                  for guard in self._guards.get(path, ())]
+        self.unasked.discard(path)
+        guards = [
+            f"if not {self.constant(guard.test, 'g')}({name}): return False"
+            for guard in self._guards.get(path, ())
+        ]
         if leaves.is_variable(value):
             return [*self._variable(name, value, path), *guards]
         mapping = leaves.mapping_of(value)
@@ -186,13 +192,21 @@ class _Writer:
     ) -> list[str]:
         lines = [self._type(name, value), f"if len({name}) != {len(value)}: return False"]
         for index, item in enumerate(value):
-            if type(item) in _SCALARS and (*path, index) not in self._guards:
-                lines.append(f"if type({name}[{index}]) is not "
-                             f"{self.constant(type(item), 't')}: return False")
+            below = self._below(value, index, path)
+            if type(item) in _SCALARS and below not in self._guards:
+                kind = self.constant(type(item), "t")
+                lines.append(f"if type({name}[{index}]) is not {kind}: return False")
             else:
-                function = self.function(item, (*path, index))
-                lines.append(f"if not {function}({name}[{index}]): return False")
+                lines.append(f"if not {self.function(item, below)}({name}[{index}]): return False")
         return lines
+
+    def _below(self, value: tuple[Any, ...] | list[Any], index: int, path: Path) -> Path:
+        """The path of an item as guards have it: a NamedTuple's may go by its field."""
+        fields = getattr(value, "_fields", None)
+        named = path if fields is None else (*path, fields[index])
+        if len(named) > len(path) and any(other[: len(named)] == named for other in self._guards):
+            return named
+        return (*path, index)
 
     def _variable(self, name: str, value: Any, path: Path) -> list[str]:
         raw = leaves.raw_value(value)
@@ -213,7 +227,7 @@ class _Writer:
 
     def _raw(self, name: str, value: Any) -> list[str]:
         lines = [self._type(name, value)]
-        if leaves.is_variable(value):
+        if leaves.is_variable(value) or leaves.is_module(value):
             raise Unrepeatable
         if type(value) in _SCALARS:
             return lines

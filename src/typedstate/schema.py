@@ -487,7 +487,7 @@ if TYPE_CHECKING:
     class TypedState(nnx.State[Any, Any]):
         """The base of schema classes; see the run-time class below."""
 
-        __getattr__: None  # type: ignore[assignment]  # undeclared attributes are errors
+        __getattr__: None  # type: ignore[assignment, misc]  # undeclared attributes are errors
 
         def __init_subclass__(cls, *, extra: ExtraArgument = "forbid") -> None: ...
 

@@ -1,12 +1,13 @@
 """Axis names against meshes: what a declaration says of a placement, and what an array shows.
 
 The explainer asks `compare_names`, `compare_partition` and `compare_placement`; the trees of
-`abstract` are built with `resolve` and `problems`. Only metadata is read: no transfer, no
+`derive` are built with `resolve` and `problems`. Only metadata is read: no transfer, no
 communication, and a running computation is not waited for.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,8 +24,7 @@ Rules = Iterable[tuple[str, Any]] | Callable[[Names], Any]
 Outcome = Literal["match", "mismatch", "unknown"]
 
 _ANY: Final[Any] = PartitionSpec.UNCONSTRAINED
-_NO_RULES_NOTE: Final = "without rules in the context, names stand for themselves"
-_NO_MESH_NOTE: Final = "an axis name means nothing without a mesh: jax.device_put it, or use jax.set_mesh"
+_NO_RULES_NOTE: Final = "no rules in the context: the names stand for themselves"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,10 @@ def axes_of(entry: Any) -> tuple[Any, ...]:
     return tuple(entry) if isinstance(entry, tuple | list) else (entry,)
 
 
+def _all_axes(names: Names) -> set[Any]:
+    return {name for entry in names for name in axes_of(entry)}
+
+
 def compare_names(found: Names | None, wanted: Names, rank: int | None, given: bool) -> Verdict:
     """Compares the names in a Variable's metadata with the declared ones.
 
@@ -183,9 +187,37 @@ def compare_partition(found: Any, names: Names | None, rank: int | None) -> Verd
         return Verdict("mismatch", show(declared), show(actual), str(error))
     split = _Split(wanted, mesh)
     if split.differs(actual):
-        note = _NO_RULES_NOTE if mesh is None and wanted == declared else ""
+        strangers = _all_axes(wanted).isdisjoint(_all_axes(actual))
+        note = _NO_RULES_NOTE if mesh is None and wanted == declared and strangers else ""
         return Verdict("mismatch", show(wanted), show(actual), note)
     return split.verdict()
+
+
+def misfits(leaf: Any, rank: int) -> list[tuple[str, str]]:
+    """What is wrong with a partition itself: too many names, a mesh axis named twice."""
+    partition = _partition_of(leaf)
+    names = leaves.axis_names(partition)
+    return list(problems(names, (None,) * rank, None))
+
+
+def divisors(leaf: Any) -> tuple[tuple[int, int, str], ...]:
+    """Axis, number of parts and mesh axes of each axis that a partition splits on its mesh."""
+    partition = _partition_of(leaf)
+    mesh = partition.mesh if isinstance(partition, NamedSharding) else leaves.context_mesh()
+    if mesh is None:
+        return ()
+    found: list[tuple[int, int, str]] = []
+    for axis, entry in enumerate(leaves.axis_names(partition)):
+        names = [name for name in axes_of(entry) if name in mesh.shape]
+        parts = math.prod(mesh.shape[name] for name in names)
+        if parts > 1:
+            text = "*".join(f"{name}={mesh.shape[name]}" for name in names)
+            found.append((axis, parts, text))
+    return tuple(found)
+
+
+def _partition_of(leaf: Any) -> Any:
+    return leaves.raw_value(leaf) if leaves.is_variable(leaf) else leaf
 
 
 @dataclass(slots=True)
@@ -275,7 +307,7 @@ def compare_placement(
     mesh = metadata.get("mesh") or leaves.context_mesh()
     if sharding is None:
         kind = "a numpy array" if isinstance(value, np.ndarray) else "no sharding"
-        return _compare_one(wanted, kind, mesh, 1)
+        return _compare_whole(wanted, kind, mesh)
     sharding = getattr(sharding, "sharding", sharding)  # a Format has a layout beside it
     if isinstance(sharding, NamedSharding):
         return _compare_named(sharding, wanted)
@@ -287,7 +319,7 @@ def _compare_traced(aval: Any, wanted: Names) -> Verdict:
     sharding = getattr(aval, "sharding", None)
     mesh = getattr(sharding, "mesh", None)
     if sharding is None or mesh is None or mesh.empty:
-        why = "traced without a mesh: the compiler places it"
+        why = "a tracer without a mesh does not show it"
         return Verdict("unknown", show(wanted), why)
     kinds = {
         name: _HIDDEN[str(kind).rpartition(".")[2]]
@@ -306,8 +338,8 @@ def _compare_traced(aval: Any, wanted: Names) -> Verdict:
 
 
 _HIDDEN: Final = {
-    "Auto": "is an Auto axis: under tracing the compiler places it",
-    "Manual": "is a Manual axis: shard_map shows one shard of it",
+    "Auto": "is Auto: a tracer does not show it",
+    "Manual": "is Manual: shard_map shows one shard",
 }
 
 
@@ -327,9 +359,9 @@ def _compare_other(sharding: Any, wanted: Names, mesh: Any, rank: int) -> Verdic
     """A sharding without axis names: one device, GSPMD's, pmap's."""
     devices = sharding.num_devices if hasattr(sharding, "num_devices") else len(sharding.device_set)
     if devices == 1:
-        return _compare_one(wanted, "one device", mesh, 1)
+        return _compare_whole(wanted, "an array on one device", mesh)
     if sharding.is_fully_replicated:
-        return _compare_one(wanted, f"copies on {devices} devices", mesh, devices)
+        return _compare_whole(wanted, f"copies on {devices} devices", mesh)
     kind = type(sharding).__name__
     if isinstance(mesh, jax.sharding.Mesh) and not _Split(wanted, mesh).strange():
         expected = NamedSharding(mesh, PartitionSpec(*wanted))
@@ -339,7 +371,7 @@ def _compare_other(sharding: Any, wanted: Names, mesh: Any, rank: int) -> Verdic
     return Verdict("unknown", show(wanted), f"a {kind} has no axis names, and no mesh is given")
 
 
-def _compare_one(wanted: Names, actual: str, mesh: Any, devices: int) -> Verdict:
+def _compare_whole(wanted: Names, actual: str, mesh: Any) -> Verdict:
     """An array that is whole on each of its devices."""
     split = _Split(wanted, mesh)
     if not any(axes_of(entry) for entry in wanted):
@@ -350,7 +382,7 @@ def _compare_one(wanted: Names, actual: str, mesh: Any, devices: int) -> Verdict
             return split.verdict()
     elif mesh is not None and not any(split.visible(entry) for entry in wanted):
         return MATCH
-    return Verdict("mismatch", show(wanted), actual, "" if mesh is not None else _NO_MESH_NOTE)
+    return Verdict("mismatch", show(wanted), actual)
 
 
 # -- Guards: the same questions, asked again by the fast path ------------------------------------

@@ -403,11 +403,9 @@ def own_names(spec: Spec) -> Iterator[str]:
                     yield from () if dim.name is None else (dim.name,)
                 elif dim.expr is not None:
                     yield from names_of(dim.expr)
-        case Bound(Map() as inner, links):
-            yield from own_names(inner)
-            for _, expr in links:
-                yield from names_of(expr)
-        case Bound(links=links):
+        case Bound(inner, links):
+            linked = {name for name, _ in links}
+            yield from (name for name in own_names(inner) if name not in linked)
             for _, expr in links:
                 yield from names_of(expr)
         case Map(entry=entry, length=length):
@@ -519,5 +517,6 @@ def _describe_leaf(spec: Leaf) -> str:
     value = describe(spec.value)
     if spec.kind is None:
         return value
-    kind = f"Exactly[{spec.kind.__name__}]" if spec.exact else spec.kind.__name__
-    return kind if isinstance(spec.value, Anything) else f"{kind}[{value}]"
+    kind = spec.kind.__name__
+    text = kind if isinstance(spec.value, Anything) else f"{kind}[{value}]"
+    return f"Exactly[{text}]" if spec.exact else text

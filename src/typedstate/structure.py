@@ -11,7 +11,7 @@ from flax import nnx
 from . import leaves, patterns
 from .checking import explain
 from .errors import StateTypeError
-from .explain import describe_value
+from .explainer import describe_value
 from .leaves import Slot
 from .report import Code, Report, Violation, show_path
 from .spec import Path
@@ -101,10 +101,14 @@ def _compare_slot(path: Path, slot: Slot, leaf: Any, findings: _Findings) -> Non
         note = patterns.stale_kind_note(kind, slot.kind)
         findings.add(path, "kind", slot.kind.__name__, describe_value(leaf), note)
     else:
-        wanted = leaves.declared_names(slot.metadata)
-        actual = leaves.declared_names(leaves.metadata_of(leaf))
-        if wanted != actual:
-            findings.add(path, "metadata", _axes(wanted), _axes(actual))
+        _compare_names(path, slot.metadata, leaf, findings)
+
+
+def _compare_names(path: Path, metadata: Mapping[str, Any], leaf: Any, findings: _Findings) -> None:
+    wanted = leaves.declared_names(metadata)
+    actual = leaves.declared_names(leaves.metadata_of(leaf))
+    if wanted != actual:
+        findings.add(path, "metadata", _axes(wanted), _axes(actual))
 
 
 def _axes(names: tuple[Any, ...] | None) -> str:
@@ -158,6 +162,8 @@ def _compare_leaf(path: Path, live: Any, leaf: Any, resize: bool, findings: _Fin
         return
     old = leaves.raw_value(live) if wants_variable else live
     value = leaves.raw_value(leaf) if is_variable else leaf
+    if is_variable:
+        _compare_names(path, leaves.metadata_of(live), leaf, findings)
     if leaves.is_array(old) and not _shaped(value):
         findings.add(path, "array", describe_value(old), describe_value(value))
     elif leaves.is_array(old) and not resize:
@@ -190,7 +196,9 @@ def _joined(states: tuple[Any, ...], findings: _Findings) -> dict[Path, Any]:
         for path, leaf in _flat(state, ()):
             if path in found:
                 expected = "each leaf in one state"
-                findings.add(path, "extra", expected, describe_value(leaf), f"again in state {index}")
+                findings.add(
+                    path, "extra", expected, describe_value(leaf), f"again in state {index}"
+                )
             found[path] = leaf
     return found
 
@@ -206,7 +214,11 @@ def _flat(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 
 def _siblings(found: Mapping[Path, Any], path: Path) -> dict[Any, Any]:
     size = len(path)
-    return {other[size - 1]: None for other in found if other[: size - 1] == path[:-1] and len(other) >= size}
+    return {
+        other[size - 1]: None
+        for other in found
+        if other[: size - 1] == path[:-1] and len(other) >= size
+    }
 
 
 def _meant(path: Path, known: Iterable[Path]) -> str:

@@ -6,12 +6,13 @@ through nested schemas, so that recursive schemas have forms too.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import jax
 
-from .dims import Axes, Axis, Dim, Expr, Name
+from .dims import Axes, Axis, Dim, Expr, Name, names_of, show, substitute
 from .errors import SchemaError
 from .filters import WILDCARD, Answer, decide
 from .filters import show as show_filter
@@ -35,7 +36,9 @@ from .spec import (
     Node,
     NoValue,
     OneOf,
+    Partition,
     Path,
+    Placed,
     Record,
     Schema,
     SchemaRef,
@@ -43,6 +46,7 @@ from .spec import (
     Spec,
     Tree,
     TupleOf,
+    parts,
 )
 
 
@@ -72,6 +76,14 @@ class Transform(Protocol):
         """What becomes of a leaf; None where it is gone."""
         ...
 
+    def entered(self) -> Transform:
+        """The transform within a nested schema, whose names are its own."""
+        ...
+
+    def bound(self, links: tuple[tuple[str, Expr[str]], ...]) -> Transform:
+        """The transform below a `Bind` with these links."""
+        ...
+
     def container(self, container: Container) -> Container:
         """What a level of the tree must be."""
         ...
@@ -96,6 +108,12 @@ class _Plain:
     @property
     def keeps_kinds(self) -> bool:
         return True
+
+    def entered(self) -> Self:
+        return self
+
+    def bound(self, links: tuple[tuple[str, Expr[str]], ...]) -> Self:
+        return self
 
     def container(self, container: Container) -> Container:
         return container
@@ -157,10 +175,11 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
     below = (*path, WILDCARD)
     match spec:
         case Node(ref):
-            node = Node(Derived(ref, transform, path if transform.by_path else ()))
+            within = transform.entered()
+            node = Node(Derived(ref, within, path if transform.by_path else ()))
             return node if transform.link is None else Bound(node, (_self_link(transform.link),))
         case Bound(inner, links):
-            found = rewrite(inner, transform, path)
+            found = rewrite(inner, transform.bound(links), path)
             if found is None:
                 return None
             more = () if transform.link is None else (_self_link(transform.link),)
@@ -272,7 +291,7 @@ class Selecting(_Plain):
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """A maybe is decided by the real leaf."""
         answer = decide(self.filters, path, spec)
-        if answer is Answer.MAYBE or (isinstance(spec, Anything) and answer is not Answer.NO):
+        if answer is Answer.MAYBE or isinstance(spec, Anything):
             yes, no = (spec, None) if self.keep else (None, spec)
             return Decide(self.filters, path, yes, no)
         return spec if (answer is Answer.YES) == self.keep else None
@@ -341,8 +360,9 @@ class Stacking(_Plain):
         if answer is Answer.NO or isinstance(spec, Anything):
             return spec
         stacked = map_value(spec, self._stack)
-        if isinstance(stacked, Leaf) and stacked.names is not None and self.partition is not None:
-            stacked = replace(stacked, names=self._names(spec, stacked.names))
+        if isinstance(stacked, Leaf) and stacked.names is not None:
+            if stacked.by_dims or self.partition is not None:
+                stacked = replace(stacked, names=self._names(spec, stacked.names))
         if answer is Answer.YES:
             return stacked
         return Decide(self.filters, path, stacked, spec)
@@ -355,6 +375,10 @@ class Stacking(_Plain):
             if shape is None or any(isinstance(dim, Axes) for dim in shape):
                 raise SchemaError(f"Axis({at}) of a leaf whose rank is open: count from the front")
             at += len(shape) + 1
+        if ... in names[:at]:  # the single axes of a run that stand before the new one
+            run = names.index(...)
+            opened = (*names[:run], *(None,) * (at - run))
+            return (*opened, self.partition, *names[run:])
         padded = (*names, *(None,) * (at - len(names)))
         return (*padded[:at], self.partition, *padded[at:])
 
@@ -396,7 +420,7 @@ class Unwrapping(_Plain):
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """The value of a Variable."""
         if isinstance(spec, Leaf):
-            return replace(spec, kind=None, exact=False, names=None)
+            return replace(spec, kind=None, exact=False)
         return spec
 
     @property
@@ -449,12 +473,21 @@ class Replacing(_Plain):
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """A Variable may hold it, or it stands for the Variable."""
-        raw = Instance(self.cls)
         if isinstance(spec, Anything):
             return spec
+        names = spec.names if isinstance(spec, Leaf) else None
+        raw = self._value(spec.value if isinstance(spec, Leaf) else spec, names)
         if not isinstance(spec, Leaf) or spec.kind is None:
             return raw
         return OneOf((Leaf(spec.kind, raw, spec.exact), raw))
+
+    def _value(self, value: Spec, names: tuple[Any, ...] | None) -> Spec:
+        """Stands for an array by itself; for a structure as a whole, for its arrays, or not."""
+        if isinstance(value, Array | Anything):
+            shape = value.shape if isinstance(value, Array) else None
+            return Partition(self.cls, names, shape)
+        inner = map_value(value, lambda array: self._value(array, None))
+        return _one_of(tuple(dict.fromkeys((inner, Partition(self.cls), NoValue()))))
 
     @property
     def keeps_kinds(self) -> bool:
@@ -494,10 +527,10 @@ class Resembling(_Plain):
         if self.dtype is not None:
             value = map_value(value, self._retype)
             changed = replace(spec, value=value) if isinstance(spec, Leaf) else value
-            return changed if not self.kinds else self._kinds(value)
+            return changed if not self.kinds else self._kinds(spec, value)
         if not self.kinds:
             return _one_of(self.values)
-        return self._kinds(value)
+        return self._kinds(spec, value)
 
     @property
     def keeps_kinds(self) -> bool:
@@ -513,9 +546,15 @@ class Resembling(_Plain):
             return replace(extra, kinds=kinds, selections=())
         return _extra_of_any_kind(extra)
 
-    def _kinds(self, value: Spec) -> Spec:
+    def _kinds(self, spec: Spec, value: Spec) -> Spec:
+        """Other kinds with the same value: they are placed as the schema says of its own."""
         options: list[Spec] = []
         for kind in self.kinds:
+            if isinstance(kind.value, Anything) and isinstance(spec, Leaf):
+                held = _one_of((value, *self.values))
+                changed = replace(spec, kind=kind.kind, value=held, exact=kind.exact)
+                options.append(replace(changed, predicates=(), by_dims=True))
+                continue
             held = kind.value if not isinstance(kind.value, Anything) else value
             options.append(Leaf(kind.kind, _one_of((held, *self.values)), kind.exact))
         return _one_of((*options, *self.values))
@@ -530,6 +569,135 @@ class Resembling(_Plain):
 def _extra_of_any_kind(extra: Extra) -> Extra:
     allow = extra.allow or bool(extra.kinds)
     return replace(extra, allow=allow, kinds=(), selections=())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placing(_Plain):
+    """`Placed`: every array is where its names say.
+
+    Attributes:
+      placed: with the rules for logical names.
+    """
+
+    placed: Placed
+
+    def title(self, name: str) -> str:
+        """``Placed[S]``."""
+        return f"Placed[{name}]"
+
+    def leaf(self, spec: Spec, path: Path) -> Spec | None:
+        """Arrays, also raw ones, are looked at."""
+        if isinstance(spec, Leaf):
+            return replace(spec, placed=self.placed)
+        return Leaf(None, spec, placed=self.placed) if isinstance(spec, Array) else spec
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Naming(_Plain):
+    """`Sharded`: axis names by dims, where a leaf declares none.
+
+    A dim is found by its name where it is written, or by that of a schema that links it.
+
+    Attributes:
+      text: what the user wrote.
+      table: the axis names of each dim, by its text.
+      groups: the links around each schema that was entered, the innermost first.
+      pending: the links since then, the innermost first.
+    """
+
+    text: str
+    table: Mapping[str, Any]
+    groups: tuple[tuple[Links, ...], ...] = ()
+    pending: tuple[Links, ...] = ()
+
+    def title(self, name: str) -> str:
+        """``Sharded[S, "d=fsdp"]``."""
+        return f"Sharded[{name}, {self.text!r}]"
+
+    def entered(self) -> Naming:
+        """A new schema: only what is linked is known outside of it."""
+        return replace(self, groups=(self.pending, *self.groups), pending=())
+
+    def bound(self, links: Links) -> Naming:
+        """Names stand for expressions over the outer ones."""
+        return replace(self, pending=(links, *self.pending))
+
+    def leaf(self, spec: Spec, path: Path) -> Spec | None:
+        """The leaf with names for all its axes; a mesh axis splits the first that has it."""
+        if isinstance(spec, Leaf) and spec.names is not None:
+            return spec
+        array = spec.value if isinstance(spec, Leaf) else spec
+        if not isinstance(array, Array) or array.shape is None:
+            return spec
+        names: list[Any] = []
+        used: set[Any] = set()
+        for dim in array.shape:
+            entry = ... if isinstance(dim, Axes) else self._entry(dim)
+            axes = set(entry) if isinstance(entry, tuple) else {entry} - {None, ...}
+            names.append(None if axes & used else entry)
+            used |= axes
+        leaf = spec if isinstance(spec, Leaf) else Leaf(None, spec)
+        return replace(leaf, names=tuple(names), by_dims=True)
+
+    def _entry(self, dim: Axis) -> Any:
+        if dim.expr is None:
+            return None
+        found = {text: self.table[text] for text in self._spellings(dim.expr) if text in self.table}
+        return list(found.values())[-1] if found else None
+
+    def _spellings(self, expr: Expr[str]) -> Iterator[str]:
+        """The dim as it is written here, and in every schema that links it, outwards."""
+        yield show(expr)
+        for links in self.pending:
+            expr = _relinked(expr, links)
+            yield show(expr)
+        for group in self.groups:
+            own = set(names_of(expr))
+            for links in group:
+                own -= {name for name, _ in links}
+                expr = _relinked(expr, links)
+                yield show(expr)
+            if own:
+                return
+
+
+Links = tuple[tuple[str, Expr[str]], ...]
+
+
+def _relinked(expr: Expr[str], links: Links) -> Expr[str]:
+    table = dict(links)
+    return substitute(expr, lambda name: table.get(name) or Name(name))
+
+
+def spellings(spec: Spec, seen: frozenset[int] = frozenset()) -> Iterator[str]:
+    """Yields every dim that is written in a spec or in a schema below it.
+
+    Raises:
+      SchemaError: a schema below is not defined yet.
+    """
+    match spec:
+        case Array(shape=shape) if shape is not None:
+            for dim in shape:
+                if isinstance(dim, Axis) and dim.expr is not None:
+                    yield show(dim.expr)
+        case Node(ref) if id(_root(ref)) not in seen:
+            schema = ref.resolve()
+            below = seen | {id(_root(ref))}
+            for inner in [item.spec for item in schema.fields] + [s for _, s in schema.extra.patterns]:
+                yield from spellings(inner, below)
+        case Bound(inner, links):
+            for name, expr in links:
+                yield from (name, show(expr))
+            yield from spellings(inner, seen)
+        case _:
+            for part in parts(spec):
+                yield from spellings(part, seen)
+
+
+def _root(ref: SchemaRef) -> SchemaRef:
+    while isinstance(ref, Derived):
+        ref = ref.base
+    return ref
 
 
 def _one_of(options: tuple[Spec, ...]) -> Spec:

@@ -1,18 +1,24 @@
-"""The wrapper of a checked function: generated once, with the function's own parameters."""
+"""The wrapper of a checked function: generated once, with the function's own parameters.
+
+Its source is Python text in which ``§`` stands for a prefix that no parameter has; values are
+reached by such names, never by their text.
+"""
 
 from __future__ import annotations
 
 import inspect
 import linecache
-from collections.abc import AsyncGenerator, Callable, Generator
+import weakref
+from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from . import beartyped
-from .errors import SchemaError, StateTypeError
+from .errors import SchemaError, StateTypeError, TypedStateWarning
 from .mode import is_suspended
 from .parse import NotYet
 from .replay import Plan
+from .spec import InPlace
 
 if TYPE_CHECKING:
     from .boundary import Boundary, Call, Enforced
@@ -21,13 +27,26 @@ if TYPE_CHECKING:
 OMITTED: Final = Plan(lambda _: False, "")
 _numbers: Final = count()
 _Kind: Final = inspect.Parameter
+_STARS: Final[dict[Any, str]] = {_Kind.VAR_POSITIONAL: "*", _Kind.VAR_KEYWORD: "**"}
+_PREFIX: Final = "§"
+#: What the generated code needs beside its function; a parameter may shadow any builtin.
+_NAMES: Final[dict[str, Any]] = {
+    "suspended": is_suspended,
+    "omitted": OMITTED,
+    "Refusals": (StateTypeError, SchemaError, TypedStateWarning),
+    "BaseException": BaseException,
+    "GeneratorExit": GeneratorExit,
+    "StopAsyncIteration": StopAsyncIteration,
+    "StopIteration": StopIteration,
+    "anext": anext,
+    "isinstance": isinstance,
+    "next": next,
+}
 
 
 def write_wrapper(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
     """The checked form of a target that has the boundary's signature."""
-    if boundary.ready:
-        return _Writer(boundary, target).write()
-    return _late(boundary, target)
+    return _Writer(boundary, target).write() if boundary.ready else _late(boundary, target)
 
 
 def _late(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,68 +63,70 @@ def _late(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
         return made[0]
 
     function = boundary.function
-    if inspect.iscoroutinefunction(function):
-
-        async def late_async(*args: Any, **kwargs: Any) -> Any:
-            __tracebackhide__ = True
-            return await resolve()(*args, **kwargs)
-
-        return late_async
+    invoke = "§resolved(*args, **kwargs)"
+    lines = ["if §suspended(): §resolved = §target", "else:", *_hidden("§resolved = §resolve()")]
     if inspect.isgeneratorfunction(function):
+        lines.append(f"return (yield from {invoke})")
+    elif inspect.isasyncgenfunction(function):
+        lines += _driven_async(invoke, [])
+    else:
+        lines.append(f"return {'await ' if _is_async(function) else ''}{invoke}")
+    names = {"target": target, "resolve": resolve}
+    return _compiled(function, "*args, **kwargs", lines, names, "_")
 
-        def late_generator(*args: Any, **kwargs: Any) -> Any:
-            __tracebackhide__ = True
-            return (yield from resolve()(*args, **kwargs))
 
-        return late_generator
+def _compiled(
+    function: Callable[..., Any],
+    head: str,
+    lines: list[str],
+    names: dict[str, Any],
+    prefix: str,
+) -> Callable[..., Any]:
+    """Compiles a wrapper's lines; its source is to be read in a debugger while it lives."""
+    define = "async def" if _is_async(function) or inspect.isasyncgenfunction(function) else "def"
+    body = "\n".join(f"    {line}" for line in ["__tracebackhide__ = True", *lines])
+    source = f"{define} §checked({head}):\n{body}\n".replace(_PREFIX, prefix)
+    space = {f"{prefix}{name}": value for name, value in {**_NAMES, **names}.items()}
+    name = f"<typedstate boundary {next(_numbers)} of {function.__qualname__}>"
+    exec(compile(source, name, "exec"), space)
+    wrapper: Callable[..., Any] = space.pop(f"{prefix}checked")  # else it would hold itself
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    weakref.finalize(wrapper, linecache.cache.pop, name, None)
+    return wrapper
 
-    def late(*args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        return resolve()(*args, **kwargs)
 
-    return late
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function)
 
 
 class _Writer:
-    """Writes the wrapper's source; values are reached by names, never by their text."""
+    """Writes the wrapper of one function."""
 
     def __init__(self, boundary: Boundary, target: Callable[..., Any]) -> None:
         self.boundary = boundary
+        self.function = boundary.function
         self.names: dict[str, Any] = {
-            "_target": target,
-            "_suspended": is_suspended,
-            "_boundary": boundary,
-            "_calls": boundary.calls.get,
-            "_enter": boundary.enter,
-            "_leave": boundary.leave,
-            "_omitted": OMITTED,
-            "_StateTypeError": StateTypeError,
+            "target": target,
+            "calls": boundary.calls.get,
+            "enter": boundary.enter,
+            "leave": boundary.leave,
         }
         self.defaults: dict[str, str] = {}
 
     def write(self) -> Callable[..., Any]:
-        function = self.boundary.function
-        head = self._signature()
-        call = self._call()
-        prefix, invoke = "def", f"_target({call})"
-        is_async = inspect.iscoroutinefunction(function)
-        if is_async:
-            prefix, invoke = "async def", f"await {invoke}"
-        lines = [
-            f"{prefix} _checked({head}):",
-            "    __tracebackhide__ = True",
-            *self._suspended(invoke),
-            *(f"    {line}" for line in self._arguments()),
-            *(f"    {line}" for line in self._body(invoke)),
-        ]
-        if inspect.isasyncgenfunction(function):
-            lines[0] = f"async {lines[0]}"
-        source = "\n".join(lines) + "\n"
-        name = f"<typedstate boundary {next(_numbers)} of {function.__qualname__}>"
-        exec(compile(source, name, "exec"), self.names)
-        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-        wrapper: Callable[..., Any] = self.names["_checked"]
-        return wrapper
+        head, prefix = self._signature(), self._prefix()
+        invoke = f"§target({self._call()})"
+        if _is_async(self.function):
+            invoke = f"await {invoke}"
+        lines = [*self._suspended(invoke), *self._arguments(), *self._body(invoke)]
+        return _compiled(self.function, head, lines, self.names, prefix)
+
+    def _prefix(self) -> str:
+        """A prefix of underscores that no parameter has."""
+        prefix = "_"
+        while any(name.startswith(prefix) for name in self.boundary.signature.parameters):
+            prefix += "_"
+        return prefix
 
     def _signature(self) -> str:
         pieces: list[str] = []
@@ -117,13 +138,12 @@ class _Writer:
             if item.kind is _Kind.KEYWORD_ONLY and not keyword_only:
                 pieces.append("*")
                 keyword_only = True
-            star = {_Kind.VAR_POSITIONAL: "*", _Kind.VAR_KEYWORD: "**"}.get(item.kind, "")
-            text = f"{star}{item.name}"
+            text = f"{_STARS.get(item.kind, '')}{item.name}"
             if item.default is not _Kind.empty:
-                name = f"_default{index}"
+                name = f"default{index}"
                 self.names[name] = item.default
-                self.defaults[item.name] = name
-                text += f"={name}"
+                self.defaults[item.name] = f"§{name}"
+                text += f"=§{name}"
             pieces.append(text)
             after = parameters[index + 1].kind if index + 1 < len(parameters) else None
             if item.kind is _Kind.POSITIONAL_ONLY and after is not _Kind.POSITIONAL_ONLY:
@@ -133,143 +153,102 @@ class _Writer:
     def _call(self) -> str:
         pieces: list[str] = []
         for item in self.boundary.signature.parameters.values():
-            match item.kind:
-                case _Kind.VAR_POSITIONAL:
-                    pieces.append(f"*{item.name}")
-                case _Kind.VAR_KEYWORD:
-                    pieces.append(f"**{item.name}")
-                case _Kind.KEYWORD_ONLY:
-                    pieces.append(f"{item.name}={item.name}")
-                case _:
-                    pieces.append(item.name)
+            keyword = f"{item.name}=" if item.kind is _Kind.KEYWORD_ONLY else ""
+            pieces.append(f"{_STARS.get(item.kind, keyword)}{item.name}")
         return ", ".join(pieces)
 
     def _suspended(self, invoke: str) -> list[str]:
-        function = self.boundary.function
-        if inspect.isgeneratorfunction(function):
-            return ["    if _suspended(): return (yield from " + invoke + ")"]
-        if inspect.isasyncgenfunction(function):
-            return [
-                "    if _suspended():",
-                f"        async for _item in {invoke}: yield _item",
-                "        return",
-            ]
-        return [f"    if _suspended(): return {invoke}"]
+        if inspect.isgeneratorfunction(self.function):
+            return [f"if §suspended(): return (yield from {invoke})"]
+        if inspect.isasyncgenfunction(self.function):
+            driven = [f"    {line}" for line in _driven_async(invoke, [])]
+            return ["if §suspended():", *driven, "    return"]
+        return [f"if §suspended(): return {invoke}"]
 
     def _arguments(self) -> list[str]:
-        """Checks the arguments; ``_call`` is then the accepted call."""
+        """Checks the arguments; ``§call`` is then the accepted call."""
         lines: list[str] = []
         keys: list[str] = []
         values: list[str] = []
         for index, item in enumerate(self.boundary.ours):
-            self.names[f"_match{index}"] = self._matcher(item)
+            self.names[f"match{index}"] = _matcher(item)
             default = self.defaults.get(item.name)
-            omitted = f"_omitted if {item.name} is {default} else " if default else ""
-            keys.append(f"{omitted}_match{index}({item.name})")
+            omitted = f"§omitted if {item.name} is {default} else " if default else ""
+            keys.append(f"{omitted}§match{index}({item.name})")
             values.append(f"{omitted}{item.name}")
         if self.boundary.ours:
             key = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
-            lines.append(f"_call = _calls({key})")
-            lines.append("if _call is None:")
-            lines += _hidden(f"_call = _enter(({', '.join(values)},))")
-        elif self.boundary.result is not None and self.boundary.result.spec is not None:
-            lines.append("_call = _calls(()) or _enter(())")
+            lines.append(f"§call = §calls({key})")
+            lines.append("if §call is None:")
+            lines += _hidden(f"§call = §enter(({', '.join(values)},))")
+        elif any(item.spec is not None for item in self.boundary.results):
+            lines.append("§call = §calls(()) or §enter(())")
         return lines + self._other_arguments()
-
-    def _matcher(self, item: Enforced) -> Callable[[Any], Plan | None]:
-        from .spec import InPlace
-
-        return item.match if isinstance(item.spec, InPlace) else item.plans.match
 
     def _other_arguments(self) -> list[str]:
         lines: list[str] = []
         for index, item in enumerate(self.boundary.others):
-            test = beartyped.tester(self.boundary.function, item.name, item.hint, item.kind)
+            test = beartyped.tester(self.function, item.name, item.hint, item.kind)
             if test is None:
                 continue
-            self.names[f"_test{index}"] = test.enforce
-            condition = f"{item.name} is not {self.defaults[item.name]}" if (
-                item.name in self.defaults
-            ) else ""
-            if test.cls is not None and item.kind not in (_Kind.VAR_POSITIONAL, _Kind.VAR_KEYWORD):
-                self.names[f"_class{index}"] = test.cls
-                instance = f"not isinstance({item.name}, _class{index})"
-                condition = f"{condition} and {instance}" if condition else instance
-            lines.append(f"if {condition or True}:")
-            lines += _hidden(f"_test{index}({item.name})")
+            self.names[f"test{index}"] = test.enforce
+            conditions: list[str] = []
+            if item.name in self.defaults:
+                conditions.append(f"{item.name} is not {self.defaults[item.name]}")
+            if test.cls is not None and item.kind not in _STARS:
+                self.names[f"class{index}"] = test.cls
+                conditions.append(f"not §isinstance({item.name}, §class{index})")
+            lines.append(f"if {' and '.join(conditions) or True}:")
+            lines += _hidden(f"§test{index}({item.name})")
         return lines
 
     def _body(self, invoke: str) -> list[str]:
-        function = self.boundary.function
-        check = self._result_lines()
-        if inspect.isgeneratorfunction(function):
-            self.names["_drive"] = drive
-            self.names["_check"] = self._checker()
-            call = "_call" if self._has_call else "None"
-            return [f"return (yield from _drive({invoke}, _check, {call}))"]
-        if inspect.isasyncgenfunction(function):
-            self.names["_drive"] = drive_async
-            self.names["_check"] = self._checker()
-            call = "_call" if self._has_call else "None"
-            return [f"async for _item in _drive({invoke}, _check, {call}): yield _item"]
-        if self.boundary.shares_names:
+        boundary = self.boundary
+        if inspect.isgeneratorfunction(self.function):
+            items, last = self._result(boundary.yielded), self._result(boundary.result)
+            if items or last:
+                return _driven(invoke, items, last)
+            return [f"return (yield from {invoke})"]
+        if inspect.isasyncgenfunction(self.function):
+            return _driven_async(invoke, self._result(boundary.yielded))
+        check = self._result(boundary.result)
+        if boundary.shares_names:
             from jaxtyping import jaxtyped
 
-            self.names["_jaxtyped"] = jaxtyped
-            self.names["_publish"] = publish
+            self.names |= {"jaxtyped": jaxtyped, "publish": publish}
             body = [
-                'with _jaxtyped("context"):',
-                "    if _call.names: _publish(_call)",
-                f"    _result = {invoke}",
+                'with §jaxtyped("context"):',
+                "    if §call.names: §publish(§call)",
+                f"    §found = {invoke}",
             ]
-        else:
-            body = [f"_result = {invoke}"] if check else [f"return {invoke}"]
-        return [*body, *check, *(["return _result"] if check or len(body) > 1 else [])]
+            return [*body, *check, "return §found"]
+        return [f"§found = {invoke}", *check, "return §found"] if check else [f"return {invoke}"]
 
-    @property
-    def _has_call(self) -> bool:
-        result = self.boundary.result
-        return bool(self.boundary.ours or (result is not None and result.spec is not None))
-
-    def _result_lines(self) -> list[str]:
-        result = self.boundary.result
-        if result is None:
+    def _result(self, item: Enforced | None) -> list[str]:
+        """Checks ``§found``, what the function returns or yields."""
+        if item is None:
             return []
-        if result.spec is not None:
-            self.names["_match_result"] = self._matcher(result)
+        name = item.name
+        if item.spec is not None:
+            self.names |= {f"match_{name}": _matcher(item), f"enforced_{name}": item}
+            condition = f"§match_{name}(§found) not in §call.results"
             return [
-                "if _match_result(_result) not in _call.results:",
-                *_hidden("_leave(_call, _result)"),
+                f"if {condition}:",
+                *_hidden(f"§leave(§call, §enforced_{name}, §found)"),
             ]
-        test = beartyped.tester(self.boundary.function, result.name, result.hint, None)
+        test = beartyped.tester(self.function, name, item.hint, None)
         if test is None:
             return []
-        self.names["_test_result"] = test.enforce
+        self.names[f"test_{name}"] = test.enforce
+        condition = "True"
         if test.cls is not None:
-            self.names["_class_result"] = test.cls
-            condition = "not isinstance(_result, _class_result)"
-            return [f"if {condition}:", *_hidden("_test_result(_result)")]
-        return ["if True:", *_hidden("_test_result(_result)")]
+            self.names[f"class_{name}"] = test.cls
+            condition = f"not §isinstance(§found, §class_{name})"
+        return [f"if {condition}:", *_hidden(f"§test_{name}(§found)")]
 
-    def _checker(self) -> Callable[[Any, Any], None]:
-        """Checks one value that a generator yields."""
-        result = self.boundary.result
-        if result is None:
-            return lambda call, value: None
-        if result.spec is not None:
-            boundary = self.boundary
 
-            def check(call: Call, value: Any) -> None:
-                __tracebackhide__ = True
-                if result.match(value) not in call.results:
-                    boundary.leave(call, value)
-
-            return check
-        test = beartyped.tester(self.boundary.function, result.name, result.hint, None)
-        if test is None:
-            return lambda call, value: None
-        enforce = test.enforce
-        return lambda call, value: enforce(value)
+def _matcher(item: Enforced) -> Callable[[Any], Plan | None]:
+    return item.match if isinstance(item.spec, InPlace) else item.plans.match
 
 
 def _hidden(line: str) -> list[str]:
@@ -277,56 +256,64 @@ def _hidden(line: str) -> list[str]:
     return [
         "    try:",
         f"        {line}",
-        "    except _StateTypeError as _error:",
-        "        raise _error.with_traceback(None) from None",
+        "    except §Refusals as §error:",
+        "        raise §error.with_traceback(None) from None",
+    ]
+
+
+def _driven(invoke: str, items: list[str], last: list[str]) -> list[str]:
+    """Runs a generator and checks what it yields and returns; nothing stays open meanwhile."""
+    return [
+        f"§generator = {invoke}",
+        "try:",
+        "    §found = §next(§generator)",
+        "    while True:",
+        *(f"        {line}" for line in items),
+        "        §held = [§found]",
+        "        del §found",  # nothing that was yielded stays alive by us
+        "        try:",
+        "            §sent = yield §held.pop()",
+        "        except §GeneratorExit:",
+        "            raise",
+        "        except §BaseException as §error:",
+        "            §found = §generator.throw(§error)",
+        "        else:",
+        "            §found = §generator.send(§sent)",
+        "except §StopIteration as §stop:",
+        "    §found = §stop.value",
+        "finally:",
+        "    §generator.close()",
+        *last,
+        "return §found",
+    ]
+
+
+def _driven_async(invoke: str, items: list[str]) -> list[str]:
+    """Runs an asynchronous generator and checks what it yields."""
+    return [
+        f"§generator = {invoke}",
+        "try:",
+        "    §found = await §anext(§generator)",
+        "    while True:",
+        *(f"        {line}" for line in items),
+        "        §held = [§found]",
+        "        del §found",  # nothing that was yielded stays alive by us
+        "        try:",
+        "            §sent = yield §held.pop()",
+        "        except §GeneratorExit:",
+        "            raise",
+        "        except §BaseException as §error:",
+        "            §found = await §generator.athrow(§error)",
+        "        else:",
+        "            §found = await §generator.asend(§sent)",
+        "except §StopAsyncIteration:",
+        "    pass",
+        "finally:",
+        "    await §generator.aclose()",
     ]
 
 
 def publish(call: Call) -> None:
     """Tells jaxtyping the sizes of the call's names, for ``isinstance`` in the body."""
-    carrier, hint = call.published()
-    isinstance(carrier, hint)
-
-
-def drive(
-    generator: Generator[Any, Any, Any], check: Callable[[Any, Any], None], call: Any
-) -> Generator[Any, Any, Any]:
-    """Runs a generator and checks what it yields; nothing stays open while it waits."""
-    __tracebackhide__ = True
-    try:
-        item = next(generator)
-        while True:
-            check(call, item)
-            try:
-                sent = yield item
-            except GeneratorExit:
-                generator.close()
-                raise
-            except BaseException as error:
-                item = generator.throw(error)
-            else:
-                item = generator.send(sent)
-    except StopIteration as stop:
-        return stop.value
-
-
-async def drive_async(
-    generator: AsyncGenerator[Any, Any], check: Callable[[Any, Any], None], call: Any
-) -> AsyncGenerator[Any, Any]:
-    """Runs an asynchronous generator and checks what it yields."""
-    __tracebackhide__ = True
-    try:
-        item = await anext(generator)
-        while True:
-            check(call, item)
-            try:
-                sent = yield item
-            except GeneratorExit:
-                await generator.aclose()
-                raise
-            except BaseException as error:
-                item = await generator.athrow(error)
-            else:
-                item = await generator.asend(sent)
-    except StopAsyncIteration:
-        return
+    for carrier, hint in call.published():
+        isinstance(carrier, hint)

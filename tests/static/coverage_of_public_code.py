@@ -1,16 +1,17 @@
 """Counts what mypy knows of the state API in other people's code, with the Flax stubs and without them.
 
-Run by hand over checkouts of public code:
+Run by hand, in the environment that has the stubs, over checkouts of public code; the other interpreter has the same
+Flax and no stubs:
 
-    python coverage_of_public_code.py CHECKOUT/examples CHECKOUT/tests/nnx
+    python coverage_of_public_code.py --plain OTHER/bin/python CHECKOUT/examples CHECKOUT/tests/nnx
 
-A *state expression* is a call of a function of the state API (`nnx.split(...)`), an item or a target that its result
-is unpacked into (`graphdef, state = nnx.split(...)`), and an attribute, a method or a subscript read off a name that
-such a call gave. It is *precise* where mypy gives it a type that is neither Any nor a tuple of unknown length, and
-where a state that a Variable class selected has leaves that are not Any. What a module holds under a key is not in its
-type: reads of a single key (`state["a"]`, `state.a`) are counted apart.
+A *state expression* is a call of a function of the state API (`nnx.split(...)`), or a use of a name that the result was
+assigned or unpacked to. It is *precise* where its type is neither Any nor a tuple of unknown length, and where states
+that a Variable class selects have leaves that are not Any. Calls whose own argument is Any to mypy (parameters without
+annotations, mostly) can be no better and are counted apart, as is what follows from them. So are reads of one key
+(`state["a"]`, `state.a`), which are Any on an undeclared state by choice.
 
-Function bodies without annotations are checked too (`--check-untyped-defs`): without, most of this code is Any.
+Bodies of functions without annotations are checked too: without, most of this code would be Any.
 """
 
 import argparse
@@ -27,29 +28,18 @@ from pathlib import Path
 API = frozenset(
     """state variables split merge pop clone map_state filter_state split_state merge_state to_flat_state
     from_flat_state to_pure_dict restore_int_paths iter_graph call pure as_pure graphdef unpack map flatten
-    unflatten find_duplicates recursive_map""".split()
+    unflatten find_duplicates""".split()
 )
 OPTIONS = (
-    "--ignore-missing-imports --check-untyped-defs --no-error-summary --show-column-numbers --show-error-end "
-    "--hide-error-context --no-color-output --allow-redefinition-new --local-partial-types --no-incremental"
+    "--ignore-missing-imports --check-untyped-defs --no-error-summary --show-column-numbers --hide-error-context "
+    "--no-color-output --no-warn-unused-ignores"
 ).split()
+# What an argument is whose code says nothing.
+UNTYPED = frozenset({"Any", "flax.nnx.graphlib.GraphDef[Any]", "flax.nnx.graphlib.GraphState[Any]"})
 # A class among the filters: what it selects is known.
 KINDS = frozenset(
     "Param BatchStat Variable Intermediate Cache RngKey RngCount RngState LoRAParam OptState OptArray OptVariable".split()
 )
-
-
-@dataclass
-class Expressions:
-    """State expressions of one file by the position of their end.
-
-    Attributes:
-        where: the source of each expression, and whether a class selects its leaves.
-        keys: positions of those that read one key.
-    """
-
-    where: dict[tuple[int, int, int, int], tuple[str, bool]] = field(default_factory=dict)
-    keys: set[tuple[int, int, int, int]] = field(default_factory=set)
 
 
 def api_call(node: ast.AST) -> bool:
@@ -59,23 +49,21 @@ def api_call(node: ast.AST) -> bool:
     return False
 
 
-def selects_by_class(call: ast.Call) -> bool:
-    return any(isinstance(a, ast.Attribute) and a.attr in KINDS for a in call.args[1:])
-
-
-def position(node: ast.expr) -> tuple[int, int, int, int]:
-    return node.lineno, node.col_offset + 1, node.end_lineno or 0, node.end_col_offset or 0
+def subject(call: ast.Call) -> ast.expr | None:
+    """The argument that decides what an API call gives."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    place = 1 if name in {"map_state", "map"} else 0
+    if len(call.args) <= place or any(isinstance(a, ast.Starred) for a in call.args[: place + 1]):
+        return None
+    return call.args[place]
 
 
 class Collector(ast.NodeVisitor):
     """Gathers the state expressions of a file, following plain names inside one function."""
 
     def __init__(self) -> None:
-        self.found = Expressions()
+        self.found: list[ast.expr] = []
         self.names: list[set[str]] = [set()]
-
-    def add(self, node: ast.expr, by_class: bool = False) -> None:
-        self.found.where[position(node)] = (ast.unparse(node), by_class)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         self.names.append(set())
@@ -84,21 +72,26 @@ class Collector(ast.NodeVisitor):
 
     def visit_Assign(self, node: ast.Assign) -> None:
         self.visit(node.value)
+        targets = [i for t in node.targets for i in (t.elts if isinstance(t, ast.Tuple | ast.List) else [t])]
+        names = {i.id for i in targets if isinstance(i, ast.Name)}
         if api_call(node.value):
-            for target in node.targets:
-                items = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
-                self.names[-1] |= {i.id for i in items if isinstance(i, ast.Name)}
+            self.names[-1] |= names
+        else:
+            self.names[-1] -= names
         for target in node.targets:
             self.visit(target)
 
     def visit_Call(self, node: ast.Call) -> None:
         if api_call(node):
-            self.add(node, selects_by_class(node))
+            self.found.append(node)
+            argument = subject(node)
+            if argument is not None and not api_call(argument) and not self.followed(argument):
+                self.found.append(argument)
         self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> None:
-        if node.id in self.names[-1] and isinstance(node.ctx, ast.Load):
-            self.add(node)
+        if self.followed(node):
+            self.found.append(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         self.read(node)
@@ -106,40 +99,201 @@ class Collector(ast.NodeVisitor):
     def visit_Subscript(self, node: ast.Subscript) -> None:
         self.read(node)
 
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        """Nothing: positions inside an f-string are of no use."""
+
+    def followed(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in self.names[-1]
+
     def read(self, node: ast.Attribute | ast.Subscript) -> None:
-        if isinstance(node.ctx, ast.Load) and isinstance(node.value, ast.Name) and node.value.id in self.names[-1]:
-            self.add(node)
-            self.found.keys.add(position(node))
+        if isinstance(node.ctx, ast.Load) and self.followed(node.value):
+            self.found.append(node)
         self.generic_visit(node)
 
 
-def collect(file: Path) -> Expressions:
+def revealing(source: str) -> str:
+    """The source with `reveal_type` around each state expression, on the same lines."""
     collector = Collector()
-    collector.visit(ast.parse(file.read_text()))
-    return collector.found
-
-
-def reveal(file: Path, found: Expressions) -> str:
-    """The file with `reveal_type` around each state expression, on the same lines."""
-    lines = [line.encode() for line in file.read_text().splitlines(keepends=True)]
+    collector.visit(ast.parse(source))
+    lines = [line.encode() for line in source.splitlines(keepends=True)]
     inserts: list[tuple[int, int, int, bytes]] = []
-    for first, start, last, end in found.where:
-        size = last - first, end - start
-        inserts.append((first, start - 1, -(size[0] * 10_000 + size[1]), b"reveal_type("))
-        inserts.append((last, end, size[0] * 10_000 + size[1], b")"))
-    # From the end of the file, so that what is inserted moves nothing. At one place closing comes before opening, an
-    # inner expression closes first and an outer one opens first.
-    for line, column, _, text in sorted(inserts, key=lambda i: (i[0], i[1], i[3] != b")", i[2]), reverse=True):
+    for node in {id(n): n for n in collector.found}.values():
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        size = (node.end_lineno - node.lineno) * 10_000 + node.end_col_offset - node.col_offset
+        inserts.append((node.lineno, node.col_offset, -size, b"reveal_type("))
+        inserts.append((node.end_lineno, node.end_col_offset, size, b")"))
+    # From the end, so that what is inserted moves nothing; where two expressions begin together the outer one is first.
+    for line, column, _, text in sorted(inserts, reverse=True):
         lines[line - 1] = lines[line - 1][:column] + text + lines[line - 1][column:]
     return b"".join(lines).decode()
 
 
-def check(python: str, files: list[Path], root: Path) -> list[str]:
-    cache = Path(tempfile.gettempdir(), "typedstate-coverage-cache")
-    output = subprocess.run(
-        [python, "-m", "mypy", *OPTIONS, "--cache-dir", str(cache), *[str(f) for f in files]],
+def revealed(source: str) -> dict[tuple[int, int], ast.expr]:
+    """The expressions of a revealing source by the place that mypy reports."""
+    return {
+        (n.args[0].lineno, n.args[0].col_offset + 1): n.args[0]
+        for n in ast.walk(ast.parse(source))
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "reveal_type"
+    }
+
+
+def assignments(source: str) -> list[tuple[int, str, ast.Call]]:
+    """The names that API calls of a revealing source were assigned to: line, name, call."""
+    found = []
+    for n in ast.walk(ast.parse(source)):
+        if isinstance(n, ast.Assign) and isinstance(call := bare(n.value), ast.Call) and api_call(call):
+            for target in n.targets:
+                items = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+                found += [(n.lineno, i.id, call) for i in items if isinstance(i, ast.Name)]
+    return sorted(found, key=lambda f: f[:2])
+
+
+def bare(node: ast.expr) -> ast.expr:
+    """An expression without the `reveal_type` around it."""
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "reveal_type":
+        node = node.args[0]
+    return node
+
+
+def mypy(python: str, files: list[Path], root: Path) -> list[str]:
+    cache = Path(tempfile.gettempdir(), "typedstate-coverage")
+    result = subprocess.run(
+        [sys.executable, "-m", "mypy", "--python-executable", python, "--cache-dir", str(cache), *OPTIONS]
+        + [str(f.relative_to(root)) for f in files],
         cwd=root, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    if "INTERNAL ERROR" in output.stderr or output.returncode == 2:
-        print(output.stdout[-2000:], output.stderr[-2000:], file=sys.stderr)
-    return output.stdout.splitlines()
+    if result.returncode == 2:
+        print(result.stdout[-2000:], result.stderr[-2000:], file=sys.stderr)
+    return result.stdout.splitlines()
+
+
+def types(python: str, files: list[Path], root: Path) -> dict[tuple[str, int, int], str]:
+    """The revealed types by file and place; of several (mypy goes over a body twice) one that is no Any, if there is."""
+    pattern = re.compile(r'(.+?):(\d+):(\d+): note: Revealed type is "(.*)"')
+    found = (pattern.match(line) for line in mypy(python, files, root))
+    kinds: dict[tuple[str, int, int], str] = {}
+    for m in found:
+        if m and kinds.get(place := (m[1], int(m[2]), int(m[3])), "Any") == "Any":
+            kinds[place] = m[4]
+    return kinds
+
+
+def imprecise(kind: str, node: ast.expr) -> bool:
+    if kind == "Any" or re.fullmatch(r"tuple\[[^\[\]]*(\[[^\[\]]*\])?, \.\.\.\]", kind):
+        return True
+    by_class = isinstance(node, ast.Call) and api_call(node) and any(
+        isinstance(a, ast.Attribute) and a.attr in KINDS for a in node.args[1:]
+    )  # fmt: skip
+    return by_class and re.search(r"\bState\[", kind) is not None and not re.search(r"State\[[^\[\]]*, (?!Any\b)\w", kind)
+
+
+@dataclass
+class Count:
+    """Expressions by verdict, and the texts of those that stay imprecise."""
+
+    verdicts: Counter[str] = field(default_factory=Counter)
+    open: list[str] = field(default_factory=list)
+
+    def add(self, file: str, source: str, kinds: dict[tuple[str, int, int], str]) -> None:
+        nodes = revealed(source)
+        assigned = assignments(source)
+        for (line, column), outer in sorted(nodes.items()):
+            kind = kinds.get((file, line, column))
+            node = bare(outer)
+            if kind is None:
+                continue
+            if isinstance(node, ast.Attribute | ast.Subscript) and not api_call(node):
+                self.verdicts["one key" if kind == "Any" else "precise"] += 1
+            elif not api_call(node) and not isinstance(node, ast.Name):
+                continue
+            elif not imprecise(kind, node):
+                self.verdicts["precise"] += 1
+            elif self.of_untyped(file, node, kinds):
+                self.verdicts["of untyped code"] += 1
+            elif isinstance(node, ast.Name) and self.of_other_code(file, node, line, assigned, kinds):
+                self.verdicts["of untyped code"] += 1
+            else:
+                self.verdicts["imprecise"] += 1
+                self.open.append(f"{file}:{line}: {ast.unparse(node)[:100]} -> {kind[:120]}")
+
+    @classmethod
+    def of_other_code(
+        cls,
+        file: str,
+        name: ast.Name,
+        line: int,
+        assigned: list[tuple[int, str, ast.Call]],
+        kinds: dict[tuple[str, int, int], str],
+    ) -> bool:
+        """Whether a name is Any for a reason outside the API call it was assigned from."""
+        calls = [call for place, text, call in assigned if text == name.id and place <= line]
+        if not calls or cls.of_untyped(file, calls[-1], kinds):
+            return True
+        # The call gave more than Any, so the name has been assigned since.
+        kind = kinds.get((file, calls[-1].lineno, calls[-1].col_offset + 1), "Any")
+        return not imprecise(kind, calls[-1])
+
+    @staticmethod
+    def of_untyped(file: str, node: ast.expr, kinds: dict[tuple[str, int, int], str]) -> bool:
+        if not isinstance(node, ast.Call):
+            return False
+        argument = subject(node)
+        if argument is None:
+            return False
+        while isinstance(argument, ast.Call) and isinstance(argument.func, ast.Name) and argument.args:
+            argument = argument.args[0]
+            # mypy swallows what it reveals inside some calls of generic functions; those that gave Any were given Any.
+            if kinds.get((file, argument.lineno, argument.col_offset + 1), "Any") in UNTYPED:
+                return True
+        return False
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--plain", required=True, help="interpreter with the same Flax and without the stubs")
+    options = parser.parse_args()
+    pythons = {"plain": options.plain, "stubs": sys.executable}
+    print(f"flax {importlib.metadata.version('flax')}, mypy {importlib.metadata.version('mypy')}")
+    for folder in options.folders:
+        with tempfile.TemporaryDirectory() as name:
+            report(folder, Path(name), pythons)
+
+
+def report(folder: Path, root: Path, pythons: dict[str, str]) -> None:
+    originals, revealings, sources = [], [], {}
+    for file in sorted(folder.rglob("*.py")):
+        source = file.read_text()
+        if "nnx" not in source or not (text := revealing(source)) != source:
+            continue
+        # One flat package each: mypy wants every module once.
+        flat = "_".join(file.relative_to(folder).with_suffix("").parts).replace("-", "_") + ".py"
+        for kind, content in (("original", source), ("revealing", text)):
+            (root / kind).mkdir(exist_ok=True)
+            (root / kind / flat).write_text(content)
+        originals.append(root / "original" / flat)
+        revealings.append(root / "revealing" / flat)
+        sources[flat] = text
+    print(f"\n{folder}: {len(originals)} files with state expressions")
+    errors = {}
+    for name, python in pythons.items():
+        kinds = types(python, revealings, root / "revealing")
+        count = Count()
+        for flat, text in sources.items():
+            count.add(flat, text, kinds)
+        print(f"  {name}: " + ", ".join(f"{n} {verdict}" for verdict, n in sorted(count.verdicts.items())))
+        if name == "stubs":
+            for line in count.open:
+                print(f"    imprecise  {line}")
+        errors[name] = [re.sub(r":(\d+):\d+: error", r":\1: error", e) for e in mypy(python, originals, root / "original") if ": error: " in e]
+    added = Counter(errors["stubs"]) - Counter(errors["plain"])
+    gone = Counter(errors["plain"]) - Counter(errors["stubs"])
+    print(f"  errors: {len(errors['plain'])} without, {len(errors['stubs'])} with")
+    for sign, lines in (("new ", added), ("gone", gone)):
+        for line in sorted(lines.elements()):
+            print(f"    {sign} {line}")
+
+
+if __name__ == "__main__":
+    main()

@@ -110,16 +110,16 @@ def test_pure() -> None:
     # mypy: a state whose keys are Any fits two overloads, so that the leaves are Any.
     check(assert_type(nnx.pure(params), nnx.State[Any, jax.Array]), Of(nnx.State, jax.Array))  # type: ignore[assert-type]
     check(assert_type(nnx.pure(nnx.state(net())), nnx.State[Any, Any]), nnx.State)
-    check(assert_type(nnx.pure(nnx.to_flat_state(params)), nnx.FlatState[jax.Array]), Of(nnx.FlatState, jax.Array))
+    check(assert_type(nnx.pure(nnx.to_flat_state(params)), statelib.FlatState[jax.Array]), Of(statelib.FlatState, jax.Array))
     check(assert_type(nnx.pure(nnx.Param(jnp.ones(3))), jax.Array), jax.Array)
 
 
 def test_flatten_and_unflatten() -> None:
     check(
-        assert_type(nnx.flatten(net()), tuple[nnx.GraphDef[Net], nnx.FlatState[Any]]),
+        assert_type(nnx.flatten(net()), tuple[nnx.GraphDef[Net], statelib.FlatState[Any]]),
         tuple,
         nnx.GraphDef,
-        nnx.FlatState,
+        statelib.FlatState,
     )
     check(
         assert_type(nnx.flatten(net(), with_paths=False), tuple[nnx.GraphDef[Net], list[Any]]),
@@ -132,7 +132,8 @@ def test_flatten_and_unflatten() -> None:
 
 def test_contexts() -> None:
     m = net()
-    with nnx.split_context() as splitting:
+    with nnx.split_context() as ctx:
+        splitting: nnx.SplitContext = check(assert_type(ctx, Any), nnx.SplitContext)
         check(
             assert_type(
                 splitting.split(m, nnx.Param, ...),
@@ -143,14 +144,17 @@ def test_contexts() -> None:
             Of(nnx.State, nnx.Param),
             nnx.State,
         )
-    with nnx.split_context() as splitting:
-        check(assert_type(splitting.flatten(m), tuple[nnx.GraphDef[Net], nnx.FlatState[Any]]), tuple)
-    check(assert_type(nnx.split_context().__enter__(), nnx.SplitContext), nnx.SplitContext)
-    with nnx.merge_context() as merging:
+    with nnx.split_context() as ctx:
+        flattening: nnx.SplitContext = ctx
+        check(assert_type(flattening.flatten(m), tuple[nnx.GraphDef[Net], statelib.FlatState[Any]]), tuple)
+    check(assert_type(nnx.split_context().__enter__(), Any), nnx.SplitContext)
+    with nnx.merge_context() as ctx:
+        merging: nnx.MergeContext = check(assert_type(ctx, Any), nnx.MergeContext)
         check(assert_type(merging.merge(*nnx.split(m)), Net), Net)
-    with nnx.merge_context() as merging:
-        check(assert_type(merging.unflatten(*nnx.flatten(m)), Net), Net)
-    check(assert_type(nnx.merge_context().__enter__(), nnx.MergeContext), nnx.MergeContext)
+    with nnx.merge_context() as ctx:
+        unflattening: nnx.MergeContext = ctx
+        check(assert_type(unflattening.unflatten(*nnx.flatten(m)), Net), Net)
+    check(assert_type(nnx.merge_context().__enter__(), Any), nnx.MergeContext)
     with nnx.update_context("tag") as context:
         check(assert_type(context, nnx.UpdateContext), nnx.UpdateContext)
         check(assert_type(nnx.current_update_context("tag"), nnx.UpdateContext), nnx.UpdateContext)

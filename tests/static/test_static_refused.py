@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 from flax import nnx
+from flax.nnx import statelib
 from static_models import LinearState, linear, linear_state, net
 
 Param = nnx.Param[jax.Array]
@@ -20,7 +21,7 @@ def takes_linear(state: LinearState) -> None: ...
 def wrong_leaves() -> None:
     params = nnx.state(net(), nnx.Param)
     takes_statistics(params)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    flat: nnx.FlatState[BatchStat] = nnx.to_flat_state(params)  # type: ignore[arg-type]  # pyright: ignore[reportAssignmentType]
+    flat: statelib.FlatState[BatchStat] = nnx.to_flat_state(params)  # type: ignore[arg-type]  # pyright: ignore[reportAssignmentType]
     leaf: BatchStat = flat.leaves[0]
     other: Param = flat.leaves[0]  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
     print(leaf, other)

@@ -76,9 +76,9 @@ def test_map_state() -> None:
 
 
 def test_flat_states() -> None:
-    flat = check(assert_type(nnx.to_flat_state(params()), nnx.FlatState[Param]), Of(nnx.FlatState, nnx.Param))
+    flat = check(assert_type(nnx.to_flat_state(params()), statelib.FlatState[Param]), Of(statelib.FlatState, nnx.Param))
     check(assert_type(flat[0], tuple[PathParts, Param]), tuple, tuple, nnx.Param)
-    check(assert_type(flat[:2], nnx.FlatState[Param]), Of(nnx.FlatState, nnx.Param))
+    check(assert_type(flat[:2], statelib.FlatState[Param]), Of(statelib.FlatState, nnx.Param))
     check(assert_type(flat.leaves, list[Param]), list)
     check(assert_type(flat.paths, tuple[PathParts, ...]), tuple)
     check(assert_type(len(flat), int), int)
@@ -87,26 +87,26 @@ def test_flat_states() -> None:
         check(assert_type(leaf, Param), nnx.Param)
     check(assert_type(flat.to_nested_state(), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
     check(
-        assert_type(nnx.FlatState.from_sorted_keys_values(flat.paths, flat.leaves), nnx.FlatState[Param]),
-        Of(nnx.FlatState, nnx.Param),
+        assert_type(statelib.FlatState.from_sorted_keys_values(flat.paths, flat.leaves), statelib.FlatState[Param]),
+        Of(statelib.FlatState, nnx.Param),
     )
-    check(assert_type(nnx.FlatState(list(flat), sort=True), nnx.FlatState[Param]), Of(nnx.FlatState, nnx.Param))
+    check(assert_type(statelib.FlatState(list(flat), sort=True), statelib.FlatState[Param]), Of(statelib.FlatState, nnx.Param))
 
 
 def test_flat_split_filter_merge() -> None:
     flat = nnx.to_flat_state(nnx.state(net()))
-    check(assert_type(flat.filter(nnx.Param), nnx.FlatState[Param]), Of(nnx.FlatState, nnx.Param))
+    check(assert_type(flat.filter(nnx.Param), statelib.FlatState[Param]), Of(statelib.FlatState, nnx.Param))
     kinds = check(
-        assert_type(flat.split(nnx.Param, nnx.BatchStat, ...), tuple[nnx.FlatState[Param], nnx.FlatState[BatchStat], nnx.FlatState[Any]]),
+        assert_type(flat.split(nnx.Param, nnx.BatchStat, ...), tuple[statelib.FlatState[Param], statelib.FlatState[BatchStat], statelib.FlatState[Any]]),
         tuple,
-        Of(nnx.FlatState, nnx.Param),
-        Of(nnx.FlatState, nnx.BatchStat),
-        nnx.FlatState,
+        Of(statelib.FlatState, nnx.Param),
+        Of(statelib.FlatState, nnx.BatchStat),
+        statelib.FlatState,
     )
     check(
         # pyrefly adds what the third overload would say.
-        assert_type(nnx.FlatState.merge(kinds[0], kinds[1]), nnx.FlatState[Param | BatchStat]),  # pyrefly: ignore[assert-type]
-        Of(nnx.FlatState, (nnx.Param, nnx.BatchStat)),
+        assert_type(statelib.FlatState.merge(kinds[0], kinds[1]), statelib.FlatState[Param | BatchStat]),  # pyrefly: ignore[assert-type]
+        Of(statelib.FlatState, (nnx.Param, nnx.BatchStat)),
     )
 
 
@@ -122,7 +122,7 @@ def test_pure_dicts() -> None:
     state = params()
     pure = check(assert_type(nnx.to_pure_dict(state), dict[str, Any]), dict)
     check(assert_type(nnx.to_pure_dict(state, lambda v: v.shape), dict[str, Any]), dict)
-    check(assert_type(nnx.restore_int_paths({"0": {"1": 2}}), dict[Any, Any]), dict)
+    check(assert_type(statelib.restore_int_paths({"0": {"1": 2}}), dict[Any, Any]), dict)
     check(assert_type(nnx.replace_by_pure_dict(state, pure), None), type(None))
 
 
@@ -185,7 +185,7 @@ def test_create_path_filters() -> None:
 def test_methods() -> None:
     state = params()
     check(assert_type(state.map(lambda path, v: v), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
-    check(assert_type(state.flat_state(), nnx.FlatState[Param]), Of(nnx.FlatState, nnx.Param))
+    check(assert_type(state.flat_state(), statelib.FlatState[Param]), Of(statelib.FlatState, nnx.Param))
     check(assert_type(nnx.State.from_flat_path(state.flat_state()), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
     check(assert_type(state.to_pure_dict(), dict[str, Any]), dict)
     check(assert_type(state.replace_by_pure_dict({}), None), type(None))

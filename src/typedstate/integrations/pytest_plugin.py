@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -17,16 +14,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Installs the import hook before any test module is imported."""
-    text: str | None = config.getoption("--typedstate")
-    if not text:
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Installs the import hook before a conftest or a test module imports the packages."""
+    text: str | None = early_config.known_args_namespace.typedstate
+    packages = [name.strip() for name in (text or "").split(",") if name.strip()]
+    if not packages:
         return
-    import pytest
-
     from typedstate.hook import install_import_hook
 
-    packages = [name.strip() for name in text.split(",") if name.strip()]
     try:
         install_import_hook(*packages)
     except ValueError as error:

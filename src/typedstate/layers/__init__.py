@@ -87,6 +87,7 @@ from .wrapper import (
     MultiSteps,
     MultiTransform,
     ScheduleFree,
+    WrappedScheduleState,
 )
 
 __all__ = [
@@ -170,5 +171,6 @@ __all__ = [
     "TraceState",
     "WeightNormState",
     "WelfordState",
+    "WrappedScheduleState",
     "ZeroNansState",
 ]

@@ -35,7 +35,7 @@ from ..spec import (
 )
 from ..transform import Resembling, rewrite
 
-_WRAPPERS: Final = {
+_NAMES: Final = {
     "Masked": ("MaskedState",),
     "MultiTransform": ("PartitionState", "MultiTransformState"),
     "Injected": ("InjectStatefulHyperparamsState", "InjectHyperparamsState"),
@@ -43,6 +43,7 @@ _WRAPPERS: Final = {
     "ApplyIfFinite": ("ApplyIfFiniteState",),
     "Conditional": ("ConditionallyTransformState",),
     "ScheduleFree": ("ScheduleFreeState",),
+    "LinesearchInfoState": ("ZoomLinesearchInfo",),
 }
 
 
@@ -56,7 +57,7 @@ def raw(spec: Spec) -> Spec:
         case Entries(items):
             return TupleOf(tuple(_EMPTY if item is None else raw(item) for item in items))
         case Map(entry=entry) if not _of_parameters(entry):
-            return MappingOf(dict, Instance(str), raw(entry))
+            return MappingOf(dict, Instance(str), OneOf((raw(entry), _EMPTY)))
         case OneOf(options):
             return OneOf(tuple(raw(option) for option in options))
         case NoValue():
@@ -74,10 +75,24 @@ def raw(spec: Spec) -> Spec:
 def _record(ref: ClassRef, schema: Schema) -> Spec:
     if schema.fields and all(isinstance(field.key, int) for field in schema.fields):
         return _chain(schema.fields)
+    if not any(_is_ours(base) for base in ref.cls.__mro__):
+        return _fields(dict, schema.fields)  # a schema of one's own, for optax.named_chain
     cls = _tuple_class(ref.cls)
-    fields = tuple((str(field.key), _field(field)) for field in schema.fields)
-    required = {str(field.key) for field in schema.fields if not field.optional}
-    return Record(cls, fields, frozenset(required))
+    by_name = _fields(tuple, schema.fields)
+    if cls is None:
+        return by_name
+    there = tuple(field for field in schema.fields if field.key in getattr(cls, "_fields", ()))
+    found = _fields(cls, there)
+    # a variant with more fields, such as bias correction's count, is a class that optax hides
+    return found if len(there) == len(schema.fields) else OneOf((found, by_name))
+
+
+def _fields(cls: type, fields: tuple[Field, ...]) -> Record:
+    specs = tuple(
+        (str(field.key), _field(field) if cls is not tuple else raw(field.spec))
+        for field in fields
+    )
+    return Record(cls, specs, frozenset(str(f.key) for f in fields if not f.optional))
 
 
 def _field(field: Field) -> Spec:
@@ -113,16 +128,19 @@ def _of_parameters(spec: Spec) -> bool:
             return False
 
 
-def _tuple_class(cls: SchemaMeta) -> type:
-    """The NamedTuple of optax that a schema describes; dict for a schema of one's own."""
+def _tuple_class(cls: SchemaMeta) -> type | None:
+    """The NamedTuple of optax that a schema of the catalogue describes, if it is public."""
     for base in cls.__mro__:
-        if not base.__module__.startswith(__package__ or ""):
-            continue
-        for name in _WRAPPERS.get(base.__name__, (base.__name__,)):
+        names = _NAMES.get(base.__name__, (base.__name__,)) if _is_ours(base) else ()
+        for name in names:
             found = getattr(optax, name, None) or getattr(contrib, name, None)
             if isinstance(found, type):
                 return found
-    return dict
+    return None
+
+
+def _is_ours(cls: type) -> bool:
+    return cls.__module__.rpartition(".")[0] == __name__.rpartition(".")[0]
 
 
 def _holds_nothing(value: Any) -> bool:

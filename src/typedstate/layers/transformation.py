@@ -156,7 +156,7 @@ class ScaleByZoomLinesearchState(TypedState, Generic[S]):
 
 
 class ScaleByScheduleState(TypedState):
-    """The state of a learning rate, or of another number, that follows a schedule."""
+    """The state of ``optax.scale_by_schedule``: of a learning rate that follows a schedule."""
 
     count: Annotated[OptArray, Int[Array, ""]]
 

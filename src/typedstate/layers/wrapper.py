@@ -12,7 +12,6 @@ from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from ..forms import Entries, Like, StateMap, StateOf
 from ..schema import TypedState
-from .transformation import ScaleByScheduleState
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -33,12 +32,18 @@ class MultiTransform(TypedState, Generic[T]):
     inner_states: StateMap[str, Masked[T]]
 
 
+class WrappedScheduleState(TypedState):
+    """The state of a schedule that ``optax.inject_hyperparams`` follows."""
+
+    count: Annotated[OptArray, Int[Array, ""]]
+
+
 class Injected(TypedState, Generic[T]):
     """The state of ``optax.inject_hyperparams``."""
 
     count: Annotated[OptArray, Int[Array, ""]]
     hyperparams: StateMap[str, Annotated[OptArray, Any]]
-    hyperparams_states: StateMap[str, ScaleByScheduleState] | None
+    hyperparams_states: StateMap[str, WrappedScheduleState] | None
     inner_state: T
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from re import Pattern
 from typing import Any, Final
 
@@ -16,9 +17,9 @@ import jax
 import numpy as np
 from flax.nnx import filterlib
 
-from . import dims, filters, leaves, patterns, skeleton
+from . import dims, filters, leaves, patterns, sharding, skeleton
 from .binding import Choice, Observation, Origin, Scope, Seen, Var, settle
-from .dims import Axes, Axis, Expr
+from .dims import Axes, Axis, Dim, Expr
 from .report import Code, Report, Size, Unknown, Violation, show_key, show_path
 from .spec import (
     Alike,
@@ -41,7 +42,9 @@ from .spec import (
     Node,
     NoValue,
     OneOf,
+    Partition,
     Path,
+    Placed,
     Predicate,
     Record,
     Selection,
@@ -72,6 +75,25 @@ class Guard:
     test: Callable[[Any], bool]
 
 
+@dataclass(frozen=True, slots=True)
+class Split:
+    """An axis that a mesh splits: its size is looked at once the names are settled.
+
+    Attributes:
+      expr: its size, over variables.
+      parts: into how many it is split.
+      text: by which mesh axes.
+      origin: of the partition, with the axis.
+      order: of the leaf in the tree.
+    """
+
+    expr: Expr[Var]
+    parts: int
+    text: str
+    origin: Origin
+    order: int
+
+
 @dataclass(slots=True)
 class _Found:
     order: int
@@ -84,6 +106,7 @@ class _Part:
 
     violations: list[_Found] = field(default_factory=list[_Found])
     seen: list[Observation] = field(default_factory=list[Observation])
+    splits: list[Split] = field(default_factory=list["Split"])
 
 
 @dataclass(slots=True)
@@ -126,7 +149,9 @@ class Explanation:
 
     def after(self) -> Explanation:
         """The same call, for its result; it holds sizes and paths but no value."""
-        part = _Part(list(self._part.violations), list(self._part.seen))
+        part = _Part(
+            list(self._part.violations), list(self._part.seen), list(self._part.splits)
+        )
         guards = {root: list(found) for root, found in self.guards.items()}
         return Explanation(
             self.given,
@@ -162,6 +187,14 @@ class Explanation:
                 keys=origin.path,
             )
             found.append(_Found(seen.order, violation))
+        for split in self._part.splits:
+            size = dims.evaluate(split.expr, sizes.known)
+            if size is not None and size % split.parts:
+                keys, axis = split.origin.path, split.origin.axis
+                where = show_path(keys, split.origin.root)
+                expected, actual = f"axis {axis} divisible by {split.text}", f"size {size}"
+                violation = Violation(where, "sharding", expected, actual, keys=keys)
+                found.append(_Found(split.order, violation))
         found.sort(key=lambda item: item.order)
         names: dict[str, Size] = {var.name: n for var, n in sizes.known.items() if var.scope == 0}
         names |= {var.name: run for var, run in sizes.runs.items() if var.scope == 0}
@@ -177,13 +210,16 @@ class Explanation:
     def _visit(
         self, value: Any, spec: Spec, path: Path, scope: Scope, *, outermost: bool = False
     ) -> None:
+        if not isinstance(spec, Node | Bound | OneOf | Apart | Alike):
+            scope = scope.written()
         match spec:
             case Anything():
                 return
             case Leaf():
                 self._leaf(value, spec, path, scope)
             case Node():
-                self._node(value, spec, path, scope if outermost else self._new_scope())
+                inner_scope = Scope(scope.number, scope.links) if outermost else self._new_scope()
+                self._node(value, spec, path, inner_scope)
             case Bound():
                 self._bound(value, spec, path, scope, outermost)
             case Map():
@@ -197,7 +233,8 @@ class Explanation:
             case Tree():
                 self._tree(value, spec, path, scope, path)
             case Apart(inner, name):
-                self._visit(value, inner, path, self._apart_scope(name), outermost=True)
+                apart = Scope(self._apart_scope(name).number, scope.links if outermost else {})
+                self._visit(value, inner, path, apart, outermost=True)
             case Alike(inner, group):
                 self._visit(value, inner, path, scope, outermost=outermost)
                 self._alike(value, group, path)
@@ -218,15 +255,16 @@ class Explanation:
     def _bound(self, value: Any, spec: Bound, path: Path, scope: Scope, outermost: bool) -> None:
         """Gives the inner names as expressions over the outer ones."""
         number = scope.number if outermost else self._new_scope().number
-        bound = Scope(number, scope.links if outermost else {})
-        outer, inner = scope, spec
+        around = scope.around if outermost else scope
+        links: dict[str, Expr[Var]] = dict(scope.links) if outermost else {}
+        outer, inner = scope.written(), spec
         while True:
-            links = {name: dims.substitute(expr, outer.lookup) for name, expr in inner.links}
-            bound = Scope(number, {**bound.links, **links})
+            linked = {name: dims.substitute(expr, outer.lookup) for name, expr in inner.links}
+            links |= linked
             if not isinstance(inner.inner, Bound):
                 break
-            outer, inner = bound, inner.inner
-        self._visit(value, inner.inner, path, bound, outermost=True)
+            outer, inner = Scope(outer.number, {**outer.links, **linked}), inner.inner
+        self._visit(value, inner.inner, path, Scope(number, links, around), outermost=True)
 
     def _mapping(
         self, value: Any, spec: Spec, path: Path, container: str
@@ -425,7 +463,8 @@ class Explanation:
             if needs_leaf(spec.entry):
                 for index in itertools.islice(gaps, _MAX_GAPS):
                     expected = describe(spec.entry)
-                    self._add((*path, index), "missing", expected, "a gap in the keys")
+                    note = "a gap in the keys"
+                    self._add((*path, index), "missing", expected, "nothing", note)
             length = last + 1
         self._see_length(spec, length, path, scope)
 
@@ -489,6 +528,8 @@ class Explanation:
             tried.append(self._part)
         self._part = kept
         fitting = [part for part in tried if not part.violations]
+        if fitting:
+            kept.splits += fitting[0].splits
         if len(fitting) == 1 or (fitting and not fitting[0].seen):
             kept.seen += fitting[0].seen
         elif fitting:
@@ -564,12 +605,15 @@ class Explanation:
 
     def _leaf(self, value: Any, spec: Leaf, path: Path, scope: Scope) -> None:
         self._order += 1
+        count = len(self._part.violations)
         if spec.kind is None:
             if isinstance(spec.value, Anything) and leaves.is_variable(value):
                 note = patterns.value_note(value)
                 self._add(path, "array", "a value", describe_value(value), note)
             self._value(value, spec.value, path, scope)
             self._predicates(value, value, spec.predicates, path)
+            if spec.placed is not None and len(self._part.violations) == count:
+                self._placement(value, spec.names, spec.placed, path)
             return
         if not leaves.is_variable(value):
             note = patterns.kind_note(value, spec)
@@ -581,11 +625,13 @@ class Explanation:
             self._add(path, "kind", describe(spec), describe_value(value), note)
             return
         if spec.names is not None:
-            self._names(value, spec.names, path)
+            self._names(value, spec.names, spec.by_dims, path)
         raw = leaves.raw_value(value)
         if not isinstance(spec.value, Anything):
             self._value(raw, spec.value, path, scope)
         self._predicates(value, raw, spec.predicates, path)
+        if spec.placed is not None and len(self._part.violations) == count:
+            self._placement(value, spec.names, spec.placed, path)
 
     def _leaf_value(
         self, value: Any, spec: Spec, path: Path, scope: Scope, outermost: bool
@@ -602,6 +648,8 @@ class Explanation:
                 self._array(value, spec, path, scope)
             case Anything():
                 return
+            case Partition():
+                self._partition(value, spec, path, scope)
             case NoValue():
                 if value is not None:
                     self._add(path, "array", "None", describe_value(value))
@@ -689,27 +737,69 @@ class Explanation:
         seen = Seen(expr, sizes, dim.broadcast, f"*{dim.name}", origin, self._order)
         self._part.seen.append(seen)
 
-    def _names(self, value: Any, wanted: tuple[Any, ...], path: Path) -> None:
-        names = leaves.declared_names(leaves.metadata_of(value))
-        guard = Guard(path, lambda leaf: _names_of(leaf) == names)
+    def _names(self, value: Any, wanted: tuple[Any, ...], by_dims: bool, path: Path) -> None:
+        verdict = sharding.ask("names", value, wanted, given=by_dims)
+        asked = sharding.question("names", wanted, None, by_dims, None, verdict)
+        self._judge(verdict, Guard(path, asked))
+
+    def _placement(
+        self, value: Any, names: tuple[Any, ...] | None, placed: Placed, path: Path
+    ) -> None:
+        verdict = sharding.ask("placement", value, names, placed.rules)
+        asked = sharding.question("placement", names, placed.rules, False, None, verdict)
+        self._judge(verdict, Guard(path, asked))
+
+    def _partition(self, value: Any, spec: Partition, path: Path, scope: Scope) -> None:
+        """A PartitionSpec or NamedSharding, against the array for which it stands."""
+        if not isinstance(value, spec.cls):
+            note = patterns.value_note(value)
+            self._add(path, "array", spec.cls.__name__, describe_value(value), note)
+            return
+        shape = spec.shape
+        fixed = shape is not None and not any(isinstance(dim, Axes) for dim in shape)
+        rank = len(shape) if shape is not None and fixed else None
+        verdict = sharding.ask("partition", value, spec.names, rank=rank)
+        asked = sharding.question("partition", spec.names, None, False, rank, verdict)
+        self._judge(verdict, Guard(path, asked))
+        if verdict.outcome != "mismatch" and shape is not None and fixed:
+            self._splits(value, shape, path, scope)
+
+    def _splits(
+        self, value: Any, shape: tuple[Dim, ...], path: Path, scope: Scope
+    ) -> None:
+        """Names that a mesh has, each once; sizes that its axes divide, once they are known."""
+        for expected, actual in sharding.misfits(value, len(shape)):
+            self._add(path, "sharding", expected, actual)
+        for axis, parts, text in sharding.divisors(value):
+            dim = shape[axis]
+            if isinstance(dim, Axis) and dim.expr is not None:
+                expr = dims.substitute(dim.expr, scope.lookup)
+                origin = Origin(self._root, path, axis)
+                self._part.splits.append(Split(expr, parts, text, origin, self._order))
+        asked = sharding.divisors(value)
+        guard = Guard(path, lambda leaf: sharding.divisors(leaf) == asked)
         self.guards[self._root].append(guard)
-        if (names or ()) != leaves.axis_names(wanted):
-            actual = "no names in its metadata" if names is None else f"P{_show_names(names)}"
-            self._add(path, "sharding", f"P{_show_names(wanted)}", actual)
+
+    def _judge(self, verdict: sharding.Verdict, guard: Guard) -> None:
+        """Records what was seen of a placement, or why it can't be seen."""
+        path = guard.path
+        self.guards[self._root].append(guard)
+        if verdict.outcome == "mismatch":
+            self._add(path, "sharding", verdict.expected, verdict.actual, verdict.note)
+        elif verdict.outcome == "unknown":
+            text = f"{verdict.actual} ({verdict.expected})"
+            self.unknown.append(Unknown(show_path(path, self._root), text))
 
     def _predicates(
         self, leaf: Any, value: Any, predicates: tuple[Predicate, ...], path: Path
     ) -> None:
         for predicate in predicates:
-            try:
-                holds = predicate.test(value)
-            except Exception as error:  # the user's own code, often on a value it can't read
-                self._add(path, "predicate", predicate.text, f"{type(error).__name__} from it")
-                continue
-            guard = Guard(path, _predicate_guard(predicate.test, leaf is not value))
+            answer = _answer(predicate, value)
+            guard = Guard(path, _predicate_guard(predicate, leaf is not value, answer))
             self.guards[self._root].append(guard)
-            if not holds:
-                self._add(path, "predicate", predicate.text, describe_value(leaf))
+            if answer is not True:
+                actual = f"{answer} from it" if answer else describe_value(leaf)
+                self._add(path, "predicate", predicate.text, actual)
 
     def _literal(self, value: Any, values: tuple[Any, ...], path: Path) -> None:
         found = any(type(value) is type(item) and value == item for item in values)
@@ -774,10 +864,20 @@ class Explanation:
         self._part.violations.append(_Found(self._order, violation))
 
 
-def _predicate_guard(test: Callable[[Any], bool], of_variable: bool) -> Callable[[Any], bool]:
+def _answer(predicate: Predicate, value: Any) -> bool | str:
+    """What a predicate says: yes, no, or the name of what it raised."""
+    try:
+        return bool(predicate.test(value))
+    except Exception as error:  # the user's own code, often on a value it can't read
+        return type(error).__name__
+
+
+def _predicate_guard(
+    predicate: Predicate, of_variable: bool, answer: bool | str
+) -> Callable[[Any], bool]:
     if of_variable:
-        return lambda leaf: bool(test(leaves.raw_value(leaf)))
-    return lambda leaf: bool(test(leaf))
+        return lambda leaf: _answer(predicate, leaves.raw_value(leaf)) == answer
+    return lambda leaf: _answer(predicate, leaf) == answer
 
 
 def _is_of(leaf: Any, kinds: tuple[type, ...]) -> bool:
@@ -801,10 +901,10 @@ def _extra_spec(extra: Extra, key: Hashable) -> Spec | None:
 
 
 def _as_int(key: object) -> int | None:
-    """The int that a key is, also as a bool, a numpy integer or an int subclass."""
+    """The int that a key equals: to a dict ``1``, ``True`` and ``1.0`` are one key."""
     if type(key) is int:
         return key if key >= 0 else None
-    if isinstance(key, int | np.integer) and int(key) >= 0:
+    if isinstance(key, int | float | np.number) and key >= 0 and key % 1 == 0:
         return int(key)
     return None
 
@@ -836,6 +936,7 @@ def dtype_name(dtype: Any) -> str:
     return "bool" if name == "bool_" else name
 
 
+@lru_cache(maxsize=1024)
 def _has_dtype(dtype: Any, wanted: tuple[str | Pattern[str], ...]) -> bool:
     name = dtype_name(dtype)
     return any(
@@ -844,14 +945,6 @@ def _has_dtype(dtype: Any, wanted: tuple[str | Pattern[str], ...]) -> bool:
         else item.match(name) is not None
         for item in wanted
     )
-
-
-def _names_of(leaf: Any) -> tuple[Any, ...] | None:
-    return leaves.declared_names(leaves.metadata_of(leaf)) if leaves.is_variable(leaf) else None
-
-
-def _show_names(names: tuple[Any, ...]) -> str:
-    return f"({', '.join(map(repr, names))})"
 
 
 def describe_value(value: object) -> str:

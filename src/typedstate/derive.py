@@ -1,0 +1,434 @@
+"""Trees derived from a declaration: `abstract`, `specs` and `shardings`.
+
+What the schema leaves open (a size, a dtype, whether an optional leaf is there) is never
+guessed: it is named in a `SchemaError`, with the argument that settles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from re import Pattern
+from typing import Any, Final, TypeVar, overload
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+from typing_extensions import TypeForm
+
+from . import dims as dims_
+from . import leaves, sharding
+from .build import ABSENT, Builder, Make, Site, give
+from .checking import name_of, outermost_names, spec_of
+from .dims import Axes, Axis
+from .errors import SchemaError
+from .explainer import dtype_name
+from .forms import Abstract, Shardings, Specs
+from .sharding import Rules
+from .spec import (
+    Anything,
+    Array,
+    Guarded,
+    Instance,
+    Leaf,
+    NoValue,
+    OneOf,
+    Record,
+    Spec,
+    TupleOf,
+    describe,
+)
+from .transform import spellings
+
+T = TypeVar("T")
+Choice = bool | int | str | type | Sequence[Hashable] | jnp.dtype[Any]
+
+_SHOWN: Final = 20
+
+
+@overload
+def abstract(
+    hint: TypeForm[dict[str, Any]],
+    *,
+    mesh: Any = None,
+    rules: Rules | None = None,
+    dtype: Any = None,
+    choices: Mapping[str, Choice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> dict[str, Any]: ...
+@overload
+def abstract(
+    hint: TypeForm[T],
+    *,
+    mesh: Any = None,
+    rules: Rules | None = None,
+    dtype: Any = None,
+    choices: Mapping[str, Choice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> Abstract[T]: ...
+def abstract(
+    hint: Any,
+    *,
+    mesh: Any = None,
+    rules: Rules | None = None,
+    dtype: Any = None,
+    choices: Mapping[str, Choice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> Any:
+    """A tree of ``jax.ShapeDtypeStruct`` that fits ``Abstract[hint]``.
+
+    ``jax.eval_shape``, ``nnx.merge`` and orbax's restore take it::
+
+        abstract(ModelState, d=64, layers=2, dtype=jnp.float32, mesh=mesh)
+
+    Args:
+      hint: a schema or a form of one.
+      mesh: where given, every array has a ``NamedSharding`` on it by its declared names.
+      rules: for logical names; without, those of the context.
+      dtype: for hints such as ``Float`` that leave it open: one dtype, or several of which
+        each leaf takes the first that fits.
+      choices: what else is open, by path: ``{"blocks[*].up.bias": False}`` for a leaf that is
+        not there; a number of entries, keys, or an alternative of a union as it is written.
+        ``[*]`` stands for every entry, ``"*.bias"`` for a name at any depth.
+      like: a state or module from which presence, sizes and dtypes are read.
+      dims: sizes by name, where a name can't be a keyword.
+      sizes: of the hint's dims, and of those of schemas in it that nothing binds; for
+        ``*name`` a tuple.
+
+    Raises:
+      SchemaError: something is open, or the names do not fit the mesh: it lists everything.
+    """
+    title = f"abstract({name_of(hint)})"
+    maker = _AbstractMaker(_Partitioner(mesh, rules), _dtypes(dtype))
+    return _build(title, hint, maker, choices, like, {**(dims or {}), **sizes}, alike=False)
+
+
+@overload
+def specs(
+    hint: TypeForm[dict[str, Any]],
+    rules: Rules | None = None,
+    *,
+    choices: Mapping[str, Choice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> dict[str, Any]: ...
+@overload
+def specs(
+    hint: TypeForm[T],
+    rules: Rules | None = None,
+    *,
+    choices: Mapping[str, Choice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> Specs[T]: ...
+def specs(
+    hint: Any,
+    rules: Rules | None = None,
+    *,
+    choices: Mapping[str, Choice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> Any:
+    """A tree of ``PartitionSpec`` by the declared names; ``P()`` where there are none.
+
+    A spec stands in the place of each Variable, so the tree is a prefix of the state:
+    ``with_sharding_constraint``, and under a mesh ``in_shardings``, take it whatever metadata
+    the Variables have. Its arguments are those of `abstract`; sizes matter only where they
+    are a number of entries.
+
+    Raises:
+      SchemaError: something is open, or a leaf has more names than axes: it lists everything.
+    """
+    title = f"specs({name_of(hint)})"
+    maker = _Partitioner(None, rules)
+    return _build(title, hint, maker, choices, like, {**(dims or {}), **sizes}, alike=True)
+
+
+@overload
+def shardings(
+    hint: TypeForm[dict[str, Any]],
+    mesh: Any,
+    rules: Rules | None = None,
+    *,
+    choices: Mapping[str, Choice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> dict[str, Any]: ...
+@overload
+def shardings(
+    hint: TypeForm[T],
+    mesh: Any,
+    rules: Rules | None = None,
+    *,
+    choices: Mapping[str, Choice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> Shardings[T]: ...
+def shardings(
+    hint: Any,
+    mesh: Any,
+    rules: Rules | None = None,
+    *,
+    choices: Mapping[str, Choice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> Any:
+    """A tree of ``NamedSharding`` on a mesh, for ``jax.device_put`` and ``jax.jit``.
+
+    Like `specs`; where sizes are given, they must be divisible by the mesh.
+
+    Raises:
+      SchemaError: something is open, or names do not fit the mesh: it lists everything.
+    """
+    title = f"shardings({name_of(hint)})"
+    maker = _Partitioner(mesh, rules)
+    return _build(title, hint, maker, choices, like, {**(dims or {}), **sizes}, alike=True)
+
+
+def _dtypes(dtype: Any) -> tuple[Any, ...]:
+    if dtype is None:
+        return ()
+    several = isinstance(dtype, tuple | list)
+    return tuple(map(jnp.dtype, dtype)) if several else (jnp.dtype(dtype),)
+
+
+def _build(
+    title: str,
+    hint: Any,
+    make: Make,
+    choices: Mapping[str, Choice] | None,
+    like: Any,
+    given: Mapping[str, Any],
+    *,
+    alike: bool,
+) -> Any:
+    spec = spec_of(hint)
+    outermost = outermost_names(spec)
+    known = dict.fromkeys([*outermost, *filter(str.isidentifier, spellings(spec))])
+    for name in given:
+        if name not in known:
+            raise SchemaError(f"{title}: there is no dim {name!r}; there are {', '.join(known)}")
+    follows = like is not None
+    if follows and leaves.is_module(like):
+        like = leaves.module_tree(like).mapping
+    builder = Builder(make, choices or {}, given, frozenset(outermost), follows, alike)
+    found = builder.root(spec, like if follows else ABSENT)
+    if builder.faults:
+        lines = [f"  {line}" for line in list(builder.faults)[:_SHOWN]]
+        more = len(builder.faults) - len(lines)
+        lines += [f"  and {more} more"] * (more > 0)
+        raise SchemaError("\n".join([f"{title} can't be made:", *lines]))
+    return found
+
+
+# -- Leaves --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Partitioner:
+    """Makes the PartitionSpec of a leaf, or its NamedSharding where there is a mesh."""
+
+    mesh: Any
+    rules: Rules | None
+
+    def __call__(self, builder: Builder, spec: Leaf, site: Site) -> Any:
+        """The partition of a leaf as a whole, whatever structure its value has."""
+        if isinstance(spec.value, NoValue):
+            return None
+        array = spec.value if isinstance(spec.value, Array) else None
+        shape = None if array is None else _open_shape(builder, array, site)
+        found = _raw(site.like)
+        if shape is None and hasattr(found, "shape"):
+            shape = tuple(found.shape)
+        return self.partition(builder, spec, site, shape)
+
+    def partition(
+        self, builder: Builder, spec: Leaf, site: Site, shape: Sequence[int | None] | None
+    ) -> Any:
+        """The partition of an array by its declared names; P() without any."""
+        metadata = leaves.metadata_of(site.like) if leaves.is_variable(site.like) else {}
+        names = leaves.declared_names(metadata) if spec.names is None else spec.names
+        names = sharding.spread(names or (), None if shape is None else len(shape))
+        if ... in names:
+            builder.fault(site, "its rank is open: give the sizes of *name, or like=")
+            return PartitionSpec()
+        try:
+            resolved = sharding.resolve(names, self.rules, metadata.get("sharding_rules"))
+        except ValueError as error:
+            builder.fault(site, f"{sharding.show(names)}: {error}")
+            return PartitionSpec()
+        faults = list(sharding.problems(resolved, shape, self.mesh))
+        for expected, actual in faults:
+            builder.fault(site, f"expected {expected}, found {actual}")
+        partition = PartitionSpec(*resolved)
+        return partition if self.mesh is None or faults else NamedSharding(self.mesh, partition)
+
+
+@dataclass(frozen=True, slots=True)
+class _AbstractMaker:
+    """Makes a Variable that holds abstract arrays, or an abstract array."""
+
+    partitioner: _Partitioner
+    dtypes: tuple[Any, ...]
+
+    def __call__(self, builder: Builder, spec: Leaf, site: Site) -> Any:
+        """The leaf with ``jax.ShapeDtypeStruct`` in the place of its arrays."""
+        value = self._value(builder, spec.value, spec, site, _raw(site.like))
+        if spec.kind is None:
+            return value
+        rank = len(value.shape) if isinstance(value, jax.ShapeDtypeStruct) else None
+        names = () if spec.by_dims else sharding.spread(spec.names or (), rank)
+        return leaves.make_variable(spec.kind, value, leaves.with_names(names) if names else {})
+
+    def _value(self, builder: Builder, value: Spec, leaf: Leaf, site: Site, like: Any) -> Any:
+        match value:
+            case Array():
+                return self._array(builder, value, leaf, site, like)
+            case NoValue():
+                return None
+            case Instance(cls) if issubclass(cls, bool | int | float | complex):
+                return jax.eval_shape(lambda: jnp.asarray(cls(0)))
+            case Instance(cls) if issubclass(cls, tuple) and getattr(cls, "_fields", None) == ():
+                return cls()  # optax.MaskedNode, optax.EmptyState
+            case TupleOf(items, rest) if rest is None or items:
+                return tuple(
+                    self._value(builder, item, leaf, site, _item(like, index))
+                    for index, item in enumerate(items)
+                )
+            case Record(cls=cls, fields=fields) if issubclass(cls, tuple | dict):
+                made = {
+                    name: self._value(builder, item, leaf, site, _item(like, name))
+                    for name, item in fields
+                }
+                return made if issubclass(cls, dict) else cls(*made.values())
+            case Guarded(inner=inner):
+                return self._value(builder, inner, leaf, site, like)
+            case OneOf(options):
+                rest_of = [option for option in options if option != NoValue()]
+                if len(rest_of) == 1 and (builder.follows or builder.choice(site) is True):
+                    return self._value(builder, rest_of[0], leaf, site, like)
+                if builder.choice(site) is False and len(rest_of) < len(options):
+                    return None
+            case Anything() if hasattr(like, "shape") and hasattr(like, "dtype"):
+                partition = self._sharding(builder, leaf, site, tuple(like.shape))
+                return jax.ShapeDtypeStruct(like.shape, like.dtype, sharding=partition)
+            case _:
+                pass
+        shown = "its shape and dtype are" if isinstance(value, Anything) else f"{describe(value)} is"
+        builder.fault(site, f"{shown} open: say more in the schema, or give like=")
+        return None
+
+    def _array(self, builder: Builder, array: Array, leaf: Leaf, site: Site, like: Any) -> Any:
+        shape = _shape(builder, array, site, like)
+        dtype = self._dtype(builder, array, site, like)
+        if shape is None or dtype is None:
+            return None
+        partition = self._sharding(builder, leaf, site, shape)
+        return jax.ShapeDtypeStruct(shape, dtype, sharding=partition)
+
+    def _sharding(
+        self, builder: Builder, leaf: Leaf, site: Site, shape: tuple[int, ...]
+    ) -> NamedSharding | None:
+        if self.partitioner.mesh is None:
+            return None
+        found = self.partitioner.partition(builder, leaf, site, shape)
+        return found if isinstance(found, NamedSharding) else None
+
+    def _dtype(self, builder: Builder, array: Array, site: Site, like: Any) -> Any:
+        if hasattr(like, "dtype"):
+            return like.dtype
+        if array.dtypes == ("prng_key",):
+            return jax.eval_shape(lambda: jax.random.key(0)).dtype
+        chosen = builder.choice(site)
+        named = not isinstance(chosen, bool | int | str) and chosen is not ABSENT
+        for dtype in ((jnp.dtype(chosen),) if named else ()) + self.dtypes:
+            if array.dtypes is None or _is_one_of(dtype, array.dtypes):
+                return dtype
+        if array.dtypes is not None and len(array.dtypes) == 1 and isinstance(array.dtypes[0], str):
+            return jnp.dtype(array.dtypes[0])
+        builder.fault(site, f"which dtype of {array.dtype or 'any'}? dtype=jnp.float32, ...")
+        return None
+
+
+def _raw(like: Any) -> Any:
+    return leaves.raw_value(like) if leaves.is_variable(like) else like
+
+
+def _item(like: Any, key: Any) -> Any:
+    try:
+        return getattr(like, key) if isinstance(key, str) and hasattr(like, key) else like[key]
+    except (TypeError, KeyError, IndexError):
+        return ABSENT
+
+
+def _is_one_of(dtype: Any, wanted: tuple[str | Pattern[str], ...]) -> bool:
+    name = dtype_name(np.dtype(dtype))
+    return any(
+        item in (name, f"{name}_") if isinstance(item, str) else item.match(name) is not None
+        for item in wanted
+    )
+
+
+def _open_shape(builder: Builder, array: Array, site: Site) -> tuple[int | None, ...] | None:
+    """A shape with None where a size is open; None where the rank is."""
+    if array.shape is None:
+        return None
+    found: list[int | None] = []
+    for dim in array.shape:
+        if isinstance(dim, Axes):
+            run = None if dim.name is None else builder.run(dim.name, site.scope)
+            if run is None:
+                return None
+            found += run
+        elif dim.expr is None:
+            found.append(None)
+        else:
+            found.append(builder.size(dims_.substitute(dim.expr, site.scope.lookup))[0])
+    return tuple(found)
+
+
+def _shape(builder: Builder, array: Array, site: Site, like: Any) -> tuple[int, ...] | None:
+    """A shape without open sizes; what is open is a fault."""
+    if hasattr(like, "shape"):
+        return tuple(like.shape)
+    if array.shape is None:
+        builder.fault(site, "its shape is open: say more in the schema, or give like=")
+        return None
+    found: list[int] = []
+    whole = True
+    for index, dim in enumerate(array.shape):
+        sizes = _sizes(builder, dim, site)
+        if isinstance(sizes, str):
+            builder.fault(site, f"axis {index} is open: {sizes}")
+            whole = False
+        else:
+            found += sizes
+    return tuple(found) if whole else None
+
+
+def _sizes(builder: Builder, dim: Axis | Axes, site: Site) -> Sequence[int] | str:
+    """The sizes of an axis or a run, or what to give."""
+    if isinstance(dim, Axes):
+        run = None if dim.name is None else builder.run(dim.name, site.scope)
+        if run is not None:
+            return run
+        return "name it in the schema" if dim.name is None else f"give {dim.name}=(...)"
+    if dim.expr is None:
+        return "name it in the schema"
+    size, opened = builder.size(dims_.substitute(dim.expr, site.scope.lookup))
+    if size is not None and size >= 0:
+        return (size,)
+    return f"give {give(opened)}" if opened else f"{dim.text} is no size"

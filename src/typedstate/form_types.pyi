@@ -1,0 +1,111 @@
+"""What the forms are to a type checker; at run time they are the classes of `typedstate.forms`.
+
+A form that keeps the leaves' types is `Annotated`, imported under its name: an assignment would be a variable to
+mypy. One that changes the leaves is a type of its own, or an alias of what Flax makes.
+"""
+
+from collections.abc import Hashable, ItemsView, ValuesView
+from typing import (
+    Annotated,
+    Annotated as Bind,
+    Annotated as Only,
+    Annotated as Placed,
+    Annotated as Plus,
+    Annotated as Rest,
+    Annotated as Same,
+    Annotated as Scoped,
+    Annotated as Sharded,
+    Annotated as Stacked,
+    Any,
+    Generic,
+    Literal,
+    TypeAlias,
+    overload,
+)
+
+from flax import nnx
+from typing_extensions import TypeAliasType, TypeVar, TypeVarTuple, Unpack
+
+__all__ = [
+    "Abstract",
+    "Bind",
+    "Entries",
+    "Exactly",
+    "Like",
+    "Only",
+    "Placed",
+    "Plus",
+    "Pure",
+    "Rest",
+    "Same",
+    "Scoped",
+    "Sharded",
+    "Shardings",
+    "Specs",
+    "Stacked",
+    "StateMap",
+    "StateOf",
+    "Values",
+]
+
+S = TypeVar("S")
+K = TypeVar("K", bound=Hashable, default=Any)
+V = TypeVar("V", default=Any, covariant=True)
+D = TypeVar("D")
+E = TypeVar("E")
+L = TypeVar("L")
+X = TypeVar("X")
+Ts = TypeVarTuple("Ts")
+
+Exactly: TypeAlias = Annotated[X, "exactly"]
+Pure = TypeAliasType("Pure", dict[str, Any], type_params=(S,))
+Values = TypeAliasType("Values", nnx.State[Any, Any], type_params=(S,))
+StateOf = TypeAliasType("StateOf", nnx.State[Any, L], type_params=(L,))
+
+# `__getattr__` is None: an entry is read by its key, and functions that keep the structure keep the type.
+class StateMap(nnx.State[K, V]):
+    __getattr__: None  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __getitem__(self, key: K) -> V: ...
+    # What is written is checked, though V is covariant: so it is for the attributes of a schema.
+    def __setitem__(self, key: K, value: V) -> None: ...  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+    @overload
+    def get(self, key: K, /) -> V | None: ...
+    @overload
+    def get(self, key: K, default: V, /) -> V: ...  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+    @overload
+    def get(self, key: K, default: D, /) -> V | D: ...
+    def values(self) -> ValuesView[V]: ...
+    def items(self) -> ItemsView[K, V]: ...
+
+_Others = tuple[Any, ...]
+
+# One overload for each of the first ten keys; the plugin knows the others too.
+class Entries(nnx.State[int, Any], Generic[Unpack[Ts]]):
+    __getattr__: None  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
+    @overload
+    def __getitem__(self: Entries[E, Unpack[_Others]], key: Literal[0]) -> E: ...
+    @overload
+    def __getitem__(self: Entries[Any, E, Unpack[_Others]], key: Literal[1]) -> E: ...
+    @overload
+    def __getitem__(self: Entries[Any, Any, E, Unpack[_Others]], key: Literal[2]) -> E: ...
+    @overload
+    def __getitem__(self: Entries[Any, Any, Any, E, Unpack[_Others]], key: Literal[3]) -> E: ...
+    @overload
+    def __getitem__(self: Entries[Any, Any, Any, Any, E, Unpack[_Others]], key: Literal[4]) -> E: ...
+    @overload
+    def __getitem__(self: Entries[Any, Any, Any, Any, Any, E, Unpack[_Others]], key: Literal[5]) -> E: ...
+    @overload
+    def __getitem__(self: Entries[Any, Any, Any, Any, Any, Any, E, Unpack[_Others]], key: Literal[6]) -> E: ...
+    @overload
+    def __getitem__(self: Entries[Any, Any, Any, Any, Any, Any, Any, E, Unpack[_Others]], key: Literal[7]) -> E: ...
+    @overload
+    def __getitem__(self: Entries[Any, Any, Any, Any, Any, Any, Any, Any, E, Unpack[_Others]], key: Literal[8]) -> E: ...
+    @overload
+    def __getitem__(self: Entries[Any, Any, Any, Any, Any, Any, Any, Any, Any, E, Unpack[_Others]], key: Literal[9]) -> E: ...
+    @overload
+    def __getitem__(self, key: int) -> Any: ...
+
+class Abstract(nnx.State[Any, Any], Generic[S]): ...
+class Shardings(nnx.State[Any, Any], Generic[S]): ...
+class Specs(nnx.State[Any, Any], Generic[S]): ...
+class Like(nnx.State[Any, Any], Generic[S, X]): ...

@@ -1,0 +1,60 @@
+"""States with one leaf changed, for tests of what a schema refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flax import nnx
+
+from typedstate import leaves
+
+Path = tuple[Any, ...]
+
+
+def leaves_of(state: Any) -> list[Path]:
+    """The paths of a state's Variables."""
+    return [path for path, leaf in flat(state) if leaves.is_variable(leaf)]
+
+
+def flat(tree: Any, path: Path = ()) -> list[tuple[Path, Any]]:
+    """The leaves of a state with their paths."""
+    mapping = leaves.mapping_of(tree)
+    if mapping is None:
+        return [(path, tree)]
+    return [found for key, item in mapping.items() for found in flat(item, (*path, key))]
+
+
+def changed(
+    state: Any, path: Path, *, kind: Any = None, value: Any = None, drop: bool = False
+) -> nnx.State[Any, Any]:
+    """A copy in which the leaf at `path` has another kind or value, or is gone."""
+    tree = _copy(state)
+    parent = tree
+    for key in path[:-1]:
+        parent = parent[key]
+    old = parent.pop(path[-1], None)
+    if not drop:
+        kind = kind or leaves.kind_of(old)
+        new = value(leaves.raw_value(old)) if callable(value) else value
+        parent[path[-1]] = leaf(kind, leaves.raw_value(old) if new is None else new)
+    return nnx.State(_pruned(tree))
+
+
+def leaf(kind: Any, value: Any) -> Any:
+    """A leaf as the states of the installed Flax hold it."""
+    variable = kind(value)
+    return variable if leaves.VariableState is None else variable.to_state()
+
+
+def _copy(tree: Any) -> Any:
+    mapping = leaves.mapping_of(tree)
+    return tree if mapping is None else {key: _copy(item) for key, item in mapping.items()}
+
+
+def _pruned(tree: dict[Any, Any]) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
+    for key, item in tree.items():
+        kept = _pruned(item) if isinstance(item, dict) else item
+        if not isinstance(kept, dict) or kept:
+            found[key] = kept
+    return found

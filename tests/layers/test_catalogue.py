@@ -1,0 +1,192 @@
+"""Every layer of the installed Flax has a schema, and the schema refuses what is not its state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import pytest
+from flax import nnx
+from layer_cases import CASES, ELSEWHERE, INSTALLED, NOTHING, Case, layer_classes
+from mutations import changed, flat, leaves_of
+
+from typedstate import TypedState, explain, fits, layers, leaves
+
+
+def name_of(case: Case) -> str:
+    return case.name
+
+
+@pytest.mark.parametrize("name", sorted(layer_classes()))
+def test_every_layer_has_a_schema(name: str) -> None:
+    cls = layer_classes()[name]
+    if issubclass(nnx.Module, cls) or name in ELSEWHERE:
+        return
+    if any(case.name == name for case in CASES):
+        return
+    try:
+        layer = cls()
+    except NotImplementedError:  # an abstract class
+        return
+    assert not nnx.state(layer), f"{name} holds state, and typedstate.layers has no schema for it"
+
+
+@pytest.mark.parametrize("case", INSTALLED, ids=name_of)
+def test_schema_fits_the_layer_under_every_option(case: Case) -> None:
+    built = 0
+    for options in case.variants():
+        state = nnx.state(case.build(**options))
+        built += 1
+        if case.hint is NOTHING:
+            assert not state, options
+            continue
+        report = explain(state, case.hint)
+        assert report, f"{options}: {report}"
+        assert fits(state, case.hint)
+    assert built
+
+
+WITH_LEAVES = tuple(
+    (case, path)
+    for case in INSTALLED
+    if case.hint is not NOTHING
+    for path in leaves_of(case.state)
+)
+
+
+def leaf_name(value: Any) -> str:
+    return value.name if isinstance(value, Case) else ".".join(map(str, value))
+
+
+@pytest.mark.parametrize(("case", "path"), WITH_LEAVES, ids=leaf_name)
+def test_schema_refuses_a_leaf_of_another_kind(case: Case, path: tuple[Any, ...]) -> None:
+    class Foreign(nnx.Variable[Any]):
+        pass
+
+    state = case.state
+    broken = changed(state, path, kind=Foreign)
+    assert [item.code for item in explain(broken, case.hint).violations] == ["kind"]
+    assert not fits(broken, case.hint)
+
+
+MORE_AXES = [(case, path) for case, path in WITH_LEAVES if path[-1] not in case.open | case.windows]
+FEWER_AXES = [
+    (case, path)
+    for case, path in WITH_LEAVES
+    if path[-1] not in case.open and leaves.raw_value(dict(flat(case.state))[path]).ndim
+]
+
+
+@pytest.mark.parametrize(("case", "path"), MORE_AXES, ids=leaf_name)
+def test_schema_refuses_more_axes(case: Case, path: tuple[Any, ...]) -> None:
+    broken = changed(case.state, path, value=lambda array: jnp.stack([array] * 3))
+    violations = explain(broken, case.hint).violations
+    assert violations
+    assert {item.code for item in violations} <= {"rank", "dim", "size"}
+    assert not fits(broken, case.hint)
+
+
+@pytest.mark.parametrize(("case", "path"), FEWER_AXES, ids=leaf_name)
+def test_schema_refuses_fewer_axes(case: Case, path: tuple[Any, ...]) -> None:
+    fewer = jnp.ravel if path[-1] in case.windows else lambda array: array[0]
+    broken = changed(case.state, path, value=fewer)
+    assert explain(broken, case.hint).violations
+    assert not fits(broken, case.hint)
+
+
+#: What a layer may be built without.
+DROPPED = frozenset({"bias", "scale", "mask"})
+
+
+NEEDED = [
+    (case, path)
+    for case, path in WITH_LEAVES
+    if path[-1] not in DROPPED
+    and not isinstance(path[-1], tuple)  # the norms' own scales
+    and not (case.name == "MultiHeadAttention" and len(path) == 1)  # the cache
+]
+
+
+@pytest.mark.parametrize(("case", "path"), NEEDED, ids=leaf_name)
+def test_schema_misses_what_no_option_drops(case: Case, path: tuple[Any, ...]) -> None:
+    broken = changed(case.state, path, drop=True)
+    if not broken:
+        return  # an empty state is that of a part without leaves
+    violations = explain(broken, case.hint).violations
+    assert [item.code for item in violations] == ["missing"]
+    assert not fits(broken, case.hint)
+
+
+@pytest.mark.parametrize("case", INSTALLED, ids=name_of)
+def test_schema_refuses_an_undeclared_key(case: Case) -> None:
+    if case.hint is NOTHING:
+        return
+    broken = changed(case.state, ("kernal",), kind=nnx.Param, value=jnp.ones(3))
+    assert not fits(broken, case.hint)
+
+
+def test_dims_of_composed_layers_are_linked() -> None:
+    from typedstate import Bind
+
+    class MLPState(TypedState):
+        up: Bind[layers.LinearState, "din=d dout=hidden"]
+        norm: Bind[layers.BatchNormState, "features=hidden"]
+        down: Bind[layers.LinearState, "din=hidden dout=d"]
+
+    class MLP(nnx.Module):
+        def __init__(self, d: int, hidden: int, normed: int) -> None:
+            rngs = nnx.Rngs(0)
+            self.up = nnx.Linear(d, hidden, rngs=rngs)
+            self.norm = nnx.BatchNorm(normed, rngs=rngs)
+            self.down = nnx.Linear(hidden, d, rngs=rngs)
+
+    assert explain(nnx.state(MLP(2, 3, 3)), MLPState).dims == {"d": 2, "hidden": 3}
+    report = explain(nnx.state(MLP(2, 3, 4)), MLPState)
+    assert {item.code for item in report.violations} == {"dim"}
+
+
+def test_dims_in_the_argument_of_a_generic_schema_are_the_writers() -> None:
+    from typedstate import Bind
+
+    class PairState(TypedState):
+        rnn: layers.RNNState[Bind[layers.GRUCellState, "din=d hidden"]]
+        head: Bind[layers.LinearState, "din=hidden dout=d"]
+
+    class Pair(nnx.Module):
+        def __init__(self, hidden: int) -> None:
+            rngs = nnx.Rngs(0)
+            self.rnn = nnx.RNN(nnx.GRUCell(2, 3, rngs=rngs))
+            self.head = nnx.Linear(hidden, 2, rngs=rngs)
+
+    assert explain(nnx.state(Pair(3)), PairState).dims == {"d": 2, "hidden": 3}
+    assert not explain(nnx.state(Pair(4)), PairState)
+
+
+def test_metrics_fit_after_an_update() -> None:
+    metric = nnx.MultiMetric(loss=nnx.metrics.Average("loss"), spread=nnx.metrics.Welford("loss"))
+    metric.update(loss=jnp.arange(4.0))
+    assert explain(nnx.state(metric), layers.MultiMetricState)
+
+
+def test_attention_heads_agree() -> None:
+    state = nnx.state(nnx.MultiHeadAttention(2, 4, rngs=nnx.Rngs(0)))
+    other = nnx.state(nnx.MultiHeadAttention(1, 4, rngs=nnx.Rngs(0)))
+    broken = nnx.State({**dict(state.raw_mapping), "value": dict(other.raw_mapping)["value"]})
+    assert explain(state, layers.MultiHeadAttentionState).dims == {
+        "din": 4,
+        "heads": 2,
+        "head_dim": 2,
+        "dkv": 4,
+        "kv_heads": 2,
+        "dout": 4,
+    }
+    report = explain(broken, layers.MultiHeadAttentionState)
+    assert {item.code for item in report.violations} == {"dim"}
+
+
+@pytest.mark.parametrize("name", layers.__all__)
+def test_schemas_are_importable_and_documented(name: str) -> None:
+    found = getattr(layers, name)
+    if isinstance(found, type) and issubclass(found, TypedState):
+        assert found.__doc__
+        assert "nnx." in found.__doc__ or "optax." in found.__doc__
