@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import time
+import warnings
 from typing import Annotated, Any
 
 import flax.linen as nn
@@ -16,7 +17,7 @@ import pytest
 from flax import nnx
 from hypothesis import given
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 from zoo import leaf, named, state
 
 from typedstate import (
@@ -38,7 +39,10 @@ from typedstate import (
     checked,
     explain,
     fits,
+    leaves,
     sharding,
+    shardings,
+    specs,
 )
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")
@@ -96,7 +100,9 @@ def model_state(d: int = 8, hidden: int = 16, vocab: int = 12) -> Any:
 def weight(value: Any, *names: Any, **metadata: Any) -> Any:
     if names:
         metadata = {"sharding": names, "eager_sharding": False, **metadata}
-    return state({"w": leaf(nnx.Param, value, **metadata)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # newer Flax says "out_sharding" for "sharding"
+        return state({"w": leaf(nnx.Param, value, **metadata)})
 
 
 def put(spec: P, mesh: jax.sharding.Mesh, shape: tuple[int, ...] = (8, 16)) -> jax.Array:
@@ -172,10 +178,7 @@ def test_names_resolve_as_in_get_partition_spec(
     names: tuple[Any, ...], context: list[Any], own: list[Any]
 ) -> None:
     metadata = {"sharding_rules": tuple(own)} if own else {}
-    tree = state({"w": leaf(nnx.Param, jnp.ones((2, 2)), **metadata)})
-    if any(names):
-        metadata = {**metadata, "sharding": names, "eager_sharding": False}
-        tree = state({"w": leaf(nnx.Param, jnp.ones((2, 2)), **metadata)})
+    tree = weight(jnp.ones((2, 2)), *(names if any(names) else ()), **metadata)
     with rules_of(tuple(context)):
         try:
             found: Any = nnx.get_partition_spec(tree)["w"]
@@ -184,8 +187,6 @@ def test_names_resolve_as_in_get_partition_spec(
                 sharding.resolve(names, None, own)
             return
         resolved = sharding.resolve(names if any(names) else (), None, own)
-    from typedstate import leaves
-
     assert resolved == leaves.axis_names(leaves.raw_value(found))
 
 
@@ -284,12 +285,16 @@ def test_keys_deleted_buffers_and_references_show_their_placement(mesh: jax.shar
     gone = put(P("fsdp", "tensor"), mesh)
     gone.delete()
     assert explain(weight(gone, "fsdp", "tensor"), Placed[MeshNamedState])
-    new_ref = getattr(jax, "new_ref", None) or getattr(jax, "array_ref", None)
-    if new_ref is None:
-        return
-    good, bad = new_ref(put(P("fsdp", "tensor"), mesh)), new_ref(put(P("tensor"), mesh))
-    assert explain(weight(good, "fsdp", "tensor"), Placed[MeshNamedState])
-    assert not explain(weight(bad, "fsdp", "tensor"), Placed[MeshNamedState])
+    good, bad = put(P("fsdp", "tensor"), mesh), put(P("tensor"), mesh)
+    assert explain(weight(good, "fsdp", "tensor", ref=True), Placed[MeshNamedState])
+    assert not explain(weight(bad, "fsdp", "tensor", ref=True), Placed[MeshNamedState])
+
+    class KeyState(TypedState):
+        key: Annotated[Annotated[nnx.RngKey, Key[Array, "n"]], P("fsdp")]
+
+    keys = jax.device_put(jax.random.split(jax.random.key(0), 8), NamedSharding(mesh, P("fsdp")))
+    tree = state({"key": named(nnx.RngKey, keys, "fsdp")})
+    assert explain(tree, Placed[KeyState])
 
 
 # -- Placement under transforms ----------------------------------------------------------------
@@ -371,16 +376,12 @@ def test_a_tracer_without_a_mesh_is_unknown() -> None:
 # -- Sharded: names by dims ---------------------------------------------------------------------
 
 
-def names_by_dims(hint: Any, shape: str = "w", **given: Any) -> Any:
-    """The spec of one leaf."""
-    from typedstate import specs
-
-    return specs(hint, **given)[shape]
+def names_by_dims(hint: Any, **given: Any) -> Any:
+    """The spec of the only leaf."""
+    return specs(hint, **given)["w"]
 
 
 def test_dims_are_found_where_they_are_written_and_where_they_are_linked() -> None:
-    from typedstate import specs
-
     found = specs(FsdpState, layers=1, choices={"*.bias": True})
     assert found["blocks"][0]["up"]["kernel"] == P("fsdp", "tensor")
     assert found["blocks"][0]["up"]["bias"] == P("tensor")
@@ -451,8 +452,6 @@ def test_mistakes_in_sharded_are_schema_errors(text: str, message: str) -> None:
 
 
 def placed_model(mesh: jax.sharding.Mesh) -> Any:
-    from typedstate import shardings
-
     tree = model_state()
     return jax.device_put(tree, shardings(FsdpState, mesh, like=tree))
 
@@ -565,10 +564,9 @@ def test_an_accepted_structure_is_looked_at_again(mesh: jax.sharding.Mesh) -> No
         assert fits(weight(put(P("fsdp", "tensor"), mesh), "fsdp", "tensor"), hint)
         assert not fits(weight(put(P("tensor", "fsdp"), mesh), "fsdp", "tensor"), hint)
         assert not fits(weight(put(P("fsdp", "tensor"), mesh), "tensor", "fsdp"), hint)
-    specs = Specs[MeshNamedState]
     for _ in range(3):
-        assert fits(state({"w": P("fsdp", "tensor")}), specs)
-        assert not fits(state({"w": P("tensor", "fsdp")}), specs)
+        assert fits(state({"w": P("fsdp", "tensor")}), Specs[MeshNamedState])
+        assert not fits(state({"w": P("tensor", "fsdp")}), Specs[MeshNamedState])
 
 
 def test_a_change_of_rules_is_noticed(mesh: jax.sharding.Mesh) -> None:

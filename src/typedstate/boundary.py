@@ -7,21 +7,21 @@ accepted one is recognised by generated code, every other one goes to the explai
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import re
 import sys
 import types
 import typing
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial, update_wrapper
+from functools import cached_property, partial, update_wrapper
 from typing import Any, Final, TypeVar, overload
 
-import numpy as np
 from jaxtyping import Shaped
 from typing_extensions import TypeAliasType
 
-from . import leaves
 from .errors import StateTypeError, TypedStateWarning
 from .explainer import Explanation
 from .hint import Deferred
@@ -39,6 +39,10 @@ _MARK: Final = "__typedstate_checked__"
 _RETURN: Final = "return"
 _YIELD: Final = "yield"
 _MAX_CALLS: Final = 256
+_TYPE_LIKE: Final = (
+    *(type, TypeVar, types.ModuleType, TypeAliasType, typing.NewType, Deferred),
+    *(str, int),  # e.g. the dims of an array, written once
+)
 
 
 @overload
@@ -197,13 +201,12 @@ def _closure(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def _words(text: str) -> set[str]:
-    return {word for word in "".join(c if c.isidentifier() or c.isdigit() else " " for c in text).split()}
+    return set(re.findall(r"\w+", text))
 
 
 def _type_like(value: Any) -> bool:
     """Whether a value may stand in an annotation and surely holds no array."""
-    kinds = type | TypeVar | types.ModuleType | TypeAliasType | typing.NewType | Deferred | str | int
-    return isinstance(value, kinds) or bool(typing.get_origin(value))
+    return isinstance(value, _TYPE_LIKE) or bool(typing.get_origin(value))
 
 
 @dataclass(eq=False)
@@ -226,13 +229,7 @@ class Enforced:
 
     def match(self, value: Any) -> Plan | None:
         """The plan that a value is like."""
-        if isinstance(self.spec, InPlace) and not isinstance(value, self.spec.cls):
-            return None
-        return self.plans.match(self.view(value))
-
-    def view(self, value: Any) -> Any:
-        """What a plan sees of a value: of a live module its attributes as a tree."""
-        return leaves.module_tree(value).mapping if isinstance(self.spec, InPlace) else value
+        return self.plans.match(value)
 
 
 @dataclass(eq=False)
@@ -248,30 +245,25 @@ class Call:
     explanation: Explanation
     report: Report
     results: set[Plan] = field(default_factory=set[Plan])
-    _carriers: list[tuple[Any, Any]] | None = None
 
-    @property
-    def names(self) -> bool:
-        """Whether jaxtyping should know names of this call."""
-        return bool(self.report) and bool(self.report.dims)
-
+    @cached_property
     def published(self) -> list[tuple[Any, Any]]:
-        """Stand-ins for arrays whose axes are this call's names, each with the hint that says so."""
-        if self._carriers is None:
-            sizes = {k: n for k, n in self.report.dims.items() if isinstance(n, int)}
-            shapes = {f"*{k}": n for k, n in self.report.dims.items() if isinstance(n, tuple)}
-            shapes[" ".join(sizes)] = tuple(sizes.values())
-            self._carriers = [
-                (_Carrier(shape, np.dtype("float32")), Shaped[Any, text])
-                for text, shape in shapes.items()
-            ]
-        return self._carriers
+        """Stand-ins for arrays whose axes are the call's names, each with its hint.
+
+        An ``isinstance`` of one tells jaxtyping the sizes, for its hints in the body.
+        """
+        if not self.report or not self.report.dims:
+            return []
+        sizes = {k: n for k, n in self.report.dims.items() if isinstance(n, int)}
+        shapes = {f"*{k}": n for k, n in self.report.dims.items() if isinstance(n, tuple)}
+        shapes[" ".join(sizes)] = tuple(sizes.values())
+        return [(_Carrier(shape), Shaped[Any, text]) for text, shape in shapes.items()]
 
 
 @dataclass(frozen=True, slots=True)
 class _Carrier:
     shape: tuple[int, ...]
-    dtype: Any
+    dtype: str = "float32"  # jaxtyping takes a name too, and it is the quickest to read
 
 
 class Boundary:
@@ -293,10 +285,8 @@ class Boundary:
         self.yielded: Enforced | None = None
         self.calls: dict[Any, Call] = {}
         self.shares_names = False
-        try:
+        with contextlib.suppress(NotYet):
             self.prepare()
-        except NotYet:
-            pass
 
     @property
     def enforces(self) -> bool:
@@ -414,7 +404,7 @@ class Boundary:
         )
         if variadic and (isinstance(item.spec, InPlace) or any(explanation.guards.values())):
             return None  # what was read is known by item, not of them together
-        return item.plans.learn(item.view(value), explanation, item.name)
+        return item.plans.learn(value, explanation, item.name)
 
     def leave(self, call: Call, result: Enforced, value: Any) -> None:
         """Explains a value that is returned or yielded and is like none before.
@@ -432,7 +422,7 @@ class Boundary:
                 self.refuse(report, "return value" if result.name == _RETURN else "yielded value")
             return
         plan = result.match(value) or result.plans.learn(
-            result.view(value), explanation, result.name
+            value, explanation, result.name
         )
         if plan is not None and len(call.results) < _MAX_CALLS:
             call.results.add(plan)
@@ -461,7 +451,8 @@ class Boundary:
             mark = "->" if item.name in wrong else "  "
             assert item.spec is not None
             text = describe(item.spec)
-            lines.append(f"  {mark} {item.name}: {text if len(text) <= 120 else text[:117] + '...'}")
+            text = text if len(text) <= 120 else f"{text[:117]}..."
+            lines.append(f"  {mark} {item.name}: {text}")
         return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -107,9 +108,29 @@ def spec_of(hint: Any) -> Spec:
     own = getattr(hint, "__typedstate_spec__", None)
     context = Context(name_of(hint), boundary=True)
     try:
-        return own(context) if own is not None else parse(hint, context)
+        spec = own(context) if own is not None else parse(hint, context)
+    except SchemaError:
+        raise
     except NotYet as error:
         raise SchemaError(f"{name_of(hint)}: {error}") from None
+    if not isinstance(spec, Node):  # a schema class has looked at its own
+        check_binds(spec, name_of(hint))
+    return spec
+
+
+def check_binds(spec: Spec, owner: str) -> None:
+    """Refuses a Bind of a dim that its schema doesn't have."""
+    if isinstance(spec, Bound):
+        known = outermost_names(spec.inner)
+        for name, _ in spec.links:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                has = f"it has {', '.join(known)}" if known else "it has none"
+                fix = f"did you mean {close[0]!r}?" if close else has
+                text = f"Bind names the dim {name!r} that {describe(spec.inner)} doesn't have"
+                raise SchemaError(f"{owner}: {text}; {fix}")
+    for part in parts(spec):
+        check_binds(part, owner)
 
 
 def name_of(hint: Any, spec: Spec | None = None) -> str:

@@ -116,11 +116,13 @@ class Explanation:
     Attributes:
       given: sizes of outermost names from ``dims=``.
       guards: per root, the decisions that need asking again.
+      live: per root, where a live module was read in place.
       repeatable: whether equal keys, classes, dtypes and shapes mean an equal verdict.
     """
 
     given: Mapping[str, int] = field(default_factory=dict[str, int])
     guards: dict[str, list[Guard]] = field(default_factory=dict[str, list[Guard]])
+    live: dict[str, set[Path]] = field(default_factory=dict[str, set[Path]])
     repeatable: bool = True
     unknown: list[Unknown] = field(default_factory=list[Unknown])
     _part: _Part = field(default_factory=_Part)
@@ -156,6 +158,7 @@ class Explanation:
         return Explanation(
             self.given,
             guards,
+            dict(self.live),
             self.repeatable,
             list(self.unknown),
             part,
@@ -280,6 +283,7 @@ class Explanation:
         if container == "dict" and leaves.is_state(value):
             note = "nnx.to_pure_dict gives one"
             self._add(path, "container", "a plain dict of values", "an nnx.State", note)
+            return None
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             raise RecursionError
@@ -582,8 +586,7 @@ class Explanation:
             self._add(path, "container", spec.cls.__name__, describe_value(value))
             return
         tree = leaves.module_tree(value)
-        if path or patterns.has_shared(spec.inner):
-            self.repeatable = False  # a plan sees attributes, not which of them are one object
+        self.live.setdefault(self._root, set()).add(path)
         self._visit(tree.mapping, spec.inner, path, scope, outermost=True)
         for found in patterns.wrong_shares(spec.inner, tree.shared):
             self._order += 1
@@ -611,7 +614,8 @@ class Explanation:
                 note = patterns.value_note(value)
                 self._add(path, "array", "a value", describe_value(value), note)
             self._value(value, spec.value, path, scope)
-            self._predicates(value, value, spec.predicates, path)
+            if len(self._part.violations) == count:
+                self._predicates(value, value, spec.predicates, path)
             if spec.placed is not None and len(self._part.violations) == count:
                 self._placement(value, spec.names, spec.placed, path)
             return
@@ -627,9 +631,11 @@ class Explanation:
         if spec.names is not None:
             self._names(value, spec.names, spec.by_dims, path)
         raw = leaves.raw_value(value)
+        count = len(self._part.violations)
         if not isinstance(spec.value, Anything):
             self._value(raw, spec.value, path, scope)
-        self._predicates(value, raw, spec.predicates, path)
+        if len(self._part.violations) == count:
+            self._predicates(value, raw, spec.predicates, path)
         if spec.placed is not None and len(self._part.violations) == count:
             self._placement(value, spec.names, spec.placed, path)
 
@@ -684,7 +690,7 @@ class Explanation:
             note = patterns.value_note(value)
             self._add(path, "array", describe(spec), describe_value(value), note)
             return
-        if not _is_of_array_class(value, spec) or not _is_shaped(value):
+        if not _is_of_array_class(value, spec) or not leaves.is_shaped(value):
             note = patterns.array_note(value, spec)
             self._add(path, "array", describe(spec), describe_value(value), note)
             return
@@ -907,14 +913,6 @@ def _as_int(key: object) -> int | None:
     if isinstance(key, int | float | np.number) and key >= 0 and key % 1 == 0:
         return int(key)
     return None
-
-
-def _is_shaped(value: Any) -> bool:
-    """Whether a value has shape and dtype, as an array has."""
-    try:
-        return isinstance(value.shape, tuple) and value.dtype is not None
-    except Exception:  # of any class, so its attributes may do anything
-        return False
 
 
 def _is_of_array_class(value: Any, spec: Array) -> bool:

@@ -65,6 +65,7 @@ StateOf = TypeAliasType("StateOf", nnx.State[Any, L], type_params=(L,))
 # `__getattr__` is None: an entry is read by its key, and functions that keep the structure keep the type.
 class StateMap(nnx.State[K, V]):
     __getattr__: None  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
+    __setattr__: None  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
     def __getitem__(self, key: K) -> V: ...
     # What is written is checked, though V is covariant: so it is for the attributes of a schema.
     def __setitem__(self, key: K, value: V) -> None: ...  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
@@ -82,6 +83,7 @@ _Others = tuple[Any, ...]
 # One overload for each of the first ten keys; the plugin knows the others too.
 class Entries(nnx.State[int, Any], Generic[Unpack[Ts]]):
     __getattr__: None  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
+    __setattr__: None  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
     @overload
     def __getitem__(self: Entries[E, Unpack[_Others]], key: Literal[0]) -> E: ...
     @overload

@@ -6,6 +6,7 @@ module and the entries of a GraphDef are answered here, by capability found at i
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -46,6 +47,14 @@ AVALS_ARE_INTERNED: Final = _ShapedArray((2, 3), np.dtype("float32")) is _Shaped
 )
 _WRAPPERS: Final = tuple(
     getattr(_graph, name) for name in ("DataElem", "StaticElem") if hasattr(_graph, name)
+)
+#: Flax's function that reads the children of a graph node.
+_flatten_attributes: Final[Any] = (getattr(nnx, "Pytree", None) or nnx.Object)._graph_node_flatten
+#: The attribute in which a graph node says which of its attributes are data.
+RECORD: Final = "_pytree__nodes._mapping"
+#: The class of the attribute that every graph node has, with no leaf below it.
+_ObjectState: Final[Any] = next(
+    (type(item) for key, item in vars(nnx.Module()).items() if key.endswith("__state")), None
 )
 _is_ref: Final[Callable[[Any], bool]] = getattr(
     _variables, "is_array_ref", getattr(_variables, "is_mutable_array", lambda _: False)
@@ -127,6 +136,11 @@ def is_reference(value: object) -> bool:
 def is_array(value: object) -> bool:
     """Whether a value is a concrete array, a tracer of one, or a reference to one."""
     return isinstance(value, jax.Array | np.ndarray) or stands_for_array(value)
+
+
+def is_plain_array(value: object) -> bool:
+    """Whether Flax takes a value for a leaf by its class, where nothing says that it is data."""
+    return isinstance(value, jax.Array | np.ndarray)
 
 
 def stands_for_array(value: object) -> bool:
@@ -219,7 +233,22 @@ def mapping_of(value: object) -> Mapping[Hashable, Any] | None:
     """The mapping that a state or dict is, None for any other value."""
     if isinstance(value, State):
         return cast(Mapping[Hashable, Any], value.raw_mapping)
-    return value if isinstance(value, Mapping) else None
+    if type(value) is dict:
+        return cast(Mapping[Hashable, Any], value)
+    if not isinstance(value, Mapping):
+        return None
+    try:
+        return dict(cast(Mapping[Hashable, Any], value))
+    except Exception:  # a class of the user's own may do anything
+        return None
+
+
+def is_shaped(value: Any) -> bool:
+    """Whether a value has shape and dtype, as an array has."""
+    try:
+        return isinstance(value.shape, tuple) and value.dtype is not None
+    except Exception:  # of any class, so its attributes may do anything
+        return False
 
 
 def is_state(value: object) -> bool:
@@ -281,7 +310,7 @@ def _children(node: object, path: Path, walk: _Walk) -> dict[Hashable, Any]:
         return {}
     found: dict[Hashable, Any] = {}
     for key, item in impl.flatten(node)[0]:
-        value, is_data = _unwrap(item)
+        value, is_data = unwrap(item)
         if is_data is False:
             continue
         child = (*path, key)
@@ -296,11 +325,43 @@ def _children(node: object, path: Path, walk: _Walk) -> dict[Hashable, Any]:
     return found
 
 
-def _unwrap(item: Any) -> tuple[Any, bool | None]:
+def unwrap(item: Any) -> tuple[Any, bool | None]:
     """An attribute's value and whether Flax calls it data; None where its class decides."""
     if _WRAPPERS and isinstance(item, _WRAPPERS):
         return item.value, isinstance(item, _WRAPPERS[0])
     return item, None
+
+
+def is_node(value: object) -> bool:
+    """Whether `module_tree` looks for leaves below a value."""
+    return _graph.get_node_impl(value) is not None
+
+
+def is_object(value: object) -> bool:
+    """Whether Flax takes a value for one object, wherever it stands."""
+    return bool(_graph.is_graph_node(value))
+
+
+def has_no_children(value: object) -> bool:
+    """Whether no value of this class has a leaf below it."""
+    return value is None or type(value) is _ObjectState
+
+
+def flatten_of(node: object) -> Callable[[Any], Any]:
+    """Flax's function that gives keys and items directly below a node, and more."""
+    return cast(Callable[[Any], Any], _graph.get_node_impl(node).flatten)
+
+
+def keeps_attributes(node: object) -> bool:
+    """Whether Flax reads a node's children from its ``__dict__``, as keys in text."""
+    return getattr(type(node), "_graph_node_flatten", None) is _flatten_attributes
+
+
+def data_names(node: Any) -> dict[str, bool] | None:
+    """A node's own record of which attributes are data; None where classes decide."""
+    if not _WRAPPERS or not node._pytree__is_pytree:
+        return None
+    return cast(dict[str, bool], operator.attrgetter(RECORD)(node))
 
 
 @dataclass(frozen=True, slots=True)

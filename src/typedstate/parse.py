@@ -169,7 +169,7 @@ def array(hint: Any, context: Context) -> Array:
     abstract = isinstance(cls, type) and issubclass(cls, jax.ShapeDtypeStruct)
     if isinstance(cls, TypeVar):
         cls = cls.__bound__
-    if not isinstance(cls, type) or cls is object:
+    if not isinstance(cls, type) or cls in (object, Any):
         cls = None
     dtypes = None if hint.dtypes is _ANY_DTYPE else tuple(hint.dtypes)
     name = "" if dtypes is None else str(hint.dtype.__name__)
@@ -419,7 +419,7 @@ def _is_validator(item: Any) -> bool:
 
 
 def _show_validator(item: Any) -> str:
-    text = " ".join(str(item.get_repr()).split())
+    text = " ".join(repr(item).split())
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

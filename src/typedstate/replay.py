@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import linecache
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from itertools import count
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from . import leaves
 from .explainer import Explanation, Guard
+from .layout import Child, layout_of
 from .spec import Path
 
 _MAX_PLANS: Final = 16
@@ -70,7 +71,8 @@ class Plans:
         if not explanation.repeatable:
             return None
         try:
-            plan = generate(value, explanation.guards.get(root, []))
+            guards, live = explanation.guards.get(root, []), explanation.live.get(root, set())
+            plan = generate(value, guards, live)
         except (Unrepeatable, RecursionError):
             return None
         self._known = (plan, *self._known[: _MAX_PLANS - 1])
@@ -81,13 +83,18 @@ class Plans:
         return [plan.source for plan in self._known]
 
 
-def generate(value: Any, guards: list[Guard]) -> Plan:
+def generate(value: Any, guards: list[Guard], live: Collection[Path] = ()) -> Plan:
     """Generates the function that recognises values like this one.
+
+    Args:
+      value: one that was accepted.
+      guards: what the code asks again.
+      live: where a live module stands that was read in place.
 
     Raises:
       Unrepeatable: the value holds something whose class does not decide.
     """
-    writer = _Writer(guards)
+    writer = _Writer(guards, live)
     root = writer.function(value, ())
     if writer.unasked:  # a guard of something that the code does not reach, e.g. an attribute
         raise Unrepeatable
@@ -95,18 +102,32 @@ def generate(value: Any, guards: list[Guard]) -> Plan:
     source = "\n".join(lines) + "\n"
     name = f"<typedstate plan {next(_numbers)}>"
     exec(compile(source, name, "exec"), writer.names)
+    for pattern, function, module in writer.shared:
+        objects: list[int] = []
+        writer.names[function](module, objects.append)
+        writer.names[pattern] = _occurrences(objects)
     plan = Plan(writer.names[root], source)
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     weakref.finalize(plan, linecache.cache.pop, name, None)
     return plan
 
 
+def _occurrences(objects: list[int]) -> list[int]:
+    """For each object the position at which it came first: equal where equal ones are shared."""
+    first: dict[int, int] = {}
+    return [first.setdefault(number, index) for index, number in enumerate(objects)]
+
+
 class _Writer:
     """Writes one function per distinct sub-tree; like siblings share it in a loop."""
 
-    def __init__(self, guards: list[Guard]) -> None:
+    def __init__(self, guards: list[Guard], live: Collection[Path]) -> None:
         self.names: dict[str, Any] = {}
         self.functions: list[list[str]] = []
+        self.shared: list[tuple[str, str, Any]] = []
+        self._live = live
+        self._objects: dict[int, int] = {}
+        self._records: dict[Hashable, Any] = {}
         self._guards: dict[Path, list[Guard]] = {}
         for guard in guards:
             self._guards.setdefault(guard.path, []).append(guard)
@@ -129,18 +150,22 @@ class _Writer:
 
     def function(self, value: Any, path: Path) -> str:
         """The name of the function that recognises a value."""
-        lines = self._value("m", value, path)
-        key = tuple(lines)
+        return self._define("m", self._value("m", value, path))
+
+    def _define(self, parameters: str, lines: list[str]) -> str:
+        key = (parameters, *lines)
         found = self._functions.get(key)
         if found is None:
             found = f"like{len(self._functions)}"
             self._functions[key] = found
             body = [f"    {line}" for line in lines]
-            self.functions.append([f"def {found}(m):", *body, "    return True"])
+            self.functions.append([f"def {found}({parameters}):", *body, "    return True"])
         return found
 
     def _value(self, name: str, value: Any, path: Path) -> list[str]:
         """Lines that return False unless the value called `name` is like this one."""
+        if path in self._live:
+            return self._module(name, value, path)
         self.unasked.discard(path)
         guards = [
             f"if not {self.constant(guard.test, 'g')}({name}): return False"
@@ -167,9 +192,17 @@ class _Writer:
         if leaves.is_state(value):
             lines.append(f"{name} = {name}._mapping")
         lines.append(f"if len({name}) != {len(mapping)}: return False")
+        children = ((key, self._child(item, (*path, key))) for key, item in mapping.items())
+        return [*lines, *self._children(name, children)]
+
+    def _children(
+        self, name: str, children: Iterable[tuple[Hashable, tuple[str, ...]]]
+    ) -> list[str]:
+        """Looks at each item ``v`` of the mapping called `name`; like ones in a loop."""
         groups: dict[tuple[str, ...], list[Hashable]] = {}
-        for key, item in mapping.items():
-            groups.setdefault(self._child(item, (*path, key)), []).append(key)
+        for key, child in children:
+            groups.setdefault(child, []).append(key)
+        lines: list[str] = []
         for child, keys in groups.items():
             if len(keys) >= _LOOP:
                 lines.append(f"for k in {self.constant(tuple(keys), 'k')}:")
@@ -214,7 +247,8 @@ class _Writer:
         lines = [self._type(name, value)]
         if slot is None:
             kind = self.constant(leaves.kind_of(value), "t")
-            lines.append(f"if {self.constant(leaves.kind_of, 'f')}({name}) is not {kind}: return False")
+            kind_of = self.constant(leaves.kind_of, "f")
+            lines.append(f"if {kind_of}({name}) is not {kind}: return False")
             lines.append(f"r = {self.constant(leaves.raw_value, 'f')}({name})")
         else:
             if slot == "value":
@@ -242,9 +276,9 @@ class _Writer:
             return [*lines, *self._shape(name, value)]
         if hasattr(value, "shape") and hasattr(value, "dtype"):
             return [*lines, *self._shape(name, value)]
-        if hasattr(value, "__iter__") or hasattr(value, "__getitem__"):
-            if not isinstance(value, jax.sharding.PartitionSpec):
-                raise Unrepeatable
+        is_spec = isinstance(value, jax.sharding.PartitionSpec)
+        if not is_spec and (hasattr(value, "__iter__") or hasattr(value, "__getitem__")):
+            raise Unrepeatable
         return lines
 
     def _aval(self, name: str, value: Any) -> list[str]:
@@ -258,3 +292,72 @@ class _Writer:
             f"if {name}.shape != {shape} or {name}.dtype != {dtype}: return False",
         ]
 
+    # -- Live modules: what `leaves.module_tree` would read, and which of it is one object ----
+
+    def _module(self, name: str, module: Any, path: Path) -> list[str]:
+        """Lines that return False unless a module has the leaves and the sharing of this one."""
+        if path in self._guards:
+            raise Unrepeatable
+        self._objects = {}
+        function = self._node(module, path)
+        count = sum(self._objects.values())
+        if count == len(self._objects):
+            return [
+                "s = set()",
+                f"if not {function}({name}, s.add) or len(s) != {count}: return False",
+            ]
+        pattern = f"p{len(self.names)}"
+        self.names[pattern] = None  # known once the function is there
+        self.shared.append((pattern, function, module))
+        occurrences = self.constant(_occurrences, "f")
+        return [
+            "s = []",
+            f"if not {function}({name}, s.append) or {occurrences}(s) != {pattern}: return False",
+        ]
+
+    def _node(self, node: Any, path: Path) -> str:
+        """The name of the function that recognises a node and adds each object to those seen."""
+        layout = layout_of(node)
+        lines = [self._type("m", node)]
+        if leaves.is_object(node):
+            self._objects[id(node)] = 1
+            lines.append("add(id(m))")
+        match layout.kind:
+            case "attributes":
+                if layout.record is not None:
+                    same = frozenset(layout.record.items())
+                    record = self.constant(self._records.setdefault(same, layout.record), "n")
+                    lines.append(f"n = m.{leaves.RECORD}")
+                    lines.append(f"if n is not {record} and n != {record}: return False")
+                lines.append("d = m.__dict__")
+            case "mapping":
+                lines.append("d = m._mapping")
+            case "items":
+                lines.append("d = m")
+            case "flatten":
+                lines.append(f"d = {self.constant(leaves.flatten_of(node), 'f')}(m)[0]")
+        if layout.size is not None:
+            lines.append(f"if len(d) != {layout.size}: return False")
+        lines += [f"if {self.constant(name, 'k')} in d: return False" for name in layout.unset]
+        children = ((child.place, self._live_child(child, path)) for child in layout.children)
+        return self._define("m, add", [*lines, *self._children("d", children)])
+
+    def _live_child(self, child: Child, path: Path) -> tuple[str, ...]:
+        value, path = child.value, (*path, child.key)
+        lines: list[str] = []
+        if child.item is not None:
+            lines = [f"if v[0] != {self.constant(child.key, 'k')}: return False", "v = v[1]"]
+            if child.item is not value:
+                lines += [self._type("v", child.item), "v = v.value"]
+        if child.role == "ignored" or leaves.has_no_children(value):
+            return (*lines, self._type("v", value))
+        if leaves.is_object(value) or leaves.is_variable(value):
+            if id(value) in self._objects:
+                self._objects[id(value)] += 1
+                return (*lines, "add(id(v))")  # it is looked at where it comes first
+            if child.role == "leaf":
+                self._objects[id(value)] = 1
+                lines.append("add(id(v))")
+        if child.role == "node":
+            return (*lines, f"if not {self._node(value, path)}(v, add): return False")
+        return (*lines, *self._value("v", value, path))

@@ -7,7 +7,7 @@ import sys
 import typing
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from types import FunctionType, ModuleType
+from types import FunctionType, ModuleType, NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeVar, get_args
 from weakref import WeakSet
 
@@ -15,6 +15,7 @@ import typing_extensions
 from flax import nnx
 
 from . import dims
+from .checking import check_binds
 from .dims import Name
 from .errors import SchemaError
 from .hint import Deferred, HintMeta, is_open, make, show_argument
@@ -31,7 +32,6 @@ from .spec import (
     Spec,
     Tree,
     own_names,
-    parts,
 )
 
 _RESERVED: Final = frozenset({name for name in dir(nnx.State) if not name.startswith("_")} | {"of"})
@@ -353,15 +353,16 @@ def _mentioned(hint: Any, local: Mapping[str, Any]) -> dict[str, Any]:
     """The local names that an annotation's text mentions: types only, never an array."""
     texts = _texts(hint)
     names: set[str] = set()
-    for text in texts:
+    while texts:
         try:
-            tree = ast.parse(text.strip(), mode="eval")
-        except SyntaxError:
+            tree = ast.parse(texts.pop().strip(), mode="eval")
+        except (SyntaxError, ValueError):
             continue
-        names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        for node in ast.walk(tree):  # forms take names of later classes in quotes
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                names |= {node.value} if node.value.isidentifier() else set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name):
+                names.add(node.id)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)  # forms take names of later classes in quotes
     return {name: local[name] for name in names if name in local and _is_hint(local[name])}
 
 
@@ -388,6 +389,9 @@ def _parse_or_wait(ref: ClassRef) -> None:
         ref.parse()
     except NotYet:
         _pending.add(ref.cls)
+    except SchemaError:
+        _pending.discard(ref.cls)  # said once here, and again wherever it is used
+        raise
 
 
 def _retry(cls: SchemaMeta, local: Mapping[str, Any]) -> None:
@@ -418,9 +422,15 @@ def _retry(cls: SchemaMeta, local: Mapping[str, Any]) -> None:
 
 def _metadata(hint: Any, cls: type) -> Any:
     """The metadata of a class in the ``Annotated`` of a field, None without."""
-    if typing.get_origin(hint) is not Annotated:
-        return None
-    return next((item for item in get_args(hint)[1:] if isinstance(item, cls)), None)
+    return next((item for item in _all_metadata(hint) if isinstance(item, cls)), None)
+
+
+def _all_metadata(hint: Any) -> tuple[Any, ...]:
+    """The metadata of ``Annotated[X, ...]`` and of ``Annotated[X, ...] | None``."""
+    if typing.get_origin(hint) in (typing.Union, UnionType):
+        present = [arg for arg in get_args(hint) if arg is not NoneType]
+        return _all_metadata(present[0]) if len(present) == 1 else ()
+    return get_args(hint)[1:] if typing.get_origin(hint) is Annotated else ()
 
 
 def _field(name: str, raw: Any, context: Context) -> Field:
@@ -429,7 +439,7 @@ def _field(name: str, raw: Any, context: Context) -> Field:
         text = hint if isinstance(hint, str) else hint.__forward_arg__
         hint = context.resolve(text)
     alias, shared = _metadata(hint, Alias), _metadata(hint, Shared)
-    for item in get_args(hint)[1:] if typing.get_origin(hint) is Annotated else ():
+    for item in _all_metadata(hint):
         if item in (Alias, Shared):
             raise context.error(f"the class {item.__name__}: write {item.__name__}(...)")
     spec = parse(hint, context)
@@ -449,37 +459,6 @@ def _refuse_key(key: Hashable, context: Context) -> None:
         raise context.error(f"Alias({key!r}): a key is hashable, e.g. a str") from None
 
 
-def check_binds(spec: Spec, owner: str) -> None:
-    """Refuses a Bind of a dim that its schema doesn't have."""
-    if isinstance(spec, Bound):
-        known = _names_inside(spec.inner)
-        for name, _ in spec.links:
-            if name not in known:
-                import difflib
-
-                close = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean {close[0]!r}?" if close else _has(known)
-                raise SchemaError(f"{owner}: Bind names the dim {name!r} that {_title(spec.inner)} doesn't have; {hint}")
-    for part in parts(spec):
-        check_binds(part, owner)
-
-
-def _has(names: list[str]) -> str:
-    return f"it has {', '.join(names)}" if names else "it has none"
-
-
-def _title(spec: Spec) -> str:
-    from .spec import describe
-
-    return describe(spec)
-
-
-def _names_inside(spec: Spec) -> list[str]:
-    from .checking import outermost_names
-
-    return outermost_names(spec)
-
-
 ExtraArgument = Literal["forbid", "allow"] | dict[str, Any]
 
 if TYPE_CHECKING:
@@ -487,7 +466,9 @@ if TYPE_CHECKING:
     class TypedState(nnx.State[Any, Any]):
         """The base of schema classes; see the run-time class below."""
 
-        __getattr__: None  # type: ignore[assignment, misc]  # undeclared attributes are errors
+        # Undeclared attributes are errors, read and written.
+        __getattr__: None  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
+        __setattr__: None  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
 
         def __init_subclass__(cls, *, extra: ExtraArgument = "forbid") -> None: ...
 

@@ -96,6 +96,8 @@ def resolve(names: Names, rules: Rules | None = None, own: Any = None) -> Names:
     Raises:
       ValueError: the rules contradict each other.
     """
+    if not names:
+        return ()
     if callable(rules):
         found = rules(names)
         return leaves.axis_names(() if found is None else found)
@@ -107,6 +109,10 @@ def axes_of(entry: Any) -> tuple[Any, ...]:
     if entry is None or entry is _ANY:
         return ()
     return tuple(entry) if isinstance(entry, tuple | list) else (entry,)
+
+
+def _room(rank: int) -> str:
+    return f"names for {rank} {'axis' if rank == 1 else 'axes'}"
 
 
 def _all_axes(names: Names) -> set[Any]:
@@ -141,7 +147,7 @@ def problems(names: Names, shape: Sequence[int | None] | None, mesh: Any) -> Ite
     """
     text = show(names)
     if shape is not None and len(names) > len(shape):
-        yield f"names for {len(shape)} axes", text
+        yield _room(len(shape)), text
         return
     seen: set[Any] = set()
     for axis, entry in enumerate(names):
@@ -175,7 +181,7 @@ def compare_partition(found: Any, names: Names | None, rank: int | None) -> Verd
     mesh = found.mesh if isinstance(found, NamedSharding) else leaves.context_mesh()
     actual = leaves.axis_names(spec)
     if rank is not None and len(actual) > rank:
-        return Verdict("mismatch", f"names for {rank} axes", show(actual))
+        return Verdict("mismatch", _room(rank), show(actual))
     if names is None:
         return MATCH
     declared = leaves.axis_names(spread(names, rank))
@@ -187,7 +193,8 @@ def compare_partition(found: Any, names: Names | None, rank: int | None) -> Verd
         return Verdict("mismatch", show(declared), show(actual), str(error))
     split = _Split(wanted, mesh)
     if split.differs(actual):
-        strangers = _all_axes(wanted).isdisjoint(_all_axes(actual))
+        there = _all_axes(actual)
+        strangers = bool(there) and there.isdisjoint(_all_axes(wanted))
         note = _NO_RULES_NOTE if mesh is None and wanted == declared and strangers else ""
         return Verdict("mismatch", show(wanted), show(actual), note)
     return split.verdict()
@@ -300,7 +307,7 @@ def compare_placement(
     except ValueError as error:
         return Verdict("mismatch", show(declared), "rules that contradict each other", str(error))
     if len(wanted) > rank:
-        return Verdict("mismatch", f"names for {rank} axes", show(wanted))
+        return Verdict("mismatch", _room(rank), show(wanted))
     if leaves.is_traced(value):
         return _compare_traced(leaves.type_of(value), wanted)
     sharding = getattr(value, "sharding", None)

@@ -50,7 +50,7 @@ def _bones(value: Any, path: Path) -> Iterator[tuple[Path, Bone]]:
     kind = None
     if leaves.is_variable(value):
         kind, value = leaves.kind_of(value), leaves.raw_value(value)
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
+    if leaves.is_shaped(value):
         yield path, Bone(kind, str(value.dtype), tuple(value.shape))
     else:
         yield path, Bone(kind, type(value).__name__, ())

@@ -13,15 +13,16 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
+from jaxtyping import jaxtyped
+
 from . import beartyped
 from .errors import SchemaError, StateTypeError, TypedStateWarning
 from .mode import is_suspended
 from .parse import NotYet
 from .replay import Plan
-from .spec import InPlace
 
 if TYPE_CHECKING:
-    from .boundary import Boundary, Call, Enforced
+    from .boundary import Boundary, Enforced
 
 #: Stands for an argument that was not passed: its default is not checked.
 OMITTED: Final = Plan(lambda _: False, "")
@@ -213,12 +214,12 @@ class _Writer:
             return _driven_async(invoke, self._result(boundary.yielded))
         check = self._result(boundary.result)
         if boundary.shares_names:
-            from jaxtyping import jaxtyped
-
-            self.names |= {"jaxtyped": jaxtyped, "publish": publish}
+            scope: Any = jaxtyped("context")
+            is_stateless = getattr(scope, "__dict__", None) == {}  # then one does for all calls
+            self.names["scope"] = scope if is_stateless else jaxtyped
             body = [
-                'with §jaxtyped("context"):',
-                "    if §call.names: §publish(§call)",
+                "with §scope:" if is_stateless else 'with §scope("context"):',
+                "    for §carrier, §hint in §call.published: §isinstance(§carrier, §hint)",
                 f"    §found = {invoke}",
             ]
             return [*body, *check, "return §found"]
@@ -248,7 +249,7 @@ class _Writer:
 
 
 def _matcher(item: Enforced) -> Callable[[Any], Plan | None]:
-    return item.match if isinstance(item.spec, InPlace) else item.plans.match
+    return item.plans.match
 
 
 def _hidden(line: str) -> list[str]:
@@ -311,9 +312,3 @@ def _driven_async(invoke: str, items: list[str]) -> list[str]:
         "finally:",
         "    await §generator.aclose()",
     ]
-
-
-def publish(call: Call) -> None:
-    """Tells jaxtyping the sizes of the call's names, for ``isinstance`` in the body."""
-    for carrier, hint in call.published():
-        isinstance(carrier, hint)

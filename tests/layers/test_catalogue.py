@@ -47,10 +47,7 @@ def test_schema_fits_the_layer_under_every_option(case: Case) -> None:
 
 
 WITH_LEAVES = tuple(
-    (case, path)
-    for case in INSTALLED
-    if case.hint is not NOTHING
-    for path in leaves_of(case.state)
+    (case, path) for case in INSTALLED if case.hint is not NOTHING for path in leaves_of(case.state)
 )
 
 

@@ -1,14 +1,20 @@
-"""Counts what mypy knows of the state API in other people's code, with the Flax stubs and without them.
+"""Counts what mypy knows of the state API in other people's code, with the Flax stubs and without
+them.
 
-Run by hand, in the environment that has the stubs, over checkouts of public code; the other interpreter has the same
+Run by hand, in the environment that has the stubs, over checkouts of public code; the other
+interpreter has the same
 Flax and no stubs:
 
     python coverage_of_public_code.py --plain OTHER/bin/python CHECKOUT/examples CHECKOUT/tests/nnx
 
-A *state expression* is a call of a function of the state API (`nnx.split(...)`), or a use of a name that the result was
-assigned or unpacked to. It is *precise* where its type is neither Any nor a tuple of unknown length, and where states
-that a Variable class selects have leaves that are not Any. Calls whose own argument is Any to mypy (parameters without
-annotations, mostly) can be no better and are counted apart, as is what follows from them. So are reads of one key
+A *state expression* is a call of a function of the state API (`nnx.split(...)`), or a use of a
+name that the result was
+assigned or unpacked to. It is *precise* where its type is neither Any nor a tuple of unknown
+length, and where states
+that a Variable class selects have leaves that are not Any. Calls whose own argument is Any to mypy
+(parameters without
+annotations, mostly) can be no better and are counted apart, as is what follows from them. So are
+reads of one key
 (`state["a"]`, `state.a`), which are Any on an undeclared state by choice.
 
 Bodies of functions without annotations are checked too: without, most of this code would be Any.
@@ -26,19 +32,60 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 API = frozenset(
-    """state variables split merge pop clone map_state filter_state split_state merge_state to_flat_state
-    from_flat_state to_pure_dict restore_int_paths iter_graph call pure as_pure graphdef unpack map flatten
-    unflatten find_duplicates""".split()
+    [
+        "state",
+        "variables",
+        "split",
+        "merge",
+        "pop",
+        "clone",
+        "map_state",
+        "filter_state",
+        "split_state",
+        "merge_state",
+        "to_flat_state",
+        "from_flat_state",
+        "to_pure_dict",
+        "restore_int_paths",
+        "iter_graph",
+        "call",
+        "pure",
+        "as_pure",
+        "graphdef",
+        "unpack",
+        "map",
+        "flatten",
+        "unflatten",
+        "find_duplicates",
+    ]
 )
-OPTIONS = (
-    "--ignore-missing-imports --check-untyped-defs --no-error-summary --show-column-numbers --hide-error-context "
-    "--no-color-output --no-warn-unused-ignores"
-).split()
+OPTIONS = [
+    "--ignore-missing-imports",
+    "--check-untyped-defs",
+    "--no-error-summary",
+    "--show-column-numbers",
+    "--hide-error-context",
+    "--no-color-output",
+    "--no-warn-unused-ignores",
+]
 # What an argument is whose code says nothing.
 UNTYPED = frozenset({"Any", "flax.nnx.graphlib.GraphDef[Any]", "flax.nnx.graphlib.GraphState[Any]"})
 # A class among the filters: what it selects is known.
 KINDS = frozenset(
-    "Param BatchStat Variable Intermediate Cache RngKey RngCount RngState LoRAParam OptState OptArray OptVariable".split()
+    [
+        "Param",
+        "BatchStat",
+        "Variable",
+        "Intermediate",
+        "Cache",
+        "RngKey",
+        "RngCount",
+        "RngState",
+        "LoRAParam",
+        "OptState",
+        "OptArray",
+        "OptVariable",
+    ]
 )
 
 
@@ -72,7 +119,11 @@ class Collector(ast.NodeVisitor):
 
     def visit_Assign(self, node: ast.Assign) -> None:
         self.visit(node.value)
-        targets = [i for t in node.targets for i in (t.elts if isinstance(t, ast.Tuple | ast.List) else [t])]
+        targets = [
+            i
+            for t in node.targets
+            for i in (t.elts if isinstance(t, ast.Tuple | ast.List) else [t])
+        ]
         names = {i.id for i in targets if isinstance(i, ast.Name)}
         if api_call(node.value):
             self.names[-1] |= names
@@ -103,7 +154,11 @@ class Collector(ast.NodeVisitor):
         """Nothing: positions inside an f-string are of no use."""
 
     def followed(self, node: ast.expr) -> bool:
-        return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in self.names[-1]
+        return (
+            isinstance(node, ast.Name)
+            and isinstance(node.ctx, ast.Load)
+            and node.id in self.names[-1]
+        )
 
     def read(self, node: ast.Attribute | ast.Subscript) -> None:
         if isinstance(node.ctx, ast.Load) and self.followed(node.value):
@@ -123,7 +178,8 @@ def revealing(source: str) -> str:
         size = (node.end_lineno - node.lineno) * 10_000 + node.end_col_offset - node.col_offset
         inserts.append((node.lineno, node.col_offset, -size, b"reveal_type("))
         inserts.append((node.end_lineno, node.end_col_offset, size, b")"))
-    # From the end, so that what is inserted moves nothing; where two expressions begin together the outer one is first.
+    # From the end, so that what is inserted moves nothing; where two expressions begin together
+    # the outer one is first.
     for line, column, _, text in sorted(inserts, reverse=True):
         lines[line - 1] = lines[line - 1][:column] + text + lines[line - 1][column:]
     return b"".join(lines).decode()
@@ -142,7 +198,11 @@ def assignments(source: str) -> list[tuple[int, str, ast.Call]]:
     """The names that API calls of a revealing source were assigned to: line, name, call."""
     found = []
     for n in ast.walk(ast.parse(source)):
-        if isinstance(n, ast.Assign) and isinstance(call := bare(n.value), ast.Call) and api_call(call):
+        if (
+            isinstance(n, ast.Assign)
+            and isinstance(call := bare(n.value), ast.Call)
+            and api_call(call)
+        ):
             for target in n.targets:
                 items = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
                 found += [(n.lineno, i.id, call) for i in items if isinstance(i, ast.Name)]
@@ -151,7 +211,11 @@ def assignments(source: str) -> list[tuple[int, str, ast.Call]]:
 
 def bare(node: ast.expr) -> ast.expr:
     """An expression without the `reveal_type` around it."""
-    while isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "reveal_type":
+    while (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "reveal_type"
+    ):
         node = node.args[0]
     return node
 
@@ -169,7 +233,8 @@ def mypy(python: str, files: list[Path], root: Path) -> list[str]:
 
 
 def types(python: str, files: list[Path], root: Path) -> dict[tuple[str, int, int], str]:
-    """The revealed types by file and place; of several (mypy goes over a body twice) one that is no Any, if there is."""
+    """The revealed types by file and place; of several (mypy goes over a body twice) one that is
+    no Any, if there is."""
     pattern = re.compile(r'(.+?):(\d+):(\d+): note: Revealed type is "(.*)"')
     found = (pattern.match(line) for line in mypy(python, files, root))
     kinds: dict[tuple[str, int, int], str] = {}
@@ -185,7 +250,11 @@ def imprecise(kind: str, node: ast.expr) -> bool:
     by_class = isinstance(node, ast.Call) and api_call(node) and any(
         isinstance(a, ast.Attribute) and a.attr in KINDS for a in node.args[1:]
     )  # fmt: skip
-    return by_class and re.search(r"\bState\[", kind) is not None and not re.search(r"State\[[^\[\]]*, (?!Any\b)\w", kind)
+    return (
+        by_class
+        and re.search(r"\bState\[", kind) is not None
+        and not re.search(r"State\[[^\[\]]*, (?!Any\b)\w", kind)
+    )
 
 
 @dataclass
@@ -209,9 +278,9 @@ class Count:
                 continue
             elif not imprecise(kind, node):
                 self.verdicts["precise"] += 1
-            elif self.of_untyped(file, node, kinds):
-                self.verdicts["of untyped code"] += 1
-            elif isinstance(node, ast.Name) and self.of_other_code(file, node, line, assigned, kinds):
+            elif self.of_untyped(file, node, kinds) or (
+                isinstance(node, ast.Name) and self.of_other_code(file, node, line, assigned, kinds)
+            ):
                 self.verdicts["of untyped code"] += 1
             else:
                 self.verdicts["imprecise"] += 1
@@ -241,18 +310,25 @@ class Count:
         argument = subject(node)
         if argument is None:
             return False
-        while isinstance(argument, ast.Call) and isinstance(argument.func, ast.Name) and argument.args:
+        while (
+            isinstance(argument, ast.Call) and isinstance(argument.func, ast.Name) and argument.args
+        ):
             argument = argument.args[0]
-            # mypy swallows what it reveals inside some calls of generic functions; those that gave Any were given Any.
+            # mypy swallows what it reveals inside some calls of generic functions; those that gave
+            # Any were given Any.
             if kinds.get((file, argument.lineno, argument.col_offset + 1), "Any") in UNTYPED:
                 return True
         return False
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folders", nargs="+", type=Path)
-    parser.add_argument("--plain", required=True, help="interpreter with the same Flax and without the stubs")
+    parser.add_argument(
+        "--plain", required=True, help="interpreter with the same Flax and without the stubs"
+    )
     options = parser.parse_args()
     pythons = {"plain": options.plain, "stubs": sys.executable}
     print(f"flax {importlib.metadata.version('flax')}, mypy {importlib.metadata.version('mypy')}")
@@ -265,7 +341,7 @@ def report(folder: Path, root: Path, pythons: dict[str, str]) -> None:
     originals, revealings, sources = [], [], {}
     for file in sorted(folder.rglob("*.py")):
         source = file.read_text()
-        if "nnx" not in source or not (text := revealing(source)) != source:
+        if "nnx" not in source or (text := revealing(source)) == source:
             continue
         # One flat package each: mypy wants every module once.
         flat = "_".join(file.relative_to(folder).with_suffix("").parts).replace("-", "_") + ".py"
@@ -282,11 +358,18 @@ def report(folder: Path, root: Path, pythons: dict[str, str]) -> None:
         count = Count()
         for flat, text in sources.items():
             count.add(flat, text, kinds)
-        print(f"  {name}: " + ", ".join(f"{n} {verdict}" for verdict, n in sorted(count.verdicts.items())))
+        print(
+            f"  {name}: "
+            + ", ".join(f"{n} {verdict}" for verdict, n in sorted(count.verdicts.items()))
+        )
         if name == "stubs":
             for line in count.open:
                 print(f"    imprecise  {line}")
-        errors[name] = [re.sub(r":(\d+):\d+: error", r":\1: error", e) for e in mypy(python, originals, root / "original") if ": error: " in e]
+        errors[name] = [
+            re.sub(r":(\d+):\d+: error", r":\1: error", e)
+            for e in mypy(python, originals, root / "original")
+            if ": error: " in e
+        ]
     added = Counter(errors["stubs"]) - Counter(errors["plain"])
     gone = Counter(errors["plain"]) - Counter(errors["stubs"])
     print(f"  errors: {len(errors['plain'])} without, {len(errors['stubs'])} with")

@@ -1,4 +1,5 @@
-"""`check`: the runtime half of a line that type checkers verify, `check(assert_type(expression, T), runtime_class)`."""
+"""`check`: the runtime half of a line that type checkers verify, `check(assert_type(expression,
+T), runtime_class)`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,13 +36,18 @@ def agrees(value: object, expected: type | Of) -> bool:
     match expected:
         case Of(container, leaves):
             found = list(leaves_of(value))
-            return isinstance(value, container) and bool(found) and all(isinstance(x, leaves) for x in found)
+            return (
+                isinstance(value, container)
+                and bool(found)
+                and all(isinstance(x, leaves) for x in found)
+            )
         case _:
             return isinstance(value, expected)
 
 
 def check(value: T, expected: type | Of, *items: type | Of) -> T:
-    """Asserts that a value, and each item of a tuple, is of the class that its static type promises."""
+    """Asserts that a value, and each item of a tuple, is of the class that its static type
+    promises."""
     assert agrees(value, expected), f"{type(value)} is no {expected}"
     if items:
         assert isinstance(value, tuple)

@@ -1,6 +1,6 @@
 """State classes that declare their keys: what a schema is to a type checker."""
 
-from typing import Any
+from typing import Any, assert_type
 
 import jax
 import pytest
@@ -8,7 +8,6 @@ from flax import nnx
 from flax.nnx import statelib
 from static_check import check
 from static_models import LinearState, linear, linear_state, open_state
-from typing_extensions import assert_type
 
 Param = nnx.Param[jax.Array]
 
@@ -34,7 +33,8 @@ def test_passes_for_a_state() -> None:
     check(assert_type(nnx.merge(nnx.graphdef(linear()), linear_state()), nnx.Linear), nnx.Linear)
 
 
-# At run time a declared class is a plain State after these functions, so only the leaves can be looked at.
+# At run time a declared class is a plain State after these functions, so only the leaves can be
+# looked at.
 def test_structure_is_kept() -> None:
     state = linear_state()
     kept = nnx.map_state(lambda path, v: v, state)
@@ -44,13 +44,21 @@ def test_structure_is_kept() -> None:
     check(assert_type(nnx.merge_state(state), LinearState), nnx.State)
     check(assert_type(nnx.merge_state(state, state), LinearState), nnx.State)
     check(assert_type(statelib.diff(state, nnx.State({})), LinearState), nnx.State)
-    check(assert_type(nnx.from_flat_state(nnx.to_flat_state(state), cls=LinearState), LinearState), LinearState)
+    check(
+        assert_type(nnx.from_flat_state(nnx.to_flat_state(state), cls=LinearState), LinearState),
+        LinearState,
+    )
 
 
 def test_parts_keep_the_class() -> None:
     state = linear_state()
     check(assert_type(nnx.filter_state(state, nnx.Param), LinearState), nnx.State)
-    check(assert_type(nnx.split_state(state, nnx.Param, ...), tuple[LinearState, LinearState]), tuple, nnx.State, nnx.State)
+    check(
+        assert_type(nnx.split_state(state, nnx.Param, ...), tuple[LinearState, LinearState]),
+        tuple,
+        nnx.State,
+        nnx.State,
+    )
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -62,6 +70,9 @@ def test_methods() -> None:
 
 def test_other_leaves_lose_the_class() -> None:
     state = linear_state()
-    check(assert_type(nnx.map_state(lambda path, v: "kernel" in path, state), nnx.State[Any, bool]), nnx.State)
+    check(
+        assert_type(nnx.map_state(lambda path, v: "kernel" in path, state), nnx.State[Any, bool]),
+        nnx.State,
+    )
     check(assert_type(nnx.pure(state), nnx.State[Any, Any]), nnx.State)
     check(assert_type(nnx.to_pure_dict(state), dict[str, Any]), dict)

@@ -1,7 +1,7 @@
 """What each filter selects: the same verdict by type checkers and at run time."""
 
 from types import EllipsisType
-from typing import Any
+from typing import Any, assert_type
 
 import jax
 from flax import nnx
@@ -9,7 +9,6 @@ from flax.nnx import filterlib
 from flax.typing import PathParts
 from static_check import Of, check
 from static_models import Bare, Counter, Scale, linear, net
-from typing_extensions import assert_type
 
 Param = nnx.Param[jax.Array]
 BatchStat = nnx.BatchStat[jax.Array]
@@ -18,10 +17,21 @@ BatchStat = nnx.BatchStat[jax.Array]
 def test_variable_classes() -> None:
     m = net()
     check(assert_type(nnx.state(m, nnx.Param), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
-    check(assert_type(nnx.state(m, nnx.BatchStat), nnx.State[Any, BatchStat]), Of(nnx.State, nnx.BatchStat))
-    check(assert_type(nnx.state(m, nnx.Variable), nnx.State[Any, nnx.Variable[jax.Array]]), Of(nnx.State, nnx.Variable))
-    check(assert_type(nnx.state(m, nnx.RngKey), nnx.State[Any, nnx.RngKey]), Of(nnx.State, nnx.RngKey))
-    check(assert_type(nnx.state(m, nnx.RngState), nnx.State[Any, nnx.RngState]), Of(nnx.State, nnx.RngState))
+    check(
+        assert_type(nnx.state(m, nnx.BatchStat), nnx.State[Any, BatchStat]),
+        Of(nnx.State, nnx.BatchStat),
+    )
+    check(
+        assert_type(nnx.state(m, nnx.Variable), nnx.State[Any, nnx.Variable[jax.Array]]),
+        Of(nnx.State, nnx.Variable),
+    )
+    check(
+        assert_type(nnx.state(m, nnx.RngKey), nnx.State[Any, nnx.RngKey]), Of(nnx.State, nnx.RngKey)
+    )
+    check(
+        assert_type(nnx.state(m, nnx.RngState), nnx.State[Any, nnx.RngState]),
+        Of(nnx.State, nnx.RngState),
+    )
 
 
 def test_custom_classes() -> None:
@@ -48,7 +58,10 @@ def test_filters_that_name_no_class() -> None:
     check(assert_type(nnx.state(m, None), nnx.State[Any, Any]), nnx.State)
     check(assert_type(nnx.state(m, "params"), nnx.State[Any, Any]), nnx.State)
     check(assert_type(nnx.state(m, kernels), nnx.State[Any, Any]), nnx.State)
-    check(assert_type(nnx.state(m, lambda path, value: "kernel" in path), nnx.State[Any, Any]), nnx.State)
+    check(
+        assert_type(nnx.state(m, lambda path, value: "kernel" in path), nnx.State[Any, Any]),
+        nnx.State,
+    )
     check(assert_type(nnx.state(m, nnx.PathContains("kernel")), nnx.State[Any, Any]), nnx.State)
     check(assert_type(nnx.state(m, nnx.Not(nnx.Param)), nnx.State[Any, Any]), nnx.State)
     check(assert_type(nnx.state(m, nnx.All(nnx.Param, "x")), nnx.State[Any, Any]), nnx.State)
@@ -69,7 +82,10 @@ def test_a_tuple_is_a_union() -> None:
         Of(nnx.State, (nnx.Param, nnx.BatchStat)),
     )
     check(
-        assert_type(nnx.state(m, (nnx.Param, nnx.BatchStat, Counter)), nnx.State[Any, Param | BatchStat | Counter]),
+        assert_type(
+            nnx.state(m, (nnx.Param, nnx.BatchStat, Counter)),
+            nnx.State[Any, Param | BatchStat | Counter],
+        ),
         Of(nnx.State, (nnx.Param, nnx.BatchStat, Counter)),
     )
     check(
@@ -92,7 +108,10 @@ def test_other_collections_are_open() -> None:
 def test_arity() -> None:
     m = net()
     check(
-        assert_type(nnx.state(m, nnx.Param, nnx.BatchStat), tuple[nnx.State[Any, Param], nnx.State[Any, BatchStat]]),
+        assert_type(
+            nnx.state(m, nnx.Param, nnx.BatchStat),
+            tuple[nnx.State[Any, Param], nnx.State[Any, BatchStat]],
+        ),
         tuple,
         Of(nnx.State, nnx.Param),
         Of(nnx.State, nnx.BatchStat),
@@ -126,7 +145,10 @@ def test_starred_filters() -> None:
         assert_type(nnx.split(m, nnx.Param, *(nnx.RngKey, ...))[1], nnx.State[Any, Param]),
         Of(nnx.State, nnx.Param),
     )
-    check(assert_type(nnx.split(m, nnx.Param, *pair)[2], nnx.State[Any, BatchStat]), Of(nnx.State, nnx.BatchStat))
+    check(
+        assert_type(nnx.split(m, nnx.Param, *pair)[2], nnx.State[Any, BatchStat]),
+        Of(nnx.State, nnx.BatchStat),
+    )
 
     filters: list[filterlib.Filter] = [nnx.Param, ...]
     graphdef, *states = nnx.split(linear(), *filters)

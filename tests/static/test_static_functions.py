@@ -1,16 +1,16 @@
 """The functions of `graphlib` and `statelib` that every supported Flax 0.12 has."""
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, assert_type
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from flax.nnx import statelib
 from flax.nnx.proxy_caller import ApplyCaller
 from flax.typing import PathParts
 from static_check import Of, check
 from static_models import Counter, Net, linear, net
-from typing_extensions import assert_type
 
 Param = nnx.Param[jax.Array]
 BatchStat = nnx.BatchStat[jax.Array]
@@ -22,7 +22,9 @@ def test_state_and_variables() -> None:
     check(assert_type(nnx.state(m), nnx.State[Any, Any]), nnx.State)
     check(assert_type(nnx.variables(m, nnx.Param), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
     check(
-        assert_type(nnx.variables(m, nnx.Param, ...), tuple[nnx.State[Any, Param], nnx.State[Any, Any]]),
+        assert_type(
+            nnx.variables(m, nnx.Param, ...), tuple[nnx.State[Any, Param], nnx.State[Any, Any]]
+        ),
         tuple,
         Of(nnx.State, nnx.Param),
         nnx.State,
@@ -31,9 +33,16 @@ def test_state_and_variables() -> None:
 
 def test_split() -> None:
     m = net()
-    check(assert_type(nnx.split(m), tuple[nnx.GraphDef[Net], nnx.State[Any, Any]]), tuple, nnx.GraphDef, nnx.State)
     check(
-        assert_type(nnx.split(linear(), nnx.Param), tuple[nnx.GraphDef[nnx.Linear], nnx.State[Any, Param]]),
+        assert_type(nnx.split(m), tuple[nnx.GraphDef[Net], nnx.State[Any, Any]]),
+        tuple,
+        nnx.GraphDef,
+        nnx.State,
+    )
+    check(
+        assert_type(
+            nnx.split(linear(), nnx.Param), tuple[nnx.GraphDef[nnx.Linear], nnx.State[Any, Param]]
+        ),
         tuple,
         nnx.GraphDef,
         Of(nnx.State, nnx.Param),
@@ -41,7 +50,12 @@ def test_split() -> None:
     check(
         assert_type(
             nnx.split(m, nnx.Param, nnx.BatchStat, ...),
-            tuple[nnx.GraphDef[Net], nnx.State[Any, Param], nnx.State[Any, BatchStat], nnx.State[Any, Any]],
+            tuple[
+                nnx.GraphDef[Net],
+                nnx.State[Any, Param],
+                nnx.State[Any, BatchStat],
+                nnx.State[Any, Any],
+            ],
         ),
         tuple,
         nnx.GraphDef,
@@ -65,9 +79,15 @@ def test_update() -> None:
 
 
 def test_pop() -> None:
-    check(assert_type(nnx.pop(net(), nnx.Intermediate), nnx.State[Any, Intermediate]), Of(nnx.State, nnx.Intermediate))
     check(
-        assert_type(nnx.pop(net(), nnx.Intermediate, Counter), tuple[nnx.State[Any, Intermediate], nnx.State[Any, Counter]]),
+        assert_type(nnx.pop(net(), nnx.Intermediate), nnx.State[Any, Intermediate]),
+        Of(nnx.State, nnx.Intermediate),
+    )
+    check(
+        assert_type(
+            nnx.pop(net(), nnx.Intermediate, Counter),
+            tuple[nnx.State[Any, Intermediate], nnx.State[Any, Counter]],
+        ),
         tuple,
         Of(nnx.State, nnx.Intermediate),
         Of(nnx.State, Counter),
@@ -97,10 +117,16 @@ def test_find_duplicates() -> None:
 
 def test_call() -> None:
     caller = check(
-        assert_type(nnx.call(nnx.split(net())), ApplyCaller[tuple[nnx.GraphDef[Net], nnx.State[Any, Any]]]), object
+        assert_type(
+            nnx.call(nnx.split(net())), ApplyCaller[tuple[nnx.GraphDef[Net], nnx.State[Any, Any]]]
+        ),
+        object,
     )
     result = check(
-        assert_type(caller(jnp.ones((1, 2))), tuple[Any, tuple[nnx.GraphDef[Net], nnx.State[Any, Any]]]), tuple
+        assert_type(
+            caller(jnp.ones((1, 2))), tuple[Any, tuple[nnx.GraphDef[Net], nnx.State[Any, Any]]]
+        ),
+        tuple,
     )
     check(result[1], tuple, nnx.GraphDef, nnx.State)
 
@@ -110,7 +136,10 @@ def test_pure() -> None:
     # mypy: a state whose keys are Any fits two overloads, so that the leaves are Any.
     check(assert_type(nnx.pure(params), nnx.State[Any, jax.Array]), Of(nnx.State, jax.Array))  # type: ignore[assert-type]
     check(assert_type(nnx.pure(nnx.state(net())), nnx.State[Any, Any]), nnx.State)
-    check(assert_type(nnx.pure(nnx.to_flat_state(params)), statelib.FlatState[jax.Array]), Of(statelib.FlatState, jax.Array))
+    check(
+        assert_type(nnx.pure(nnx.to_flat_state(params)), statelib.FlatState[jax.Array]),
+        Of(statelib.FlatState, jax.Array),
+    )
     check(assert_type(nnx.pure(nnx.Param(jnp.ones(3))), jax.Array), jax.Array)
 
 
@@ -146,7 +175,10 @@ def test_contexts() -> None:
         )
     with nnx.split_context() as ctx:
         flattening: nnx.SplitContext = ctx
-        check(assert_type(flattening.flatten(m), tuple[nnx.GraphDef[Net], statelib.FlatState[Any]]), tuple)
+        check(
+            assert_type(flattening.flatten(m), tuple[nnx.GraphDef[Net], statelib.FlatState[Any]]),
+            tuple,
+        )
     check(assert_type(nnx.split_context().__enter__(), Any), nnx.SplitContext)
     with nnx.merge_context() as ctx:
         merging: nnx.MergeContext = check(assert_type(ctx, Any), nnx.MergeContext)

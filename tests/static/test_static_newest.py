@@ -1,7 +1,7 @@
 """The functions that came in the course of Flax 0.12."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, assert_type
 
 import jax
 import pytest
@@ -10,7 +10,6 @@ from flax.nnx import graphlib
 from flax.typing import Key, PathParts
 from static_check import Of, check
 from static_models import Net, linear, net
-from typing_extensions import assert_type
 
 Param = nnx.Param[jax.Array]
 
@@ -66,7 +65,13 @@ def test_modes() -> None:
     check(assert_type(nnx.set_graph_mode.current_value(), bool), bool)
     check(assert_type(nnx.set_graph_updates.current_value(), bool), bool)
     with nnx.set_graph_mode(True):
-        check(assert_type(nnx.split(linear(), graph=True), tuple[nnx.GraphDef[nnx.Linear], nnx.State[Any, Any]]), tuple)
+        check(
+            assert_type(
+                nnx.split(linear(), graph=True),
+                tuple[nnx.GraphDef[nnx.Linear], nnx.State[Any, Any]],
+            ),
+            tuple,
+        )
 
 
 def test_the_module_behind_the_names() -> None:
@@ -77,12 +82,30 @@ def test_the_module_behind_the_names() -> None:
     check(assert_type(graphlib.is_node_module(m), bool), bool)
     check(assert_type(graphlib.is_node_leaf(m), bool), bool)  # ty: ignore[assert-type-unspellable-subtype]  # keeps the TypeGuard
     check(assert_type(graphlib.is_pytree_node([]), bool), bool)
-    check(assert_type(graphlib.get_node_impl(m), graphlib.NodeImpl[Net, Any, Any] | None), graphlib.NodeImplBase)
-    check(assert_type(graphlib.get_node_impl_for_type(Net), graphlib.NodeImpl[Net, Any, Any] | None), graphlib.NodeImplBase)
-    check(assert_type(graphlib.graph_pop(m, (nnx.Intermediate,)), tuple[nnx.State[Any, Any], ...]), tuple)
+    check(
+        assert_type(graphlib.get_node_impl(m), graphlib.NodeImpl[Net, Any, Any] | None),
+        graphlib.NodeImplBase,
+    )
+    check(
+        assert_type(graphlib.get_node_impl_for_type(Net), graphlib.NodeImpl[Net, Any, Any] | None),
+        graphlib.NodeImplBase,
+    )
+    check(
+        assert_type(graphlib.graph_pop(m, (nnx.Intermediate,)), tuple[nnx.State[Any, Any], ...]),
+        tuple,
+    )
     check(assert_type(graphlib.jax_to_nnx_path(()), PathParts), tuple)
     check(assert_type(nnx.graphdef(m).with_no_outer_index(), nnx.GraphDef[Net]), nnx.GraphDef)
     check(assert_type(nnx.graphdef(m).with_same_outer_index(), nnx.GraphDef[Net]), nnx.GraphDef)
-    check(assert_type(nnx.graphdef(m).with_matching_outer_index(nnx.graphdef(m)), nnx.GraphDef[Net]), nnx.GraphDef)
+    check(
+        assert_type(nnx.graphdef(m).with_matching_outer_index(nnx.graphdef(m)), nnx.GraphDef[Net]),
+        nnx.GraphDef,
+    )
     graphdef, state = nnx.split(linear())
-    check(assert_type(graphdef.apply(state)(jax.numpy.ones((1, 2))), tuple[Any, tuple[nnx.GraphDef[nnx.Linear], nnx.State[Any, Any]]]), tuple)
+    check(
+        assert_type(
+            graphdef.apply(state)(jax.numpy.ones((1, 2))),
+            tuple[Any, tuple[nnx.GraphDef[nnx.Linear], nnx.State[Any, Any]]],
+        ),
+        tuple,
+    )

@@ -1,4 +1,5 @@
-"""Wrong uses: each is an error in every type checker, and a comment that silences none is an error itself."""
+"""Wrong uses: each is an error in every type checker, and a comment that silences none is an error
+itself."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """States and flat states: their functions and methods, and what is read off them."""
 
-from typing import Any
+from typing import Any, assert_type
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,6 @@ from flax.nnx import filterlib, statelib
 from flax.typing import PathParts
 from static_check import Of, check
 from static_models import linear, net
-from typing_extensions import assert_type
 
 Param = nnx.Param[jax.Array]
 BatchStat = nnx.BatchStat[jax.Array]
@@ -20,7 +19,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 def params() -> nnx.State[Any, Param]:
-    return check(assert_type(nnx.state(net(), nnx.Param), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
+    return check(
+        assert_type(nnx.state(net(), nnx.Param), nnx.State[Any, Param]), Of(nnx.State, nnx.Param)
+    )
 
 
 def test_reading_an_undeclared_key() -> None:
@@ -66,17 +67,32 @@ def test_construction() -> None:
 
 def test_map_state() -> None:
     state = params()
-    check(assert_type(nnx.map_state(lambda path, v: v, state), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
     check(
-        assert_type(nnx.map_state(lambda path, v: v.replace(v[...] * 2), state), nnx.State[Any, nnx.Variable[jax.Array]]),
+        assert_type(nnx.map_state(lambda path, v: v, state), nnx.State[Any, Param]),
         Of(nnx.State, nnx.Param),
     )
-    check(assert_type(nnx.map_state(lambda path, v: v[...], state), nnx.State[Any, jax.Array]), Of(nnx.State, jax.Array))
-    check(assert_type(nnx.map_state(lambda path, v: "kernel" in path, state), nnx.State[Any, bool]), Of(nnx.State, bool))
+    check(
+        assert_type(
+            nnx.map_state(lambda path, v: v.replace(v[...] * 2), state),
+            nnx.State[Any, nnx.Variable[jax.Array]],
+        ),
+        Of(nnx.State, nnx.Param),
+    )
+    check(
+        assert_type(nnx.map_state(lambda path, v: v[...], state), nnx.State[Any, jax.Array]),
+        Of(nnx.State, jax.Array),
+    )
+    check(
+        assert_type(nnx.map_state(lambda path, v: "kernel" in path, state), nnx.State[Any, bool]),
+        Of(nnx.State, bool),
+    )
 
 
 def test_flat_states() -> None:
-    flat = check(assert_type(nnx.to_flat_state(params()), statelib.FlatState[Param]), Of(statelib.FlatState, nnx.Param))
+    flat = check(
+        assert_type(nnx.to_flat_state(params()), statelib.FlatState[Param]),
+        Of(statelib.FlatState, nnx.Param),
+    )
     check(assert_type(flat[0], tuple[PathParts, Param]), tuple, tuple, nnx.Param)
     check(assert_type(flat[:2], statelib.FlatState[Param]), Of(statelib.FlatState, nnx.Param))
     check(assert_type(flat.leaves, list[Param]), list)
@@ -87,17 +103,31 @@ def test_flat_states() -> None:
         check(assert_type(leaf, Param), nnx.Param)
     check(assert_type(flat.to_nested_state(), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
     check(
-        assert_type(statelib.FlatState.from_sorted_keys_values(flat.paths, flat.leaves), statelib.FlatState[Param]),
+        assert_type(
+            statelib.FlatState.from_sorted_keys_values(flat.paths, flat.leaves),
+            statelib.FlatState[Param],
+        ),
         Of(statelib.FlatState, nnx.Param),
     )
-    check(assert_type(statelib.FlatState(list(flat), sort=True), statelib.FlatState[Param]), Of(statelib.FlatState, nnx.Param))
+    check(
+        assert_type(statelib.FlatState(list(flat), sort=True), statelib.FlatState[Param]),
+        Of(statelib.FlatState, nnx.Param),
+    )
 
 
 def test_flat_split_filter_merge() -> None:
     flat = nnx.to_flat_state(nnx.state(net()))
-    check(assert_type(flat.filter(nnx.Param), statelib.FlatState[Param]), Of(statelib.FlatState, nnx.Param))
+    check(
+        assert_type(flat.filter(nnx.Param), statelib.FlatState[Param]),
+        Of(statelib.FlatState, nnx.Param),
+    )
     kinds = check(
-        assert_type(flat.split(nnx.Param, nnx.BatchStat, ...), tuple[statelib.FlatState[Param], statelib.FlatState[BatchStat], statelib.FlatState[Any]]),
+        assert_type(
+            flat.split(nnx.Param, nnx.BatchStat, ...),
+            tuple[
+                statelib.FlatState[Param], statelib.FlatState[BatchStat], statelib.FlatState[Any]
+            ],
+        ),
         tuple,
         Of(statelib.FlatState, nnx.Param),
         Of(statelib.FlatState, nnx.BatchStat),
@@ -105,7 +135,9 @@ def test_flat_split_filter_merge() -> None:
     )
     check(
         # pyrefly adds what the third overload would say.
-        assert_type(statelib.FlatState.merge(kinds[0], kinds[1]), statelib.FlatState[Param | BatchStat]),  # pyrefly: ignore[assert-type]
+        assert_type(  # pyrefly: ignore[assert-type]
+            statelib.FlatState.merge(kinds[0], kinds[1]), statelib.FlatState[Param | BatchStat]
+        ),
         Of(statelib.FlatState, (nnx.Param, nnx.BatchStat)),
     )
 
@@ -113,8 +145,14 @@ def test_flat_split_filter_merge() -> None:
 def test_from_flat_state() -> None:
     flat = nnx.to_flat_state(params())
     check(assert_type(nnx.from_flat_state(flat), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
-    check(assert_type(nnx.from_flat_state(dict(flat)), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
-    check(assert_type(nnx.from_flat_state({("a", "b"): jnp.ones(3)}), nnx.State[Any, jax.Array]), Of(nnx.State, jax.Array))
+    check(
+        assert_type(nnx.from_flat_state(dict(flat)), nnx.State[Any, Param]),
+        Of(nnx.State, nnx.Param),
+    )
+    check(
+        assert_type(nnx.from_flat_state({("a", "b"): jnp.ones(3)}), nnx.State[Any, jax.Array]),
+        Of(nnx.State, jax.Array),
+    )
     check(assert_type(nnx.from_flat_state(flat, cls=nnx.State), nnx.State[Any, Any]), nnx.State)
 
 
@@ -128,22 +166,33 @@ def test_pure_dicts() -> None:
 
 def test_filter_state() -> None:
     state = nnx.state(net())
-    check(assert_type(nnx.filter_state(state, nnx.Param), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
     check(
-        assert_type(nnx.filter_state(state, nnx.Param, ...), tuple[nnx.State[Any, Param], nnx.State[Any, Any]]),
+        assert_type(nnx.filter_state(state, nnx.Param), nnx.State[Any, Param]),
+        Of(nnx.State, nnx.Param),
+    )
+    check(
+        assert_type(
+            nnx.filter_state(state, nnx.Param, ...),
+            tuple[nnx.State[Any, Param], nnx.State[Any, Any]],
+        ),
         tuple,
         Of(nnx.State, nnx.Param),
         nnx.State,
     )
     check(
-        assert_type(nnx.filter_state(params(), lambda path, v: "kernel" in path), nnx.State[Any, Any]),
+        assert_type(
+            nnx.filter_state(params(), lambda path, v: "kernel" in path), nnx.State[Any, Any]
+        ),
         nnx.State,
     )
 
 
 def test_split_state() -> None:
     state = nnx.state(net())
-    check(assert_type(nnx.split_state(params(), nnx.Param), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
+    check(
+        assert_type(nnx.split_state(params(), nnx.Param), nnx.State[Any, Param]),
+        Of(nnx.State, nnx.Param),
+    )
     check(
         assert_type(
             nnx.split_state(state, nnx.Param, nnx.BatchStat, ...),
@@ -167,13 +216,22 @@ def test_merge_state() -> None:
         assert_type(nnx.merge_state(weights, stats, weights), nnx.State[Any, Param | BatchStat]),
         Of(nnx.State, (nnx.Param, nnx.BatchStat)),
     )
-    check(assert_type(nnx.merge_state({"a": {"b": 1}}, {"a": {"c": 2}}), nnx.State[Any, Any]), nnx.State)
-    check(assert_type(weights | stats, nnx.State[Any, Param | BatchStat]), Of(nnx.State, (nnx.Param, nnx.BatchStat)))
+    check(
+        assert_type(nnx.merge_state({"a": {"b": 1}}, {"a": {"c": 2}}), nnx.State[Any, Any]),
+        nnx.State,
+    )
+    check(
+        assert_type(weights | stats, nnx.State[Any, Param | BatchStat]),
+        Of(nnx.State, (nnx.Param, nnx.BatchStat)),
+    )
 
 
 def test_diff() -> None:
     state = params()
-    check(assert_type(statelib.diff(state, nnx.State({})), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
+    check(
+        assert_type(statelib.diff(state, nnx.State({})), nnx.State[Any, Param]),
+        Of(nnx.State, nnx.Param),
+    )
     check(assert_type(state - nnx.State({}), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
 
 
@@ -184,14 +242,25 @@ def test_create_path_filters() -> None:
 
 def test_methods() -> None:
     state = params()
-    check(assert_type(state.map(lambda path, v: v), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
-    check(assert_type(state.flat_state(), statelib.FlatState[Param]), Of(statelib.FlatState, nnx.Param))
-    check(assert_type(nnx.State.from_flat_path(state.flat_state()), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
+    check(
+        assert_type(state.map(lambda path, v: v), nnx.State[Any, Param]), Of(nnx.State, nnx.Param)
+    )
+    check(
+        assert_type(state.flat_state(), statelib.FlatState[Param]),
+        Of(statelib.FlatState, nnx.Param),
+    )
+    check(
+        assert_type(nnx.State.from_flat_path(state.flat_state()), nnx.State[Any, Param]),
+        Of(nnx.State, nnx.Param),
+    )
     check(assert_type(state.to_pure_dict(), dict[str, Any]), dict)
     check(assert_type(state.replace_by_pure_dict({}), None), type(None))
     check(assert_type(state.filter(nnx.Param), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
     check(
-        assert_type(nnx.state(net()).split(nnx.Param, ...), tuple[nnx.State[Any, Param], nnx.State[Any, Any]]),
+        assert_type(
+            nnx.state(net()).split(nnx.Param, ...),
+            tuple[nnx.State[Any, Param], nnx.State[Any, Any]],
+        ),
         tuple,
         Of(nnx.State, nnx.Param),
         nnx.State,

@@ -52,13 +52,14 @@ from .recurrent import (
     RNNState,
     SimpleCellState,
 )
-from .rng import DropoutState, RngStreamState, RngsState
+from .rng import DropoutState, RngsState, RngStreamState
 from .transformation import (
     AddNoiseState,
     EmaState,
     FactoredState,
     LinesearchInfoState,
     Maskable,
+    Moment,
     MuonState,
     ReduceLROnPlateauState,
     ScaleByAdaDeltaState,
@@ -69,10 +70,10 @@ from .transformation import (
     ScaleByLBFGSState,
     ScaleByLionState,
     ScaleByNovogradState,
-    ScaleByRStdDevState,
     ScaleByRmsState,
     ScaleByRpropState,
     ScaleByRssState,
+    ScaleByRStdDevState,
     ScaleByScheduleState,
     ScaleByZoomLinesearchState,
     TraceState,
@@ -132,6 +133,7 @@ __all__ = [
     "Masked",
     "MergeHeadsState",
     "ModelAndOptimizerState",
+    "Moment",
     "MultiHeadAttentionState",
     "MultiMetricState",
     "MultiSteps",

@@ -43,14 +43,16 @@ class OptimizerState(TypedState, Generic[T]):
     model: StateOf[Any] | None
 
 
-class ModelAndOptimizerState(OptimizerState[T], Generic[M, T]):
-    """The state of ``nnx.ModelAndOptimizer``, on Flax 0.10 of ``nnx.Optimizer``; M is the model's."""
+class ModelAndOptimizerState(TypedState, Generic[M, T]):
+    """The state of ``nnx.ModelAndOptimizer`` (on Flax 0.10 ``nnx.Optimizer``) of a model like M."""
 
+    step: Annotated[OptState, UInt32[Array, ""]]
+    opt_state: T
     model: M
 
 
 class AdamState(TypedState, Generic[S]):
-    """The state of ``optax.adam``, ``adamw``, ``nadam``, ``adamax``, ``radam``, ``lamb``, ``yogi``."""
+    """The state of ``optax.adam`` and of ``adamw``, ``nadam``, ``radam``, ``lamb``, ``yogi``."""
 
     adam: Annotated[ScaleByAdamState[S], Alias(0)]
     schedule_1: Annotated[ScaleByScheduleState | None, Alias(1)]

@@ -3,16 +3,17 @@
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import jax
-import optax
+import optax  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 from flax import nnx
-from flax.nnx.training.optimizer import OptArray, OptVariable
-from optax import contrib
+from flax.nnx.training.optimizer import OptArray
+from optax import contrib  # pyright: ignore[reportMissingTypeStubs]
 from typing_extensions import TypeAliasType
 
 from ..errors import SchemaError
 from ..forms import FormMeta
 from ..schema import ClassRef, SchemaMeta
 from ..spec import (
+    Anything,
     Bound,
     Entries,
     Field,
@@ -21,7 +22,6 @@ from ..spec import (
     Leaf,
     Map,
     MappingOf,
-    Anything,
     Node,
     NoValue,
     OneOf,
@@ -89,8 +89,7 @@ def _record(ref: ClassRef, schema: Schema) -> Spec:
 
 def _fields(cls: type, fields: tuple[Field, ...]) -> Record:
     specs = tuple(
-        (str(field.key), _field(field) if cls is not tuple else raw(field.spec))
-        for field in fields
+        (str(field.key), _field(field) if cls is not tuple else raw(field.spec)) for field in fields
     )
     return Record(cls, specs, frozenset(str(f.key) for f in fields if not f.optional))
 
@@ -169,4 +168,3 @@ else:
             if found == inner:
                 raise SchemaError(f"Raw[{describe(inner)}]: give the state of an optimizer")
             return found
-

@@ -6,9 +6,9 @@ optimizer updates, usually ``Only[ModelState, nnx.Param]``. Sources: ``optax/tra
 leaves: ``flax/nnx/training/optimizer.py``.
 """
 
-from typing import Annotated, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Generic, TypeAlias, TypeVar
 
-import optax
+import optax  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 from flax.nnx.training.optimizer import OptArray, OptVariable
 from jaxtyping import Array, Bool, Float, Inexact, Int, Key
 
@@ -20,12 +20,18 @@ S = TypeVar("S")
 Maskable: TypeAlias = Like[S, OptVariable | optax.MaskedNode]
 """``Maskable[S]``: parameters S, of which a mask may leave some out; for use within `Masked`."""
 
+if TYPE_CHECKING:
+    Moment: TypeAlias = Like[S, OptVariable]  # a checker knows no dtypes
+else:
+    #: ``Moment[S]``: parameters S in an optimizer, of any precision.
+    Moment = Like[Like[S, Inexact], OptVariable]
+
 
 class ScaleByAdamState(TypedState, Generic[S]):
-    """The state of ``optax.scale_by_adam``, ``scale_by_yogi``, ...; ``mu`` may have a dtype of its own."""
+    """The state of ``optax.scale_by_adam`` or ``scale_by_yogi``; ``mu`` may have its own dtype."""
 
     count: Annotated[OptArray, Int[Array, ""]]
-    mu: Like[Like[S, Inexact], OptVariable]
+    mu: Moment[S]
     nu: Like[S, OptVariable]
 
 
@@ -43,7 +49,7 @@ class ScaleByNovogradState(TypedState, Generic[S]):
     """The state of ``optax.scale_by_novograd``: ``nu`` is one number for each parameter."""
 
     count: Annotated[OptArray, Int[Array, ""]]
-    mu: Like[Like[S, Inexact], OptVariable]
+    mu: Moment[S]
     nu: Like[S, Annotated[OptVariable, Inexact[Array, ""]]]
 
 
@@ -51,7 +57,7 @@ class ScaleByLionState(TypedState, Generic[S]):
     """The state of ``optax.scale_by_lion``; ``mu`` may have a dtype of its own."""
 
     count: Annotated[OptArray, Int[Array, ""]]
-    mu: Like[Like[S, Inexact], OptVariable]
+    mu: Moment[S]
 
 
 class ScaleByAdanState(TypedState, Generic[S]):
@@ -67,14 +73,14 @@ class ScaleByAdanState(TypedState, Generic[S]):
 class TraceState(TypedState, Generic[S]):
     """The state of ``optax.trace``, the momentum of SGD; it may have a dtype of its own."""
 
-    trace: Like[Like[S, Inexact], OptVariable]
+    trace: Moment[S]
 
 
 class EmaState(TypedState, Generic[S]):
     """The state of ``optax.ema``; it may have a dtype of its own."""
 
     count: Annotated[OptArray, Int[Array, ""]]
-    ema: Like[Like[S, Inexact], OptVariable]
+    ema: Moment[S]
 
 
 class ScaleByRmsState(TypedState, Generic[S]):
@@ -123,7 +129,7 @@ class MuonState(TypedState, Generic[S]):
     """The state of ``optax.contrib.scale_by_muon``; ``mu`` may have a dtype of its own."""
 
     count: Annotated[OptArray, Int[Array, ""]]
-    mu: Like[Like[S, Inexact], OptVariable]
+    mu: Moment[S]
     ns_coeffs: Annotated[OptArray, Float[Array, "..."]]
 
 
@@ -139,7 +145,7 @@ class ScaleByLBFGSState(TypedState, Generic[S]):
 
 
 class LinesearchInfoState(TypedState):
-    """The ``info`` of ``optax.scale_by_zoom_linesearch`` and ``scale_by_backtracking_linesearch``."""
+    """The ``info`` of ``optax.scale_by_zoom_linesearch`` and of the backtracking one."""
 
     num_linesearch_steps: Annotated[OptArray, Int[Array, ""]]
     decrease_error: Annotated[OptArray, Float[Array, ""]]

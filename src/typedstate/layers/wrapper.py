@@ -8,10 +8,11 @@ T is the state of what they wrap, S that of the parameters. Sources:
 from typing import Annotated, Any, Generic, TypeVar
 
 from flax.nnx.training.optimizer import OptArray, OptVariable
-from jaxtyping import Array, Bool, Float, Inexact, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from ..forms import Entries, Like, StateMap, StateOf
 from ..schema import TypedState
+from .transformation import Moment
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -81,4 +82,4 @@ class ScheduleFree(TypedState, Generic[T, S]):
     step_count: Annotated[OptArray, Int[Array, ""]]
     max_lr: Annotated[OptArray, Float[Array, ""]]
     base_optimizer_state: T
-    z: Like[Like[S, Inexact], OptVariable]
+    z: Moment[S]

@@ -1,0 +1,119 @@
+"""Where the leaves of a live module are: read once, for code that finds them in its like.
+
+`replay` asks it for every node of a module that was accepted; the rules are those of
+`leaves.module_tree`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from . import leaves
+
+Role = Literal["node", "leaf", "ignored"]
+Kind = Literal["attributes", "mapping", "items", "flatten"]
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One attribute or item of a node.
+
+    Attributes:
+      place: an attribute's name, a mapping's key, an index.
+      key: in the state.
+      value: the one that was accepted.
+      role: a node has leaves below it, a leaf is in the state, the rest is ignored.
+      item: what Flax's flatten gives for it, where that must be asked each time.
+    """
+
+    place: Hashable
+    key: Hashable
+    value: Any
+    role: Role
+    item: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The children of a node.
+
+    Attributes:
+      kind: ``attributes`` of an object; the ``mapping`` of a State; ``items`` of a dict, list or
+        tuple; ``flatten``, where Flax's own function must be asked each time.
+      children: what decides; with a record of data names only those that are data.
+      size: of the attributes or items, None where names and record decide.
+      record: which attributes are data, as the node itself says.
+      unset: names that the record calls data and that are not there.
+    """
+
+    kind: Kind
+    children: tuple[Child, ...]
+    size: int | None = None
+    record: Mapping[str, bool] | None = None
+    unset: tuple[str, ...] = ()
+
+
+def layout_of(node: Any) -> Layout:
+    """The children of a node and how to find them in another of the same class."""
+    items: list[tuple[Hashable, Any]] = list(leaves.flatten_of(node)(node)[0])
+    if leaves.is_object(node):
+        layout = _attributes(node, items) if leaves.keeps_attributes(node) else None
+    else:
+        layout = _items(node, items)
+    if layout is not None:
+        return layout
+    children: list[Child] = []
+    for index, (key, item) in enumerate(items):
+        value, is_data = leaves.unwrap(item)
+        children.append(Child(index, key, value, _role(value, is_data), item))
+    return Layout("flatten", tuple(children), len(children))
+
+
+def _attributes(node: Any, items: list[tuple[Hashable, Any]]) -> Layout | None:
+    attributes, record = vars(node), leaves.data_names(node)
+    children: list[Child] = []
+    for key, item in items:
+        name = str(key)
+        value, is_data = leaves.unwrap(item)
+        if attributes.get(name) is not value:
+            return None
+        if is_data is not (None if record is None else record.get(name, False)):
+            return None
+        if is_data is not False:
+            children.append(Child(name, key, value, _role(value, is_data)))
+    if record is None:
+        return Layout("attributes", tuple(children), len(attributes))
+    unset = tuple(name for name, data in record.items() if data and name not in attributes)
+    return Layout("attributes", tuple(children), None, record, unset)
+
+
+def _items(node: Any, items: list[tuple[Hashable, Any]]) -> Layout | None:
+    kind: Kind = "items"
+    if leaves.is_state(node):
+        kind, found = "mapping", dict(leaves.mapping_of(node) or {})
+    elif type(node) is dict:
+        found = node
+    elif isinstance(node, tuple | list):
+        found = dict(enumerate(node))
+    else:
+        return None
+    fields: tuple[str, ...] = getattr(node, "_fields", ())
+    children: list[Child] = []
+    for key, value in items:
+        place = fields.index(key) if key in fields else key
+        if place not in found or found[place] is not value:
+            return None
+        children.append(Child(place, key, value, _role(value, None)))
+    return Layout(kind, tuple(children), len(found)) if len(items) == len(found) else None
+
+
+def _role(value: Any, is_data: bool | None) -> Role:
+    if is_data is False:
+        return "ignored"
+    if leaves.is_variable(value) or leaves.is_reference(value):
+        return "leaf"
+    if leaves.is_node(value):
+        return "node"
+    return "leaf" if is_data or leaves.is_plain_array(value) else "ignored"

@@ -1,0 +1,36 @@
+"""A mypy plugin that knows schemas by their keys: ``plugins = typedstate.mypy_plugin``.
+
+On top of what every type checker sees it gives literal keys at any depth, ``Only`` and ``Rest``
+without what they drop, and the exact leaves of ``Pure``, ``Abstract`` and their like. Where it
+does not know, a value is what it is without the plugin. An option in mypy's configuration::
+
+    [typedstate-mypy]
+    report_unguarded_optional = true
+
+in ``mypy.ini`` (``[tool.typedstate-mypy]`` in ``pyproject.toml``) also reports attributes of
+optional fields that are read before ``"bias" in state`` was asked.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy.plugin import Plugin
+
+
+def plugin(version: str) -> type[Plugin]:
+    """The entry point that mypy calls; an unknown mypy gets a plugin that does nothing."""
+    try:
+        from .hooks import SchemaPlugin
+    except Exception as error:
+        from mypy.plugin import Plugin
+
+        text = f"typedstate.mypy_plugin: no plugin on mypy {version}: {error}"
+        print(text.splitlines()[0], file=sys.stderr)
+        return Plugin
+    return SchemaPlugin
+
+
+__all__ = ["plugin"]

@@ -1,0 +1,174 @@
+"""NNX filters as types: which leaves they select, as far as that can be known.
+
+A Variable class is itself, ``OfType``, ``Any``, ``All`` and ``Not`` are their classes with their
+operands, a tuple or list is ``Any``, ``...`` and the booleans are ``Everything`` and ``Nothing``.
+Whatever else a filter may be is ``Any`` to mypy and answers *maybe*, which is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from mypy.nodes import (
+    CallExpr,
+    EllipsisExpr,
+    Expression,
+    ListExpr,
+    RefExpr,
+    TupleExpr,
+    TypeInfo,
+    Var,
+)
+from mypy.types import (
+    AnyType,
+    EllipsisType,
+    Instance,
+    NoneType,
+    ProperType,
+    TupleType,
+    Type,
+    TypeList,
+    TypeOfAny,
+    UnboundType,
+    UnionType,
+    get_proper_type,
+)
+
+from .tags import operands_of, with_operands
+
+VARIABLE: Final = "flax.nnx.variablelib.Variable"
+_LIBRARY: Final = "flax.nnx.filterlib."
+
+Lookup = Callable[[str], TypeInfo | None]
+
+
+def bare(info: TypeInfo) -> Instance:
+    """An instance of a class with Any in the place of its type variables."""
+    return Instance(info, [AnyType(TypeOfAny.special_form) for _ in info.defn.type_vars])
+
+
+def of_annotation(arg: Type, resolve: Lookup, lookup: Lookup) -> Type:
+    """The filter that stands in an annotation, before mypy has looked at it."""
+    match arg:
+        case EllipsisType():
+            return _combined("Everything", (), lookup)
+        case TupleType(items=items) | TypeList(items=items):
+            parts = [of_annotation(item, resolve, lookup) for item in items]
+            return _combined("Any", parts, lookup)
+        case UnboundType(name="True"):
+            return _combined("Everything", (), lookup)
+        case UnboundType(name="False" | "None"):
+            return _combined("Nothing", (), lookup)
+        case UnboundType(name=name):
+            return _class(resolve(name))
+        case NoneType():
+            return _combined("Nothing", (), lookup)
+        case _:
+            return _unknown()
+
+
+def of_expression(expr: Expression, lookup: Lookup) -> Type:
+    """The filter that an argument of a call is."""
+    match expr:
+        case EllipsisExpr():
+            return _combined("Everything", (), lookup)
+        case TupleExpr(items=items) | ListExpr(items=items):
+            parts = [of_expression(item, lookup) for item in items]
+            return _combined("Any", parts, lookup)
+        case RefExpr(fullname="builtins.True"):
+            return _combined("Everything", (), lookup)
+        case RefExpr(fullname="builtins.False" | "builtins.None"):
+            return _combined("Nothing", (), lookup)
+        case RefExpr(node=TypeInfo() as info):
+            return _class(info)
+        case CallExpr(callee=RefExpr(fullname=name), args=args) if name.startswith(_LIBRARY):
+            parts = [of_expression(item, lookup) for item in args]
+            return _call(name.removeprefix(_LIBRARY), parts, lookup)
+        case CallExpr(callee=RefExpr(node=Var() | TypeInfo() as node), args=args):
+            parts = [of_expression(item, lookup) for item in args]
+            name = node.fullname
+            return _call(name.removeprefix(_LIBRARY), parts, lookup) if _LIBRARY in name else _unknown()
+        case _:
+            return _unknown()
+
+
+def _call(name: str, parts: Sequence[Type], lookup: Lookup) -> Type:
+    match name, parts:
+        case "OfType", [part]:
+            return part
+        case ("Any" | "All") as name, _:
+            return _combined(name, parts, lookup)
+        case "Not", [part]:
+            return _combined("Not", [part], lookup)
+        case ("Everything" | "Nothing") as name, []:
+            return _combined(name, (), lookup)
+        case _:
+            return _unknown()
+
+
+def _unknown() -> Type:
+    return AnyType(TypeOfAny.special_form)
+
+
+def _class(info: TypeInfo | None) -> Type:
+    return _unknown() if info is None else bare(info)
+
+
+def _combined(name: str, parts: Sequence[Type], lookup: Lookup) -> Type:
+    info = lookup(f"{_LIBRARY}{name}")
+    return _unknown() if info is None else with_operands(bare(info), parts)
+
+
+def selects(filter_: Type, leaf: ProperType) -> bool | None:
+    """Whether a filter selects a leaf; None for maybe."""
+    found = get_proper_type(filter_)
+    if not isinstance(found, Instance):
+        return None
+    name = found.type.fullname
+    if not name.startswith(_LIBRARY):
+        return _is_of(found.type, leaf)
+    answers = [selects(part, leaf) for part in operands_of(found)]
+    match name.removeprefix(_LIBRARY):
+        case "Everything":
+            return True
+        case "Nothing":
+            return False
+        case "Any":
+            return True if True in answers else None if None in answers else False
+        case "All":
+            return False if False in answers else None if None in answers else True
+        case "Not":
+            return None if answers[0] is None else not answers[0]
+        case _:
+            return None
+
+
+def _is_of(kind: TypeInfo, leaf: ProperType) -> bool | None:
+    """A class selects its own leaves; a field of a base class may hold one of a subclass."""
+    if not isinstance(leaf, Instance) or not kind.has_base(VARIABLE):
+        return None
+    if leaf.type.has_base(kind.fullname):
+        return True
+    return None if kind.has_base(leaf.type.fullname) or leaf.type.fullname == "builtins.object" else False
+
+
+def leaf_of(filter_: Type, array: Type) -> Type | None:
+    """The type of the leaves that a filter selects from any node; None where it does not say."""
+    found = get_proper_type(filter_)
+    if not isinstance(found, Instance):
+        return None
+    name = found.type.fullname
+    if not name.startswith(_LIBRARY):
+        if not found.type.has_base(VARIABLE):
+            return None
+        return Instance(found.type, [array for _ in found.args])
+    parts = [leaf_of(part, array) for part in operands_of(found)]
+    known = [part for part in parts if part is not None]
+    match name.removeprefix(_LIBRARY):
+        case "Any" if parts and len(known) == len(parts):
+            return UnionType.make_union(known)
+        case "All" if known:
+            return known[0]
+        case _:
+            return None

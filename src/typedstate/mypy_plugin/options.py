@@ -1,0 +1,54 @@
+"""The plugin's options, from the file that configures mypy."""
+
+from __future__ import annotations
+
+import configparser
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+_SECTION: Final = "typedstate-mypy"
+
+
+@dataclass(frozen=True, slots=True)
+class PluginOptions:
+    """What a user may ask of the plugin.
+
+    Attributes:
+      report_unguarded_optional: an optional field is not read as an attribute before its
+        presence was asked for.
+    """
+
+    report_unguarded_optional: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """What mypy's cache depends on."""
+        return asdict(self)
+
+
+def read_options(config_file: str | None) -> PluginOptions:
+    """The options in a configuration file; the defaults where it has none or can't be read."""
+    if not config_file:
+        return PluginOptions()
+    path = Path(config_file)
+    try:
+        found = _of_toml(path) if path.suffix == ".toml" else _of_ini(path)
+    except (OSError, ValueError, configparser.Error):
+        return PluginOptions()
+    known = {field.name for field in fields(PluginOptions)}
+    return PluginOptions(**{key: value for key, value in found.items() if key in known})
+
+
+def _of_toml(path: Path) -> dict[str, bool]:
+    tools: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    section: dict[str, Any] = tools.get(_SECTION, {})
+    return {key: bool(value) for key, value in section.items()}
+
+
+def _of_ini(path: Path) -> dict[str, bool]:
+    parser = configparser.ConfigParser()
+    parser.read_string(path.read_text(encoding="utf-8"))
+    if not parser.has_section(_SECTION):
+        return {}
+    return {key: parser.getboolean(_SECTION, key) for key in parser[_SECTION]}

@@ -1,0 +1,369 @@
+"""Trees of states as types: what stands under a key, through all the forms around a schema."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mypy.expandtype import expand_type_by_instance
+from mypy.maptype import map_instance_to_supertype
+from mypy.nodes import TypeInfo, Var
+from mypy.types import (
+    AnyType,
+    Instance,
+    NoneType,
+    Type,
+    TypeOfAny,
+    UnionType,
+    UnpackType,
+    get_proper_type,
+)
+
+from .declaration import metadata_of
+from .filters import VARIABLE, Lookup, bare, selects
+from .tags import Tag, tag_of, tagged
+
+SCHEMA: Final = "typedstate.schema.TypedState"
+STATE: Final = "flax.nnx.statelib.State"
+_FORMS: Final = "typedstate.form_types."
+_MAP: Final = f"{_FORMS}StateMap"
+_ENTRIES: Final = f"{_FORMS}Entries"
+_NOMINAL: Final = ("Abstract", "Shardings", "Specs", "Like")
+_VALUES: Final = {
+    "Abstract": "jax.ShapeDtypeStruct",
+    "Shardings": "jax.sharding.NamedSharding",
+    "Specs": "jax.sharding.PartitionSpec",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A schema, `StateMap` or `Entries` within the forms around it.
+
+    Attributes:
+      base: the type in the middle.
+      forms: what was applied to it, the first one first.
+    """
+
+    base: Instance
+    forms: tuple[Tag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a schema class.
+
+    Attributes:
+      name: its attribute.
+      key: its key in the state.
+      type: its declared type.
+    """
+
+    name: str
+    key: Hashable
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Why nothing stands under a key.
+
+    Attributes:
+      reason: the end of a message that begins with the tree and the key.
+      dropped: whether the schema has the key, and a form took it away.
+    """
+
+    reason: str
+    dropped: bool = False
+
+
+def is_schema(info: TypeInfo) -> bool:
+    """Whether a class is a schema of a user's."""
+    return info.has_base(SCHEMA) and info.fullname != SCHEMA
+
+
+def tree_of(typ: Type) -> Tree | None:
+    """The tree that a type describes; None where it is none that the plugin knows."""
+    found = get_proper_type(typ)
+    if not isinstance(found, Instance):
+        return None
+    tag = tag_of(found) or _nominal(found)
+    if tag is not None:
+        inner = tree_of(tag.inner)
+        return None if inner is None else Tree(inner.base, (*inner.forms, tag))
+    known = is_schema(found.type) or found.type.fullname in (_MAP, _ENTRIES)
+    return Tree(found) if known else None
+
+
+def _nominal(typ: Instance) -> Tag | None:
+    name = typ.type.fullname.removeprefix(_FORMS)
+    if name in _NOMINAL and typ.type.fullname.startswith(_FORMS) and typ.args:
+        return Tag(name, typ.args[0], tuple(typ.args[1:]))
+    return None
+
+
+def fields_of(base: Instance) -> dict[Hashable, Field] | None:
+    """The fields of a schema by key; None where a key is not known."""
+    found: dict[str, Field] = {}
+    for info in reversed(base.type.mro):
+        if not is_schema(info):
+            continue
+        metadata = metadata_of(info)
+        if metadata.get("open") or not metadata:
+            return None
+        keys: Mapping[str, Any] = metadata["keys"]
+        carrier = map_instance_to_supertype(base, info)
+        for name, symbol in info.names.items():
+            if not isinstance(symbol.node, Var) or symbol.node.type is None:
+                continue
+            if name.startswith("__") and name.endswith("__"):
+                continue
+            alias = keys.get(name, [name])
+            if not alias:
+                return None
+            declared = expand_type_by_instance(symbol.node.type, carrier)
+            found[name] = Field(name, alias[0], declared)
+    return {field.key: field for field in found.values()}
+
+
+def field_named(base: Instance, name: str) -> Field | None:
+    """The field of an attribute."""
+    fields = fields_of(base) or {}
+    return next((field for field in fields.values() if field.name == name), None)
+
+
+class Reader:
+    """Reads types out of trees.
+
+    Attributes:
+      lookup: finds a class by its full name.
+    """
+
+    def __init__(self, lookup: Lookup) -> None:
+        """Keeps how classes are found."""
+        self.lookup = lookup
+
+    def read(self, tree: Tree, key: Hashable) -> Type | Absent | None:
+        """What stands under a key; None where that is not known."""
+        found = self._declared(tree.base, key)
+        if found is None or isinstance(found, Absent):
+            plus = any(form.form == "Plus" for form in tree.forms)
+            return None if plus else found
+        for form in tree.forms:
+            changed = self.apply(form, found)
+            if changed is None:
+                return Absent(f"{form.form} drops it", dropped=True)
+            found = changed
+        return found
+
+    def _declared(self, base: Instance, key: Hashable) -> Type | Absent | None:
+        match base.type.fullname:
+            case name if name == _MAP:
+                return _entry_of_map(base, key)
+            case name if name == _ENTRIES:
+                return _entry(base, key)
+            case _:
+                return self._field(base, key)
+
+    def _field(self, base: Instance, key: Hashable) -> Type | Absent | None:
+        fields = fields_of(base)
+        if fields is None:
+            return None
+        if key in fields and type(next(k for k in fields if k == key)) is type(key):
+            return fields[key].type
+        for info in base.type.mro:
+            extra = metadata_of(info).get("extra")
+            if isinstance(extra, dict):
+                found = self._extra(extra, key)
+                return found if found is not None else _unknown_key(fields, key)
+            if extra == "allow":
+                return None
+            if extra == "forbid":
+                break
+        return _unknown_key(fields, key)
+
+    def _extra(self, patterns: Mapping[str, Any], key: Hashable) -> Type | None:
+        for pattern, name in patterns.items():
+            before, _, after = pattern.partition("{}")
+            if isinstance(key, str) and key.startswith(before) and key.endswith(after):
+                info = self.lookup(name) if isinstance(name, str) else None
+                return AnyType(TypeOfAny.special_form) if info is None else bare(info)
+        return None
+
+    def children(self, tree: Tree) -> Iterator[Type]:
+        """The types of all that stands in a tree; Any for what is not known."""
+        base = tree.base
+        if base.type.fullname == _MAP:
+            keys: list[Hashable] = [0 if _key_class(base) == "int" else ""]
+        elif base.type.fullname == _ENTRIES:
+            keys = list(range(len(base.args)))
+        else:
+            fields = fields_of(base)
+            opened = any(metadata_of(info).get("extra") not in (None, "forbid") for info in base.type.mro)
+            if fields is None or opened:
+                yield AnyType(TypeOfAny.special_form)
+            keys = list(fields or ())
+        for key in keys:
+            found = self.read(tree, key)
+            if not isinstance(found, Absent):
+                yield AnyType(TypeOfAny.special_form) if found is None else found
+
+    def apply(self, form: Tag, typ: Type) -> Type | None:
+        """What a form makes of a type; None where it drops it."""
+        found = get_proper_type(typ)
+        match found:
+            case UnionType(items=items):
+                kept = [new for item in items if (new := self.apply(form, item)) is not None]
+                real = [item for item in kept if not isinstance(get_proper_type(item), NoneType)]
+                return UnionType.make_union(kept) if real else None
+            case NoneType() | AnyType():
+                return found
+            case Instance() if (tree := tree_of(found)) is not None:
+                return self.wrap(form, found) if self._keeps(form, tree, frozenset()) else None
+            case Instance():
+                return self._leaf(form, found)
+            case _:
+                return AnyType(TypeOfAny.special_form)
+
+    def wrap(self, form: Tag, inner: Instance) -> Type:
+        """A whole tree within a form."""
+        tag = Tag(form.form, inner, form.args)
+        match form.form:
+            case "Only" | "Rest" | "Plus":
+                return tagged(inner, tag)
+            case "Pure":
+                text = self.lookup("builtins.str")
+                return self._carried("builtins.dict", tag, () if text is None else (bare(text),))
+            case "Values":
+                return self._carried(STATE, tag, ())
+            case name:
+                info = self.lookup(f"{_FORMS}{name}")
+                if info is None:
+                    return AnyType(TypeOfAny.special_form)
+                return Instance(info, [inner, *form.args])
+
+    def _carried(self, name: str, tag: Tag, args: tuple[Type, ...]) -> Type:
+        info = self.lookup(name)
+        if info is None:
+            return AnyType(TypeOfAny.special_form)
+        plain = bare(info)
+        return tagged(plain.copy_modified(args=[*args, *plain.args[len(args) :]]), tag)
+
+    def _keeps(self, form: Tag, tree: Tree, seen: frozenset[str]) -> bool:
+        """Whether any leaf of a tree is left by a form."""
+        name = tree.base.type.fullname
+        if form.form not in ("Only", "Rest") or name in seen:
+            return form.form not in ("Only", "Rest")
+        deeper = seen if name in (_MAP, _ENTRIES) else seen | {name}
+        return any(self._keeps_child(form, child, deeper) for child in self.children(tree))
+
+    def _keeps_child(self, form: Tag, typ: Type, seen: frozenset[str]) -> bool:
+        found = get_proper_type(typ)
+        if isinstance(found, UnionType):
+            return any(self._keeps_child(form, item, seen) for item in found.items)
+        if isinstance(found, NoneType):
+            return False
+        tree = tree_of(found)
+        if tree is not None:
+            return self._keeps(form, tree, seen)
+        return not isinstance(found, Instance) or self._leaf(form, found) is not None
+
+    def _leaf(self, form: Tag, leaf: Instance) -> Type | None:
+        match form.form:
+            case "Only":
+                answers = [selects(arg, leaf) for arg in form.args]
+                return None if answers and all(answer is False for answer in answers) else leaf
+            case "Rest":
+                return None if any(selects(arg, leaf) is True for arg in form.args) else leaf
+            case "Plus":
+                return leaf
+            case "Pure" | "Values":
+                return self._unwrapped(form, leaf)
+            case "Like":
+                return self._alike(form, leaf)
+            case name:
+                return self._replaced(leaf, _VALUES[name])
+
+    def _unwrapped(self, form: Tag, leaf: Instance) -> Type:
+        if leaf.type.has_base(VARIABLE):
+            variable = self.lookup(VARIABLE)
+            if variable is not None:
+                return map_instance_to_supertype(leaf, variable).args[0]
+        if leaf.type.has_base(STATE):  # a tree of any depth
+            return self.wrap(form, leaf) if form.form == "Pure" else bare(leaf.type)
+        return leaf
+
+    def _replaced(self, leaf: Instance, value: str) -> Type:
+        """The leaf with another class of value."""
+        info = self.lookup(value)
+        variable = self.lookup(VARIABLE)
+        if info is None or variable is None or leaf.type.has_base(STATE):
+            return AnyType(TypeOfAny.special_form)
+        new = bare(info)
+        if not leaf.type.has_base(VARIABLE):
+            return new if _is_array(leaf) else AnyType(TypeOfAny.special_form)
+        held = get_proper_type(map_instance_to_supertype(leaf, variable).args[0])
+        if not _is_array(held):
+            return Instance(variable, [AnyType(TypeOfAny.special_form)])
+        if len(leaf.args) == 1:
+            return leaf.copy_modified(args=[new])
+        return Instance(variable, [new])
+
+    def _alike(self, form: Tag, leaf: Instance) -> Type:
+        """The leaf with another kind, where the form gives one."""
+        hint = get_proper_type(form.args[0]) if form.args else AnyType(TypeOfAny.special_form)
+        if not isinstance(hint, Instance):
+            return hint
+        if not hint.type.has_base(VARIABLE) or not leaf.type.has_base(VARIABLE) or not hint.args:
+            return hint
+        variable = self.lookup(VARIABLE)
+        if variable is None or not isinstance(get_proper_type(hint.args[0]), AnyType):
+            return hint
+        return hint.copy_modified(args=[map_instance_to_supertype(leaf, variable).args[0]])
+
+
+def _is_array(typ: Type) -> bool:
+    found = get_proper_type(typ)
+    return isinstance(found, Instance) and found.type.fullname in (
+        "jax.Array",
+        "jax._src.basearray.Array",
+    )
+
+
+def _key_class(base: Instance) -> str | None:
+    key = get_proper_type(base.args[0])
+    return key.type.name if isinstance(key, Instance) else None
+
+
+def _entry_of_map(base: Instance, key: Hashable) -> Type | Absent:
+    wanted = _key_class(base)
+    if wanted in ("int", "str") and type(key).__name__ != wanted:
+        return Absent(f"its keys are {wanted}")
+    return base.args[1]
+
+
+def _entry(base: Instance, key: Hashable) -> Type | Absent | None:
+    if any(isinstance(get_proper_type(arg), UnpackType) for arg in base.args):
+        return None
+    if not isinstance(key, int):
+        return Absent("its keys are int")
+    if not 0 <= key < len(base.args):
+        return Absent(f"its keys are below {len(base.args)}")
+    if isinstance(get_proper_type(base.args[key]), NoneType):
+        return Absent("nothing is kept there")
+    return base.args[key]
+
+
+def _unknown_key(fields: Mapping[Hashable, Field], key: Hashable) -> Absent:
+    if isinstance(key, str):
+        for field in fields.values():
+            if field.name == key:
+                return Absent(f"the key of {key} is {field.key!r}")
+        known = [name for name in fields if isinstance(name, str)]
+        close = difflib.get_close_matches(key, known, n=1)
+        if close:
+            return Absent(f'did you mean "{close[0]}"?')
+    shown = ", ".join(f'"{name}"' if isinstance(name, str) else repr(name) for name in fields)
+    return Absent(f"it has {shown}" if shown else "it has none")

@@ -1,0 +1,1 @@
+"""Tools around schemas; nothing in the core imports them."""

@@ -1,0 +1,230 @@
+"""What stands in the trees from which a schema is inferred: kinds, dtypes, shapes, keys.
+
+`infer` calls `observe`. Only metadata is read, never a value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jax
+import numpy as np
+from jax.sharding import PartitionSpec
+
+from .. import leaves
+from ..errors import SchemaError
+
+_SCALARS: Final = (bool, int, float, complex, str, bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class ArraySeen:
+    """An array.
+
+    Attributes:
+      cls: ``jax.Array``, also for abstract values and references, or ``np.ndarray``.
+      dtype: it has.
+      shape: it has.
+    """
+
+    cls: type
+    dtype: Any
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TupleSeen:
+    """A tuple of values."""
+
+    items: tuple[ValueSeen, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DictSeen:
+    """A dict of values by str keys."""
+
+    items: tuple[tuple[str, ValueSeen], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherSeen:
+    """Any other value, of which only the class counts; None where even that says nothing."""
+
+    cls: type | None
+
+
+ValueSeen = ArraySeen | TupleSeen | DictSeen | OtherSeen
+
+
+@dataclass(frozen=True, slots=True)
+class LeafSeen:
+    """A leaf.
+
+    Attributes:
+      kind: its Variable class, None for a raw leaf.
+      value: what it holds.
+      names: axis names in its sharding metadata, None without any.
+    """
+
+    kind: type | None
+    value: ValueSeen
+    names: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BranchSeen:
+    """A sub-state.
+
+    Attributes:
+      items: what stands under its keys.
+      cls: the name of the module class whose state it is, where that is known.
+    """
+
+    items: dict[Hashable, Seen]
+    cls: str | None = None
+
+
+Seen = LeafSeen | BranchSeen
+
+
+def observe(example: Any) -> BranchSeen:
+    """Reads a state, a nested dict, a live module or an abstract one.
+
+    Raises:
+      SchemaError: the example is none of these.
+    """
+    if leaves.is_module(example):
+        found = _observe(leaves.module_tree(example).mapping, example)
+    else:
+        found = _observe(example, None)
+    if isinstance(found, BranchSeen):
+        return found
+    shown = type(example).__name__
+    raise SchemaError(f"infer takes a state, a module or a nested dict of leaves, not {shown}")
+
+
+def _observe(value: Any, module: Any) -> Seen:
+    mapping = leaves.mapping_of(value)
+    if mapping is None:
+        return _leaf(value)
+    items: dict[Hashable, Seen] = {}
+    for key, item in mapping.items():
+        below = _observe(item, _below(module, key))
+        if not isinstance(below, BranchSeen) or below.items:  # Flax drops branches without leaves
+            items[key] = below
+    return BranchSeen(items, _class_name(module))
+
+
+def _class_name(module: Any) -> str | None:
+    """The name of a module's class, or of that of an optimizer's NamedTuple."""
+    named = leaves.is_module(module) or (isinstance(module, tuple) and type(module) is not tuple)
+    return type(module).__name__ if named else None
+
+
+def _below(module: Any, key: Hashable) -> Any:
+    """The sub-module under a key, None where there is no module of its own."""
+    if module is None:
+        return None
+    if isinstance(key, str):
+        found = getattr(module, key, None)
+        if found is None and isinstance(module, Mapping):
+            found = module.get(key)
+    elif isinstance(key, int) and hasattr(module, "__getitem__") and hasattr(module, "__len__"):
+        found = module[key] if 0 <= key < len(module) else None
+    else:
+        found = None
+    return None if isinstance(found, jax.Array | np.ndarray) else found
+
+
+def _leaf(value: Any) -> LeafSeen:
+    if not leaves.is_variable(value):
+        return LeafSeen(None, _value(value))
+    names = leaves.declared_names(leaves.metadata_of(value))
+    return LeafSeen(leaves.kind_of(value), _value(leaves.raw_value(value)), _plain_names(names))
+
+
+def _plain_names(names: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+    """Axis names that can be written down: str, None and tuples of str."""
+    if not names:
+        return None
+    for entry in names:
+        plain = entry if isinstance(entry, tuple) else (entry,)
+        if entry is not None and not all(isinstance(name, str) for name in plain):
+            return None
+    return tuple(PartitionSpec(*names))
+
+
+def _value(value: Any) -> ValueSeen:
+    if isinstance(value, np.ndarray):
+        return ArraySeen(np.ndarray, value.dtype, value.shape)
+    if hasattr(value, "shape") and hasattr(value, "dtype") and not isinstance(value, np.generic):
+        return ArraySeen(jax.Array, value.dtype, tuple(value.shape))
+    if value is None:
+        return OtherSeen(type(None))
+    if isinstance(value, _SCALARS) and type(value) in _SCALARS:
+        return OtherSeen(type(value))
+    if isinstance(value, tuple) and (value or type(value) is tuple):
+        return TupleSeen(tuple(map(_value, value)))
+    if type(value) is dict and all(isinstance(key, str) for key in value):
+        return DictSeen(tuple((key, _value(item)) for key, item in value.items()))
+    return OtherSeen(type(value))
+
+
+def arrays_of(value: ValueSeen) -> Iterator[ArraySeen]:
+    """The arrays in a value, in order."""
+    match value:
+        case ArraySeen():
+            yield value
+        case TupleSeen(items):
+            for item in items:
+                yield from arrays_of(item)
+        case DictSeen(items):
+            for _, item in items:
+                yield from arrays_of(item)
+        case OtherSeen():
+            return
+
+
+def alike(first: Seen, second: Seen) -> bool:
+    """Whether two trees differ in sizes, names and the absence of some leaves at most.
+
+    Of two branches one has all keys of the other, which has at least half as many.
+    """
+    match first, second:
+        case LeafSeen(), LeafSeen():
+            return first.kind is second.kind and _same_value(first.value, second.value)
+        case BranchSeen(), BranchSeen():
+            both = first.items.keys() & second.items.keys()
+            larger = max(len(first.items), len(second.items))
+            smaller = min(len(first.items), len(second.items))
+            return (
+                len(both) == smaller >= math.ceil(larger / 2)
+                and (first.cls == second.cls or None in (first.cls, second.cls))
+                and all(alike(first.items[key], second.items[key]) for key in both)
+            )
+        case _:
+            return False
+
+
+def _same_value(first: ValueSeen, second: ValueSeen) -> bool:
+    match first, second:
+        case ArraySeen(), ArraySeen():
+            return (
+                first.cls is second.cls
+                and first.dtype == second.dtype
+                and len(first.shape) == len(second.shape)
+            )
+        case TupleSeen(), TupleSeen():
+            return len(first.items) == len(second.items) and all(
+                map(_same_value, first.items, second.items)
+            )
+        case DictSeen(), DictSeen():
+            theirs = dict(second.items)
+            return theirs.keys() == dict(first.items).keys() and all(
+                _same_value(item, theirs[key]) for key, item in first.items
+            )
+        case _:
+            return first == second

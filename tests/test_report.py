@@ -1,0 +1,424 @@
+"""Reports: bounded, as data and as text, and they recognise what a mistake looks like."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import zoo
+from flax import nnx
+from jaxtyping import Array, Float
+
+from typedstate import (
+    Abstract,
+    Bind,
+    Entries,
+    Only,
+    Pure,
+    StateMap,
+    StateOf,
+    StateTypeError,
+    TypedState,
+    check,
+    explain,
+)
+from typedstate.report import CODES, Report, Violation
+from zoo import LinearState, MlpState, StackState, leaf, state
+
+
+def mlp() -> dict[str, Any]:
+    """The state of a sound model, as plain dicts that a test may break."""
+    tree: dict[str, Any] = zoo.as_dict(nnx.state(zoo.Mlp(2, 3, rngs=nnx.Rngs(0))))
+    return tree
+
+
+def text(tree: Any, hint: Any) -> str:
+    return str(explain(nnx.State(tree) if isinstance(tree, dict) else tree, hint))
+
+
+def test_a_report_that_fits() -> None:
+    report = explain(nnx.State(mlp()), MlpState)
+    assert report
+    assert str(report) == "fits MlpState\n  dims: d=2 hidden=3"
+    assert report.violations == ()
+
+
+def test_violations_stand_in_tree_order_with_path_code_and_both_sides() -> None:
+    tree = mlp()
+    del tree["up"]["kernel"]
+    tree["up"]["bias"] = leaf(nnx.BatchStat, jnp.ones(3))
+    tree["down"]["kernel"] = leaf(nnx.Param, jnp.ones((3, 2), "int32"))
+    tree["down"]["bias"] = leaf(nnx.Param, jnp.ones((1, 2)))
+    tree["more"] = jnp.ones(1)
+    assert text(tree, MlpState) == (
+        "does not fit MlpState: 5 violations\n"
+        '  up.kernel: missing, expected Param[Float[Array, "din dout"]] [missing]\n'
+        '  up.bias: expected Param[Float[Array, "dout"]], found BatchStat float32[3] [kind]\n'
+        "  down.kernel: expected dtype Float, found int32[3,2] [dtype]\n"
+        '  down.bias: expected rank 1 ("dout"), found shape (1, 2) [rank]\n'
+        "  more: not declared, found float32[1] [extra]\n"
+        "  dims: hidden=3 d=2"
+    )
+
+
+def test_check_raises_the_report() -> None:
+    tree = mlp()
+    del tree["up"]
+    with pytest.raises(StateTypeError) as error:
+        check(nnx.State(tree), MlpState)
+    assert str(error.value) == (
+        "does not fit MlpState: 1 violation\n"
+        "  up: missing, expected LinearState [missing]\n"
+        "  dims: hidden=3 d=2"
+    )
+    assert error.value.report is not None
+    assert [found.code for found in error.value.report.violations] == ["missing"]
+    sound = nnx.State(mlp())
+    assert check(sound, MlpState) is sound
+
+
+def broken(leaves: int) -> dict[str, Any]:
+    """A state of many leaves, every one of which is wrong."""
+    wrong = nnx.BatchStat(jnp.full((3, 3), 7777.0))
+    stored = zoo._stored(wrong)
+    block = {"up": {"kernal": stored, "bias": stored}, "down": {"kernel": stored}, "mor\ne": stored}
+    return {"layers": {index: dict(block) for index in range(leaves // 4)}}
+
+
+def test_a_report_of_everything_wrong_is_short_fast_and_shows_no_contents() -> None:
+    tree = nnx.State(broken(10_000))
+    explain(tree, StackState)
+    start = time.perf_counter()
+    report = explain(tree, StackState)
+    shown = str(report)
+    elapsed = time.perf_counter() - start
+    assert len(report.violations) >= 10_000
+    assert len(shown.encode()) < 4096
+    assert "7777" not in shown
+    assert "7777" not in repr(report)
+    assert elapsed < 2.0  # 0.1 s on an idle core
+    assert shown.splitlines()[-2].startswith("  and ")
+
+
+@pytest.mark.parametrize("count", [1, 3, 20, 21, 500])
+def test_the_first_twenty_violations_are_shown_and_the_rest_counted(count: int) -> None:
+    found = state({str(index): nnx.Cache(jnp.ones(1)) for index in range(count)})
+    lines = text(found, StateMap[str, nnx.Param]).splitlines()
+    assert len(lines) == 1 + min(count, 20) + (count > 20)
+    if count > 20:
+        assert lines[-1] == f"  and {count - 20} more: {count - 20} kind"
+
+
+def test_no_array_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = mlp()
+    tree["up"]["kernel"] = leaf(nnx.Param, jnp.ones((2, 9)))
+    deleted = leaf(nnx.Param, jnp.ones((3, 9)))
+    jax.tree.leaves(deleted)[0].delete()
+    tree["down"]["kernel"] = deleted
+    with jax.transfer_guard("disallow"):
+        assert text(tree, MlpState).splitlines()[1:3] == [
+            "  up.kernel: dout is 9, but hidden=3 from up.bias, axis 0 [dim]",
+            "  down.kernel: dout is 9, but d=2 from up.kernel, axis 0 [dim]",
+        ]
+
+
+def test_a_report_is_data() -> None:
+    tree = mlp()
+    tree["up"]["kernal"] = tree["up"].pop("kernel")
+    report = explain(nnx.State(tree), MlpState)
+    assert report.to_dict() == {
+        "hint": "MlpState",
+        "fits": False,
+        "violations": [
+            {
+                "path": "up.kernel",
+                "code": "missing",
+                "expected": 'Param[Float[Array, "din dout"]]',
+                "actual": "nothing",
+                "note": "there is 'kernal': misspelt?",
+            },
+            {
+                "path": "up.kernal",
+                "code": "extra",
+                "expected": "no such key",
+                "actual": "Param float32[2,3]",
+                "note": "did you mean 'kernel'?",
+            },
+        ],
+        "dims": {"hidden": 3, "d": 2},
+        "unknown": [],
+    }
+    assert json.loads(report.to_json()) == report.to_dict()
+    assert json.loads(report.to_json(indent=2)) == report.to_dict()
+    run = explain(jnp.ones((2, 3, 4)), Float[Array, "*batch d//2"])
+    assert json.loads(run.to_json()) == {
+        "hint": "Float[Array, '*batch d//2']",
+        "fits": True,
+        "violations": [],
+        "dims": {"batch": [2, 3]},
+        "unknown": [{"path": "", "text": "d//2 of size 4 has open names"}],
+    }
+    assert str(run) == (
+        "fits Float[Array, '*batch d//2']\n"
+        "  dims: batch=(2,3)\n"
+        "  unknown: d//2 of size 4 has open names"
+    )
+
+
+def test_codes_are_those_of_the_design() -> None:
+    assert CODES == (
+        *("missing", "extra", "key", "kind", "container", "array", "dtype", "rank"),
+        *("size", "dim", "sharding", "metadata", "predicate"),
+    )
+
+
+def test_a_violation_says_its_keys_and_its_sentence() -> None:
+    tree = {"layers": {0: {}}, "heads": {}}
+    (up, down) = explain(nnx.State(tree), StackState).violations
+    assert (up.keys, up.path) == (("layers", 0, "up"), "layers[0].up")
+    assert down.message == "missing, expected LinearState"
+    assert str(down) == "layers[0].down: missing, expected LinearState [missing]"
+
+
+def misspelt() -> Any:
+    tree = mlp()
+    tree["up"]["kernal"] = tree["up"].pop("kernel")
+    return nnx.State(tree)
+
+
+def text_keys() -> Any:
+    tree = zoo.as_dict(nnx.state(zoo.Stack(2, 3, 2, nnx.Rngs(0))))
+    tree["layers"] = {str(key): item for key, item in tree["layers"].items()}
+    return nnx.State(tree)
+
+
+def value_suffix() -> Any:
+    tree = mlp()
+    tree["up"]["kernel"] = {"value": jnp.ones((2, 3))}
+    return nnx.State(tree)
+
+
+def swapped_for_value() -> Any:
+    tree = mlp()
+    tree["up"]["kernel"] = jnp.ones((2, 3))
+    return nnx.State(tree)
+
+
+def swapped_for_variable() -> Any:
+    tree = nnx.to_pure_dict(nnx.State(mlp()))
+    tree["up"]["kernel"] = leaf(nnx.Param, jnp.ones((2, 3)))
+    return tree
+
+
+def stale_kind() -> Any:
+    stale = type("Param", (nnx.Variable,), {"__module__": "old.flax"})
+    tree = mlp()
+    tree["up"]["kernel"] = leaf(stale, jnp.ones((2, 3)))
+    return nnx.State(tree)
+
+
+def abstract_leaf() -> Any:
+    return jax.eval_shape(lambda: nnx.State({"kernel": leaf(nnx.Param, jnp.ones((2, 3)))}))
+
+
+PATTERNS: dict[str, tuple[Any, Any, str]] = {
+    "a misspelt key": (
+        misspelt,
+        MlpState,
+        "does not fit MlpState: 2 violations\n"
+        '  up.kernel: missing, expected Param[Float[Array, "din dout"]] '
+        "(there is 'kernal': misspelt?) [missing]\n"
+        "  up.kernal: not declared, found Param float32[2,3] (did you mean 'kernel'?) [extra]\n"
+        "  dims: hidden=3 d=2",
+    ),
+    "text for int keys": (
+        text_keys,
+        StackState,
+        "does not fit StackState: 1 violation\n"
+        "  layers: expected int keys, found str keys '0', '1' "
+        "(nnx.restore_int_paths makes them int) [key]\n"
+        "  dims: d=2 depth=2",
+    ),
+    "text for the int keys of entries": (
+        lambda: state({"0": nnx.Param(jnp.ones(1)), "1": nnx.Param(jnp.ones(1))}),
+        Entries[nnx.Param, nnx.Param],
+        "does not fit Entries[Param, Param]: 1 violation\n"
+        "  the value: expected int keys, found str keys '0', ... "
+        "(nnx.restore_int_paths makes them int) [key]",
+    ),
+    "text for one of the int keys of entries": (
+        lambda: state({0: nnx.Param(jnp.ones(1)), "1": nnx.Param(jnp.ones(1))}),
+        Entries[nnx.Param, nnx.Param],
+        "does not fit Entries[Param, Param]: 2 violations\n"
+        "  [1]: missing, expected Param "
+        "(there is '1': nnx.restore_int_paths makes it an int) [missing]\n"
+        "  ['1']: not declared, found Param float32[1] "
+        "(nnx.restore_int_paths makes the key an int) [extra]",
+    ),
+    "one level too deep": (
+        lambda: nnx.State({"params": mlp()}),
+        MlpState,
+        "does not fit MlpState: 1 violation\n"
+        "  params: not declared, found a dict with keys 'down', 'up' "
+        "(the tree is one level too deep: pass what stands under this key) [extra]\n"
+        "  dims: d=2 hidden=3",
+    ),
+    "a value suffix": (
+        value_suffix,
+        MlpState,
+        "does not fit MlpState: 1 violation\n"
+        "  up.kernel: expected Param[Float[Array, \"din dout\"]], found a dict with keys 'value' "
+        "(an old checkpoint keeps a Variable's array under 'value') [kind]\n"
+        "  dims: hidden=3 d=2",
+    ),
+    "a value for its Variable": (
+        swapped_for_value,
+        MlpState,
+        "does not fit MlpState: 1 violation\n"
+        '  up.kernel: expected Param[Float[Array, "din dout"]], found float32[2,3] '
+        "(a value where its Variable was meant: Param(value)) [kind]\n"
+        "  dims: hidden=3 d=2",
+    ),
+    "a Variable for its value": (
+        swapped_for_variable,
+        Pure[MlpState],
+        "does not fit Pure[MlpState]: 1 violation\n"
+        '  up.kernel: expected Float[Array, "din dout"], found Param float32[2,3] '
+        "(a Variable where its value was meant: variable[...]) [array]\n"
+        "  dims: hidden=3 d=2",
+    ),
+    "a kind from another Flax": (
+        stale_kind,
+        MlpState,
+        "does not fit MlpState: 1 violation\n"
+        '  up.kernel: expected Param[Float[Array, "din dout"]], found Param float32[2,3] '
+        "(another class of that name, from old.flax) [kind]\n"
+        "  dims: hidden=3 d=2",
+    ),
+    "an abstract value": (
+        abstract_leaf,
+        LinearState,
+        "does not fit LinearState: 1 violation\n"
+        '  kernel: expected Float[Array, "din dout"], found ShapeDtypeStruct float32[2,3] '
+        "(an abstract value: Abstract[...] takes those) [array]",
+    ),
+    "a concrete value": (
+        lambda: state({"kernel": nnx.Param(jnp.ones((2, 3)))}),
+        Abstract[LinearState],
+        "does not fit Abstract[LinearState]: 1 violation\n"
+        '  kernel: expected Float[ShapeDtypeStruct, "din dout"], found float32[2,3] '
+        "(a concrete value: jax.eval_shape gives abstract ones) [array]",
+    ),
+    "a numpy array": (
+        lambda: state({"kernel": nnx.Param(np.ones((2, 3), "float32"))}),
+        LinearState,
+        "does not fit LinearState: 1 violation\n"
+        '  kernel: expected Float[Array, "din dout"], found numpy float32[2,3] '
+        "(a numpy array: jnp.asarray makes it a jax.Array) [array]",
+    ),
+    "an old-style key": (
+        lambda: state(
+            {
+                "key": nnx.RngKey(jax.random.PRNGKey(0), tag="a"),
+                "count": nnx.RngCount(jnp.uint32(0), tag="a"),
+            }
+        ),
+        zoo.StreamState,
+        "does not fit StreamState: 2 violations\n"
+        "  key: expected dtype Key, found uint32[2] "
+        "(an old-style key: jax.random.key makes typed ones) [dtype]\n"
+        '  key: expected rank 0 (""), found shape (2,) [rank]',
+    ),
+    "a module": (
+        lambda: zoo.Mlp(2, 3, rngs=nnx.Rngs(0)),
+        MlpState,
+        "does not fit MlpState: 1 violation\n"
+        "  the value: expected a state MlpState, found Mlp "
+        "(a module: nnx.state(module) is its state) [container]",
+    ),
+    "several states": (
+        lambda: nnx.state(zoo.Mlp(2, 3, rngs=nnx.Rngs(0)), nnx.Param, ...),
+        MlpState,
+        "does not fit MlpState: 1 violation\n"
+        "  the value: expected a state MlpState, found tuple "
+        "(several states: nnx.state with two filters gives a tuple) [container]",
+    ),
+    "a State for a pure dict": (
+        lambda: nnx.State(mlp()),
+        Pure[StateOf[nnx.Param]],
+        "does not fit Pure[StateOf[Param]]: 1 violation\n"
+        "  the value: expected a plain dict of values, found an nnx.State "
+        "(nnx.to_pure_dict gives one) [container]",
+    ),
+    "a shared Variable that is there": (
+        lambda: state(
+            {
+                "embed": {"embedding": nnx.Param(jnp.ones((5, 3)))},
+                "head": nnx.Param(jnp.ones((5, 3))),
+                "scale": jnp.ones(3),
+            }
+        ),
+        zoo.TiedState,
+        "does not fit TiedState: 1 violation\n"
+        "  head: not declared, found Param float32[5,3] "
+        "(Flax keeps a shared Variable at its first path in sorted order) [extra]\n"
+        "  dims: vocab=5 d=3",
+    ),
+    "dims of several origins": (
+        lambda: state(
+            {"up": {"kernel": nnx.Param(jnp.ones((2, 3)))}, "down": {"kernel": nnx.Param(jnp.ones((4, 2)))}}
+        ),
+        MlpState,
+        "does not fit MlpState: 1 violation\n"
+        "  down.kernel: din is 4, but hidden=3 from up.kernel, axis 1 [dim]\n"
+        "  dims: d=2 hidden=3",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_report_recognises(name: str) -> None:
+    make, hint, expected = PATTERNS[name]
+    assert str(explain(make(), hint)) == expected
+
+
+def test_a_key_that_is_declared_is_not_taken_for_a_misspelt_one() -> None:
+    class Near(TypedState):
+        kernel: nnx.Param
+        kernel_2: nnx.Param
+
+    assert text({"kernel": leaf(nnx.Param, jnp.ones(1))}, Near) == (
+        "does not fit Near: 1 violation\n  kernel_2: missing, expected Param [missing]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("hint", "name"),
+    [
+        (LinearState | None, "LinearState | None"),
+        (list[LinearState], "list[LinearState]"),
+        (tuple[LinearState, Float[Array, "n"]], 'tuple[LinearState, Float[Array, "n"]]'),
+        (dict[str, MlpState], "dict[str, MlpState]"),
+        (nnx.Param[Float[Array, "n"]], 'Param[Float[Array, "n"]]'),
+        (Only[MlpState, nnx.Param, nnx.Not(nnx.BatchStat)], "Only[MlpState, Param, Not(BatchStat)]"),
+        (Only[MlpState, ...], "Only[MlpState, ...]"),
+        (Bind[StateMap[int, Bind[MlpState, "d"]], "len=n"], "Bind[StateMap[int, Bind[MlpState, 'd']], 'len=n']"),
+        (Entries[LinearState, None], "Entries[LinearState, None]"),
+    ],
+)
+def test_a_report_names_the_hint_as_it_was_written(hint: Any, name: str) -> None:
+    assert explain(3, hint).hint == name
+
+
+def test_rendering_is_bounded_by_bytes_too() -> None:
+    violations = tuple(
+        Violation("é" * 300, "kind", "x" * 300, "y" * 300, "z" * 300) for _ in range(50)
+    )
+    shown = str(Report("h" * 999, violations))
+    assert len(shown.encode()) < 4096
+    assert shown.splitlines()[-1] == f"  and {50 - len(shown.splitlines()) + 2} more: {50 - len(shown.splitlines()) + 2} kind"
