@@ -230,8 +230,8 @@ def caught(title: str, call: Any) -> None:
     try:
         call()
     except (StateTypeError, SchemaError) as error:
-        lines = str(error).splitlines()
-        print(f"\n{title}\n  " + "\n  ".join(line.strip() for line in lines[:6]))
+        head, *lines = str(error).partition("\nsignature:")[0].splitlines()
+        print(f"\n{title}\n{head}", *lines[:4], sep="\n")
         return
     raise SystemExit(f"{title}: nothing was caught")
 

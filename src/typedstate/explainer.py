@@ -59,6 +59,8 @@ _MAX_DEPTH: Final = 200
 _MAX_EMPTY: Final = 32
 _MAX_GAPS: Final = 100
 _MAX_NOTES: Final = 100
+#: Specs whose own annotation writes no name: those of a Bind around them stay in force.
+_INSIDE: Final = frozenset({Node, Bound, OneOf, Apart, Alike})
 _HEAD_CODES: Final = frozenset({"kind", "container", "array"})
 
 
@@ -213,13 +215,14 @@ class Explanation:
     def _visit(
         self, value: Any, spec: Spec, path: Path, scope: Scope, *, outermost: bool = False
     ) -> None:
-        if not isinstance(spec, Node | Bound | OneOf | Apart | Alike):
+        if scope.around is not None and type(spec) not in _INSIDE:
             scope = scope.written()
+        if type(spec) is Leaf:  # by far the most
+            self._leaf(value, spec, path, scope)
+            return
         match spec:
             case Anything():
                 return
-            case Leaf():
-                self._leaf(value, spec, path, scope)
             case Node():
                 inner_scope = Scope(scope.number, scope.links) if outermost else self._new_scope()
                 self._node(value, spec, path, inner_scope)
@@ -702,20 +705,22 @@ class Explanation:
 
     def _shape(self, shape: tuple[Any, ...], spec: Array, path: Path, scope: Scope) -> None:
         wanted = spec.shape or ()
-        run = next((i for i, dim in enumerate(wanted) if isinstance(dim, Axes)), None)
+        run, local = None, scope
+        for index, dim in enumerate(wanted):
+            if type(dim) is Axes:
+                run = index
+            if dim.per_leaf and local is scope:
+                local = self._new_scope()
         if len(shape) != len(wanted) and (run is None or len(shape) < len(wanted) - 1):
             count = len(wanted) if run is None else f"at least {len(wanted) - 1}"
             text = dims.show_shape(wanted)
             expected = f'rank {count} ("{text}")'
             self._add(path, "rank", expected, f"shape {shape}")
             return
-        local = scope
-        if any(dim.per_leaf for dim in wanted):
-            local = self._new_scope()
         skip = 0
         for index, dim in enumerate(wanted):
             of = local if dim.per_leaf else scope
-            if isinstance(dim, Axes):
+            if type(dim) is Axes:
                 skip = len(shape) - len(wanted)
                 self._see_run(dim, shape[index : index + skip + 1], of, path, index)
             else:
@@ -724,7 +729,7 @@ class Explanation:
     def _see(self, dim: Axis, size: Any, scope: Scope, path: Path, axis: int) -> None:
         if dim.expr is None:
             return
-        if not isinstance(size, int):  # a symbolic size of jax.export
+        if type(size) is not int and not isinstance(size, int):  # a symbolic size of jax.export
             where = show_path(path, self._root)
             self.unknown.append(Unknown(where, f"axis {axis} is symbolic"))
             return

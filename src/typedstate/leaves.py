@@ -40,6 +40,7 @@ _Hijax: Final[Any] = getattr(variablelib, "HijaxVariable", None)
 VariableState: Final[Any] = vars(variablelib).get("VariableState")
 if VariableState is Variable:
     VariableState = None  # type: ignore[misc]
+_STAND_INS: Final = frozenset({_Hijax, jax.core.Tracer}) if _Hijax else frozenset[Any]()
 _ShapedArray: Final[Any] = cast(Any, jax.core).ShapedArray
 #: Whether equal abstract values are one object, as from jax 0.10 on.
 AVALS_ARE_INTERNED: Final = _ShapedArray((2, 3), np.dtype("float32")) is _ShapedArray(
@@ -68,9 +69,11 @@ _PLAIN_METADATA: Final = dict.fromkeys({"hijax", "ref"} & set(Variable(None)._va
 
 def is_variable(value: object) -> bool:
     """Whether a value is a leaf with a kind: a Variable, or what stands for one in a state."""
-    if isinstance(value, Variable):
+    bases = type(value).__mro__
+    if Variable in bases or VariableState in bases:
         return True
-    return VariableState is not None and isinstance(value, VariableState)
+    # isinstance asks a metaclass, which takes long: only what may stand for a hijax variable
+    return not _STAND_INS.isdisjoint(bases) and isinstance(value, Variable)
 
 
 def kind_of(variable: Any) -> type:

@@ -1,0 +1,359 @@
+"""The fast path answers as the explainer does, whatever is done to an accepted value."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import linecache
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple, TypedDict
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+import pytest
+import zoo
+from beartype.vale import Is
+from flax import nnx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Float
+from zoo import LinearState, leaf, named, state
+
+from typedstate import Bind, Only, StateMap, StateOf, TypedState, explain, source_of
+from typedstate.checking import spec_of
+from typedstate.explainer import Explanation
+from typedstate.replay import Plans
+
+
+class Special(nnx.Param):
+    """A kind of a user's own."""
+
+
+class Moments(NamedTuple):
+    mu: Any
+    nu: Any
+
+
+class MomentsHint(NamedTuple):
+    mu: Annotated[nnx.Param[Float[Array, "n"]], P("a")]
+    nu: nnx.Param[Float[Array, "n"]]
+
+
+class Pair(TypedDict):
+    left: Float[Array, "n"]
+    right: Float[Array, "n"]
+
+
+class GuardedState(TypedState):
+    named: Annotated[nnx.Param[Float[Array, "d e"]], P("embed", None)] | None
+    small: Annotated[nnx.Param[Float[Array, "n"]], Is[lambda x: x.shape[0] < 5]]
+    either: Annotated[nnx.Param[Float[Array, "n"]], Is[lambda x: x.missing]] | nnx.Param
+    table: StateMap[str, nnx.Param[Float[Array, "?n"]]]
+    layers: StateMap[int, Bind[LinearState, "din=d dout=e"]]
+
+
+def guarded() -> Any:
+    return state(
+        {
+            "named": named(nnx.Param, np_ones(2, 3), "embed", None),
+            "small": nnx.Param(np_ones(4)),
+            "either": nnx.Param(np_ones(4)),
+            "table": {"x": nnx.Param(np_ones(1)), "y": nnx.Param(np_ones(2))},
+            "layers": {
+                i: {"kernel": nnx.Param(np_ones(2, 3)), "bias": nnx.Param(np_ones(3))}
+                for i in range(4)
+            },
+        }
+    )
+
+
+def np_ones(*shape: int) -> jax.Array:
+    return jnp.asarray(np.ones(shape, np.float32))
+
+
+def verdicts(plans: Plans, hint: Any, value: Any) -> tuple[bool, bool]:
+    """Whether the fast path recognises a value, and whether the explainer accepts it."""
+    explanation = Explanation()
+    explanation.visit(value, spec_of(hint))
+    return plans.match(value) is not None, bool(explanation.report(""))
+
+
+def learned(hint: Any, value: Any) -> Plans:
+    explanation = Explanation()
+    explanation.visit(value, spec_of(hint))
+    assert explanation.report("")
+    plans = Plans()
+    assert plans.learn(value, explanation) is not None
+    assert plans.match(value) is not None
+    return plans
+
+
+# -- Mutations ---------------------------------------------------------------------------------
+
+
+def dicts_of(tree: Any) -> list[dict[Any, Any]]:
+    found = [tree]
+    for item in tree.values():
+        found += dicts_of(item) if isinstance(item, dict) else []
+    return found
+
+
+def raw(item: Any) -> Any:
+    """What a leaf holds."""
+    for name in ("_raw_value", "raw_value", "value"):
+        if isinstance(item, nnx.Variable) or type(item).__name__ == "VariableState":
+            found = getattr(item, name, None)
+            if found is not None:
+                return found
+    return item
+
+
+def kind(item: Any) -> Any:
+    return getattr(item, "type", type(item)) if hasattr(item, "get_metadata") else type(item)
+
+
+def as_array(item: Any) -> Any:
+    found = raw(item)
+    return found if hasattr(found, "shape") and jnp.issubdtype(found.dtype, jnp.number) else None
+
+
+def with_value(item: Any, value: Any) -> Any:
+    """The same kind of leaf with another value."""
+    return leaf(kind(item), value) if isinstance(item, zoo.Leaf) else value
+
+
+def reshaped(item: Any) -> Any:
+    found = as_array(item)
+    return item if found is None else with_value(item, jnp.asarray(np.ones((*found.shape, 1))))
+
+
+def grown(item: Any) -> Any:
+    found = as_array(item)
+    if found is None:
+        return item
+    return with_value(item, jnp.asarray(np.ones([n + 1 for n in found.shape], np.float32)))
+
+
+def other_dtype(item: Any) -> Any:
+    found = as_array(item)
+    if found is None:
+        return item
+    return with_value(item, jnp.asarray(np.ones(found.shape, ml_dtypes.bfloat16)))
+
+
+LEAF_MUTATIONS: dict[str, Callable[[Any], Any]] = {
+    "kind": lambda item: leaf(nnx.BatchStat, raw(item)),
+    "subclass": lambda item: leaf(Special, raw(item)),
+    "rank": reshaped,
+    "size": grown,
+    "dtype": other_dtype,
+    "numpy": lambda item: with_value(item, np.asarray(as_array(item)))
+    if as_array(item) is not None
+    else item,
+    "raw": raw,
+    "abstract": lambda item: with_value(
+        item, jax.ShapeDtypeStruct(as_array(item).shape, as_array(item).dtype)
+    )
+    if as_array(item) is not None
+    else item,
+    "names": lambda item: named(nnx.Param, raw(item), "embed", "mlp"),
+    "renamed": lambda item: named(nnx.Param, raw(item), "embed"),
+    "no value": lambda item: None,
+    "scalar": lambda item: 1.5,
+    "tree": lambda item: {"value": item},
+    "tuple": lambda item: with_value(item, (1, 2)),
+    "copy": lambda item: item,
+}
+KEYS = (0, 1, "0", "kernel", "bias", "extra", True, 1.0, np.int64(1), 7, ("a", "b"), "x")
+
+
+@st.composite
+def mutated(draw: st.DrawFn, tree: dict[Any, Any]) -> Any:
+    """A tree like `tree` but for at most three mutations, as a State or as it is."""
+    tree = copy.copy(zoo.as_dict(tree))
+    for _ in range(draw(st.integers(0, 3))):
+        node = draw(st.sampled_from(dicts_of(tree)))
+        if not node:
+            continue
+        key = draw(st.sampled_from(list(node)))
+        action = draw(st.sampled_from(["leaf", "leaf", "leaf", "drop", "rename", "add", "nest"]))
+        if action == "drop":
+            del node[key]
+        elif action == "rename":
+            item = node.pop(key)
+            node[draw(st.sampled_from(KEYS))] = item
+        elif action == "add":
+            node[draw(st.sampled_from(KEYS))] = node[key]
+        elif action == "nest" and isinstance(node[key], dict):
+            node[key] = nnx.State(node[key])
+        elif action == "leaf" and not isinstance(node[key], dict | nnx.State):
+            node[key] = LEAF_MUTATIONS[draw(st.sampled_from(list(LEAF_MUTATIONS)))](node[key])
+    return nnx.State(tree) if draw(st.sampled_from([True, True, True, False])) else tree
+
+
+ANIMALS = [animal for animal in zoo.ZOO if animal.name in ("mlp", "stack", "sequential", "tied")]
+CASES = [(animal.schema, nnx.state(animal.make())) for animal in ANIMALS]
+CASES += [(GuardedState, guarded()), (StateOf[nnx.Param], nnx.state(ANIMALS[0].make()))]
+CASES += [(Only[zoo.MlpState, nnx.Param], nnx.state(ANIMALS[0].make(), nnx.Param))]
+
+
+@settings(max_examples=250)
+@given(st.data())
+def test_the_fast_path_never_accepts_what_the_explainer_refuses(data: st.DataObject) -> None:
+    hint, value = data.draw(st.sampled_from(CASES))
+    explanation = Explanation()
+    explanation.visit(value, spec_of(hint))
+    plans = Plans()
+    plans.learn(value, explanation)
+    for _ in range(4):  # what is accepted on the way is learned too, as at a boundary
+        other = data.draw(mutated(value))
+        explanation = Explanation()
+        explanation.visit(other, spec_of(hint))
+        accepted = bool(explanation.report(""))
+        assert accepted or plans.match(other) is None
+        assert isinstance(other, hint) is accepted
+        assert bool(explain(other, hint)) is accepted
+        if accepted:
+            plans.learn(other, explanation)
+
+
+@pytest.mark.parametrize("animal", zoo.ZOO, ids=lambda animal: animal.name)
+def test_the_fast_path_recognises_the_same_structure(animal: zoo.Animal) -> None:
+    plans = learned(animal.schema, nnx.state(animal.make()))
+    assert plans.match(nnx.state(animal.make())) is not None
+
+
+# -- Guards ------------------------------------------------------------------------------------
+
+
+def test_axis_names_are_asked_again() -> None:
+    plans = learned(GuardedState, guarded())
+    other = guarded()
+    other["named"] = named(nnx.Param, np_ones(2, 3), "mlp", None)
+    assert verdicts(plans, GuardedState, other) == (False, False)
+
+
+def test_predicates_are_asked_again() -> None:
+    class Positive(TypedState):
+        scale: Annotated[nnx.Param[Float[Array, "n"]], Is[lambda x: bool((x > 0).all())]]
+
+    plans = learned(Positive, state({"scale": nnx.Param(np_ones(3))}))
+    assert verdicts(plans, Positive, state({"scale": nnx.Param(np_ones(3) * 2)})) == (True, True)
+    assert verdicts(plans, Positive, state({"scale": nnx.Param(-np_ones(3))})) == (False, False)
+
+
+def test_filters_are_asked_again() -> None:
+    class Whole(TypedState, extra="allow"):
+        kernel: nnx.Param
+
+    hint = Only[Whole, nnx.WithTag("a") if hasattr(nnx, "WithTag") else nnx.Param]
+    good = {"kernel": leaf(nnx.Param, np_ones(2), tag="a")}
+    plans = learned(hint, state(good))
+    bad = state({"kernel": leaf(nnx.BatchStat, np_ones(2), tag="b")})
+    assert verdicts(plans, hint, bad) == (False, False)
+
+
+def test_guards_below_a_named_tuple_are_asked_again() -> None:
+    def moments(name: str) -> Moments:
+        return MomentsHint(named(nnx.Param, np_ones(3), name), leaf(nnx.Param, np_ones(3)))  # type: ignore[return-value]
+
+    plans = learned(MomentsHint, moments("a"))
+    assert verdicts(plans, MomentsHint, moments("a")) == (True, True)
+    assert verdicts(plans, MomentsHint, moments("b")) == (False, False)
+
+
+def test_a_predicate_that_raised_is_asked_again() -> None:
+    plans = learned(GuardedState, guarded())
+    assert plans.match(guarded()) is not None
+
+
+def test_a_module_is_not_known_by_its_class() -> None:
+    hint = tuple[nnx.Linear, LinearState]
+    explanation = Explanation()
+    value = (nnx.Linear(2, 3, rngs=nnx.Rngs(0)), nnx.state(nnx.Linear(2, 3, rngs=nnx.Rngs(0))))
+    explanation.visit(value, spec_of(hint))
+    assert explanation.report("")
+    assert Plans().learn(value, explanation) is None
+
+
+@pytest.mark.parametrize(
+    ("hint", "value"),
+    [
+        (list[LinearState], [state({"kernel": nnx.Param(np_ones(2, 3))})] * 2),
+        (tuple[LinearState, ...], (state({"kernel": nnx.Param(np_ones(2, 3))}),)),
+        (dict[str, Float[Array, "n"]], {"a": np_ones(3)}),
+        (Pair, {"left": np_ones(3), "right": np_ones(3)}),
+        (Float[Array, "n"] | None, None),
+        (Float[Array, "n"] | None, np_ones(3)),
+        (float | Float[Array, "n"], 3.5),
+    ],
+)
+def test_containers_of_a_boundary(hint: Any, value: Any) -> None:
+    plans = learned(hint, value)
+    for other in (None, [], (), {}, {"a": 1}, 3, 3.5, np_ones(3), np_ones(3, 3), [1], (1,)):
+        known, accepted = verdicts(plans, hint, other)
+        assert accepted or not known
+
+
+# -- Bounds ------------------------------------------------------------------------------------
+
+
+def entries() -> int:
+    gc.collect()
+    return sum(name.startswith("<typedstate plan") for name in linecache.cache)
+
+
+def test_plans_are_bounded() -> None:
+    class Wide(TypedState):
+        kernel: nnx.Param[Float[Array, "n"]]
+
+    before = entries()
+    for n in range(40):
+        assert isinstance(state({"kernel": nnx.Param(np_ones(n))}), Wide)
+    plans: Plans = Wide.__dict__["__typedstate_plans__"]
+    assert len(plans.sources()) == 16
+    assert entries() == before + 16
+    del plans, Wide
+    assert entries() == before
+
+
+def test_generated_code_can_be_read() -> None:
+    class Small(TypedState):
+        kernel: nnx.Param[Float[Array, "n"]]
+
+    assert source_of(Small) == ""
+    assert isinstance(state({"kernel": nnx.Param(np_ones(3))}), Small)
+    source = source_of(Small)
+    assert source.startswith("def like0(m):")
+    assert "numpy" not in source
+    assert source in {"".join(lines) for _, _, lines, _ in linecache.cache.values()}  # type: ignore[misc]
+
+
+def test_like_siblings_share_code() -> None:
+    def stack(depth: int) -> Any:
+        layer = {"kernel": nnx.Param(np_ones(2, 2)), "bias": nnx.Param(np_ones(2))}
+        return state({"layers": {i: dict(layer) for i in range(depth)}})
+
+    class Deep(TypedState):
+        layers: StateMap[int, LinearState]
+
+    sizes = []
+    for depth in (4, 400):
+        plans = learned(Deep, stack(depth))
+        sizes.append(len(plans.sources()[0]))
+    assert sizes[0] == sizes[1] - len("400") + len("4")
+
+
+def test_a_plan_keeps_no_array() -> None:
+    import weakref
+
+    value = state({"kernel": nnx.Param(np_ones(2, 3)), "bias": nnx.Param(np_ones(3))})
+    array = weakref.ref(raw(value["kernel"]))
+    plans = learned(LinearState, value)
+    del value
+    gc.collect()
+    assert array() is None
+    assert plans.sources()
