@@ -125,7 +125,7 @@ def new_training() -> Any:
     return optimizer(Transformer(nnx.Rngs(0)), optax.adam(1e-2), wrt=nnx.Param)
 
 
-# -- State, map, constraint, update ------------------------------------------------------------------
+# -- State, map, constraint, update --------------------------------------------------------------
 
 BY_HAND = {
     "embed": P("tensor", "fsdp"),
@@ -163,7 +163,7 @@ def constrain(state: Training) -> Training:
     return jax.lax.with_sharding_constraint(state, on_mesh(by_hand(state)))
 
 
-# -- Training -----------------------------------------------------------------------------------------
+# -- Training ------------------------------------------------------------------------------------
 
 
 @checked
@@ -215,7 +215,7 @@ def train() -> Any:
     graphdef, state = nnx.split(training)
     step = make_step(graphdef, state)
     losses: list[float] = []
-    for index, tokens in zip(range(STEPS), batches()):
+    for index, tokens in zip(range(STEPS), batches(), strict=False):
         state, loss = step(state, tokens)
         if index % 20 == 0 or index == STEPS - 1:
             losses.append(log(index, loss, state))
@@ -223,7 +223,7 @@ def train() -> Any:
     return state
 
 
-# -- What is caught ---------------------------------------------------------------------------------
+# -- What is caught ------------------------------------------------------------------------------
 
 
 def caught(title: str, call: Any) -> None:
@@ -268,7 +268,8 @@ def lost_moment(state: Any) -> None:
 
 def odd_width() -> None:
     """A width that four devices can't divide, found before anything is allocated."""
-    shardings(Model, MESH, d=30, hidden=64, vocab=32, layers=2, choices={"*.bias": True, "*.scale": True})
+    there = {"*.bias": True, "*.scale": True}
+    shardings(Model, MESH, d=30, hidden=64, vocab=32, layers=2, choices=there)
 
 
 def main() -> None:

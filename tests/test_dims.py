@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import pytest
 from flax import nnx
 from jaxtyping import Array, Float, Int
+from zoo import LinearState, MlpState, state
 
 from typedstate import (
     Bind,
@@ -21,7 +22,6 @@ from typedstate import (
     fits,
 )
 from typedstate.dims import parse_dim, parse_expr, parse_shape, show, show_shape
-from zoo import LinearState, MlpState, state
 
 
 def linear(din: int, dout: int) -> dict[str, Any]:
@@ -129,9 +129,9 @@ def test_each_occurrence_of_a_schema_has_its_own_names() -> None:
     report = explain(state({"one": linear(2, 3), "two": linear(4, 5)}), Twice)
     assert report
     assert report.dims == {}
-    assert lines(state({"one": linear(2, 3), "two": {"kernel": ones(2, 3), "bias": ones(4)}}), Twice) == [
-        "two.bias: dout is 4, but dout=3 from two.kernel, axis 1 [dim]"
-    ]
+    assert lines(
+        state({"one": linear(2, 3), "two": {"kernel": ones(2, 3), "bias": ones(4)}}), Twice
+    ) == ["two.bias: dout is 4, but dout=3 from two.kernel, axis 1 [dim]"]
 
 
 def test_each_entry_of_a_map_has_its_own_names() -> None:
@@ -254,9 +254,7 @@ class CountedLayers(TypedState):
 
 def test_an_absent_map_has_length_zero() -> None:
     assert fits(state({"scale": ones(0)}), Counted)
-    assert lines(state({"scale": ones(2)}), Counted) == [
-        "scale: n is 2, but n=0 from layers [dim]"
-    ]
+    assert lines(state({"scale": ones(2)}), Counted) == ["scale: n is 2, but n=0 from layers [dim]"]
     assert fits(state({"scale": ones(0)}), Wrapped)
     assert lines(state({"scale": ones(2)}), Wrapped) == [
         "scale: n is 2, but n=0 from inner.layers [dim]"

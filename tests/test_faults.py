@@ -15,6 +15,7 @@ from beartype.vale import Is
 from flax import nnx
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int, Key, UInt32
+from zoo import LinearState, MlpState, StreamState, leaf
 
 from typedstate import (
     Abstract,
@@ -29,7 +30,6 @@ from typedstate import (
     explain,
     fits,
 )
-from zoo import LinearState, MlpState, StreamState, leaf
 
 Tree = dict[Any, Any]
 
@@ -156,8 +156,16 @@ FAULTS: list[tuple[str, Callable[[Tree], None], list[tuple[str, str]]]] = [
     ),
     # extra
     ("a Variable too many", put("more")(param(1)), [("more", "extra")]),
-    ("a raw array too many", put("blocks", 0, "up", "more")(array(1)), [("blocks[0].up.more", "extra")]),
-    ("a sub-state too many", put("heads", "a", "lora")({"a": param(1)}), [("heads.a.lora", "extra")]),
+    (
+        "a raw array too many",
+        put("blocks", 0, "up", "more")(array(1)),
+        [("blocks[0].up.more", "extra")],
+    ),
+    (
+        "a sub-state too many",
+        put("heads", "a", "lora")({"a": param(1)}),
+        [("heads.a.lora", "extra")],
+    ),
     ("an entry where nothing is kept", put("stem", 1)(param(1)), [("stem[1]", "extra")]),
     ("an optimizer leaf too many", put("opt", 1, "nu")({"a": param(1)}), [("opt[1].nu", "extra")]),
     ("a shared Variable twice", put("tied")(param(2, 6)), [("tied", "extra")]),
@@ -219,7 +227,11 @@ FAULTS: list[tuple[str, Callable[[Tree], None], list[tuple[str, str]]]] = [
         [("opt[1].mu.up.bias", "array")],
     ),
     # dtype
-    ("ints for floats", put("placed")(zoo.named(nnx.Param, array(2, 6, dtype="int32"), "embed", "mlp")), [("placed", "dtype")]),
+    (
+        "ints for floats",
+        put("placed")(zoo.named(nnx.Param, array(2, 6, dtype="int32"), "embed", "mlp")),
+        [("placed", "dtype")],
+    ),
     ("a raw array of ints", put("scale")(array(2, dtype="int32")), [("scale", "dtype")]),
     (
         "booleans in a list",
@@ -239,7 +251,11 @@ FAULTS: list[tuple[str, Callable[[Tree], None], list[tuple[str, str]]]] = [
     # rank
     ("an axis too many", put("positive")(param(1, 2)), [("positive", "rank")]),
     ("a raw array of no axes", put("scale")(array()), [("scale", "rank")]),
-    ("an axis too few in a dict", put("heads", "a", "kernel")(param(5)), [("heads.a.kernel", "rank")]),
+    (
+        "an axis too few in a dict",
+        put("heads", "a", "kernel")(param(5)),
+        [("heads.a.kernel", "rank")],
+    ),
     (
         "a stacked moment",
         put("opt", 1, "mu", "up", "kernel")(leaf(nnx.OptState, array(1, 2, 3))),
@@ -406,9 +422,7 @@ SOUND: dict[str, Callable[[], Any]] = {
     "with a shared Variable": lambda: nnx.State(
         {**whole(), "heads": dict.fromkeys(("a", "b"), linear(2, 5))}
     ),
-    "of a flat state and back": lambda: nnx.from_flat_state(
-        nnx.to_flat_state(nnx.State(whole()))
-    ),
+    "of a flat state and back": lambda: nnx.from_flat_state(nnx.to_flat_state(nnx.State(whole()))),
     "of a tree map": lambda: jax.tree.map(
         lambda x: x, nnx.State({k: v for k, v in whole().items() if k != "steps"} | {"steps": 3})
     ),

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import zoo
 from flax import nnx
-from jax.sharding import Mesh, NamedSharding
-from jax.sharding import PartitionSpec as P
+from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
 from jaxtyping import Array, BFloat16, Float
+from zoo import LinearState, MlpState, leaf, state
 
 from typedstate import (
     Abstract,
@@ -37,7 +37,6 @@ from typedstate import (
     explain,
     fits,
 )
-from zoo import LinearState, MlpState, leaf, state
 
 FILTERS = {
     "Param": (nnx.Param,),
@@ -256,9 +255,7 @@ def test_the_message_for_a_leaf_that_a_filter_leaves_out_names_the_filter() -> N
 def test_a_form_of_nothing_is_refused() -> None:
     with pytest.raises(SchemaError) as error:
         Only[StateMap[str, nnx.Param], nnx.BatchStat]
-    assert str(error.value) == (
-        "Only[StateMap[str, Param], BatchStat] is empty: no leaf is left"
-    )
+    assert str(error.value) == ("Only[StateMap[str, Param], BatchStat] is empty: no leaf is left")
 
 
 class SelfState(TypedState):
@@ -353,7 +350,9 @@ def test_stacked_inserts_its_partition_name_into_the_declared_names() -> None:
     class Sharded(TypedState):
         kernel: Annotated[nnx.Param[Float[Array, "din dout"]], P("embed")]
 
-    found = nnx.State({"kernel": zoo.named(nnx.Param, jnp.ones((4, 2, 3)), "layers", "embed", None)})
+    found = nnx.State(
+        {"kernel": zoo.named(nnx.Param, jnp.ones((4, 2, 3)), "layers", "embed", None)}
+    )
     assert fits(found, Stacked[Sharded, "n", Axis(0, "layers")])
     assert not fits(found, Stacked[Sharded, "n"])
     assert not fits(found, Stacked[Sharded, "n", Axis(-1, "layers")])
@@ -367,7 +366,9 @@ def test_same_holds_trees_of_one_call_together() -> None:
     assert fits((one, two), hint)
     other["up"]["kernel"] = leaf(nnx.BatchStat, jnp.ones((2, 3)))
     other["down"]["kernel"] = leaf(nnx.Param, jnp.ones((3, 2), "int32"))
-    found = explain((one, nnx.State(other)), tuple[Same[StateOf[nnx.Variable], "T"], Same[Any, "T"]])
+    found = explain(
+        (one, nnx.State(other)), tuple[Same[StateOf[nnx.Variable], "T"], Same[Any, "T"]]
+    )
     assert str(found) == (
         "does not fit tuple[StateOf[Variable], Any]: 4 violations\n"
         "  [1].down.bias: missing, expected Param float32[2] as in [0].down.bias [missing]\n"
@@ -396,7 +397,7 @@ def test_exactly_refuses_subclasses() -> None:
     hint = StateMap[str, Exactly[nnx.Param[Float[Array, "n"]]]]
     assert fits(state({"a": nnx.Param(jnp.ones(2))}), hint)
     assert str(explain(state({"a": nnx.LoRAParam(jnp.ones(2))}), hint)) == (
-        "does not fit StateMap[str, Exactly[Param[Float[Array, 'n']]]]: 1 violation\n"
+        'does not fit StateMap[str, Exactly[Param[Float[Array, "n"]]]]: 1 violation\n'
         '  a: expected Exactly[Param[Float[Array, "n"]]], found LoRAParam float32[2] [kind]'
     )
 

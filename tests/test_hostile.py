@@ -15,6 +15,7 @@ import pytest
 from beartype.vale import Is
 from flax import nnx
 from jaxtyping import Array, Float
+from zoo import LinearState, MlpState, OptimizerState, StackState, leaf, state
 
 from typedstate import (
     Abstract,
@@ -36,16 +37,15 @@ from typedstate import (
     explain,
     fits,
 )
-from zoo import LinearState, MlpState, OptimizerState, StackState, leaf, state
 
 one = jnp.ones(2)
 
 
 class Raising:
-    """Every attribute that a check may look at raises."""
+    """What a check may ask of a value raises."""
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("shape", "dtype", "items", "keys"):
+        if name in ("items", "keys"):
             raise RuntimeError("no")
         return super().__getattribute__(name)
 
@@ -56,6 +56,16 @@ class Raising:
         raise RuntimeError("no")
 
     __hash__ = object.__hash__
+
+
+class RaisingShape:
+    @property
+    def shape(self) -> Any:
+        raise RuntimeError("no")
+
+    @property
+    def dtype(self) -> Any:
+        raise RuntimeError("no")
 
 
 class Unreadable(Mapping[Any, Any]):
@@ -132,7 +142,7 @@ VALUES: dict[str, Any] = {
 }
 
 KEYS: dict[str, Any] = {
-    "quotes": "it's \"so\"",
+    "quotes": 'it\'s "so"',
     "a newline": "a\nb",
     "a carriage return": "a\rb",
     "an escape": "\x1b[31mred",
@@ -206,7 +216,7 @@ def answers(value: object, hint: Any) -> None:
     assert len(shown.encode(errors="backslashreplace")) < 4096
     assert all(line.isprintable() for line in shown.splitlines() if line.isascii())
     assert fits(value, hint) == bool(report)
-    if isinstance(hint, type) and value is not None:
+    if hasattr(hint, "__typedstate_spec__") and value is not None:
         assert isinstance(value, hint) == bool(report)
     report.to_json()
 
@@ -217,6 +227,12 @@ def test_any_value_gets_an_answer(hint: Any) -> None:
         answers(value, hint)
         answers({"up": value, "layers": value, 0: value}, hint)
         answers(nnx.State({"up": {"kernel": value}, "layers": {0: {"up": value}}}), hint)
+
+
+@pytest.mark.parametrize("hint", HINTS.values(), ids=HINTS)
+def test_a_value_whose_shape_raises_gets_an_answer(hint: Any) -> None:
+    for value in (RaisingShape(), nnx.Param(RaisingShape()), {"up": RaisingShape()}):
+        str(explain(value, hint))
 
 
 @pytest.mark.parametrize("hint", HINTS.values(), ids=HINTS)

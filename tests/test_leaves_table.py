@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import zoo
 from beartype.vale import Is
 from flax import nnx, struct
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, BFloat16, Bool, Float, Int, Key, Shaped, UInt32
+from zoo import LinearState, leaf, state
 
-import zoo
 from typedstate import (
     Alias,
     Entries,
@@ -26,7 +27,6 @@ from typedstate import (
     explain,
     fits,
 )
-from zoo import LinearState, leaf, state
 
 one = jnp.ones(2)
 matrix = jnp.ones((2, 3))
@@ -60,7 +60,12 @@ ROWS: dict[str, tuple[Any, list[Any], list[tuple[Any, str]]]] = {
     "a kind": (
         nnx.Param,
         [nnx.Param(one), nnx.LoRAParam(one), nnx.Param(None), nnx.Param((one, 3))],
-        [(nnx.BatchStat(one), "kind"), (one, "kind"), (3.5, "kind"), ({"a": nnx.Param(one)}, "kind")],
+        [
+            (nnx.BatchStat(one), "kind"),
+            (one, "kind"),
+            (3.5, "kind"),
+            ({"a": nnx.Param(one)}, "kind"),
+        ],
     ),
     "any variable": (
         nnx.Variable,
@@ -136,7 +141,11 @@ ROWS: dict[str, tuple[Any, list[Any], list[tuple[Any, str]]]] = {
     ),
     "a kind with a TypedDict": (
         nnx.Variable[Scales],
-        [nnx.Variable({}), nnx.Variable({"scale": one}), nnx.Variable({"scale": one, "zero": one.astype(int)})],
+        [
+            nnx.Variable({}),
+            nnx.Variable({"scale": one}),
+            nnx.Variable({"scale": one, "zero": one.astype(int)}),
+        ],
         [
             (nnx.Variable({"scale": matrix}), "rank"),
             (nnx.Variable({"scle": one}), "extra"),

@@ -77,12 +77,12 @@ print(sorted({"beartype", "pydantic"} & set(sys.modules)))
 """
 
 
-@pytest.mark.parametrize("mode", [None, "", "on"])
+@pytest.mark.parametrize("mode", [None, ""])
 def test_on_is_the_default(mode: str | None) -> None:
     assert output(REFUSES, mode=mode) == "refused\nrefused\nrefused"
 
 
-@pytest.mark.parametrize(("flags", "mode"), [((), "off"), (("-O",), None), (("-OO",), "off")])
+@pytest.mark.parametrize(("flags", "mode"), [((), "off"), (("-O",), None)])
 def test_off(flags: tuple[str, ...], mode: str | None) -> None:
     assert output(OFF, *flags, mode=mode) == "check still checks\n[]"
 
@@ -129,20 +129,14 @@ import typedstate
 for name in typedstate.__all__:
     if name != "doctor":
         getattr(typedstate, name)
+from flax import nnx
+class S(typedstate.TypedState):
+    kernel: nnx.Param[jaxtyping.Float[jaxtyping.Array, "n"]]
+assert not isinstance(nnx.State({}), S)
 new = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(sorted(new & {"beartype", "pydantic", "pydantic_core", "orbax", "hypothesis", "rich"}))
 """
     assert output(code) == "[]"
-
-
-def test_declaring_a_schema_pulls_in_nothing_heavy() -> None:
-    code = USE.replace("use = checked(use)", "") + """
-import sys
-assert isinstance(good, S)
-print(sorted({"beartype", "pydantic", "hypothesis"} & set(sys.modules)))
-"""
-    before = "import flax.nnx, jaxtyping, sys\nprint(sorted({'beartype', 'pydantic', 'hypothesis'} & set(sys.modules)))"
-    assert output(code) == output(before)
 
 
 # -- suspended ---------------------------------------------------------------------------------

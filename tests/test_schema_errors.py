@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Dict, List  # noqa: UP035
+from typing import Any
 
-import jax.numpy as jnp
 import pytest
 from flax import nnx
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float
+from zoo import LinearState
 
 from typedstate import (
-    Alias,
     Bind,
     Entries,
     Only,
     SchemaError,
-    Shared,
-    StateMap,
-    TypedState,
     check,
     explain,
 )
-from zoo import LinearState, MlpState
 
 NAMES = {name: value for name, value in globals().items() if not name.startswith("__")}
 
@@ -80,8 +74,7 @@ def declare(body: str, bases: str = "TypedState", before: str = "") -> Any:
         # Values where types are meant
         (
             "kernel: (nnx.Param[Float[Array, 'n']],)",
-            "S.kernel: a tuple (flax.nnx.variablelib.Param[jaxtyping.Float[Array, 'n']],): "
-            "is there a trailing comma?",
+            "S.kernel: a tuple where a type was meant: is there a trailing comma?",
         ),
         (
             "kernel: nnx.Param(jnp.ones(2))",
@@ -107,7 +100,10 @@ def declare(body: str, bases: str = "TypedState", before: str = "") -> Any:
         ("kernel: type[int]", "S.kernel: type[int] is no type that a leaf can have"),
         # Arrays and dims
         ("kernel: Float", 'S.kernel: Float alone is no array: write Float[Array, "..."]'),
-        ("kernel: nnx.Param[Float]", 'S.kernel: Float alone is no array: write Float[Array, "..."]'),
+        (
+            "kernel: nnx.Param[Float]",
+            'S.kernel: Float alone is no array: write Float[Array, "..."]',
+        ),
         (
             "kernel: nnx.Param[Float[Array, 'a/2']]",
             "S.kernel: 'a/2': '/' gives no size; write '//'",
@@ -230,8 +226,11 @@ def declare(body: str, bases: str = "TypedState", before: str = "") -> Any:
             "a: LinearState[int]",
             "LinearState is not generic: it can't be subscripted",
         ),
-        ("a: Only", "S.a: Only alone describes nothing: Only[S, *filters]: just the leaves that "
-         "any of these NNX filters selects."),
+        (
+            "a: Only",
+            "S.a: Only alone describes nothing: Only[S, *filters]: just the leaves that "
+            "any of these NNX filters selects.",
+        ),
         # Text
         (
             "a: 'nnx.Param[Float'",
@@ -246,9 +245,7 @@ def declare(body: str, bases: str = "TypedState", before: str = "") -> Any:
     ],
 )
 @pytest.mark.parametrize("before", ["", POSTPONED], ids=["evaluated", "postponed"])
-def test_a_mistake_in_a_class_body_is_refused_there(
-    body: str, message: str, before: str
-) -> None:
+def test_a_mistake_in_a_class_body_is_refused_there(body: str, message: str, before: str) -> None:
     with pytest.raises(SchemaError) as error:
         declare(body, before=before)
     assert str(error.value) == message
@@ -302,7 +299,7 @@ def test_a_name_that_is_never_defined_is_a_mistake_at_first_use() -> None:
     [
         ("", "'Bind[Second, \"width=3\"]'"),
         ("", "Bind['Second', \"width=3\"]"),
-        (POSTPONED, "Bind[Second, \"width=3\"]"),
+        (POSTPONED, 'Bind[Second, "width=3"]'),
         (POSTPONED, "'Bind[Second, \"width=3\"]'"),
         (POSTPONED, "Bind['Second', \"width=3\"]"),
     ],
@@ -334,9 +331,15 @@ def test_a_bind_at_a_boundary_is_looked_at_too() -> None:
 @pytest.mark.parametrize(
     ("hint", "message"),
     [
-        ((LinearState,), "(LinearState,): a tuple (LinearState,): is there a trailing comma?"),
-        (Entries, "Entries alone describes nothing: Entries[StemState, None, NormState]: int "
-         "keys by position; None keeps nothing."),
+        (
+            (LinearState,),
+            "(LinearState,): a tuple where a type was meant: is there a trailing comma?",
+        ),
+        (
+            Entries,
+            "Entries alone describes nothing: Entries[StemState, None, NormState]: int "
+            "keys by position; None keeps nothing.",
+        ),
     ],
     ids=["tuple", "form"],
 )

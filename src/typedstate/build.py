@@ -6,11 +6,10 @@ neither settles is collected as a fault and never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeGuard, cast
 
-from flax import nnx
 from flax.nnx import filterlib
 
 from . import dims, leaves, patterns
@@ -105,7 +104,7 @@ class Builder:
     alike: bool
     faults: dict[str, None] = field(default_factory=dict[str, None])
     _scopes: int = 0
-    _root: Container = "any"
+    _plain: bool = False
 
     def fault(self, site: Site, text: str) -> None:
         """Notes something that is open or wrong."""
@@ -122,14 +121,14 @@ class Builder:
             )
         if isinstance(spec, Record) and issubclass(spec.cls, tuple):
             made = [self._top(item, _attribute(site, name)) for name, item in spec.fields]
-            return spec.cls(*made)  # a NamedTuple: its fields in order
+            return cast("Any", spec).cls(*made)  # a NamedTuple: its fields in order
         if isinstance(spec, InPlace):
             spec = spec.inner
-        self._root = "any"
+        self._plain = False
         found = self._tree(spec, replace(site, path=(), generic=()), outermost=True)
         if found is ABSENT:
             found = {}
-        return found if self._root == "dict" or not isinstance(found, dict) else nnx.State(found)
+        return found if self._plain or type(found) is not dict else leaves.State(found)
 
     # -- Trees ---------------------------------------------------------------------------
 
@@ -173,7 +172,7 @@ class Builder:
     def _branch(self, made: dict[Hashable, Any], site: Site, container: Container) -> Any:
         """Flax drops branches without leaves."""
         if site.path == ():
-            self._root = container
+            self._plain = container == "dict"
         return made if made or site.path == () else ABSENT
 
     def _new_scope(self, links: Mapping[str, Expr[Var]] | None = None) -> Scope:
@@ -244,9 +243,9 @@ class Builder:
     def _keys(self, spec: Map, site: Site) -> list[Hashable]:
         if self.follows:
             return list(leaves.mapping_of(site.like) or {})
-        chosen = self.choice(site)
+        chosen: Any = self.choice(site)
         if isinstance(chosen, list | tuple):
-            return list(chosen)
+            return [*cast("list[Hashable]", chosen)]
         if spec.key == "int" and isinstance(chosen, int) and not isinstance(chosen, bool):
             return list(range(chosen))
         if spec.length is not None and spec.key == "int":
@@ -288,7 +287,7 @@ class Builder:
 
     def _decided(self, spec: Decide, site: Site) -> Any:
         if spec.yes is not None and spec.no is not None:
-            option = spec.yes if self._selects(spec, site) else spec.no
+            option: Spec | None = spec.yes if self._selects(spec, site) else spec.no
         elif self.is_there(site):
             option = spec.yes if spec.yes is not None else spec.no
         else:
@@ -300,7 +299,8 @@ class Builder:
         if isinstance(chosen, bool):
             return chosen
         if self.follows and leaves.mapping_of(site.like) is None:
-            return bool(filterlib.to_predicate(spec.filter)(spec.path, site.like))
+            test: Any = filterlib.to_predicate(spec.filter)
+            return bool(test(spec.path, site.like))
         self.fault(site, f'does the filter select it? choices={{"{site}": True}} or False')
         return True
 
@@ -319,8 +319,8 @@ class Builder:
             return next((option for option in rest if _fits(site.like, option)), rest[0])
         if len(rest) == 1 and chosen is True:
             return rest[0]
-        shown = ", ".join(repr(describe(option)) for option in options)
-        self.fault(site, f'which of {shown}? choices={{"{site}": ...}}')
+        shown = ", ".join(f"{index}: {describe(option)}" for index, option in enumerate(options))
+        self.fault(site, f'which one? choices={{"{site}": 0}} for {shown}')
         return rest[0]
 
     # -- Sizes ---------------------------------------------------------------------------
@@ -350,8 +350,12 @@ def give(names: list[str]) -> str:
 
 
 def _element(site: Site, index: int) -> Site:
-    inside = isinstance(site.like, tuple | list) and index < len(site.like)
+    inside = _is_row(site.like) and index < len(site.like)
     return replace(site.at(index), like=site.like[index] if inside else ABSENT)
+
+
+def _is_row(value: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, tuple | list)
 
 
 def _attribute(site: Site, name: str) -> Site:

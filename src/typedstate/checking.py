@@ -12,10 +12,10 @@ from typing_extensions import TypeForm, TypeIs
 from . import leaves
 from .errors import SchemaError, StateTypeError
 from .explainer import Explanation
-from .parse import Context, NotYet, parse
+from .parse import Context, NotYet, is_jaxtyped, parse
 from .replay import Plans
 from .report import Report
-from .spec import Bound, Node, Spec, describe, own_names, parts, schema_names
+from .spec import Bound, Node, Spec, class_name, describe, own_names, parts, schema_names
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ def explain(value: object, hint: Any, *, dims: Mapping[str, int] | None = None) 
 def holds(value: object, hint: type) -> bool:
     """What ``isinstance(value, hint)`` answers for a hint class."""
     plans = hint.__dict__.get("__typedstate_plans__")
-    if plans is not None and plans.match(value) is not None:
+    if plans is not None and (plans.match(value) or plans.resize(value)):
         return True
     spec = spec_of(hint)
     explanation = Explanation()
@@ -123,7 +123,7 @@ def check_binds(spec: Spec, owner: str) -> None:
     if isinstance(spec, Bound):
         known = outermost_names(spec.inner)
         for name, _ in spec.links:
-            if name not in known:
+            if name not in known and name.isidentifier():  # forms link names of their own
                 close = difflib.get_close_matches(name, known, n=1)
                 has = f"it has {', '.join(known)}" if known else "it has none"
                 fix = f"did you mean {close[0]!r}?" if close else has
@@ -136,7 +136,7 @@ def check_binds(spec: Spec, owner: str) -> None:
 def name_of(hint: Any, spec: Spec | None = None) -> str:
     """A hint as its user wrote it."""
     if isinstance(hint, type):
-        return hint.__name__
+        return describe(spec) if spec is not None and is_jaxtyped(hint) else class_name(hint)
     return describe(spec) if spec is not None else str(hint).replace("typing.", "")
 
 

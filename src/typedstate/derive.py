@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from re import Pattern
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, TypeVar, cast, overload
 
 import jax
 import jax.numpy as jnp
@@ -17,8 +17,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from typing_extensions import TypeForm
 
-from . import dims as dims_
-from . import leaves, sharding
+from . import dims as dims_, leaves, sharding
 from .build import ABSENT, Builder, Make, Site, give
 from .checking import name_of, outermost_names, spec_of
 from .dims import Axes, Axis
@@ -42,13 +41,17 @@ from .spec import (
 from .transform import spellings
 
 T = TypeVar("T")
+
+_jax: Final = cast(Any, jax)
+_dtype: Final = cast(Any, np.dtype)
+_spec: Final = cast(Any, PartitionSpec)
 Choice = bool | int | str | type | Sequence[Hashable] | jnp.dtype[Any]
 
 _SHOWN: Final = 20
 
 
 @overload
-def abstract(
+def abstract(  # pyright: ignore[reportOverlappingOverload]
     hint: TypeForm[dict[str, Any]],
     *,
     mesh: Any = None,
@@ -111,7 +114,7 @@ def abstract(
 
 
 @overload
-def specs(
+def specs(  # pyright: ignore[reportOverlappingOverload]
     hint: TypeForm[dict[str, Any]],
     rules: Rules | None = None,
     *,
@@ -155,7 +158,7 @@ def specs(
 
 
 @overload
-def shardings(
+def shardings(  # pyright: ignore[reportOverlappingOverload]
     hint: TypeForm[dict[str, Any]],
     mesh: Any,
     rules: Rules | None = None,
@@ -201,8 +204,8 @@ def shardings(
 def _dtypes(dtype: Any) -> tuple[Any, ...]:
     if dtype is None:
         return ()
-    several = isinstance(dtype, tuple | list)
-    return tuple(map(jnp.dtype, dtype)) if several else (jnp.dtype(dtype),)
+    given = cast("Sequence[Any]", dtype if isinstance(dtype, tuple | list) else (dtype,))
+    return tuple(_dtype(item) for item in given)
 
 
 def _build(
@@ -259,21 +262,23 @@ class _Partitioner:
         self, builder: Builder, spec: Leaf, site: Site, shape: Sequence[int | None] | None
     ) -> Any:
         """The partition of an array by its declared names; P() without any."""
-        metadata = leaves.metadata_of(site.like) if leaves.is_variable(site.like) else {}
+        metadata: Mapping[str, Any] = {}
+        if leaves.is_variable(site.like):
+            metadata = leaves.metadata_of(site.like)
         names = leaves.declared_names(metadata) if spec.names is None else spec.names
         names = sharding.spread(names or (), None if shape is None else len(shape))
         if ... in names:
             builder.fault(site, "its rank is open: give the sizes of *name, or like=")
-            return PartitionSpec()
+            return _spec()
         try:
             resolved = sharding.resolve(names, self.rules, metadata.get("sharding_rules"))
         except ValueError as error:
             builder.fault(site, f"{sharding.show(names)}: {error}")
-            return PartitionSpec()
+            return _spec()
         faults = list(sharding.problems(resolved, shape, self.mesh))
         for expected, actual in faults:
             builder.fault(site, f"expected {expected}, found {actual}")
-        partition = PartitionSpec(*resolved)
+        partition = _spec(*resolved)
         return partition if self.mesh is None or faults else NamedSharding(self.mesh, partition)
 
 
@@ -300,8 +305,8 @@ class _AbstractMaker:
             case NoValue():
                 return None
             case Instance(cls) if issubclass(cls, bool | int | float | complex):
-                return jax.eval_shape(lambda: jnp.asarray(cls(0)))
-            case Instance(cls) if issubclass(cls, tuple) and getattr(cls, "_fields", None) == ():
+                return _jax.eval_shape(lambda: _jax.numpy.asarray(cls(0)))
+            case Instance(cls) if _is_empty_tuple(cls):
                 return cls()  # optax.MaskedNode, optax.EmptyState
             case TupleOf(items, rest) if rest is None or items:
                 return tuple(
@@ -313,7 +318,8 @@ class _AbstractMaker:
                     name: self._value(builder, item, leaf, site, _item(like, name))
                     for name, item in fields
                 }
-                return made if issubclass(cls, dict) else cls(*made.values())
+                whole = cast(Any, cls)
+                return made if issubclass(cls, dict) else whole(*made.values())
             case Guarded(inner=inner):
                 return self._value(builder, inner, leaf, site, like)
             case OneOf(options):
@@ -324,10 +330,11 @@ class _AbstractMaker:
                     return None
             case Anything() if hasattr(like, "shape") and hasattr(like, "dtype"):
                 partition = self._sharding(builder, leaf, site, tuple(like.shape))
-                return jax.ShapeDtypeStruct(like.shape, like.dtype, sharding=partition)
+                return _jax.ShapeDtypeStruct(like.shape, like.dtype, sharding=partition)
             case _:
                 pass
-        shown = "its shape and dtype are" if isinstance(value, Anything) else f"{describe(value)} is"
+        bare = isinstance(value, Anything)
+        shown = "its shape and dtype are" if bare else f"{describe(value)} is"
         builder.fault(site, f"{shown} open: say more in the schema, or give like=")
         return None
 
@@ -337,7 +344,7 @@ class _AbstractMaker:
         if shape is None or dtype is None:
             return None
         partition = self._sharding(builder, leaf, site, shape)
-        return jax.ShapeDtypeStruct(shape, dtype, sharding=partition)
+        return _jax.ShapeDtypeStruct(shape, dtype, sharding=partition)
 
     def _sharding(
         self, builder: Builder, leaf: Leaf, site: Site, shape: tuple[int, ...]
@@ -351,16 +358,22 @@ class _AbstractMaker:
         if hasattr(like, "dtype"):
             return like.dtype
         if array.dtypes == ("prng_key",):
-            return jax.eval_shape(lambda: jax.random.key(0)).dtype
-        chosen = builder.choice(site)
+            return _jax.eval_shape(lambda: jax.random.key(0)).dtype
+        chosen: Any = builder.choice(site)
         named = not isinstance(chosen, bool | int | str) and chosen is not ABSENT
-        for dtype in ((jnp.dtype(chosen),) if named else ()) + self.dtypes:
+        first = (_dtype(chosen),) if named else ()
+        for dtype in (*first, *self.dtypes):
             if array.dtypes is None or _is_one_of(dtype, array.dtypes):
                 return dtype
         if array.dtypes is not None and len(array.dtypes) == 1 and isinstance(array.dtypes[0], str):
             return jnp.dtype(array.dtypes[0])
         builder.fault(site, f"which dtype of {array.dtype or 'any'}? dtype=jnp.float32, ...")
         return None
+
+
+def _is_empty_tuple(cls: Any) -> bool:
+    fields: Any = getattr(cls, "_fields", None)
+    return issubclass(cls, tuple) and fields == ()
 
 
 def _raw(like: Any) -> Any:

@@ -280,7 +280,7 @@ def show(expr: Expr[str]) -> str:
         case Name(name):
             return name
         case Sum(left, right, sign):
-            text = show(right) if sign > 0 or not isinstance(right, Sum) else f"({show(right)})"
+            text = f"({show(right)})" if isinstance(right, Sum) else show(right)
             return f"{show(left)}{'+' if sign > 0 else '-'}{text}"
         case Product(left, right):
             return f"{_factor(left)}*{_factor(right, right=True)}"

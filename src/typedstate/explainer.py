@@ -20,6 +20,7 @@ from flax.nnx import filterlib
 from . import dims, filters, leaves, patterns, sharding, skeleton
 from .binding import Choice, Observation, Origin, Scope, Seen, Var, settle
 from .dims import Axes, Axis, Dim, Expr
+from .law import Law, law_of
 from .report import Code, Report, Size, Unknown, Violation, show_key, show_path
 from .spec import (
     Alike,
@@ -51,6 +52,7 @@ from .spec import (
     Spec,
     Tree,
     TupleOf,
+    class_name,
     describe,
     needs_leaf,
 )
@@ -170,6 +172,13 @@ class Explanation:
             self._order,
             _closed=len(part.seen),
         )
+
+    def law(self, places: Mapping[Path, str], arrays: Mapping[str, Any]) -> Law | None:
+        """The sizes that the value of a call may have, where no other shares its names."""
+        if len(self.guards) != 1 or self._closed or self.given or self._groups:
+            return None
+        split = [split.expr for split in self._part.splits]
+        return law_of(self._part.seen, split, places, arrays)
 
     def report(self, hint: str) -> Report:
         """Settles the names and gives all violations in tree order."""
@@ -404,7 +413,7 @@ class Explanation:
 
     def _ask(self, filter_: Any, keys: Path, leaf: Any, path: Path) -> bool:
         """What an NNX filter says of a real leaf; a plan asks again."""
-        test = filterlib.to_predicate(filter_)
+        test: Callable[[Any, Any], Any] = filterlib.to_predicate(filter_)
         chosen = bool(test(keys, leaf))
         guard = Guard(path, lambda found: bool(test(keys, found)) == chosen)
         self.guards[self._root].append(guard)
@@ -586,7 +595,7 @@ class Explanation:
     def _in_place(self, value: Any, spec: InPlace, path: Path, scope: Scope) -> None:
         if not isinstance(value, spec.cls):
             self._order += 1
-            self._add(path, "container", spec.cls.__name__, describe_value(value))
+            self._add(path, "container", class_name(spec.cls), describe_value(value))
             return
         tree = leaves.module_tree(value)
         self.live.setdefault(self._root, set()).add(path)
@@ -665,7 +674,7 @@ class Explanation:
             case Instance(cls):
                 if not isinstance(value, cls):
                     note = patterns.value_note(value)
-                    self._add(path, "array", cls.__name__, describe_value(value), note)
+                    self._add(path, "array", class_name(cls), describe_value(value), note)
             case Literally(values):
                 self._literal(value, values, path)
             case TupleOf():
@@ -764,7 +773,7 @@ class Explanation:
         """A PartitionSpec or NamedSharding, against the array for which it stands."""
         if not isinstance(value, spec.cls):
             note = patterns.value_note(value)
-            self._add(path, "array", spec.cls.__name__, describe_value(value), note)
+            self._add(path, "array", class_name(spec.cls), describe_value(value), note)
             return
         shape = spec.shape
         fixed = shape is not None and not any(isinstance(dim, Axes) for dim in shape)
@@ -851,7 +860,7 @@ class Explanation:
     def _record(self, value: Any, spec: Record, path: Path, scope: Scope) -> None:
         typed_dict = issubclass(spec.cls, dict)
         if not isinstance(value, spec.cls):
-            self._add(path, "container", spec.cls.__name__, describe_value(value))
+            self._add(path, "container", class_name(spec.cls), describe_value(value))
             return
         if not typed_dict and not isinstance(value, tuple):
             self.repeatable = False

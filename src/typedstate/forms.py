@@ -218,6 +218,8 @@ else:
                 if [name for name, _ in links] != ["len"]:
                     raise SchemaError(f"{owner}: the only dim of a StateMap is 'len'")
                 return Map(inner.key, inner.entry, links[0][1], inner.container, inner.extra)
+            if inner in (Anything(), Tree(Anything())):  # an open type variable, say
+                return inner
             if not _is_tree(inner):
                 raise SchemaError(f"{owner}: a leaf names its dims itself; Bind takes a schema")
             return Bound(inner, links)

@@ -17,8 +17,8 @@ from flax import nnx
 
 from . import checking as checks
 from .errors import SchemaError
-from .parse import Context, NotYet, parse
-from .spec import Spec
+from .parse import Context, NotYet, array, is_jaxtyped, parse
+from .spec import Spec, class_name, describe
 
 
 class HintMeta(type):
@@ -198,7 +198,9 @@ def show_argument(arg: Any) -> str:
     if isinstance(origin, type) and args:
         return f"{origin.__name__}[{', '.join(map(show_argument, args))}]"
     if isinstance(arg, type):
-        return "None" if arg is types.NoneType else arg.__name__
+        if is_jaxtyped(arg):
+            return describe(array(arg, Context("")))
+        return "None" if arg is types.NoneType else class_name(arg)
     return repr(arg).replace("typing.", "")
 
 

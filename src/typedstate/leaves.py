@@ -112,7 +112,13 @@ def slot_of(variable: Any) -> str | None:
 def key_base(value: object) -> Any:
     """The plain array behind a PRNG key array, whose abstract value is cheap to read."""
     base = getattr(value, "_base_array", None)
-    return base if isinstance(base, jax.Array) and hasattr(base, "aval") else None
+    readable = isinstance(base, jax.Array) and hasattr(base, "aval") and hasattr(value, "_impl")
+    return base if readable else None
+
+
+def key_implementation(key: Any) -> Any:
+    """What implements a PRNG key array that has a `key_base`: its dtype follows from it."""
+    return key._impl
 
 
 def _plain(variable: Any) -> Any:

@@ -54,6 +54,11 @@ _WRAPPERS: Final = (
     typing_extensions.ReadOnly,
 )
 _ANY_DTYPE: Final[Any] = cast(Any, jaxtyping.Shaped).dtypes
+#: The syntax of Python 3.12 makes another class than ``typing_extensions`` has.
+TYPE_ALIASES: Final = (
+    typing_extensions.TypeAliasType,
+    getattr(typing, "TypeAliasType", typing_extensions.TypeAliasType),
+)
 
 
 class NotYet(NameError):
@@ -135,9 +140,9 @@ def parse(hint: Any, context: Context) -> Spec:
         return _union(get_args(hint), context)
     if origin in _WRAPPERS:
         return parse(get_args(hint)[0], context)
-    if isinstance(origin, typing_extensions.TypeAliasType):
+    if isinstance(origin, TYPE_ALIASES):
         return _alias(origin, get_args(hint), context)
-    if isinstance(hint, typing_extensions.TypeAliasType):
+    if isinstance(hint, TYPE_ALIASES):
         return _alias(hint, (), context)
     if isinstance(hint, typing.NewType):
         return parse(hint.__supertype__, context)
@@ -255,7 +260,7 @@ def _plain_class(hint: type) -> bool:
 
 
 def _is_empty_tuple(hint: Any) -> bool:
-    return hint == tuple[()] or hint == typing.Tuple[()]  # noqa: UP006
+    return bool(hint == tuple[()] or hint == typing.Tuple[()])  # noqa: UP006
 
 
 def _generic(hint: Any, origin: Any, args: tuple[Any, ...], context: Context) -> Spec:
@@ -442,7 +447,7 @@ def _is_value_hint(item: Any) -> bool:
 def _mistake(hint: Any, context: Context) -> Spec:
     """Says what is wrong with something that is no hint, and the likely fix."""
     if isinstance(hint, tuple):
-        raise context.error(f"a tuple {_shorten(hint)}: is there a trailing comma?")
+        raise context.error("a tuple where a type was meant: is there a trailing comma?")
     if leaves.is_variable(hint):
         name = leaves.kind_of(hint).__name__
         raise context.error(f"an instance of {name}: give the class, nnx.{name}[...]")

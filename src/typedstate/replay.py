@@ -8,8 +8,9 @@ all of these; where it is not, the explainer decides. The two can't disagree.
 from __future__ import annotations
 
 import linecache
+import re
 import weakref
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from itertools import count
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ import numpy as np
 
 from . import leaves
 from .explainer import Explanation, Guard
+from .law import Law
 from .layout import Child, layout_of
 from .spec import Path
 
@@ -25,6 +27,9 @@ _MAX_PLANS: Final = 16
 _LOOP: Final = 3
 _SCALARS: Final = (bool, int, float, complex, str, bytes, type(None))
 _numbers: Final = count()
+#: Stands in generated code for one more argument: where a function reads arrays, not compares.
+_READ: Final = "§"
+_AVAL: Final = re.compile(r"if (\w+)\.aval is not (a\d+):")
 
 
 class Unrepeatable(Exception):
@@ -37,14 +42,18 @@ class Plan:
     Attributes:
       match: whether a value is like the one that was accepted; may raise, which means no.
       source: its generated code.
+      structure: what it was made from, kept with it.
     """
 
-    __slots__ = ("__weakref__", "match", "source")
+    __slots__ = ("__weakref__", "match", "source", "structure")
 
-    def __init__(self, match: Callable[[Any], bool], source: str) -> None:
+    def __init__(
+        self, match: Callable[[Any], bool], source: str, structure: Structure | None = None
+    ) -> None:
         """Keeps the generated function."""
         self.match = match
         self.source = source
+        self.structure = structure
 
 
 class Plans:
@@ -66,25 +75,88 @@ class Plans:
                 continue
         return None
 
+    def resize(self, value: Any) -> Plan | None:
+        """The plan of a value that is like a known one but for sizes that its law allows."""
+        for structure in dict.fromkeys(plan.structure for plan in self._known):
+            if structure is None or structure.law is None:
+                continue
+            arrays = structure.arrays_of(value)
+            if arrays is not None and structure.law.allows(arrays):
+                return self._keep(structure.plan(arrays))
+        return None
+
     def learn(self, value: Any, explanation: Explanation, root: str = "") -> Plan | None:
         """Generates the plan of a value that the explainer accepted, where that can be."""
         if not explanation.repeatable:
             return None
         try:
             guards, live = explanation.guards.get(root, []), explanation.live.get(root, set())
-            plan = generate(value, guards, live)
+            structure = generate(value, guards, live)
         except (Unrepeatable, RecursionError):
             return None
+        structure.law = explanation.law(structure.places, structure.arrays)
+        return self._keep(structure.plan(structure.arrays))
+
+    def _keep(self, plan: Plan) -> Plan:
         self._known = (plan, *self._known[: _MAX_PLANS - 1])
         return plan
 
     def sources(self) -> list[str]:
-        """The generated code of each plan."""
-        return [plan.source for plan in self._known]
+        """The generated code of each structure."""
+        return list(dict.fromkeys(plan.source for plan in self._known))
 
 
-def generate(value: Any, guards: list[Guard], live: Collection[Path] = ()) -> Plan:
-    """Generates the function that recognises values like this one.
+class Structure:
+    """The generated code of values that are alike but for the sizes of their arrays.
+
+    Attributes:
+      source: of the function that recognises values with given abstract values of arrays.
+      arrays: those of the value that was accepted, by their names in the code.
+      places: which of them stands where.
+      law: the sizes that it may have; None where the explainer must say.
+    """
+
+    __slots__ = (
+        *("__weakref__", "_code", "_names", "_read", "_root", "_text"),
+        *("arrays", "law", "places", "source"),
+    )
+
+    def __init__(self, writer: _Writer, root: str) -> None:
+        """Compiles what was written."""
+        self._text = "\n".join(line for lines in writer.functions for line in lines) + "\n"
+        self._names, self._root = writer.names, root
+        self._read: Callable[[Any, dict[str, Any]], bool] | None = None
+        self.arrays, self.places = writer.arrays, writer.places
+        self.law: Law | None = None
+        self.source = self._text.replace(_READ, "")
+        name = f"<typedstate plan {next(_numbers)}>"
+        self._code = compile(self.source, name, "exec")
+        lines = self.source.splitlines(keepends=True)
+        linecache.cache[name] = (len(self.source), None, lines, name)
+        weakref.finalize(self, linecache.cache.pop, name, None)
+
+    def plan(self, arrays: Mapping[str, Any]) -> Plan:
+        """Recognises values whose arrays have these abstract values."""
+        names = {**self._names, **arrays}
+        exec(self._code, names)
+        return Plan(names[self._root], self.source, self)
+
+    def arrays_of(self, value: Any) -> dict[str, Any] | None:
+        """The abstract values of a value's arrays, None where something else differs."""
+        if self._read is None:  # only some states ever come in other sizes
+            text = _AVAL.sub(r'if arrays.setdefault("\2", \1.aval) is not \1.aval:', self._text)
+            names = dict(self._names)
+            exec(text.replace(_READ, ", arrays"), names)
+            self._read = names[self._root]
+        arrays: dict[str, Any] = {}
+        try:
+            return arrays if self._read(value, arrays) else None
+        except Exception:  # a missing key, an attribute that is not there: not alike
+            return None
+
+
+def generate(value: Any, guards: list[Guard], live: Collection[Path] = ()) -> Structure:
+    """Generates the functions that recognise values like this one.
 
     Args:
       value: one that was accepted.
@@ -98,18 +170,14 @@ def generate(value: Any, guards: list[Guard], live: Collection[Path] = ()) -> Pl
     root = writer.function(value, ())
     if writer.unasked:  # a guard of something that the code does not reach, e.g. an attribute
         raise Unrepeatable
-    lines = [line for function in writer.functions for line in function]
-    source = "\n".join(lines) + "\n"
-    name = f"<typedstate plan {next(_numbers)}>"
-    exec(compile(source, name, "exec"), writer.names)
-    for pattern, function, module in writer.shared:
-        objects: list[int] = []
-        writer.names[function](module, objects.append)
-        writer.names[pattern] = _occurrences(objects)
-    plan = Plan(writer.names[root], source)
-    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    weakref.finalize(plan, linecache.cache.pop, name, None)
-    return plan
+    structure = Structure(writer, root)
+    if writer.shared:
+        found = structure.plan(structure.arrays).match.__globals__
+        for pattern, function, module in writer.shared:
+            objects: list[int] = []
+            found[function](module, objects.append)
+            writer.names[pattern] = _occurrences(objects)
+    return structure
 
 
 def _occurrences(objects: list[int]) -> list[int]:
@@ -125,7 +193,10 @@ class _Writer:
         self.names: dict[str, Any] = {}
         self.functions: list[list[str]] = []
         self.shared: list[tuple[str, str, Any]] = []
+        self.arrays: dict[str, Any] = {}
+        self.places: dict[Path, str] = {}
         self._live = live
+        self._arrays: dict[int, str] = {}
         self._objects: dict[int, int] = {}
         self._records: dict[Hashable, Any] = {}
         self._guards: dict[Path, list[Guard]] = {}
@@ -159,7 +230,7 @@ class _Writer:
             found = f"like{len(self._functions)}"
             self._functions[key] = found
             body = [f"    {line}" for line in lines]
-            self.functions.append([f"def {found}({parameters}):", *body, "    return True"])
+            self.functions.append([f"def {found}({parameters}{_READ}):", *body, "    return True"])
         return found
 
     def _value(self, name: str, value: Any, path: Path) -> list[str]:
@@ -178,7 +249,7 @@ class _Writer:
             return [*self._mapping(name, value, dict(mapping), path), *guards]
         if isinstance(value, tuple | list):
             return [*self._sequence(name, value, path), *guards]
-        return [*self._raw(name, value), *guards]
+        return [*self._raw(name, value, path), *guards]
 
     def _type(self, name: str, value: Any) -> str:
         return f"if type({name}) is not {self.constant(type(value), 't')}: return False"
@@ -217,7 +288,7 @@ class _Writer:
     def _child(self, item: Any, path: Path) -> tuple[str, ...]:
         """What is said of ``v``: leaves inline, sub-trees by their function."""
         if leaves.mapping_of(item) is not None or isinstance(item, tuple | list):
-            return (f"if not {self.function(item, path)}(v): return False",)
+            return (f"if not {self.function(item, path)}(v{_READ}): return False",)
         return tuple(self._value("v", item, path))
 
     def _sequence(
@@ -230,7 +301,7 @@ class _Writer:
                 kind = self.constant(type(item), "t")
                 lines.append(f"if type({name}[{index}]) is not {kind}: return False")
             else:
-                lines.append(f"if not {self.function(item, below)}({name}[{index}]): return False")
+                lines.append(f"if not {self.function(item, below)}({name}[{index}]{_READ}): return False")
         return lines
 
     def _below(self, value: tuple[Any, ...] | list[Any], index: int, path: Path) -> Path:
@@ -256,10 +327,10 @@ class _Writer:
                 lines.append(f"if {name}.type is not {kind}: return False")
             lines.append(f"r = {name}.{slot}")
         if leaves.mapping_of(raw) is not None or isinstance(raw, tuple | list):
-            return [*lines, f"if not {self.function(raw, path)}(r): return False"]
-        return [*lines, *self._raw("r", raw)]
+            return [*lines, f"if not {self.function(raw, path)}(r{_READ}): return False"]
+        return [*lines, *self._raw("r", raw, path)]
 
-    def _raw(self, name: str, value: Any) -> list[str]:
+    def _raw(self, name: str, value: Any, path: Path) -> list[str]:
         lines = [self._type(name, value)]
         if leaves.is_variable(value) or leaves.is_module(value):
             raise Unrepeatable
@@ -267,24 +338,25 @@ class _Writer:
             return lines
         base = leaves.key_base(value)
         if base is not None:
-            impl = self.constant(value.dtype, "d")
+            # the dtype of keys is made anew whenever it is read, by what implements them
+            implementation = self.constant(leaves.key_implementation(value), "i")
+            lines.append(f"if {name}._impl is not {implementation}: return False")
             lines.append(f"b = {name}._base_array")
-            return [*lines, f"if {name}.dtype is not {impl}: return False", *self._aval("b", base)]
-        if hasattr(value, "aval"):
-            return [*lines, *self._aval(name, value)]
-        if isinstance(value, np.ndarray | np.generic | jax.ShapeDtypeStruct):
-            return [*lines, *self._shape(name, value)]
+            if leaves.AVALS_ARE_INTERNED:
+                aval = self.constant(base.aval, "b")
+                return [*lines, f"if b.aval is not {aval}: return False"]
+            return [*lines, *self._shape("b", base)]
+        if hasattr(value, "aval") and leaves.AVALS_ARE_INTERNED:
+            array = self._arrays.setdefault(id(value.aval), f"a{len(self._arrays)}")
+            self.arrays[array] = value.aval
+            self.places[path] = array
+            return [*lines, f"if {name}.aval is not {array}: return False"]
         if hasattr(value, "shape") and hasattr(value, "dtype"):
             return [*lines, *self._shape(name, value)]
         is_spec = isinstance(value, jax.sharding.PartitionSpec)
         if not is_spec and (hasattr(value, "__iter__") or hasattr(value, "__getitem__")):
             raise Unrepeatable
         return lines
-
-    def _aval(self, name: str, value: Any) -> list[str]:
-        if leaves.AVALS_ARE_INTERNED:
-            return [f"if {name}.aval is not {self.constant(value.aval, 'a')}: return False"]
-        return self._shape(name, value)
 
     def _shape(self, name: str, value: Any) -> list[str]:
         shape, dtype = self.constant(tuple(value.shape), "k"), self.constant(value.dtype, "d")
@@ -304,7 +376,7 @@ class _Writer:
         if count == len(self._objects):
             return [
                 "s = set()",
-                f"if not {function}({name}, s.add) or len(s) != {count}: return False",
+                f"if not {function}({name}, s.add{_READ}) or len(s) != {count}: return False",
             ]
         pattern = f"p{len(self.names)}"
         self.names[pattern] = None  # known once the function is there
@@ -312,7 +384,7 @@ class _Writer:
         occurrences = self.constant(_occurrences, "f")
         return [
             "s = []",
-            f"if not {function}({name}, s.append) or {occurrences}(s) != {pattern}: return False",
+            f"if not {function}({name}, s.append{_READ}) or {occurrences}(s) != {pattern}: return False",
         ]
 
     def _node(self, node: Any, path: Path) -> str:
@@ -359,5 +431,5 @@ class _Writer:
                 self._objects[id(value)] = 1
                 lines.append("add(id(v))")
         if child.role == "node":
-            return (*lines, f"if not {self._node(value, path)}(v, add): return False")
+            return (*lines, f"if not {self._node(value, path)}(v, add{_READ}): return False")
         return (*lines, *self._value("v", value, path))

@@ -7,7 +7,7 @@ import sys
 import typing
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from types import FunctionType, ModuleType, NoneType, UnionType
+from types import FrameType, FunctionType, ModuleType, NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeVar, get_args
 from weakref import WeakSet
 
@@ -19,7 +19,7 @@ from .checking import check_binds
 from .dims import Name
 from .errors import SchemaError
 from .hint import Deferred, HintMeta, is_open, make, show_argument
-from .parse import Context, NotYet, parse
+from .parse import TYPE_ALIASES, Context, NotYet, parse
 from .spec import (
     Anything,
     Bound,
@@ -35,6 +35,7 @@ from .spec import (
 )
 
 _RESERVED: Final = frozenset({name for name in dir(nnx.State) if not name.startswith("_")} | {"of"})
+_SpecialForm: Final[type] = type(Literal)  # of ``Literal``, ``Union`` and their like
 _ALLOWED_IN_BODY: Final = frozenset(
     {"__module__", "__qualname__", "__doc__", "__annotations__", "__orig_bases__"}
     | {"__type_params__", "__parameters__", "__static_attributes__", "__firstlineno__"}
@@ -116,7 +117,7 @@ class ClassRef:
 
     def parse(self) -> None:
         """Parses all fields; raises NotYet, with nothing changed, where a name is missing."""
-        fields = tuple(self._field(name, found) for name, found in self.declared.items())
+        fields = self._fields()
         _refuse_twins(self.name, fields)
         parsed = Schema(self.name, fields, self._extra())
         self.parsed = parsed
@@ -127,6 +128,19 @@ class ClassRef:
             self.parsed = None
             raise
         _pending.discard(self.cls)
+
+    def _fields(self) -> tuple[Field, ...]:
+        """All fields; a mistake in any of them comes before a name that is not there yet."""
+        fields: list[Field] = []
+        missing: NotYet | None = None
+        for name, found in self.declared.items():
+            try:
+                fields.append(self._field(name, found))
+            except NotYet as error:
+                missing = missing or error
+        if missing is not None:
+            raise missing
+        return tuple(fields)
 
     def _context(self, name: str, found: Declaration) -> Context:
         module = vars(sys.modules[found.module]) if found.module in sys.modules else {}
@@ -181,7 +195,7 @@ class SchemaMeta(HintMeta):
         _refuse_body(name, raw, namespace)
         frame = sys._getframe(1)
         local: Mapping[str, Any] = {}
-        if typevars is None and frame.f_locals is not frame.f_globals:
+        if typevars is None and not _is_module_level(frame, cls.__module__):
             local = frame.f_locals
         params = {param.__name__: param for param in namespace.get("__type_params__", ())}
         declared = dict(_inherited(cls, typevars or {}))
@@ -377,11 +391,17 @@ def _texts(hint: Any) -> list[str]:
 
 
 def _is_hint(value: Any) -> bool:
-    if isinstance(value, type | TypeVar | ModuleType | Deferred):
+    if isinstance(value, type | TypeVar | ModuleType | Deferred | _SpecialForm):
         return True
     return typing.get_origin(value) is not None or isinstance(
-        value, typing_extensions.TypeAliasType | FunctionType
+        value, (*TYPE_ALIASES, FunctionType)
     )
+
+
+def _is_module_level(frame: FrameType, module: str) -> bool:
+    """Whether names of a frame can be looked up in the module later; not so under ``exec``."""
+    there = module in sys.modules and vars(sys.modules[module]) is frame.f_globals
+    return there and frame.f_locals is frame.f_globals
 
 
 def _parse_or_wait(ref: ClassRef) -> None:

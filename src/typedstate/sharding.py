@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import jax
 import numpy as np
@@ -23,6 +23,7 @@ Names = tuple[Any, ...]
 Rules = Iterable[tuple[str, Any]] | Callable[[Names], Any]
 Outcome = Literal["match", "mismatch", "unknown"]
 
+_spec: Final[Any] = PartitionSpec
 _ANY: Final[Any] = PartitionSpec.UNCONSTRAINED
 _NO_RULES_NOTE: Final = "no rules in the context: the names stand for themselves"
 
@@ -67,11 +68,16 @@ def as_rules(rules: Any) -> Rules | None:
     Raises:
       TypeError: they are neither.
     """
-    if rules is None or callable(rules):
-        return rules  # type: ignore[no-any-return]
-    pairs = rules.items() if isinstance(rules, Mapping) else rules
-    found = tuple((str(name), tuple(axes) if isinstance(axes, list) else axes) for name, axes in pairs)
-    return found
+    if rules is None:
+        return None
+    if callable(rules):
+        return cast("Callable[[Names], Any]", rules)
+    pairs = cast("Iterable[tuple[str, Any]]", rules)
+    return tuple((str(name), _frozen(axes)) for name, axes in pairs)
+
+
+def _frozen(axes: Any) -> Any:
+    return (*axes,) if isinstance(axes, list) else axes
 
 
 def spread(names: Names, rank: int | None) -> Names:
@@ -108,7 +114,7 @@ def axes_of(entry: Any) -> tuple[Any, ...]:
     """The mesh axes that one entry of a PartitionSpec names."""
     if entry is None or entry is _ANY:
         return ()
-    return tuple(entry) if isinstance(entry, tuple | list) else (entry,)
+    return tuple(cast("Names", entry)) if isinstance(entry, tuple | list) else (entry,)
 
 
 def _room(rank: int) -> str:
@@ -137,34 +143,33 @@ def compare_names(found: Names | None, wanted: Names, rank: int | None, given: b
     return Verdict("mismatch", show(expected), actual)
 
 
-def problems(names: Names, shape: Sequence[int | None] | None, mesh: Any) -> Iterator[tuple[str, str]]:
+def problems(
+    names: Names, shape: Sequence[int | None] | None, mesh: Any
+) -> Iterator[tuple[str, str]]:
     """Yields why an array can't be split by these names on a mesh: expected, actual.
 
     Args:
       names: resolved to axes of the mesh.
       shape: of the array; a size is None where it is open, and so is the shape.
-      mesh: concrete or abstract; None where only the rank counts.
+      mesh: concrete or abstract; None where names and rank are all that is looked at.
     """
     text = show(names)
     if shape is not None and len(names) > len(shape):
         yield _room(len(shape)), text
         return
     seen: set[Any] = set()
+    sizes: Mapping[Any, int] = {} if mesh is None else mesh.shape
     for axis, entry in enumerate(names):
-        size = None if shape is None else shape[axis]
-        parts = 1
         for name in axes_of(entry):
             if name in seen:
                 yield f"{name!r} at one axis only, as a mesh axis splits one", text
-            seen.add(name)
-            if mesh is None:
-                continue
-            if name not in mesh.shape:
+            elif mesh is not None and name not in sizes:
                 yield f"axes of the mesh ({show_mesh(mesh)})", f"{name!r} in {text}"
-                continue
-            parts *= mesh.shape[name]
-        if size is not None and size % parts:
-            by = "*".join(f"{name}={mesh.shape[name]}" for name in axes_of(entry))
+            seen.add(name)
+        known = {name: sizes[name] for name in axes_of(entry) if name in sizes}
+        size = None if shape is None else shape[axis]
+        if size is not None and size % math.prod(known.values()):
+            by = "*".join(f"{name}={parts}" for name, parts in known.items())
             yield f"axis {axis} divisible by {by}", f"size {size}"
 
 
@@ -371,7 +376,7 @@ def _compare_other(sharding: Any, wanted: Names, mesh: Any, rank: int) -> Verdic
         return _compare_whole(wanted, f"copies on {devices} devices", mesh)
     kind = type(sharding).__name__
     if isinstance(mesh, jax.sharding.Mesh) and not _Split(wanted, mesh).strange():
-        expected = NamedSharding(mesh, PartitionSpec(*wanted))
+        expected = NamedSharding(mesh, _spec(*wanted))
         if sharding.is_equivalent_to(expected, rank):
             return MATCH
         return Verdict("mismatch", show(wanted), f"a {kind} that differs")

@@ -455,6 +455,12 @@ def _positive(expr: Expr[str]) -> bool:
     return not any(True for _ in names_of(expr)) and show(expr) != "0"
 
 
+def class_name(cls: type) -> str:
+    """A class by its last name: some versions of JAX call theirs ``jaxlib._jax.Array``."""
+    name = cls.__name__
+    return name if "[" in name else name.rpartition(".")[2]
+
+
 def describe(spec: Spec) -> str:
     """The spec as its user would write it, short enough for one line of a report."""
     match spec:
@@ -463,7 +469,7 @@ def describe(spec: Spec) -> str:
         case NoValue():
             return "None"
         case Instance(cls):
-            return cls.__name__
+            return class_name(cls)
         case Literally(values):
             return f"Literal[{', '.join(map(repr, values))}]"
         case Array():
@@ -473,15 +479,15 @@ def describe(spec: Spec) -> str:
             inner += [] if rest is None else [describe(rest), "..."]
             return f"tuple[{', '.join(inner) or '()'}]"
         case ItemsOf(cls, item):
-            return f"{cls.__name__}[{describe(item)}]"
+            return f"{class_name(cls)}[{describe(item)}]"
         case MappingOf(cls, key, value):
-            return f"{cls.__name__}[{describe(key)}, {describe(value)}]"
+            return f"{class_name(cls)}[{describe(key)}, {describe(value)}]"
         case Record(cls=cls):
-            return cls.__name__
+            return class_name(cls)
         case Guarded(inner=inner):
             return describe(inner)
         case Partition(cls=cls):
-            return cls.__name__
+            return class_name(cls)
         case Leaf():
             return _describe_leaf(spec)
         case Node(ref):
@@ -501,11 +507,11 @@ def describe(spec: Spec) -> str:
             options = [describe(option) for option in (yes, no) if option is not None]
             return " or ".join(options) or "nothing"
         case InPlace(cls, inner):
-            return f"{cls.__name__} with state {describe(inner)}"
+            return f"{class_name(cls)} with state {describe(inner)}"
 
 
 def _describe_array(spec: Array) -> str:
-    cls = "Array" if spec.cls is None else spec.cls.__name__
+    cls = "Array" if spec.cls is None else class_name(spec.cls)
     if spec.abstract:
         cls = "ShapeDtypeStruct"
     if spec.shape is None:
@@ -517,6 +523,6 @@ def _describe_leaf(spec: Leaf) -> str:
     value = describe(spec.value)
     if spec.kind is None:
         return value
-    kind = spec.kind.__name__
+    kind = class_name(spec.kind)
     text = kind if isinstance(spec.value, Anything) else f"{kind}[{value}]"
     return f"Exactly[{text}]" if spec.exact else text

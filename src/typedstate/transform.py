@@ -360,9 +360,9 @@ class Stacking(_Plain):
         if answer is Answer.NO or isinstance(spec, Anything):
             return spec
         stacked = map_value(spec, self._stack)
-        if isinstance(stacked, Leaf) and stacked.names is not None:
-            if stacked.by_dims or self.partition is not None:
-                stacked = replace(stacked, names=self._names(spec, stacked.names))
+        inserts = self.partition is not None or (isinstance(spec, Leaf) and spec.by_dims)
+        if inserts and isinstance(stacked, Leaf) and stacked.names is not None:
+            stacked = replace(stacked, names=self._names(spec, stacked.names))
         if answer is Answer.YES:
             return stacked
         return Decide(self.filters, path, stacked, spec)
@@ -481,12 +481,15 @@ class Replacing(_Plain):
             return raw
         return OneOf((Leaf(spec.kind, raw, spec.exact), raw))
 
+    def _bare(self, array: Spec) -> Spec:
+        return self._value(array, None)
+
     def _value(self, value: Spec, names: tuple[Any, ...] | None) -> Spec:
         """Stands for an array by itself; for a structure as a whole, for its arrays, or not."""
         if isinstance(value, Array | Anything):
             shape = value.shape if isinstance(value, Array) else None
             return Partition(self.cls, names, shape)
-        inner = map_value(value, lambda array: self._value(array, None))
+        inner = map_value(value, self._bare)
         return _one_of(tuple(dict.fromkeys((inner, Partition(self.cls), NoValue()))))
 
     @property
@@ -633,7 +636,7 @@ class Naming(_Plain):
         used: set[Any] = set()
         for dim in array.shape:
             entry = ... if isinstance(dim, Axes) else self._entry(dim)
-            axes = set(entry) if isinstance(entry, tuple) else {entry} - {None, ...}
+            axes: set[Any] = set(entry) if isinstance(entry, tuple) else {entry} - {None, ...}
             names.append(None if axes & used else entry)
             used |= axes
         leaf = spec if isinstance(spec, Leaf) else Leaf(None, spec)
@@ -683,7 +686,9 @@ def spellings(spec: Spec, seen: frozenset[int] = frozenset()) -> Iterator[str]:
         case Node(ref) if id(_root(ref)) not in seen:
             schema = ref.resolve()
             below = seen | {id(_root(ref))}
-            for inner in [item.spec for item in schema.fields] + [s for _, s in schema.extra.patterns]:
+            for item in schema.fields:
+                yield from spellings(item.spec, below)
+            for _, inner in schema.extra.patterns:
                 yield from spellings(inner, below)
         case Bound(inner, links):
             for name, expr in links:

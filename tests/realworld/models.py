@@ -6,21 +6,22 @@ downloaded; parameters are zeros, as no check reads a value.
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import importlib
-import runpy
 import sys
+import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
-
-from typedstate import leaves
 
 Build = Callable[[int], Any]
 
@@ -58,7 +59,7 @@ def of_bonsai(checkout: Path) -> Iterator[Model]:
     """The models of jax-ml/bonsai that build without a download."""
     sys.path.insert(0, str(checkout))
     for name, build in _BONSAI.items():
-        yield Model(f"bonsai {name}", lambda scale, build=build: concrete(lambda: build(scale)))
+        yield Model(f"bonsai {name}", partial(_built, build, name in _SHARDED))
 
 
 def of_flax(checkout: Path) -> Iterator[Model]:
@@ -70,6 +71,14 @@ def of_flax(checkout: Path) -> Iterator[Model]:
     toys = examples / "nnx_toy_examples"
     yield Model("flax scanned MLP", lambda scale: concrete(lambda: _scanned(toys, scale)))
     yield Model("flax VAE", lambda scale: concrete(lambda: _flax_vae(toys, scale)))
+    yield Model("flax MNIST", lambda scale: concrete(lambda: _flax_mnist(examples, scale)))
+
+
+def _built(build: Build, sharded: bool, scale: int) -> Any:
+    if not sharded:
+        return concrete(lambda: build(scale))
+    with jax.set_mesh(_mesh()):
+        return concrete(lambda: build(scale))
 
 
 def _module(name: str) -> Any:
@@ -153,9 +162,10 @@ def _unet(scale: int) -> Any:
     return m.UNet(m.ModelConfig(1, _pick(scale, 2, 3, 11), features), rngs=nnx.Rngs(0))
 
 
-def _qwen3(scale: int) -> Any:
+def _qwen3(scale: int, *, sharded: bool = False) -> Any:
     m = _module("qwen3")
     config = m.ModelConfig(
+        shd_cfg=m.ShardConfig.default(True, True) if sharded else m.ShardConfig.no_sharding(),
         num_layers=_pick(scale, 2, 3, 4),
         vocab_size=_pick(scale, 31, 37, 41),
         emb_dim=_pick(scale, 8, 12, 20),
@@ -170,6 +180,10 @@ def _qwen3(scale: int) -> Any:
         tie_word_embeddings=True,
     )
     return m.Qwen3(config, rngs=nnx.Rngs(0))
+
+
+def _qwen3_sharded(scale: int) -> Any:
+    return _qwen3(scale, sharded=True)
 
 
 def _qwen3_cache(scale: int) -> Any:
@@ -253,7 +267,7 @@ def _umt5(scale: int) -> Any:
 def _llada(scale: int) -> Any:
     m = _module("llada")
     config = dataclasses.replace(
-        m.ModelConfig.llada_8b_it(False, False),
+        m.ModelConfig.llada_8b_it(True, True),
         d_model=_pick(scale, 8, 12, 20),
         n_heads=2,
         n_kv_heads=2,
@@ -265,6 +279,11 @@ def _llada(scale: int) -> Any:
         include_qkv_bias=True,
     )
     return m.LLaDAModel(config, rngs=nnx.Rngs(0))
+
+
+def _mesh() -> Any:
+    kinds = (jax.sharding.AxisType.Explicit,) * 2
+    return jax.make_mesh((1, 1), ("fsdp", "tp"), axis_types=kinds)
 
 
 def _dinov3(scale: int) -> Any:
@@ -289,8 +308,9 @@ def _vae(scale: int) -> Any:
 
 def _efficientnet(scale: int) -> Any:
     m = _module("efficientnet")
-    fields = {field.name for field in dataclasses.fields(m.ModelConfig)}
-    config = m.ModelConfig.b0(num_classes=_pick(scale, 5, 7, 11)) if "num_classes" in fields else None
+    blocks = m.BlockConfigs(m.BlockConfigs.default_block_config().items[:3])
+    full = m.ModelConfig.b0(num_classes=_pick(scale, 5, 7, 11))
+    config = dataclasses.replace(full, block_configs=blocks)
     return m.EfficientNet(config, rngs=nnx.Rngs(0))
 
 
@@ -321,6 +341,8 @@ def _optimizer(build: Build) -> Build:
     return made
 
 
+#: Built under a mesh, so that their metadata has axis names.
+_SHARDED = frozenset({"LLaDA", "Qwen3 sharded"})
 _BONSAI: dict[str, Build] = {
     "ViT": _vit,
     "ResNet": _resnet,
@@ -330,6 +352,7 @@ _BONSAI: dict[str, Build] = {
     "Whisper": _whisper,
     "UNet": _unet,
     "Qwen3": _qwen3,
+    "Qwen3 sharded": _qwen3_sharded,
     "Qwen3's cache": _qwen3_cache,
     "Gemma3": _gemma3,
     "Mamba2": _mamba2,
@@ -381,20 +404,26 @@ def _scanned(toys: Path, scale: int) -> Any:
 
 
 def _flax_vae(toys: Path, scale: int) -> Any:
-    found = _names_of(toys / "05_vae.py", stop="params = ")
-    sizes = {"din": 8, "hidden_size": 14, "latent_size": 5}
-    del found, sizes
-    raise NotImplementedError
+    found = _names_of(toys / "05_vae.py")
+    sizes = (_pick(scale, 8, 9, 10), _pick(scale, 14, 15, 16), _pick(scale, 5, 6, 7))
+    return found["VAE"](*sizes, _pick(scale, (2, 4), (3, 3), (2, 5)), rngs=nnx.Rngs(0))
+
+
+def _flax_mnist(examples: Path, scale: int) -> Any:
+    del scale  # its sizes are fixed
+    return _names_of(examples / "mnist" / "train.py")["CNN"](nnx.Rngs(0))
 
 
 _cached: dict[Path, dict[str, Any]] = {}
 
 
-def _names_of(path: Path, stop: str | None = None) -> dict[str, Any]:
-    """Runs an example and gives its names."""
+def _names_of(path: Path) -> dict[str, Any]:
+    """The classes of an example, without the training that its file runs."""
     if path not in _cached:
-        _cached[path] = runpy.run_path(str(path))
+        tree = ast.parse(path.read_text())
+        tree.body = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+        names: dict[str, Any] = {"nnx": nnx, "jax": jax, "jnp": jnp, "np": np, "tp": typing, "partial": partial}
+        names["__name__"] = path.stem
+        exec(compile(tree, str(path), "exec"), names)
+        _cached[path] = names
     return _cached[path]
-
-
-_ = leaves

@@ -21,7 +21,7 @@ def remember(context: ClassDefContext) -> None:
     """Writes the aliases and extra keys of a schema class into its metadata."""
     module = context.api.modules.get(context.cls.info.module_name)
     found: dict[str, Any] = {"keys": {}, "extra": _extra(context.cls.keywords.get("extra"))}
-    source = None if module is None else _source(module.path)
+    source = None if module is None else source_of(module.path)
     aliases = None if source is None else _aliases(source, context.cls.line)
     if aliases is None:
         found["open"] = True  # the text is not there: any key may be
@@ -44,19 +44,25 @@ def _extra(given: Expression | None) -> Any:
             return value
         case DictExpr(items=items):
             table: dict[str, str | None] = {}
-            for key, value in items:
+            for key, entry in items:
                 if isinstance(key, StrExpr):
-                    table[key.value] = value.fullname if isinstance(value, RefExpr) else None
+                    table[key.value] = entry.fullname if isinstance(entry, RefExpr) else None
             return table
         case _:
             return "allow"
 
 
-def _source(path: str) -> str | None:
+def source_of(path: str) -> str | None:
+    """The text of a module; None where it has no file."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return _text(path, Path(path).stat().st_mtime_ns)
     except (OSError, ValueError):
         return None
+
+
+@lru_cache(maxsize=8)
+def _text(path: str, _changed: int) -> str:
+    return Path(path).read_text(encoding="utf-8")
 
 
 @lru_cache(maxsize=8)

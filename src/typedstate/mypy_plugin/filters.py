@@ -18,7 +18,6 @@ from mypy.nodes import (
     RefExpr,
     TupleExpr,
     TypeInfo,
-    Var,
 )
 from mypy.types import (
     AnyType,
@@ -85,10 +84,6 @@ def of_expression(expr: Expression, lookup: Lookup) -> Type:
         case CallExpr(callee=RefExpr(fullname=name), args=args) if name.startswith(_LIBRARY):
             parts = [of_expression(item, lookup) for item in args]
             return _call(name.removeprefix(_LIBRARY), parts, lookup)
-        case CallExpr(callee=RefExpr(node=Var() | TypeInfo() as node), args=args):
-            parts = [of_expression(item, lookup) for item in args]
-            name = node.fullname
-            return _call(name.removeprefix(_LIBRARY), parts, lookup) if _LIBRARY in name else _unknown()
         case _:
             return _unknown()
 
@@ -150,7 +145,7 @@ def _is_of(kind: TypeInfo, leaf: ProperType) -> bool | None:
         return None
     if leaf.type.has_base(kind.fullname):
         return True
-    return None if kind.has_base(leaf.type.fullname) or leaf.type.fullname == "builtins.object" else False
+    return None if kind.has_base(leaf.type.fullname) else False
 
 
 def leaf_of(filter_: Type, array: Type) -> Type | None:

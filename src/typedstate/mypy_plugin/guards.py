@@ -1,137 +1,121 @@
 """Which reads of an optional field come after a question whether it is there.
 
-Guards are ``"bias" in state`` and ``fits``-like questions never; what counts is the text of the
-state, so that ``"bias" in state.up`` guards ``state.up.bias`` until the branch ends.
+What counts is the text of the state: ``"bias" in state.up`` guards ``state.up.bias`` until the
+branch ends, and after ``assert`` or an early return until the block does.
 """
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
-from typing import Final
-
-from mypy.nodes import (
-    AssertStmt,
-    Block,
-    ComparisonExpr,
-    ConditionalExpr,
-    Expression,
-    FuncItem,
-    IfStmt,
-    IndexExpr,
-    IntExpr,
-    MemberExpr,
-    MypyFile,
-    NameExpr,
-    Node,
-    OpExpr,
-    RaiseStmt,
-    ReturnStmt,
-    Statement,
-    StrExpr,
-    UnaryExpr,
-    WhileStmt,
-)
-from mypy.traverser import TraverserVisitor
+from functools import lru_cache
 
 Guard = tuple[str, str]  # the state's text, the key
-_LEAVES: Final = (ReturnStmt, RaiseStmt)
+Place = tuple[int, int, str]  # where a read ends, and its attribute
 
 
-def is_guarded(scope: FuncItem | MypyFile, read: Expression) -> bool:
-    """Whether an attribute is read where its presence is known."""
+@lru_cache(maxsize=4)
+def guarded_reads(source: str) -> frozenset[Place]:
+    """The attributes of a module that are read where their presence is known."""
     visitor = _Guards()
-    scope.accept(visitor)
-    return id(read) in visitor.guarded
+    visitor.visit(ast.parse(source))
+    return frozenset(visitor.guarded)
 
 
-def text_of(expr: Expression) -> str | None:
+def _text(expr: ast.expr) -> str | None:
     """The text of a state's expression; None for what may be another one each time."""
     match expr:
-        case NameExpr(name=name):
-            return name
-        case MemberExpr(expr=inner, name=name):
-            text = text_of(inner)
+        case ast.Name():
+            return expr.id
+        case ast.Attribute(value=inner, attr=name):
+            text = _text(inner)
             return None if text is None else f"{text}.{name}"
-        case IndexExpr(base=base, index=StrExpr(value=key) | IntExpr(value=key)):
-            text = text_of(base)
+        case ast.Subscript(value=inner, slice=ast.Constant(value=key)):
+            text = _text(inner)
             return None if text is None else f"{text}[{key!r}]"
         case _:
             return None
 
 
-def _guards(condition: Expression, *, holds: bool) -> set[Guard]:
+def _guards(condition: ast.expr, *, holds: bool) -> set[Guard]:
     """What is known to be there where a condition holds, or does not."""
     match condition:
-        case ComparisonExpr(operators=[operator], operands=[StrExpr(value=key), state]):
-            text = text_of(state)
-            known = operator == ("in" if holds else "not in")
+        case ast.Compare(left=ast.Constant(value=str(key)), ops=[operator], comparators=[state]):
+            text = _text(state)
+            known = isinstance(operator, ast.In if holds else ast.NotIn)
             return {(text, key)} if known and text is not None else set()
-        case UnaryExpr(op="not", expr=inner):
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
             return _guards(inner, holds=not holds)
-        case OpExpr(op="and" | "or" as op, left=left, right=right):
-            both = _guards(left, holds=holds), _guards(right, holds=holds)
-            return both[0] | both[1] if (op == "and") == holds else both[0] & both[1]
+        case ast.BoolOp(op=op, values=values):
+            first, *others = (_guards(value, holds=holds) for value in values)
+            every = isinstance(op, ast.And) == holds
+            return first.union(*others) if every else first.intersection(*others)
         case _:
             return set()
 
 
-class _Guards(TraverserVisitor):
+class _Guards(ast.NodeVisitor):
     """Walks statements in order, with the guards that hold there."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.known: set[Guard] = set()
-        self.guarded: set[int] = set()
+        self.guarded: set[Place] = set()
 
-    def visit_member_expr(self, o: MemberExpr) -> None:
-        text = text_of(o.expr)
-        if text is not None and (text, o.name) in self.known:
-            self.guarded.add(id(o))
-        super().visit_member_expr(o)
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        text = _text(node.value)
+        if text is not None and (text, node.attr) in self.known:
+            self.guarded.add((node.end_lineno or 0, node.end_col_offset or 0, node.attr))
+        self.generic_visit(node)
 
-    def visit_block(self, block: Block) -> None:
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self._with((), [node.args, *node.decorator_list])
+        self._with((), node.body)
+
+    def visit_If(self, node: ast.If) -> None:
+        self.visit(node.test)
+        self._with(_guards(node.test, holds=True), node.body)
+        self._with(_guards(node.test, holds=False), node.orelse)
+        if _leaves(node.body):
+            self.known |= _guards(node.test, holds=False)
+
+    def visit_While(self, node: ast.While) -> None:
+        self.visit(node.test)
+        self._with(_guards(node.test, holds=True), node.body)
+        self._with((), node.orelse)
+
+    def visit_Assert(self, node: ast.Assert) -> None:
+        self.generic_visit(node)
+        self.known |= _guards(node.test, holds=True)
+
+    def visit_IfExp(self, node: ast.IfExp) -> None:
+        self.visit(node.test)
+        self._with(_guards(node.test, holds=True), [node.body])
+        self._with(_guards(node.test, holds=False), [node.orelse])
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> None:
         before = set(self.known)
-        super().visit_block(block)
+        for value in node.values:
+            self.visit(value)
+            self.known |= _guards(value, holds=isinstance(node.op, ast.And))
         self.known = before
 
-    def visit_if_stmt(self, o: IfStmt) -> None:
+    def visit_For(self, node: ast.For) -> None:
+        self.visit(node.iter)
+        self._with((), node.body)
+        self._with((), node.orelse)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        self.generic_visit(node)
+        names = {target.id for target in node.targets if isinstance(target, ast.Name)}
+        self.known = {guard for guard in self.known if guard[0].split(".")[0] not in names}
+
+    def _with(self, known: Iterable[Guard], nodes: Iterable[ast.AST]) -> None:
         before = set(self.known)
-        for condition, body in zip(o.expr, o.body, strict=True):
-            condition.accept(self)
-            refused = _guards(condition, holds=False)
-            self._with(_guards(condition, holds=True), [body])
-            self.known |= refused
-        if o.else_body is not None:
-            o.else_body.accept(self)
-        left = all(_leaves(body.body) for body in o.body)
-        if not left:
-            self.known = before
-
-    def visit_while_stmt(self, o: WhileStmt) -> None:
-        o.expr.accept(self)
-        self._with(_guards(o.expr, holds=True), [o.body])
-
-    def visit_assert_stmt(self, o: AssertStmt) -> None:
-        super().visit_assert_stmt(o)
-        self.known |= _guards(o.expr, holds=True)
-
-    def visit_conditional_expr(self, o: ConditionalExpr) -> None:
-        o.cond.accept(self)
-        self._with(_guards(o.cond, holds=True), [o.if_expr])
-        self._with(_guards(o.cond, holds=False), [o.else_expr])
-
-    def visit_op_expr(self, o: OpExpr) -> None:
-        o.left.accept(self)
-        known = _guards(o.left, holds=o.op == "and") if o.op in ("and", "or") else set[Guard]()
-        self._with(known, [o.right])
-
-    def _with(self, known: set[Guard], nodes: Iterable[Node]) -> None:
-        before = set(self.known)
-        self.known |= known
+        self.known |= set(known)
         for node in nodes:
-            node.accept(self)
+            self.visit(node)
         self.known = before
 
 
-def _leaves(body: list[Statement]) -> bool:
-    return bool(body) and isinstance(body[-1], _LEAVES)
+def _leaves(body: list[ast.stmt]) -> bool:
+    return bool(body) and isinstance(body[-1], ast.Return | ast.Raise | ast.Continue | ast.Break)

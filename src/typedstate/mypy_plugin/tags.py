@@ -34,7 +34,7 @@ class Tag:
 
 def tagged(carrier: Instance, tag: Tag) -> Instance:
     """A type that is what the carrier is to mypy, and remembers a form."""
-    new = carrier.copy_modified()
+    new = Instance(carrier.type, carrier.args, carrier.line, carrier.column)
     attrs = {f"{_FORM} {tag.form}": tag.inner}
     for index, arg in enumerate(tag.args):
         attrs[_ARGUMENT.format(index)] = arg
@@ -55,7 +55,7 @@ def tag_of(typ: Instance) -> Tag | None:
 
 def with_operands(carrier: Instance, operands: Sequence[Type]) -> Instance:
     """A filter class with the filters that it combines."""
-    new = carrier.copy_modified()
+    new = Instance(carrier.type, carrier.args, carrier.line, carrier.column)
     new.extra_attrs = ExtraAttrs(
         {_ARGUMENT.format(index): operand for index, operand in enumerate(operands)}
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from mypy.expandtype import expand_type_by_instance
 from mypy.maptype import map_instance_to_supertype
@@ -30,6 +30,7 @@ STATE: Final = "flax.nnx.statelib.State"
 _FORMS: Final = "typedstate.form_types."
 _MAP: Final = f"{_FORMS}StateMap"
 _ENTRIES: Final = f"{_FORMS}Entries"
+_LEVELS: Final = (_MAP, _ENTRIES)
 _NOMINAL: Final = ("Abstract", "Shardings", "Specs", "Like")
 _VALUES: Final = {
     "Abstract": "jax.ShapeDtypeStruct",
@@ -73,10 +74,12 @@ class Absent:
     Attributes:
       reason: the end of a message that begins with the tree and the key.
       dropped: whether the schema has the key, and a form took it away.
+      of_class: whether no key of this class can be there: mypy sees that by itself, too.
     """
 
     reason: str
     dropped: bool = False
+    of_class: bool = False
 
 
 def is_schema(info: TypeInfo) -> bool:
@@ -93,7 +96,7 @@ def tree_of(typ: Type) -> Tree | None:
     if tag is not None:
         inner = tree_of(tag.inner)
         return None if inner is None else Tree(inner.base, (*inner.forms, tag))
-    known = is_schema(found.type) or found.type.fullname in (_MAP, _ENTRIES)
+    known = is_schema(found.type) or found.type.fullname in _LEVELS
     return Tree(found) if known else None
 
 
@@ -176,7 +179,7 @@ class Reader:
         for info in base.type.mro:
             extra = metadata_of(info).get("extra")
             if isinstance(extra, dict):
-                found = self._extra(extra, key)
+                found = self._extra(cast(dict[str, Any], extra), key)
                 return found if found is not None else _unknown_key(fields, key)
             if extra == "allow":
                 return None
@@ -192,36 +195,19 @@ class Reader:
                 return AnyType(TypeOfAny.special_form) if info is None else bare(info)
         return None
 
-    def children(self, tree: Tree) -> Iterator[Type]:
-        """The types of all that stands in a tree; Any for what is not known."""
-        base = tree.base
-        if base.type.fullname == _MAP:
-            keys: list[Hashable] = [0 if _key_class(base) == "int" else ""]
-        elif base.type.fullname == _ENTRIES:
-            keys = list(range(len(base.args)))
-        else:
-            fields = fields_of(base)
-            opened = any(metadata_of(info).get("extra") not in (None, "forbid") for info in base.type.mro)
-            if fields is None or opened:
-                yield AnyType(TypeOfAny.special_form)
-            keys = list(fields or ())
-        for key in keys:
-            found = self.read(tree, key)
-            if not isinstance(found, Absent):
-                yield AnyType(TypeOfAny.special_form) if found is None else found
-
     def apply(self, form: Tag, typ: Type) -> Type | None:
         """What a form makes of a type; None where it drops it."""
         found = get_proper_type(typ)
         match found:
             case UnionType(items=items):
-                kept = [new for item in items if (new := self.apply(form, item)) is not None]
-                real = [item for item in kept if not isinstance(get_proper_type(item), NoneType)]
-                return UnionType.make_union(kept) if real else None
+                left = [new for item in items if (new := self.apply(form, item)) is not None]
+                real = [item for item in left if not isinstance(get_proper_type(item), NoneType)]
+                return UnionType.make_union(left) if real else None
             case NoneType() | AnyType():
                 return found
             case Instance() if (tree := tree_of(found)) is not None:
-                return self.wrap(form, found) if self._keeps(form, tree, frozenset()) else None
+                kept = self._keeps(Tree(tree.base, (*tree.forms, form)), {})
+                return self.wrap(form, found) if kept else None
             case Instance():
                 return self._leaf(form, found)
             case _:
@@ -234,8 +220,7 @@ class Reader:
             case "Only" | "Rest" | "Plus":
                 return tagged(inner, tag)
             case "Pure":
-                text = self.lookup("builtins.str")
-                return self._carried("builtins.dict", tag, () if text is None else (bare(text),))
+                return self._carried("builtins.dict", tag, self._dict_keys(inner))
             case "Values":
                 return self._carried(STATE, tag, ())
             case name:
@@ -244,31 +229,60 @@ class Reader:
                     return AnyType(TypeOfAny.special_form)
                 return Instance(info, [inner, *form.args])
 
+    def _dict_keys(self, inner: Instance) -> tuple[Type, ...]:
+        """The class of a Pure's keys: str, unless its schema has others."""
+        tree = tree_of(inner)
+        fields = {} if tree is None or tree.base.type.fullname in _LEVELS else fields_of(tree.base)
+        info = self.lookup("builtins.str")
+        level = tree is not None and tree.base.type.fullname in _LEVELS
+        others = any(not isinstance(key, str) for key in fields or ())
+        return () if info is None or level or others else (bare(info),)
+
     def _carried(self, name: str, tag: Tag, args: tuple[Type, ...]) -> Type:
         info = self.lookup(name)
         if info is None:
             return AnyType(TypeOfAny.special_form)
         plain = bare(info)
-        return tagged(plain.copy_modified(args=[*args, *plain.args[len(args) :]]), tag)
+        return tagged(Instance(info, [*args, *plain.args[len(args) :]]), tag)
 
-    def _keeps(self, form: Tag, tree: Tree, seen: frozenset[str]) -> bool:
-        """Whether any leaf of a tree is left by a form."""
-        name = tree.base.type.fullname
-        if form.form not in ("Only", "Rest") or name in seen:
-            return form.form not in ("Only", "Rest")
-        deeper = seen if name in (_MAP, _ENTRIES) else seen | {name}
-        return any(self._keeps_child(form, child, deeper) for child in self.children(tree))
+    def _keeps(self, tree: Tree, seen: Mapping[str, int]) -> bool:
+        """Whether the forms of a tree leave any of its leaves."""
+        name, depth = tree.base.type.fullname, len(tree.forms)
+        if name in seen and name not in _LEVELS:
+            return seen[name] != depth  # itself, once more; with other forms it is unknown
+        deeper = {**seen, name: depth}
+        return any(self._keeps_child(tree.forms, typ, deeper) for typ in self._children(tree.base))
 
-    def _keeps_child(self, form: Tag, typ: Type, seen: frozenset[str]) -> bool:
+    def _keeps_child(self, forms: tuple[Tag, ...], typ: Type, seen: Mapping[str, int]) -> bool:
         found = get_proper_type(typ)
         if isinstance(found, UnionType):
-            return any(self._keeps_child(form, item, seen) for item in found.items)
+            return any(self._keeps_child(forms, item, seen) for item in found.items)
         if isinstance(found, NoneType):
             return False
-        tree = tree_of(found)
-        if tree is not None:
-            return self._keeps(form, tree, seen)
-        return not isinstance(found, Instance) or self._leaf(form, found) is not None
+        inner = tree_of(found)
+        if inner is not None:
+            return self._keeps(Tree(inner.base, (*inner.forms, *forms)), seen)
+        for form in forms:
+            if not isinstance(found, Instance):
+                return True
+            changed = self._leaf(form, found)
+            if changed is None:
+                return False
+            found = get_proper_type(changed)
+        return True
+
+    def _children(self, base: Instance) -> Iterator[Type]:
+        """The declared types of all that stands in a tree; Any for what is not known."""
+        if base.type.fullname == _MAP:
+            yield base.args[1]
+        elif base.type.fullname == _ENTRIES:
+            yield from base.args
+        else:
+            fields = fields_of(base)
+            extras = (metadata_of(info).get("extra") for info in base.type.mro)
+            if fields is None or any(extra not in (None, "forbid") for extra in extras):
+                yield AnyType(TypeOfAny.special_form)
+            yield from (field.type for field in (fields or {}).values())
 
     def _leaf(self, form: Tag, leaf: Instance) -> Type | None:
         match form.form:
@@ -308,7 +322,7 @@ class Reader:
         if not _is_array(held):
             return Instance(variable, [AnyType(TypeOfAny.special_form)])
         if len(leaf.args) == 1:
-            return leaf.copy_modified(args=[new])
+            return Instance(leaf.type, [new])
         return Instance(variable, [new])
 
     def _alike(self, form: Tag, leaf: Instance) -> Type:
@@ -321,7 +335,7 @@ class Reader:
         variable = self.lookup(VARIABLE)
         if variable is None or not isinstance(get_proper_type(hint.args[0]), AnyType):
             return hint
-        return hint.copy_modified(args=[map_instance_to_supertype(leaf, variable).args[0]])
+        return Instance(hint.type, [map_instance_to_supertype(leaf, variable).args[0]])
 
 
 def _is_array(typ: Type) -> bool:
@@ -340,7 +354,7 @@ def _key_class(base: Instance) -> str | None:
 def _entry_of_map(base: Instance, key: Hashable) -> Type | Absent:
     wanted = _key_class(base)
     if wanted in ("int", "str") and type(key).__name__ != wanted:
-        return Absent(f"its keys are {wanted}")
+        return Absent(f"its keys are {wanted}", of_class=True)
     return base.args[1]
 
 
@@ -348,7 +362,7 @@ def _entry(base: Instance, key: Hashable) -> Type | Absent | None:
     if any(isinstance(get_proper_type(arg), UnpackType) for arg in base.args):
         return None
     if not isinstance(key, int):
-        return Absent("its keys are int")
+        return Absent("its keys are int", of_class=True)
     if not 0 <= key < len(base.args):
         return Absent(f"its keys are below {len(base.args)}")
     if isinstance(get_proper_type(base.args[key]), NoneType):

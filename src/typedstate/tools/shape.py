@@ -255,6 +255,7 @@ class Shaper:
                 return None
             entries += [items[key] for key in range(len(items))]
             owners += [owner] * len(items)
+        ragged = len({len(branch.items) for branch in branches if branch is not None}) > 1
         largest = max(entries, key=_leaf_count)
         if not all(alike(entry, largest) for entry in entries):
             return None
@@ -264,7 +265,7 @@ class Shaper:
         places: list[int | None] = []
         for slot in inner:
             shared = _collapsed(slot.signature, owners, len(branches))
-            if shared is None and len(slot.leaves) < 2 and self.examples == 1:
+            if shared is None and len(slot.leaves) < 2 and not ragged:
                 return None  # its size differs between entries, and nothing ties it
             places.append(None if shared is None else len(slots))
             if shared is not None:
@@ -437,6 +438,7 @@ def _groups(fields: Sequence[FieldUse], slots: Sequence[Slot], examples: int) ->
                 and slot.links
                 and slots[first].links
                 and slot.signature == slots[first].signature
+                and bool(slot.leaves) == bool(slots[first].leaves)  # lengths are no axes
                 and (free or not _share_leaf(group, slots, first, second))
             ):
                 union(first, second)

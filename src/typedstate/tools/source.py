@@ -196,7 +196,8 @@ class _Writer:
             hint = self._annotated(hint, *metadata)
         if self.later:
             hint = _quoted(hint)
-        return f"    {attribute}: {hint}"
+        line = f"    {attribute}: {hint}"
+        return line if len(line) <= _WIDTH or self.later else f"    {attribute}: {_broken(hint)}"
 
     def _unlike(self, name: str) -> str:
         return f"{name}_" if name.startswith("__") or keyword.iskeyword(name) else name
@@ -435,6 +436,24 @@ def _dim_name(name: str) -> str:
 def _quoted(text: str) -> str:
     """A literal, in double quotes where its text is plain."""
     return f'"{text}"' if re.fullmatch(r"[\w .,:*+/%#?=()\[\]{}'-]*", text, re.ASCII) else repr(text)
+
+
+def _broken(hint: str) -> str:
+    """A long hint with each argument of its subscription on a line."""
+    head, bracket, rest = hint.partition("[")
+    parts, depth, quoted = [""], 0, ""
+    for char in rest[:-1]:
+        if char in "'\"" and quoted in ("", char):
+            quoted = "" if quoted else char
+        depth += (char in "([{") - (char in ")]}") if not quoted else 0
+        if char == "," and depth == 0 and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += char
+    if not rest.endswith("]") or depth or quoted or "\\" in hint:
+        return hint
+    lines = [f"        {part.strip()}," for part in parts]
+    return "\n".join([head + bracket, *lines, "    ]"])
 
 
 def _wrapped(head: str, items: list[str]) -> str:

@@ -23,7 +23,8 @@ def undeclared_attributes(state: ModelState) -> None:
     state.blocks[0].up.krenel  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     state.blocks.up  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     state.stem[0].scale  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
-    state.blocks[0].up.bias.value  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+    assert "bias" in state.blocks[0].up
+    state.blocks[0].up.bias.get_value()  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
 
 
 def wrong_keys(state: ModelState) -> None:

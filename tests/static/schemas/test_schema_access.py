@@ -1,5 +1,7 @@
 """What is read from a state whose schema is known, at every depth."""
 
+from typing import assert_type
+
 import jax
 from flax import nnx
 from schema_models import (
@@ -15,7 +17,6 @@ from schema_models import (
     model_state,
     seen,
 )
-from typing_extensions import assert_type
 
 from typedstate import Entries, StateMap
 
@@ -37,6 +38,7 @@ def test_attributes_at_every_depth() -> None:
 
 def test_an_optional_leaf() -> None:
     state = linear_state()
+    assert "bias" in state
     seen(assert_type(state.bias, Param | None), nnx.Param)
     if state.bias is not None:
         seen(assert_type(state.bias, Param), nnx.Param)

@@ -1,9 +1,10 @@
 """Generic schemas with type parameters in brackets."""
 
+from typing import assert_type
+
 import jax
 from flax import nnx
 from schema_models import LinearState, linear_state, seen
-from typing_extensions import assert_type
 
 from typedstate import StateMap, TypedState
 

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, assert_type
 
 import jax
 import pytest
@@ -18,7 +18,6 @@ from schema_models import (
     plain_state,
     seen,
 )
-from typing_extensions import assert_type
 
 from typedstate import Only, StateTypeError, check, checked, explain, fits
 from typedstate.report import Report

@@ -1,12 +1,11 @@
 """The forms as class bodies, signatures and values have them."""
 
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any, Optional, assert_type
 
 import jax
 from flax import nnx
 from jaxtyping import Array, Float
 from schema_models import LinearState, ModelState, NormState, linear_state, model, model_state, seen
-from typing_extensions import assert_type
 
 from typedstate import (
     Abstract,
@@ -61,6 +60,7 @@ def of_class_bodies(forms: Forms) -> None:
     assert_type(forms.tree, nnx.State[Any, Param])
     assert_type(forms.moment, Like[LinearState, nnx.BatchStat[Any]])
     assert_type(forms.entries[2], NormState)
+    assert "maybe" in forms
     assert_type(forms.maybe, LinearState | None)
 
 

@@ -1,11 +1,10 @@
 """Flax's functions over states with a schema: what keeps the structure keeps the schema."""
 
-from typing import Any
+from typing import Any, assert_type
 
 import jax
 from flax import nnx
 from schema_models import LinearState, ModelState, linear_state, model, model_state, seen
-from typing_extensions import assert_type
 
 Param = nnx.Param[jax.Array]
 
@@ -21,7 +20,9 @@ def test_functions_that_keep_the_structure() -> None:
 def test_functions_that_give_the_leaves() -> None:
     state = linear_state()
     seen(assert_type(nnx.to_pure_dict(state), dict[str, Any]), dict)
-    seen(assert_type(nnx.state(model(), nnx.Param), nnx.State[Any, nnx.Param[jax.Array]]), nnx.State)
+    seen(
+        assert_type(nnx.state(model(), nnx.Param), nnx.State[Any, nnx.Param[jax.Array]]), nnx.State
+    )
 
 
 def test_a_schema_is_a_state() -> None:

@@ -1,0 +1,186 @@
+"""Attributes and literal keys of trees: their types, and errors where nothing stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any, Final, cast
+
+from mypy.errorcodes import ATTR_DEFINED, INDEX
+from mypy.nodes import MemberExpr
+from mypy.plugin import AttributeContext, MethodContext, MethodSigContext
+from mypy.types import (
+    AnyType,
+    FunctionLike,
+    Instance,
+    LiteralType,
+    NoneType,
+    TupleType,
+    Type,
+    TypeOfAny,
+    UnionType,
+    get_proper_type,
+)
+
+from .declaration import source_of
+from .guards import guarded_reads
+from .options import PluginOptions
+from .titles import title
+from .trees import Absent, Reader, Tree, field_named, tree_of
+
+_KEYS: Final = ("builtins.str", "builtins.int")  # an enum's literals are no keys
+
+
+class Accesses:
+    """Answers what stands behind an attribute or a key.
+
+    Attributes:
+      reader: reads types out of trees.
+      settings: the plugin's options.
+    """
+
+    def __init__(self, reader: Reader, settings: PluginOptions) -> None:
+        """Keeps both."""
+        self.reader = reader
+        self.settings = settings
+
+    def attribute(self, name: str, context: AttributeContext) -> Type:
+        """An attribute of a schema, or of a tree whose leaves a form changes."""
+        tree = tree_of(context.type)
+        if tree is None or self._is_method(context.type, name, tree):
+            return context.default_attr_type
+        field = field_named(tree.base, name)
+        if field is not None and field.key != name:
+            text = f'"{title(context.type)}" has no attribute "{name}" at run time: its key is '
+            context.api.fail(f"{text}{field.key!r}", context.context, code=ATTR_DEFINED)
+            return _any()
+        found = self.reader.read(tree, name)
+        if isinstance(found, Absent):
+            text = f'"{title(context.type)}" has no attribute "{name}": {found.reason}'
+            context.api.fail(text, context.context, code=ATTR_DEFINED)
+            return _any()
+        if field is not None and not context.is_lvalue:
+            self._report_optional(context, name, field.type)
+        return context.default_attr_type if found is None or not tree.forms else found
+
+    def _is_method(self, typ: Type, name: str, tree: Tree) -> bool:
+        """Whether an attribute is State's own."""
+        found = get_proper_type(typ)
+        if not isinstance(found, Instance):
+            return True
+        own = found.type.get(name)
+        return own is not None and field_named(tree.base, name) is None
+
+    def _report_optional(self, context: AttributeContext, name: str, declared: Type) -> None:
+        if not self.settings.report_unguarded_optional:
+            return
+        found = get_proper_type(declared)
+        if not isinstance(found, UnionType) or not isinstance(context.context, MemberExpr):
+            return
+        if not any(isinstance(get_proper_type(item), NoneType) for item in found.items):
+            return
+        read = context.context
+        source = source_of(cast(Any, context.api).tree.path)
+        place = (read.end_line or 0, read.end_column or 0, name)
+        if source is not None and place not in guarded_reads(source):
+            text = f'"{name}" may be absent from "{title(context.type)}", and the attribute raises '
+            advice = f'then: ask "{name}" in the state first, or read it with .get("{name}")'
+            context.api.fail(text + advice, context.context, code=ATTR_DEFINED)
+
+    def get_item(self, context: MethodContext) -> Type:
+        """``tree[key]``."""
+        tree, key = tree_of(context.type), literal_of(context.arg_types)
+        if tree is None or key is None:
+            return context.default_return_type
+        found = self.reader.read(tree, key)
+        if isinstance(found, Absent) and (tree.forms or not found.of_class):
+            self._fail(context, key, found)
+            return _any()
+        if found is None or isinstance(found, Absent):
+            return context.default_return_type
+        return _present(found)
+
+    def get(self, context: MethodContext) -> Type:
+        """``tree.get(key)`` and ``tree.get(key, default)``."""
+        tree, key = tree_of(context.type), literal_of(context.arg_types)
+        if tree is None or key is None:
+            return context.default_return_type
+        found = self.reader.read(tree, key)
+        given = context.arg_types[1] if len(context.arg_types) > 1 else []
+        other: Type = given[0] if given else NoneType()
+        if isinstance(found, Absent):
+            if not found.dropped and (tree.forms or not found.of_class):
+                self._fail(context, key, found)
+            return other
+        if found is None:
+            return context.default_return_type
+        return UnionType.make_union(_flat([_present(found), other]))
+
+    def set_item(self, context: MethodSigContext) -> FunctionLike:
+        """``tree[key] = value``: the value is what the schema has there."""
+        tree = tree_of(context.type)
+        if tree is None or not context.args or not context.args[0]:
+            return context.default_signature
+        checker = cast(Any, context.api)
+        given = checker.expr_checker.accept(context.args[0][0])
+        key = literal_of([[given]])
+        if key is None:
+            return context.default_signature
+        found = self.reader.read(tree, key)
+        if isinstance(found, Absent) and (tree.forms or not found.of_class):
+            self._fail(context, key, found)
+        if found is None or isinstance(found, Absent):
+            return context.default_signature
+        signature = context.default_signature
+        arg_types = [*signature.arg_types[:-1], _present(found)]
+        return cast(FunctionLike, cast(Any, signature).copy_modified(arg_types=arg_types))
+
+    def _fail(self, context: MethodContext | MethodSigContext, key: Hashable, why: Absent) -> None:
+        shown = f'"{key}"' if isinstance(key, str) else repr(key)
+        text = f'"{title(context.type)}" has no key {shown}: {why.reason}'
+        context.api.fail(text, context.context, code=INDEX)
+
+
+def literal_of(arg_types: list[list[Type]]) -> Hashable | None:
+    """The literal key that is the first argument of a call."""
+    return _literal(arg_types[0][0]) if arg_types and arg_types[0] else None
+
+
+def _literal(typ: Type) -> Hashable | None:
+    found = get_proper_type(typ)
+    if isinstance(found, Instance) and found.last_known_value is not None:
+        found = found.last_known_value
+    match found:
+        case LiteralType(value=str() | int() as value) if not isinstance(value, bool):
+            return value if found.fallback.type.fullname in _KEYS else None
+        case TupleType(items=items):
+            parts = tuple(_literal(item) for item in items)
+            return None if None in parts or not parts else parts
+        case _:
+            return None
+
+
+def _present(typ: Type) -> Type:
+    """What a key gives: where the field is optional and absent, it raises."""
+    found = get_proper_type(typ)
+    if not isinstance(found, UnionType):
+        return typ
+    items = [item for item in found.items if not isinstance(get_proper_type(item), NoneType)]
+    return UnionType.make_union(items)
+
+
+def _flat(items: list[Type]) -> list[Type]:
+    """The items of a union, each once."""
+    found: list[Type] = []
+    for item in items:
+        proper = get_proper_type(item)
+        for part in proper.items if isinstance(proper, UnionType) else [item]:
+            if part not in found:
+                found.append(part)
+    return found
+
+
+def _any() -> Type:
+    return AnyType(TypeOfAny.from_error)
+
+
+__all__ = ["Accesses", "literal_of"]

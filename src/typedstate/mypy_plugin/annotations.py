@@ -1,0 +1,63 @@
+"""Forms in annotations: the type that mypy would give, with the form as its tag."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+from mypy.nodes import TypeInfo
+from mypy.plugin import AnalyzeTypeContext
+from mypy.types import AnyType, Instance, PlaceholderType, Type, TypeOfAny, get_proper_type
+
+from .filters import bare, of_annotation
+from .tags import Tag
+from .trees import STATE, Reader, tree_of
+
+KEEPING: Final = ("Only", "Rest", "Plus")
+
+
+def analyze(reader: Reader, fullname: str, context: AnalyzeTypeContext) -> Type:
+    """The type of a form; every other use of `Annotated` is left to mypy."""
+    name = context.type.name.rpartition(".")[2]
+    if fullname.startswith("typedstate."):
+        return _unwrapped(reader, fullname.rpartition(".")[2], context)
+    # The hook stands in for mypy's own analysis, which has no public name.
+    default: Type = cast(Any, context.api).try_analyze_special_unbound_type(context.type, fullname)
+    if name not in KEEPING:
+        return default
+    return _tagged(reader, name, context, default)
+
+
+def _tagged(reader: Reader, name: str, context: AnalyzeTypeContext, default: Type) -> Type:
+    found = get_proper_type(default)
+    if not isinstance(found, Instance) or not _is_complete(found):
+        return default
+    if tree_of(found) is None:
+        return default
+
+    def resolve(text: str) -> TypeInfo | None:
+        symbol = cast(Any, context.api).lookup_qualified(text, context.type, suppress_errors=True)
+        return symbol.node if symbol is not None and isinstance(symbol.node, TypeInfo) else None
+
+    args = [of_annotation(arg, resolve, reader.lookup) for arg in context.type.args[1:]]
+    return reader.wrap(Tag(name, found, tuple(args)), found)
+
+
+def _is_complete(typ: Instance) -> bool:
+    return bool(typ.type.mro)
+
+
+def _unwrapped(reader: Reader, name: str, context: AnalyzeTypeContext) -> Type:
+    """A dict or a state, as the alias of the form says, with the form as its tag."""
+    inner: Type = AnyType(TypeOfAny.special_form)
+    if len(context.type.args) == 1:
+        inner = context.api.analyze_type(context.type.args[0])
+    if isinstance(inner, PlaceholderType):
+        return inner
+    found = get_proper_type(inner)
+    if isinstance(found, Instance) and _is_complete(found) and tree_of(found) is not None:
+        return reader.wrap(Tag(name, found, ()), found)
+    if name == "Pure":
+        text = context.api.named_type("builtins.str", [])
+        return context.api.named_type("builtins.dict", [text, AnyType(TypeOfAny.special_form)])
+    state = reader.lookup(STATE)
+    return AnyType(TypeOfAny.special_form) if state is None else bare(state)

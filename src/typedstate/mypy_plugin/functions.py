@@ -1,0 +1,161 @@
+"""Calls whose result follows from a schema, or from a filter that overloads can't express."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from mypy.nodes import Expression, IndexExpr, MemberExpr, NameExpr, RefExpr, TupleExpr, TypeInfo
+from mypy.plugin import FunctionContext, MethodContext
+from mypy.types import AnyType, Instance, TupleType, Type, get_proper_type
+
+from .annotations import KEEPING
+from .filters import bare, leaf_of, of_expression
+from .tags import Tag
+from .trees import STATE, Reader, tree_of
+
+_ANNOTATED: Final = ("typing.Annotated", "typing_extensions.Annotated")
+
+
+class Functions:
+    """Answers what calls return.
+
+    Attributes:
+      reader: reads types out of trees.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        """Keeps the reader."""
+        self.reader = reader
+
+    def of(self, context: MethodContext) -> Type:
+        """``S.of(node, *filters)`` is an `Only`."""
+        found = get_proper_type(context.default_return_type)
+        filters = self._filters(context.args[1:], context.callee_arg_names[1:])
+        if not filters or not isinstance(found, Instance) or tree_of(found) is None:
+            return context.default_return_type
+        return self.reader.wrap(Tag("Only", found, tuple(filters)), found)
+
+    def check(self, context: FunctionContext) -> Type:
+        """``check(value, Only[S, nnx.Param])`` keeps the form that mypy drops."""
+        if len(context.args) < 2 or not context.args[1]:
+            return context.default_return_type
+        found = self._type_of(context.args[1][0])
+        return context.default_return_type if found is None else found
+
+    def to_pure_dict(self, context: FunctionContext) -> Type:
+        """``nnx.to_pure_dict(state)`` is a `Pure`."""
+        extract = context.args[1] if len(context.args) > 1 else []
+        if extract or not context.arg_types or not context.arg_types[0]:
+            return context.default_return_type
+        return self._wrapped("Pure", context.arg_types[0][0], context.default_return_type)
+
+    def to_pure_dict_method(self, context: MethodContext) -> Type:
+        """``state.to_pure_dict()`` is a `Pure`."""
+        if any(context.args):
+            return context.default_return_type
+        return self._wrapped("Pure", context.type, context.default_return_type)
+
+    def as_pure(self, context: FunctionContext) -> Type:
+        """``nnx.as_pure(state)`` is a `Values`."""
+        if not context.arg_types or not context.arg_types[0]:
+            return context.default_return_type
+        return self._wrapped("Values", context.arg_types[0][0], context.default_return_type)
+
+    def _wrapped(self, form: str, inner: Type, default: Type) -> Type:
+        found = get_proper_type(inner)
+        if not isinstance(found, Instance) or tree_of(found) is None:
+            return default
+        if not found.type.has_base(STATE):  # a Pure of a Pure
+            return default
+        return self.reader.wrap(Tag(form, found, ()), found)
+
+    def filtered(self, context: FunctionContext) -> Type:
+        """``nnx.state``, ``split``, ``pop``, ``filter_state``, ``split_state``."""
+        if not context.arg_types or not context.arg_types[0]:
+            return context.default_return_type
+        filters = self._filters(context.args[1:], context.callee_arg_names[1:])
+        return self._filtered(context.arg_types[0][0], filters, context.default_return_type)
+
+    def filtered_method(self, context: MethodContext) -> Type:
+        """``state.filter`` and ``state.split``."""
+        filters = self._filters(context.args, context.callee_arg_names)
+        return self._filtered(context.type, filters, context.default_return_type)
+
+    def _filtered(self, given: Type, filters: list[Type], default: Type) -> Type:
+        if not filters:
+            return default
+        found = get_proper_type(default)
+        if isinstance(found, Instance):
+            items: Sequence[Type] = [found]
+        elif isinstance(found, TupleType):
+            items = found.items
+        else:
+            return default
+        head = len(items) - len(filters)
+        if head not in (0, 1):
+            return default
+        given = get_proper_type(given)
+        states = [
+            self._part(given, filters[: index + 1], item) for index, item in enumerate(items[head:])
+        ]
+        if isinstance(found, TupleType):
+            return TupleType([*items[:head], *states], found.partial_fallback)
+        return states[0]
+
+    def _part(self, given: Type, filters: list[Type], default: Type) -> Type:
+        """The state that the last of some filters selects from what the others leave."""
+        found = get_proper_type(default)
+        if not isinstance(found, Instance):
+            return default
+        tree = get_proper_type(given)
+        if isinstance(tree, Instance) and tree.type == found.type and tree_of(tree) is not None:
+            return self._selected(tree, filters)
+        array = self.reader.lookup("jax.Array")
+        leaf = None if array is None else leaf_of(filters[-1], bare(array))
+        if found.type.fullname != STATE or leaf is None or not _is_any(found.args[1]):
+            return default
+        return Instance(found.type, [found.args[0], leaf])
+
+    def _selected(self, tree: Instance, filters: list[Type]) -> Type:
+        inner = tree
+        if len(filters) > 1:
+            rest = self.reader.wrap(Tag("Rest", inner, tuple(filters[:-1])), inner)
+            inner = rest if isinstance(rest, Instance) else inner
+        return self.reader.wrap(Tag("Only", inner, (filters[-1],)), inner)
+
+    def _filters(
+        self, args: Sequence[Sequence[Expression]], names: Sequence[str | None]
+    ) -> list[Type]:
+        return [
+            of_expression(expr, self.reader.lookup)
+            for name, given in zip(names, args, strict=False)
+            if name != "graph"
+            for expr in given
+        ]
+
+    def _type_of(self, expr: Expression) -> Type | None:
+        """The type of a form that stands as a value; None for any other."""
+        if not isinstance(expr, IndexExpr) or not isinstance(expr.base, RefExpr):
+            return None
+        if expr.base.fullname not in _ANNOTATED or not isinstance(expr.index, TupleExpr):
+            return None
+        form = expr.base.name if isinstance(expr.base, NameExpr | MemberExpr) else ""
+        inner = self._type_of(expr.index.items[0]) or _class_of(expr.index.items[0])
+        if form not in KEEPING or not isinstance(inner, Instance) or tree_of(inner) is None:
+            return None
+        filters = [of_expression(item, self.reader.lookup) for item in expr.index.items[1:]]
+        return self.reader.wrap(Tag(form, inner, tuple(filters)), inner)
+
+
+def _class_of(expr: Expression) -> Type | None:
+    if isinstance(expr, RefExpr) and isinstance(expr.node, TypeInfo):
+        return bare(expr.node) if not expr.node.defn.type_vars else None
+    return None
+
+
+def _is_any(typ: Type) -> bool:
+    return isinstance(get_proper_type(typ), AnyType)
+
+
+__all__ = ["Functions"]

@@ -1,0 +1,86 @@
+"""Times of two or more functions, measured in turn so that noise meets them alike."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Work = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure.
+
+    Attributes:
+      repeats: of each function.
+      seconds: that one repeat should take at least.
+    """
+
+    repeats: int
+    seconds: float
+
+
+FULL = Effort(repeats=15, seconds=0.02)
+QUICK = Effort(repeats=2, seconds=0.0)
+
+
+@dataclass(frozen=True)
+class Time:
+    """Seconds per call."""
+
+    least: float
+    median: float
+
+
+def measure(effort: Effort, *works: Work) -> list[Time]:
+    """The time that each function takes, after a first call that is not counted."""
+    loops = [_loops(work, effort) for work in works]
+    found: list[list[float]] = [[] for _ in works]
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        for _ in range(effort.repeats):
+            for work, count, times in zip(works, loops, found, strict=True):
+                times.append(_once(work, count))
+            gc.collect(0)
+    finally:
+        if collects:
+            gc.enable()
+    return [Time(min(times), statistics.median(times)) for times in found]
+
+
+def once(work: Work) -> float:
+    """The time of a single call, for what can't be repeated."""
+    return _once(work, 1)
+
+
+def _loops(work: Work, effort: Effort) -> int:
+    work()
+    return max(1, min(100_000, int(effort.seconds / max(_once(work, 1), 1e-9))))
+
+
+def _once(work: Work, count: int) -> float:
+    start = time.perf_counter()
+    for _ in range(count):
+        work()
+    return (time.perf_counter() - start) / count
+
+
+def peak_bytes(work: Work) -> int:
+    """The most memory that one call holds at a time."""
+    work()
+    work()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        work()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()

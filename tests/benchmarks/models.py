@@ -1,0 +1,163 @@
+"""The models whose states are checked, and their schemas.
+
+Flax 0.10 has no ``nnx.List``: a plain list stands for it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jaxtyping import Array, Float, Int, Key, UInt32
+
+from typedstate import Bind, StateMap, TypedState
+from typedstate.layers import AdamState, OptimizerState
+
+list_of: Callable[[list[Any]], Any] = getattr(nnx, "List", list)
+
+
+class LinearState(TypedState):
+    kernel: nnx.Param[Float[Array, "din dout"]]
+    bias: nnx.Param[Float[Array, "dout"]] | None
+
+
+# -- Blocks of two layers: four leaves each ---------------------------------------------------
+
+
+class BlockState(TypedState):
+    up: Bind[LinearState, "din=d dout=hidden"]
+    down: Bind[LinearState, "din=hidden dout=d"]
+
+
+class TowerState(TypedState):
+    blocks: Bind[StateMap[int, Bind[BlockState, "d"]], "len=layers"]
+    head: Bind[LinearState, "din=d dout=classes"]
+
+
+class Block(nnx.Module):
+    def __init__(self, d: int, hidden: int, rngs: nnx.Rngs) -> None:
+        self.up = nnx.Linear(d, hidden, rngs=rngs)
+        self.down = nnx.Linear(hidden, d, rngs=rngs)
+
+
+class Tower(nnx.Module):
+    def __init__(self, leaves: int, d: int = 4) -> None:
+        rngs = nnx.Rngs(0)
+        self.blocks = list_of([Block(d, 2 * d, rngs) for _ in range((leaves - 2) // 4)])
+        self.head = nnx.Linear(d, 3, rngs=rngs)
+
+
+# -- A third of the leaves are PRNG keys ------------------------------------------------------
+
+
+class StreamState(TypedState):
+    key: Annotated[nnx.RngKey, Key[Array, ""]]
+    count: Annotated[nnx.RngCount, UInt32[Array, ""]]
+
+
+class DropState(TypedState):
+    scale: nnx.Param[Float[Array, "d"]]
+    stream: StreamState
+
+
+class DropsState(TypedState):
+    blocks: StateMap[int, Bind[DropState, "d"]]
+
+
+class Drop(nnx.Module):
+    def __init__(self, d: int, rngs: nnx.Rngs) -> None:
+        self.scale = nnx.Param(jnp.ones(d))
+        self.stream = nnx.Rngs(default=rngs()).default
+
+
+class Drops(nnx.Module):
+    def __init__(self, leaves: int) -> None:
+        rngs = nnx.Rngs(0)
+        self.blocks = list_of([Drop(4, rngs) for _ in range(leaves // 3)])
+
+
+# -- A decoder-only transformer, trained with adamw -------------------------------------------
+
+
+class NormState(TypedState):
+    scale: nnx.Param[Float[Array, "d"]]
+    bias: nnx.Param[Float[Array, "d"]]
+
+
+class ProjectionState(TypedState):
+    kernel: nnx.Param[Float[Array, "d heads hd"]]
+    bias: nnx.Param[Float[Array, "heads hd"]]
+
+
+class OutState(TypedState):
+    kernel: nnx.Param[Float[Array, "heads hd d"]]
+    bias: nnx.Param[Float[Array, "d"]]
+
+
+class AttentionState(TypedState):
+    query: Bind[ProjectionState, "d heads hd"]
+    key: Bind[ProjectionState, "d heads hd"]
+    value: Bind[ProjectionState, "d heads hd"]
+    out: Bind[OutState, "d heads hd"]
+
+
+class LayerState(TypedState):
+    attention: Bind[AttentionState, "d heads hd"]
+    first: Bind[NormState, "d"]
+    second: Bind[NormState, "d"]
+    up: Bind[LinearState, "din=d dout=4*d"]
+    down: Bind[LinearState, "din=4*d dout=d"]
+
+
+class EmbedState(TypedState):
+    embedding: nnx.Param[Float[Array, "vocab d"]]
+
+
+class DecoderState(TypedState):
+    embed: Bind[EmbedState, "vocab d"]
+    layers: Bind[StateMap[int, Bind[LayerState, "d heads hd"]], "len=depth"]
+    last: Bind[NormState, "d"]
+
+
+class Layer(nnx.Module):
+    def __init__(self, d: int, heads: int, rngs: nnx.Rngs) -> None:
+        self.attention = nnx.MultiHeadAttention(heads, d, decode=False, rngs=rngs)
+        self.first = nnx.LayerNorm(d, rngs=rngs)
+        self.second = nnx.LayerNorm(d, rngs=rngs)
+        self.up = nnx.Linear(d, 4 * d, rngs=rngs)
+        self.down = nnx.Linear(4 * d, d, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = x + self.attention(self.first(x))
+        return x + self.down(nnx.gelu(self.up(self.second(x))))
+
+
+class Decoder(nnx.Module):
+    """A transformer of ``16 * depth + 3`` leaves; with adamw's moments three times as many."""
+
+    def __init__(self, depth: int, d: int = 8, heads: int = 2, vocab: int = 16) -> None:
+        rngs = nnx.Rngs(0)
+        self.embed = nnx.Embed(vocab, d, rngs=rngs)
+        self.layers = list_of([Layer(d, heads, rngs) for _ in range(depth)])
+        self.last = nnx.LayerNorm(d, rngs=rngs)
+
+    def __call__(self, tokens: Int[Array, "batch time"]) -> Float[Array, "batch time vocab"]:
+        x = self.embed(tokens)
+        for layer in self.layers:
+            x = layer(x)
+        return self.embed.attend(self.last(x))
+
+
+class Trained(nnx.Module):
+    def __init__(self, depth: int) -> None:
+        self.model = Decoder(depth)
+        self.optimizer = nnx.Optimizer(self.model, optax.adamw(1e-3), wrt=nnx.Param)
+
+
+class TrainedState(TypedState):
+    model: DecoderState
+    optimizer: OptimizerState[AdamState[DecoderState]]

@@ -1,0 +1,423 @@
+"""Takes public NNX models through typedstate: nothing valid refused, nothing broken accepted.
+
+Run by hand, with the paths of checkouts::
+
+    python tests/realworld/run.py --bonsai ../bonsai --flax ../flax
+
+It prints one row per model and every finding, and exits with 1 where there is one.
+"""
+
+import argparse
+import random
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from models import Model, of_bonsai, of_flax
+from schemas import BY_HAND
+
+import typedstate
+from typedstate import (
+    Abstract,
+    Only,
+    Pure,
+    Stacked,
+    StateTypeError,
+    Values,
+    checked,
+    explain,
+    fits,
+    leaves,
+)
+from typedstate.tools.infer import infer
+from typedstate.tools.source import to_source
+
+
+@dataclass
+class Tally:
+    """What one model showed.
+
+    Attributes:
+      counts: by what was tried.
+      findings: what was refused or accepted wrongly.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    findings: list[str] = field(default_factory=list)
+
+    def valid(self, what: str, value: Any, hint: Any) -> None:
+        """A value that must be accepted, by the fast check and the explainer."""
+        report = explain(value, hint)
+        self.counts["valid"] += 1
+        if not report:
+            self.findings.append(f"REFUSED {what}: {report}")
+        elif not fits(value, hint):
+            self.findings.append(f"REFUSED by the fast check only: {what}")
+
+    def broken(self, what: str, value: Any, hint: Any) -> None:
+        """A value that must be refused, by the fast check and the explainer."""
+        report = explain(value, hint)
+        self.counts["broken"] += 1
+        if report:
+            self.findings.append(f"ACCEPTED {what}")
+        elif fits(value, hint):
+            self.findings.append(f"ACCEPTED by the fast check only: {what}")
+
+    def runs(self, what: str, function: Callable[[], Any]) -> Any:
+        """Something that must not raise."""
+        self.counts["valid"] += 1
+        try:
+            return function()
+        except StateTypeError as error:
+            self.findings.append(f"REFUSED {what}: {error}")
+            return None
+
+
+# -- Valid -------------------------------------------------------------------------------------
+
+
+def transforms(tally: Tally, model: Any, schema: Any) -> None:
+    """A state through everything that Flax and JAX do with one."""
+    state = nnx.state(model)
+    tally.valid("the state", state, schema)
+    tally.valid("the module in place", model, Annotated[type(model), schema])
+    tally.valid("twice", nnx.state(nnx.clone(model)), schema)
+
+    @jax.jit
+    @checked
+    def same(tree: schema) -> schema:
+        return jax.tree.map(lambda leaf: leaf, tree)
+
+    made = tally.runs("under jit", lambda: same(state))
+    tally.valid("out of jit", made, schema)
+
+    @nnx.jit
+    @checked
+    def of_module(inner: Annotated[type(model), schema]) -> Any:
+        return nnx.state(inner)
+
+    tally.valid("out of nnx.jit", tally.runs("under nnx.jit", lambda: of_module(model)), schema)
+    _gradients(tally, model, schema)
+    stacked = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf, leaf]), state)
+    if not any(isinstance(leaf, int | float) for leaf in jax.tree.leaves(state)):
+        tally.valid("stacked", stacked, Stacked[schema, "copies"])
+        back = tally.runs("under vmap", lambda: jax.vmap(same)(stacked))
+        tally.valid("out of vmap", back, Stacked[schema, "copies"])
+        tally.runs("under scan", lambda: jax.lax.scan(lambda _, s: (0, same(s)), 0, stacked))
+        tally.runs("as a carry", lambda: jax.lax.scan(lambda s, _: (same(s), 0), state, length=2))
+    abstract = jax.eval_shape(lambda tree: tree, state)
+    tally.valid("abstract", abstract, Abstract[schema])
+    tally.runs("under eval_shape", lambda: jax.eval_shape(same, state))
+    graphdef, *parts = nnx.split(model, nnx.Param, ...)
+    if parts[0]:
+        tally.valid("the Params", parts[0], Only[schema, nnx.Param])
+    tally.valid("merged states", nnx.merge_state(*parts), schema)
+    tally.runs("merge", lambda: typedstate.merge(graphdef, *parts, hint=schema))
+    tally.valid("pure dict", nnx.to_pure_dict(state), Pure[schema])
+    tally.valid("values", nnx.pure(state), Values[schema])
+    flat = nnx.from_flat_state(nnx.to_flat_state(state))
+    tally.valid("from a flat state", flat, schema)
+
+
+def _gradients(tally: Tally, model: Any, schema: Any) -> None:
+    graphdef, params, rest = nnx.split(model, nnx.Param, ...)
+    del graphdef, rest
+    if not params or any(
+        not jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in jax.tree.leaves(params)
+    ):
+        return
+    hint = Only[schema, nnx.Param]
+
+    @jax.grad
+    @checked
+    def loss(tree: hint) -> Any:
+        return sum(jnp.sum(leaf.astype(jnp.float32)) for leaf in jax.tree.leaves(tree))
+
+    tally.valid("gradients", tally.runs("under grad", lambda: loss(params)), hint)
+
+
+def variants(tally: Tally, build: Callable[[int], Any], schema: Any) -> None:
+    """Other sizes, subclasses of the kinds, more metadata."""
+    models = [build(scale) for scale in (0, 1, 2)]
+    general = infer(*models[:2])
+    for scale, model in enumerate(models):
+        tally.valid(f"scale {scale} by infer", nnx.state(model), general)
+        tally.valid(f"scale {scale} in place", model, Annotated[type(model), general])
+        tally.valid(f"scale {scale} by itself", nnx.state(model), infer(model))
+    state = nnx.state(models[0])
+    tally.valid("subclasses of the kinds", _mapped(state, _subclassed), schema)
+    tally.valid("more metadata", _mapped(state, _annotated), schema)
+    tally.valid("a nested dict", _tree(state), schema)
+    again = _named_of(to_source(schema))
+    tally.valid("by the schema of its source", state, again)
+    if to_source(again) != to_source(schema):
+        tally.findings.append("SOURCE of the source differs")
+
+
+def _named_of(source: str) -> Any:
+    names: dict[str, Any] = {}
+    exec(compile(source, "<schema>", "exec"), names)
+    return list(names.values())[-1]
+
+
+_subclasses: dict[type, type] = {}
+
+
+def _subclassed(leaf: Any) -> Any:
+    kind = type(leaf)
+    _subclasses.setdefault(kind, type(f"My{kind.__name__}", (kind,), {}))
+    return _subclasses[kind].from_metadata(leaf.get_raw_value(), dict(leaf.get_metadata()))
+
+
+def _annotated(leaf: Any) -> Any:
+    metadata = {**leaf.get_metadata(), "note": "of a test", "step": 3}
+    return type(leaf).from_metadata(leaf.get_raw_value(), metadata)
+
+
+def _mapped(state: Any, change: Callable[[Any], Any]) -> nnx.State[Any, Any]:
+    def walk(tree: Any) -> Any:
+        mapping = leaves.mapping_of(tree)
+        if mapping is not None:
+            return {key: walk(item) for key, item in mapping.items()}
+        return change(tree) if leaves.is_variable(tree) else tree
+
+    return nnx.State(walk(state))
+
+
+def _tree(state: Any) -> Any:
+    mapping = leaves.mapping_of(state)
+    return state if mapping is None else {key: _tree(item) for key, item in mapping.items()}
+
+
+# -- Broken ------------------------------------------------------------------------------------
+
+
+def mutations(state: Any, count: int, seed: int) -> Iterator[tuple[str, Any]]:
+    """Copies of a state with one thing wrong."""
+    rng = random.Random(seed)
+    paths = list(_paths(_tree(state)))
+    for _ in range(count):
+        name, mutate = rng.choice(_MUTATIONS)
+        tree = _tree(state)
+        path = rng.choice(paths)
+        found = mutate(tree, path, rng)
+        if found:
+            yield f"{name} at {'.'.join(map(str, path))} ({found})", nnx.State(tree)
+
+
+def _paths(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if not isinstance(tree, dict):
+        yield path
+        return
+    for key, item in tree.items():
+        yield from _paths(item, (*path, key))
+
+
+def _parent(tree: Any, path: tuple[Any, ...]) -> Any:
+    for key in path[:-1]:
+        tree = tree[key]
+    return tree
+
+
+def _value(leaf: Any) -> Any:
+    return leaves.raw_value(leaf) if leaves.is_variable(leaf) else leaf
+
+
+def _with_value(leaf: Any, value: Any) -> Any:
+    if not leaves.is_variable(leaf):
+        return value
+    return type(leaf).from_metadata(value, dict(leaf.get_metadata()))
+
+
+def _replace(tree: Any, path: tuple[Any, ...], value: Any) -> None:
+    parent = _parent(tree, path)
+    parent[path[-1]] = _with_value(parent[path[-1]], value)
+
+
+def _is_key(value: Any) -> bool:
+    return jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
+
+
+def _size(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
+    value = _value(_parent(tree, path)[path[-1]])
+    if not hasattr(value, "shape") or not value.shape or _is_key(value):
+        return ""
+    axis = rng.randrange(value.ndim)
+    shape = list(value.shape)
+    shape[axis] += rng.choice([1, 2, 7])
+    _replace(tree, path, jnp.zeros(shape, value.dtype))
+    return f"{value.shape} to {tuple(shape)}"
+
+
+def _rank(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
+    value = _value(_parent(tree, path)[path[-1]])
+    if not hasattr(value, "shape") or _is_key(value):
+        return ""
+    _replace(tree, path, jnp.zeros((1, *value.shape), value.dtype))
+    return "one more axis"
+
+
+def _dtype(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
+    value = _value(_parent(tree, path)[path[-1]])
+    if not hasattr(value, "shape"):
+        return ""
+    shape = value.shape
+    other = jnp.int8 if not _is_key(value) and value.dtype != jnp.int8 else jnp.float16
+    _replace(tree, path, jnp.zeros(shape, other))
+    return f"{value.dtype} to {jnp.dtype(other).name}"
+
+
+class Stranger(nnx.Variable[Any]):
+    """A kind that no model has."""
+
+
+def _kind(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
+    leaf = _parent(tree, path)[path[-1]]
+    if not leaves.is_variable(leaf) or type(leaf) is nnx.Variable:
+        return ""
+    kind = Stranger if rng.random() < 0.5 else nnx.Intermediate
+    _parent(tree, path)[path[-1]] = kind.from_metadata(_value(leaf), dict(leaf.get_metadata()))
+    return f"{type(leaf).__name__} to {kind.__name__}"
+
+
+def _no_variable(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
+    leaf = _parent(tree, path)[path[-1]]
+    wrapped = nnx.Param(leaf) if not leaves.is_variable(leaf) else _value(leaf)
+    _parent(tree, path)[path[-1]] = wrapped
+    return "a Variable for a value, or the reverse"
+
+
+def _drop(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
+    del _parent(tree, path)[path[-1]]
+    while len(path) > 1 and not _parent(tree, path):
+        path = path[:-1]
+        del _parent(tree, path)[path[-1]]
+    return "gone"
+
+
+def _rename(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
+    depth = rng.randrange(1, len(path) + 1)
+    parent = _parent(tree, path[:depth])
+    key = path[depth - 1]
+    new = str(key) if isinstance(key, int) else f"{key}_"
+    parent[new] = parent.pop(key)
+    return f"{key!r} is {new!r}"
+
+
+def _extra(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
+    depth = rng.randrange(1, len(path) + 1)
+    parent = _parent(tree, path[:depth])
+    ints = all(isinstance(key, int) for key in parent)
+    new = len(parent) + rng.choice([0, 3]) if ints else "more"
+    if new in parent:
+        return ""
+    parent[new] = parent[path[depth - 1]]
+    return f"{new!r} too"
+
+
+def _deeper(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
+    parent = _parent(tree, path)
+    parent[path[-1]] = {"value": parent[path[-1]]}
+    return "one level deeper"
+
+
+_MUTATIONS: list[tuple[str, Callable[[Any, tuple[Any, ...], random.Random], str]]] = [
+    ("size", _size),
+    ("size", _size),
+    ("rank", _rank),
+    ("dtype", _dtype),
+    ("kind", _kind),
+    ("no Variable", _no_variable),
+    ("drop", _drop),
+    ("rename", _rename),
+    ("extra", _extra),
+    ("deeper", _deeper),
+]
+
+
+def broken(tally: Tally, model: Any, schema: Any, count: int) -> None:
+    """Mutations of the state, and of the live module for those that it can have."""
+    state = nnx.state(model)
+    for what, mutated in mutations(state, count, seed=0):
+        tally.broken(what, mutated, schema)
+    for what, mutated in mutations(state, count // 5, seed=1):
+        if not what.startswith(("size", "rank", "dtype")):
+            continue
+        live = nnx.clone(model)
+        nnx.update(live, mutated)
+        tally.broken(f"{what} in place", live, Annotated[type(model), schema])
+
+
+# -- All ---------------------------------------------------------------------------------------
+
+
+def examine(model: Model, count: int) -> tuple[Tally, int]:
+    """Everything about one model."""
+    tally = Tally()
+    made = model.build(0)
+    schema = infer(made)
+    transforms(tally, made, schema)
+    variants(tally, model.build, schema)
+    broken(tally, made, schema, count)
+    by_hand = BY_HAND.get(model.name)
+    if by_hand is not None:
+        transforms(tally, made, by_hand)
+        for scale in (1, 2):
+            tally.valid(f"scale {scale} by hand", nnx.state(model.build(scale)), by_hand)
+        for what, mutated in mutations(nnx.state(made), count, seed=2):
+            # what a person leaves open: the dtype of a float, a bias, a stream
+            if not what.startswith(("drop", "dtype")):
+                tally.broken(f"{what}, by hand", mutated, by_hand)
+    return tally, len(jax.tree.leaves(nnx.state(made)))
+
+
+def main() -> int:
+    """Runs over the models of the checkouts that were given."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bonsai", type=Path, help="a checkout of jax-ml/bonsai")
+    parser.add_argument("--flax", type=Path, help="a checkout of google/flax")
+    parser.add_argument("--mutations", type=int, default=100, help="per model and schema")
+    parser.add_argument("--only", default="", help="models whose name has this text")
+    arguments = parser.parse_args()
+    models: list[Model] = []
+    models += of_bonsai(arguments.bonsai) if arguments.bonsai else []
+    models += of_flax(arguments.flax) if arguments.flax else []
+    print("| model | leaves | valid, accepted | broken, refused | findings | seconds |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    total, failed, seen = Counter[str](), 0, 0
+    for model in models:
+        if arguments.only not in model.name:
+            continue
+        start = time.perf_counter()
+        try:
+            tally, count = examine(model, arguments.mutations)
+        except Exception:
+            print(f"{model.name}: {traceback.format_exc(limit=-6)}", flush=True)
+            failed += 1
+            continue
+        seen += 1
+        total += tally.counts + Counter(leaves=count)
+        row = [model.name, count, tally.counts["valid"], tally.counts["broken"]]
+        row += [len(tally.findings), round(time.perf_counter() - start, 1)]
+        print(f"| {' | '.join(map(str, row))} |", flush=True)
+        for finding in tally.findings:
+            print(f"    {finding[:600]}", flush=True)
+        failed += len(tally.findings)
+    row = [f"{seen} models", total["leaves"], total["valid"], total["broken"], failed]
+    print(f"| {' | '.join(map(str, row))} | |")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

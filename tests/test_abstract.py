@@ -1,0 +1,365 @@
+"""Trees derived from a declaration: abstract states, partition specs, shardings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+from flax import nnx
+from flax.nnx.training.optimizer import OptArray, OptVariable
+from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
+from jaxtyping import Array, BFloat16, Float, Float32, Int, Key, UInt32
+from zoo import leaf, list_of, state
+
+from typedstate import (
+    Abstract,
+    Bind,
+    Entries,
+    Like,
+    Only,
+    Placed,
+    Plus,
+    Pure,
+    SchemaError,
+    Sharded,
+    Shardings,
+    Specs,
+    Stacked,
+    StateMap,
+    StateOf,
+    TypedState,
+    abstract,
+    explain,
+    leaves,
+    shardings,
+    specs,
+)
+
+pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")
+
+
+class LinearState(TypedState):
+    kernel: nnx.Param[Float[Array, "din dout"]]
+    bias: nnx.Param[Float[Array, "dout"]] | None
+
+
+class BlockState(TypedState):
+    up: Bind[LinearState, "din=d dout=4*d"]
+    down: Bind[LinearState, "din=4*d dout=d"]
+
+
+class ModelState(TypedState):
+    blocks: Bind[StateMap[int, Bind[BlockState, "d"]], "len=layers"]
+    head: Bind[LinearState, "din=d dout=vocab"]
+
+
+Named = Sharded[ModelState, "d=fsdp 4*d=tensor vocab=tensor"]
+GIVEN: dict[str, Any] = {"d": 8, "layers": 2, "vocab": 12}
+BIASED: dict[str, Any] = {"choices": {"*.bias": True}}
+
+
+class Block(nnx.Module):
+    def __init__(self, rngs: nnx.Rngs) -> None:
+        self.up = nnx.Linear(8, 32, rngs=rngs)
+        self.down = nnx.Linear(32, 8, rngs=rngs)
+
+
+class Model(nnx.Module):
+    def __init__(self, rngs: nnx.Rngs) -> None:
+        self.blocks = list_of([Block(rngs) for _ in range(2)])
+        self.head = nnx.Linear(8, 12, rngs=rngs)
+
+
+@pytest.fixture
+def mesh() -> jax.sharding.Mesh:
+    return jax.make_mesh((4, 2), ("fsdp", "tensor"), axis_types=(AxisType.Auto,) * 2)
+
+
+def raw(tree: Any) -> Any:
+    """What a leaf holds."""
+    return leaves.raw_value(tree) if leaves.is_variable(tree) else tree
+
+
+def refusal(call: Any, *args: Any, **kwargs: Any) -> list[str]:
+    with pytest.raises(SchemaError) as error:
+        call(*args, **kwargs)
+    return str(error.value).splitlines()
+
+
+# -- abstract ----------------------------------------------------------------------------------
+
+
+def test_an_abstract_state_is_that_of_the_model() -> None:
+    made = abstract(ModelState, dtype=jnp.float32, **BIASED, **GIVEN)
+    assert explain(made, Abstract[ModelState])
+    wanted = nnx.state(nnx.eval_shape(lambda: Model(nnx.Rngs(0))))
+    assert jax.tree.leaves(made) == jax.tree.leaves(wanted)
+    paths = [path for path, _ in nnx.to_flat_state(made)]
+    assert paths == [path for path, _ in nnx.to_flat_state(wanted)]
+
+
+def test_every_open_choice_is_named() -> None:
+    class Small(TypedState):
+        kernel: nnx.Param[Float[Array, "din dout"]]
+        bias: nnx.Param[Float[Array, "dout"]] | None
+        rest: StateMap[str, nnx.Param[Float32[Array, "_ n ..."]]]
+        count: nnx.Variable[Any] | nnx.Param[Float32[Array, ""]]
+        any: nnx.BatchStat
+
+    assert refusal(abstract, Small) == [
+        "abstract(Small) can't be made:",
+        "  kernel: axis 0 is open: give din=",
+        "  kernel: axis 1 is open: give dout=",
+        "  kernel: which dtype of Float? dtype=jnp.float32, ...",
+        '  bias: there or not? choices={"bias": True} or False',
+        "  bias: axis 0 is open: give dout=",
+        "  bias: which dtype of Float? dtype=jnp.float32, ...",
+        '  rest: which entries? choices={"rest": [...]}',
+        "  rest[*]: axis 0 is open: name it in the schema",
+        "  rest[*]: axis 1 is open: give n=",
+        "  rest[*]: axis 2 is open: name it in the schema",
+        '  count: which one? choices={"count": 0} for 0: Variable, 1: Param[Float32[Array, ""]]',
+        "  count: its shape and dtype are open: say more in the schema, or give like=",
+        "  any: its shape and dtype are open: say more in the schema, or give like=",
+    ]
+
+
+def test_choices_settle_what_is_open() -> None:
+    class Small(TypedState):
+        w: nnx.Param[Float[Array, "n"]] | nnx.BatchStat[Int[Array, "n"]]
+        extras: StateMap[str, nnx.Param[Float32[Array, "n"]]]
+        stack: StateMap[int, nnx.Param[Float32[Array, "*run"]]]
+        key: Annotated[nnx.RngKey, Key[Array, ""]]
+        count: Annotated[nnx.RngCount, UInt32[Array, ""]]
+
+    choices = {"w": 'BatchStat[Int[Array, "n"]]', "extras": ["a", "b"], "stack": 2}
+    made: Any = abstract(Small, n=3, run=(4, 5), dtype=(jnp.bfloat16, jnp.int16), choices=choices)
+    assert explain(made, Abstract[Small])
+    assert leaves.kind_of(made["w"]) is nnx.BatchStat
+    assert raw(made["w"]).dtype == jnp.int16
+    assert sorted(made["extras"]) == ["a", "b"]
+    assert raw(made["stack"][1]).shape == (4, 5)
+    assert raw(made["key"]).dtype == jax.random.key(0).dtype
+
+
+def test_expressions_and_names_inside_get_their_sizes() -> None:
+    made: Any = abstract(ModelState, dtype=jnp.float32, choices={"*.bias": False}, **GIVEN)
+    assert raw(made["blocks"][1]["up"]["kernel"]).shape == (8, 32)
+    assert "bias" not in made["head"]
+
+    class Outer(TypedState):
+        inner: LinearState
+
+    made = abstract(Outer, din=2, dout=3, dtype=jnp.float32, **BIASED)
+    assert raw(made["inner"]["kernel"]).shape == (2, 3)
+
+
+def test_a_wrong_dim_and_a_size_that_is_none_are_named() -> None:
+    assert refusal(abstract, LinearState, d=3) == [
+        "abstract(LinearState): there is no dim 'd'; there are din, dout"
+    ]
+
+    class Shrunk(TypedState):
+        w: nnx.Param[Float32[Array, "n-4"]]
+
+    assert refusal(abstract, Shrunk, n=3) == [
+        "abstract(Shrunk) can't be made:",
+        "  w: axis 0 is open: n-4 is no size",
+    ]
+
+
+def test_names_in_metadata_are_those_of_the_declaration(mesh: jax.sharding.Mesh) -> None:
+    class S(TypedState):
+        w: Annotated[nnx.Param[Float32[Array, "d n"]], P("embed", "mlp")]
+
+    rules = (("embed", "fsdp"), ("mlp", "tensor"))
+    made: Any = abstract(S, d=8, n=4, mesh=mesh, rules=rules)
+    assert explain(made, S).violations[0].code == "array"
+    assert explain(made, Abstract[S])
+    assert explain(made, Placed[Abstract[S], rules])
+    assert raw(made["w"]).sharding == NamedSharding(mesh, P("fsdp", "tensor"))
+
+
+def test_faults_of_the_mesh_are_named_all_at_once(mesh: jax.sharding.Mesh) -> None:
+    class S(TypedState):
+        a: Annotated[nnx.Param[Float32[Array, "d n"]], P("embed", "tensor")]
+        b: Annotated[nnx.Param[Float32[Array, "d n"]], P("fsdp", "fsdp")]
+        c: Annotated[nnx.Param[Float32[Array, "d n"]], P(("fsdp", "tensor"))]
+
+    lines = [
+        "  a: expected axes of the mesh (fsdp=4, tensor=2), found 'embed' in P('embed', 'tensor')",
+        "  b: expected 'fsdp' at one axis only, as a mesh axis splits one, found P('fsdp', 'fsdp')",
+        "  c: expected axis 0 divisible by fsdp=4*tensor=2, found size 12",
+    ]
+    given = {"d": 12, "n": 4}
+    assert refusal(abstract, S, mesh=mesh, **given) == ["abstract(S) can't be made:", *lines]
+    assert refusal(shardings, S, mesh, **given) == ["shardings(S) can't be made:", *lines]
+    assert refusal(specs, S) == ["specs(S) can't be made:", lines[1]]
+
+
+# -- specs and shardings -------------------------------------------------------------------------
+
+
+def test_specs_and_shardings_fit_their_forms(mesh: jax.sharding.Mesh) -> None:
+    found = specs(Named, layers=2, **BIASED)
+    assert explain(found, Specs[Named])
+    on_mesh = shardings(Named, mesh, **BIASED, **GIVEN)
+    assert explain(on_mesh, Shardings[Named], dims=GIVEN)
+    assert jax.tree.map(lambda s: s.spec, on_mesh) == found
+    assert shardings(Named, mesh, like=Model(nnx.Rngs(0))) == on_mesh
+    assert shardings(Named, mesh, like=nnx.state(Model(nnx.Rngs(0)))) == on_mesh
+
+
+def test_a_leaf_without_names_is_not_split() -> None:
+    assert specs(LinearState, choices={"bias": True}) == nnx.State({"kernel": P(), "bias": P()})
+
+
+def test_logical_names_are_resolved(mesh: jax.sharding.Mesh) -> None:
+    class S(TypedState):
+        w: Annotated[nnx.Param[Float[Array, "d n"]], P("embed", "mlp")]
+
+    assert specs(S)["w"] == P("embed", "mlp")
+    assert specs(S, (("mlp", "tensor"), ("embed", None)))["w"] == P(None, "tensor")
+    assert specs(S, lambda names: [f"{name}!" for name in names])["w"] == P("embed!", "mlp!")
+
+
+@pytest.mark.parametrize("form", ["state", "params", "pure", "stacked"])
+def test_jax_takes_the_trees(mesh: jax.sharding.Mesh, form: str) -> None:
+    model_state: Any = nnx.state(Model(nnx.Rngs(0)))
+    hint: Any = Named
+    if form == "params":
+        model_state, hint = nnx.filter_state(model_state, nnx.Param), Only[Named, nnx.Param]
+    elif form == "pure":
+        model_state, hint = nnx.to_pure_dict(model_state), Pure[Named]
+    elif form == "stacked":
+        model_state, hint = (
+            jax.tree.map(lambda x: jnp.stack([x] * 3), model_state),
+            Stacked[Named, "n"],
+        )
+    named: Any = shardings(hint, mesh, like=model_state)
+    for placed in [
+        jax.device_put(model_state, named),
+        jax.jit(lambda x: x, out_shardings=named)(model_state),
+        jax.jit(lambda x: x, in_shardings=(named,), out_shardings=named)(model_state),
+        jax.jit(lambda x: jax.lax.with_sharding_constraint(x, named))(model_state),
+    ]:
+        report = explain(placed, Placed[hint])
+        assert report, report
+        assert not report.unknown
+    arrays: Any = abstract(hint, mesh=mesh, like=model_state)
+    shaped = jax.eval_shape(lambda x: jax.tree.map(lambda y: y + 1, x), arrays)
+    assert explain(shaped, Abstract[hint])
+    assert explain(arrays, Placed[Abstract[hint]])
+
+
+def test_specs_are_constraints_under_a_mesh(mesh: jax.sharding.Mesh) -> None:
+    set_mesh: Any = getattr(jax, "set_mesh", None) or jax.sharding.use_mesh
+    model_state: Any = nnx.state(Model(nnx.Rngs(0)))
+    found = specs(Named, like=model_state)
+    with set_mesh(mesh):
+        placed = jax.jit(lambda x: jax.lax.with_sharding_constraint(x, found))(model_state)
+    assert explain(placed, Placed[Named])
+
+
+def test_orbax_restores_what_is_declared(mesh: jax.sharding.Mesh, tmp_path: Path) -> None:
+    checkpoint = pytest.importorskip("orbax.checkpoint")
+    params = nnx.to_pure_dict(nnx.state(Model(nnx.Rngs(0))))
+    target = abstract(Pure[Named], mesh=mesh, dtype=jnp.float32, **BIASED, **GIVEN)
+    with checkpoint.StandardCheckpointer() as checkpointer:
+        checkpointer.save(tmp_path / "model", params)
+        checkpointer.wait_until_finished()
+        restored = checkpointer.restore(tmp_path / "model", target)
+    report = explain(restored, Placed[Pure[Named]])
+    assert report, report
+    assert not report.unknown
+    assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), params, restored))
+
+
+def test_an_optimizer_is_sharded_like_its_model(mesh: jax.sharding.Mesh) -> None:
+    Moments = Like[Named, OptVariable]
+
+    class ScaleState(TypedState):
+        count: Annotated[OptArray, Int[Array, ""]]
+        mu: Moments
+        nu: Moments
+
+    class OptimizerState(TypedState, extra="allow"):
+        opt_state: Entries[ScaleState]
+
+    optimizer = nnx.Optimizer(Model(nnx.Rngs(0)), optax.scale_by_adam(), wrt=nnx.Param)
+    tree: Any = nnx.state(optimizer)
+    opt_state = tree["opt_state"]
+    if "mu" in opt_state:
+
+        class FlatState(TypedState, extra="allow"):
+            opt_state: ScaleState
+
+        hint: Any = FlatState
+    else:
+        hint = OptimizerState
+    placed = jax.device_put(tree, shardings(hint, mesh, like=tree))
+    assert explain(placed, Placed[hint])
+    assert not explain(tree, Placed[hint])
+
+
+# -- Following a tree ------------------------------------------------------------------------------
+
+
+def test_what_is_not_declared_follows_the_tree(mesh: jax.sharding.Mesh) -> None:
+    tree = state(
+        {
+            "kernel": leaf(nnx.Param, jnp.ones((8, 2))),
+            "lora": {"a": leaf(nnx.LoRAParam, jnp.ones((8, 2)))},
+        }
+    )
+    hint = Plus[Sharded[LinearState, "din=fsdp"], nnx.LoRAParam]
+    found = specs(hint, like=tree)
+    assert found == nnx.State({"kernel": P("fsdp"), "lora": {"a": P()}})
+    jax.device_put(tree, shardings(hint, mesh, like=tree))
+
+
+def test_unions_and_trees_of_any_depth_follow_the_tree() -> None:
+    class Quantised(TypedState):
+        q: nnx.Param[Float[Array, "d n"]]
+        scale: nnx.Param[Float[Array, "d"]]
+
+    class S(TypedState):
+        w: nnx.Param[Float[Array, "d n"]] | Quantised
+        rest: StateOf[nnx.BatchStat[Float[Array, "d"]]]
+
+    hint = Sharded[S, "d=fsdp"]
+    rest = {"a": {"b": leaf(nnx.BatchStat, jnp.ones(4))}}
+    plain = state({"w": leaf(nnx.Param, jnp.ones((4, 2))), "rest": rest})
+    assert specs(hint, like=plain) == nnx.State({"w": P("fsdp"), "rest": {"a": {"b": P("fsdp")}}})
+    parts = {"q": leaf(nnx.Param, jnp.ones((4, 2))), "scale": leaf(nnx.Param, jnp.ones(4))}
+    quantised = state({"w": parts, "rest": rest})
+    found = specs(hint, like=quantised)
+    assert found["w"] == {"q": P("fsdp"), "scale": P("fsdp")}
+    like = jax.eval_shape(lambda: quantised)
+    assert specs(hint, like=like) == found
+    assert refusal(specs, hint)[1:] == [
+        '  w: which one? choices={"w": 0} for 0: Param[Float[Array, "d n"]], '
+        "1: Sharded[Quantised, 'd=fsdp']",
+        "  rest: a StateOf does not say which keys there are: give like=",
+    ]
+
+
+def test_a_raw_optax_state_is_a_tuple_of_trees() -> None:
+    class Adam(NamedTuple):
+        count: Int[Array, ""]
+        mu: Pure[LinearState]
+
+    made: Any = abstract(
+        tuple[Adam, Pure[LinearState]], din=2, dout=3, dtype=(jnp.float32, jnp.int32), **BIASED
+    )
+    assert isinstance(made[0], Adam)
+    assert made[0].mu["kernel"] == jax.ShapeDtypeStruct((2, 3), jnp.float32)
+
+
+def test_dtypes_of_a_form_are_those_of_the_tree() -> None:
+    made: Any = abstract(Like[LinearState, BFloat16], din=2, dout=3, **BIASED)
+    assert raw(made["kernel"]).dtype == jnp.bfloat16

@@ -1,0 +1,323 @@
+"""The import hook and the pytest option check a whole package without a decorator."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from typedstate import install_import_hook
+
+SOURCE = Path(__file__).parents[1] / "src"
+SCHEMAS = '''
+from flax import nnx
+from jaxtyping import Array, Float
+from typedstate import TypedState
+
+class S(TypedState):
+    kernel: nnx.Param[Float[Array, "n"]]
+'''
+MODULE = '''
+"""Docstring."""
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator, Iterator
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .schemas import S
+
+def function(s: S, x: Float[Array, "n"]) -> S:
+    return s
+
+def nested(s):
+    def inner(s: S) -> int:
+        return 1
+    return inner(s)
+
+def unannotated(s):
+    return s
+
+class Loop:
+    def method(self, s: S) -> None: ...
+    @classmethod
+    def of(cls, s: S) -> Loop:
+        return cls()
+    @staticmethod
+    def static(s: S) -> None: ...
+    @property
+    def wrong(self) -> S:
+        return 3
+    class Inner:
+        def method(self, s: S) -> None: ...
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    s: S
+    n: int = 3
+
+async def wait(s: S) -> S:
+    return s
+
+def items(s: S) -> Iterator[S]:
+    yield s
+
+async def more(s: S) -> AsyncIterator[S]:
+    yield s
+
+@jax.jit
+def jitted(s: S) -> Float[Array, ""]:
+    return jnp.zeros(())
+
+def fails() -> S:
+    raise ZeroDivisionError  # line 60
+'''
+SUB = '''
+from ..schemas import S
+def deep(s: S) -> None: ...
+'''
+USE = '''
+import asyncio, jax.numpy as jnp
+from flax import nnx
+from pkg import code
+from pkg.sub import deep
+from pkg.schemas import S
+
+good = nnx.State({"kernel": nnx.Param(jnp.ones(2))})
+async def drain(s): return [x async for x in code.more(s)]
+CALLS = {
+    "function": lambda s: code.function(s, jnp.ones(2)),
+    "nested": code.nested,
+    "method": lambda s: code.Loop().method(s),
+    "classmethod": code.Loop.of,
+    "staticmethod": code.Loop.static,
+    "inner class": lambda s: code.Loop.Inner().method(s),
+    "dataclass": code.Data,
+    "async": lambda s: asyncio.run(code.wait(s)),
+    "generator": lambda s: list(code.items(s)),
+    "async generator": lambda s: asyncio.run(drain(s)),
+    "submodule": deep.deep,
+}
+def refused(call, *args):
+    try:
+        call(*args)
+    except Exception as error:
+        return type(error).__name__
+    return "accepted"
+def verdicts():
+    found = {name: (refused(call, good), refused(call, 3)) for name, call in CALLS.items()}
+    found["names"] = refused(code.function, good, jnp.ones(2)), refused(code.function, good, jnp.ones(3))
+    found["property"] = "accepted", refused(lambda: code.Loop().wrong)
+    return found
+def show():
+    for name, (fine, wrong) in verdicts().items():
+        print(f"{name}: {fine}, {wrong}")
+'''
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    files = {
+        "pkg/__init__.py": "",
+        "pkg/schemas.py": SCHEMAS,
+        "pkg/code.py": MODULE,
+        "pkg/sub/__init__.py": "",
+        "pkg/sub/deep.py": SUB,
+        "use.py": USE,
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def environment(folder: Path, mode: str = "on") -> dict[str, str]:
+    path = os.pathsep.join(filter(None, [str(folder), str(SOURCE), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, "TYPEDSTATE": mode, "JAX_PLATFORMS": "cpu"}
+
+
+def output(folder: Path, code: str, mode: str = "on") -> str:
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, env=environment(folder, mode), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+HOOK = "import typedstate; typedstate.install_import_hook('pkg')\n"
+ALL = [
+    *("function", "nested", "method", "classmethod", "staticmethod", "inner class", "dataclass"),
+    *("async", "generator", "async generator", "submodule", "names", "property"),
+]
+
+
+def test_the_hook_checks_everything_that_is_annotated(package: Path) -> None:
+    lines = output(package, HOOK + "from use import *; show()").splitlines()
+    assert lines == [f"{name}: accepted, StateTypeError" for name in ALL]
+
+
+def test_off_is_off(package: Path) -> None:
+    code = HOOK + "from use import *; show(); print(hasattr(code.function, '__wrapped__'))"
+    lines = output(package, code, mode="off").splitlines()
+    assert lines[-1] == "False"
+    assert "function: accepted, accepted" in lines
+
+
+def test_the_hook_goes_behind_its_block(package: Path) -> None:
+    code = """
+import typedstate, sys
+with typedstate.install_import_hook("pkg.code"):
+    from pkg import code
+before = len(sys.meta_path)
+from use import *
+show()
+"""
+    lines = output(package, code).splitlines()
+    assert "function: accepted, StateTypeError" in lines
+    assert "submodule: accepted, accepted" in lines
+
+
+def test_lines_docstrings_and_metadata_stay(package: Path) -> None:
+    code = HOOK + """
+import traceback, inspect
+from use import *
+print(code.__doc__)
+try:
+    code.fails()
+except ZeroDivisionError as error:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    print(frame.filename.rpartition("/")[2], frame.lineno, frame.line)
+print(inspect.signature(code.function), code.function.__module__, inspect.isgeneratorfunction(code.items))
+print(hasattr(code.unannotated, "__wrapped__"), code.jitted.lower(good) is not None)
+import gc, linecache
+def count():
+    gc.collect()
+    return len([name for name in linecache.cache if name.startswith("<typedstate boundary")])
+code.nested(good)
+before = count()
+for _ in range(20): code.nested(good)
+print("nested functions leave nothing:", count() == before)
+"""
+    lines = output(package, code).splitlines()
+    line = MODULE.splitlines().index("    raise ZeroDivisionError  # line 60") + 1
+    assert lines == [
+        "Docstring.",
+        f"code.py {line} raise ZeroDivisionError  # line 60",
+        "(s: 'S', x: 'Float[Array, \"n\"]') -> 'S' pkg.code True",
+        "False True",
+        "nested functions leave nothing: True",
+    ]
+
+
+OURS = "typedstate.install_import_hook('pkg')\n"
+JAXTYPING = "import jaxtyping; jaxtyping.install_import_hook('pkg', 'beartype.beartype')\n"
+CLAW = "from beartype.claw import beartype_package; beartype_package('pkg')\n"
+
+
+@pytest.mark.parametrize(
+    "hooks", [OURS + CLAW, CLAW + JAXTYPING + OURS], ids=["ours, claw", "claw, jaxtyping, ours"]
+)
+def test_with_other_hooks_ours_checks(package: Path, hooks: str) -> None:
+    lines = output(package, f"import typedstate\n{hooks}from use import *; show()").splitlines()
+    assert lines == [f"{name}: accepted, StateTypeError" for name in ALL]
+
+
+def test_a_jaxtyping_hook_that_comes_later_takes_over(package: Path) -> None:
+    code = f"import typedstate\n{OURS}{JAXTYPING}from use import *; show()"
+    lines = output(package, code).splitlines()
+    assert "function: accepted, TypeCheckError" in lines  # by isinstance, without shared names
+    assert "names: accepted, accepted" in lines
+
+
+def test_other_packages_keep_their_hooks(package: Path) -> None:
+    code = """
+import typedstate, jaxtyping
+jaxtyping.install_import_hook("pkg.code", "beartype.beartype")
+typedstate.install_import_hook("pkg.sub")
+from use import *; show()
+"""
+    lines = output(package, code).splitlines()
+    assert "submodule: accepted, StateTypeError" in lines
+    assert "function: accepted, TypeCheckError" in lines
+
+
+def test_a_package_that_another_finder_knows(package: Path) -> None:
+    """As editable installs do: the package is not on the path."""
+    (package / "elsewhere").mkdir()
+    (package / "pkg").rename(package / "elsewhere" / "pkg")
+    code = f"""
+import sys
+from importlib.machinery import PathFinder
+class Editable:
+    def find_spec(name, path=None, target=None):
+        if name == "pkg":
+            return PathFinder.find_spec(name, [{str(package / "elsewhere")!r}], target)
+sys.meta_path.append(Editable)
+{HOOK}
+from use import *; show()
+"""
+    lines = output(package, code).splitlines()
+    assert "function: accepted, StateTypeError" in lines
+
+
+@pytest.mark.parametrize("names", [(), ("",), (3,)])
+def test_a_name_is_wanted(names: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match=r'takes names of packages, e\.g\. "mypackage"'):
+        install_import_hook(*names)
+
+
+def test_a_package_must_not_be_imported_yet() -> None:
+    with pytest.raises(ValueError) as caught:
+        install_import_hook("os")
+    assert str(caught.value) == "os is imported already: install the hook before it"
+
+
+# -- pytest --typedstate=pkg -------------------------------------------------------------------
+
+
+def run_pytest(folder: Path, *args: str) -> tuple[int, str]:
+    plugin = "typedstate.integrations.pytest_plugin"
+    installed = any(point.value == plugin for point in entry_points(group="pytest11"))
+    named = [] if installed else ["-p", plugin]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *named, *args]
+    done = subprocess.run(
+        command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+TEST = """
+import pytest
+from use import *
+
+def test_function():
+    assert refused(code.function, 3, 3) == "StateTypeError"
+
+def test_deep():
+    assert refused(deep.deep, 3) == "StateTypeError"
+"""
+
+
+def test_the_option_checks_a_package_also_where_a_conftest_imports_it(package: Path) -> None:
+    (package / "conftest.py").write_text("import pkg.code\n")
+    (package / "test_it.py").write_text(TEST)
+    status, text = run_pytest(package, "--typedstate", "pkg.sub, pkg")
+    assert status == 0, text
+    status, text = run_pytest(package)
+    assert status == 1
+    assert "2 failed" in text
+
+
+def test_the_option_says_what_is_imported_already(package: Path) -> None:
+    status, text = run_pytest(package, "--typedstate=os")
+    assert status == 4, text
+    assert "--typedstate: os is imported already: install the hook before it" in text
