@@ -1339,7 +1339,7 @@ def test_many_structures_are_bounded() -> None:
     for n in range(1, 40):
         use(state({"kernel": nnx.Param(ones((n, 1)))}), ones(n))
     assert len(owner.calls) == 39
-    assert [len(item.plans.sources()) for item in owner.ours] == [16, 16]
+    assert all(len(item.plans._known) <= 16 for item in owner.ours)
 
 
 def test_a_warning_filter_is_left_alone() -> None:

@@ -205,6 +205,7 @@ def test_the_fast_path_never_accepts_what_the_explainer_refuses(data: st.DataObj
         explanation.visit(other, spec_of(hint))
         accepted = bool(explanation.report(""))
         assert accepted or plans.match(other) is None
+        assert accepted or plans.resize(other) is None
         assert isinstance(other, hint) is accepted
         assert bool(explain(other, hint)) is accepted
         if accepted:

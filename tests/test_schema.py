@@ -2,7 +2,7 @@
 
 import sys
 from types import ModuleType
-from typing import Annotated, Any, ClassVar, Generic, Optional, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Optional, TypeVar, Union
 
 import jax.numpy as jnp
 import pytest
@@ -287,12 +287,12 @@ def test_the_syntax_of_pep_695(before: str) -> None:
 
 def test_spellings_of_unions_and_optionals() -> None:
     class Spelled(TypedState):
-        a: nnx.Param | None
-        b: nnx.Param | None
-        c: nnx.Param | LinearState
+        a: Optional[nnx.Param]  # noqa: UP045
+        b: Union[nnx.Param, None]  # noqa: UP007
+        c: Union[nnx.Param, LinearState]  # noqa: UP007
         d: typing_extensions.NotRequired[nnx.Param] | None
-        e: "nnx.Param | None"
-        f: Annotated[nnx.Param | None, Alias("g")]
+        e: "Optional[nnx.Param]"  # noqa: UP045
+        f: Annotated[Optional[nnx.Param], Alias("g")]  # noqa: UP045
 
     assert fits(state({"c": nnx.Param(jnp.ones(1))}), Spelled)
     assert fits(state({"c": linear(), "g": nnx.Param(jnp.ones(1))}), Spelled)

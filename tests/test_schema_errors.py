@@ -3,23 +3,50 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Annotated, Any, Dict, List  # noqa: UP035
 
+import jax.numpy as jnp
 import pytest
 from flax import nnx
 from jax.sharding import PartitionSpec as P
-from zoo import LinearState
+from jaxtyping import Array, Float
+from zoo import LinearState, MlpState
 
 from typedstate import (
+    Alias,
     Bind,
     Entries,
     Only,
     SchemaError,
+    Shared,
+    StateMap,
+    TypedState,
     check,
     explain,
 )
 
-NAMES = {name: value for name, value in globals().items() if not name.startswith("__")}
+#: What the source that the tests run may name.
+NAMES = {
+    "Alias": Alias,
+    "Annotated": Annotated,
+    "Any": Any,
+    "Array": Array,
+    "Bind": Bind,
+    "Dict": Dict,  # noqa: UP006
+    "Entries": Entries,
+    "Float": Float,
+    "LinearState": LinearState,
+    "List": List,  # noqa: UP006
+    "MlpState": MlpState,
+    "Only": Only,
+    "P": P,
+    "Shared": Shared,
+    "StateMap": StateMap,
+    "TypedState": TypedState,
+    "jnp": jnp,
+    "nnx": nnx,
+    "sys": sys,
+}
 
 
 POSTPONED = "from __future__ import annotations\n"

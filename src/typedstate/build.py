@@ -127,7 +127,7 @@ class Builder:
         self._plain = False
         found = self._tree(spec, replace(site, path=(), generic=()), outermost=True)
         if found is ABSENT:
-            found = {}
+            found = dict[Hashable, Any]()
         return found if self._plain or type(found) is not dict else leaves.State(found)
 
     # -- Trees ---------------------------------------------------------------------------

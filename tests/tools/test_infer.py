@@ -363,9 +363,15 @@ def test_what_is_no_tree_is_refused(value: Any, shown: str) -> None:
         infer(value)
 
 
+@pytest.mark.parametrize("name", ["", "a b", "S\0", "x; import os"])
+def test_a_name_that_no_class_can_have_is_refused(name: str) -> None:
+    with pytest.raises(SchemaError, match="is no name for a class"):
+        infer(_linear(2, 3), name=name)
+
+
 def test_nesting_too_deep_for_a_schema_is_said() -> None:
     tree: Any = leaf(nnx.Param, jnp.zeros(2))
-    for _ in range(5_000):
+    for _ in range(3_000):
         tree = {"a": tree}
     with pytest.raises(SchemaError, match="nested too deeply"):
         infer(tree)

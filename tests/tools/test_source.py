@@ -178,7 +178,7 @@ HOSTILE = ['"', "'", "\\", "\n", '"""', "]: import os #", "{}", "\u2028", "ſ", 
 @pytest.mark.parametrize("key", HOSTILE)
 def test_keys_are_literals_only(key: str) -> None:
     tree = {key: {key: leaf(nnx.Param, jnp.zeros(2))}}
-    schema = infer(tree, name=f"S{key}")
+    schema = infer(tree)
     again = _run(to_source(schema))
     assert explain(tree, again)
     assert not explain({key: {f"{key}_": tree[key][key]}}, again)

@@ -72,8 +72,10 @@ def infer(example: Any, *more: Any, name: str | None = None) -> Any:
       name: of the schema; without, that of the module class.
 
     Raises:
-      SchemaError: an example is none of these.
+      SchemaError: an example is none of these, or the name that of no class.
     """
+    if name is not None and not (name.isidentifier() and name.isascii()):
+        raise SchemaError(f"infer: name={name!r} is no name for a class")
     trees = [observe(item) for item in (example, *more)]
     shaper = Shaper(len(trees))
     try:

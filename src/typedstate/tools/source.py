@@ -144,7 +144,8 @@ class _Writer:
         if ref not in self.names:
             if len(self.names) > _MAX_CLASSES:
                 raise self.error("", f"more than {_MAX_CLASSES} classes")
-            self.names[ref] = self.unique(_identifier(name or ref.name))
+            plain = re.sub(r"^(?:Pure|Values)\[(.*)\]$", r"\1", ref.name)  # written around it
+            self.names[ref] = self.unique(_identifier(name or plain))
         return self.names[ref]
 
     # -- Classes ---------------------------------------------------------------------------
@@ -214,7 +215,7 @@ class _Writer:
         raise self.error(where, f"a key of class {type(key).__name__} has no literal")
 
     def _extra(self, extra: Extra, where: str) -> str:
-        if extra.kinds or extra.selections:
+        if extra.kinds or (extra.selections and (extra.allow or extra.patterns)):
             raise self.error(where, "a form of Plus has no source: write Plus[...] around it")
         if extra.allow:
             return ', extra="allow"'
@@ -265,7 +266,7 @@ class _Writer:
 
     def _plain(self, spec: Map | Entries, where: str) -> None:
         extra = spec.extra
-        if extra.allow or extra.patterns or extra.kinds or extra.selections:
+        if extra.allow or extra.patterns or extra.kinds:
             raise self.error(where, "a form of Plus has no source: write Plus[...] around it")
 
     def _leaf(self, leaf: Leaf, where: str) -> str:
