@@ -97,7 +97,12 @@ FAULTS = [
     Case("int key", put("table", 3)(nnx.Param(ones(3))), "key", "table[3]"),
     Case("kind", put("kernel")(leaf(nnx.BatchStat, ones(2, 3))), "kind", "kernel"),
     Case("raw for Variable", put("kernel")(ones(2, 3)), "kind", "kernel"),
-    Case("kind of the optimizer", put("momentum", "bias")(nnx.Param(ones(4))), "kind", "momentum.bias"),
+    Case(
+        "kind of the optimizer",
+        put("momentum", "bias")(nnx.Param(ones(4))),
+        "kind",
+        "momentum.bias",
+    ),
     Case("Variable for raw", put("scale")(nnx.Param(ones(3))), "array", "scale"),
     Case("numpy", put("scale")(np.ones(3, np.float32)), "array", "scale"),
     Case("scalar", put("scale")(1.5), "array", "scale"),

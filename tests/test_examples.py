@@ -17,7 +17,9 @@ TAKES_MODEL = "model" in inspect.signature(nnx.Optimizer.update).parameters
 
 
 def run(name: str) -> str:
-    env = {key: value for key, value in os.environ.items() if key not in ("TYPEDSTATE", "XLA_FLAGS")}
+    env = {
+        key: value for key, value in os.environ.items() if key not in ("TYPEDSTATE", "XLA_FLAGS")
+    }
     path = os.pathsep.join(filter(None, [str(ROOT / "src"), env.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, str(ROOT / "examples" / name)],

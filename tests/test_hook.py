@@ -13,14 +13,14 @@ import pytest
 from typedstate import install_import_hook
 
 SOURCE = Path(__file__).parents[1] / "src"
-SCHEMAS = '''
+SCHEMAS = """
 from flax import nnx
 from jaxtyping import Array, Float
 from typedstate import TypedState
 
 class S(TypedState):
     kernel: nnx.Param[Float[Array, "n"]]
-'''
+"""
 MODULE = '''
 """Docstring."""
 from __future__ import annotations
@@ -79,11 +79,11 @@ def jitted(s: S) -> Float[Array, ""]:
 def fails() -> S:
     raise ZeroDivisionError  # line 60
 '''
-SUB = '''
+SUB = """
 from ..schemas import S
 def deep(s: S) -> None: ...
-'''
-USE = '''
+"""
+USE = """
 import asyncio, jax.numpy as jnp
 from flax import nnx
 from pkg import code
@@ -113,13 +113,14 @@ def refused(call, *args):
     return "accepted"
 def verdicts():
     found = {name: (refused(call, good), refused(call, 3)) for name, call in CALLS.items()}
-    found["names"] = refused(code.function, good, jnp.ones(2)), refused(code.function, good, jnp.ones(3))
+    sizes = [refused(code.function, good, jnp.ones(n)) for n in (2, 3)]
+    found["names"] = tuple(sizes)
     found["property"] = "accepted", refused(lambda: code.Loop().wrong)
     return found
 def show():
     for name, (fine, wrong) in verdicts().items():
         print(f"{name}: {fine}, {wrong}")
-'''
+"""
 
 
 @pytest.fixture
@@ -187,7 +188,9 @@ show()
 
 
 def test_lines_docstrings_and_metadata_stay(package: Path) -> None:
-    code = HOOK + """
+    code = (
+        HOOK
+        + """
 import traceback, inspect
 from use import *
 print(code.__doc__)
@@ -196,7 +199,8 @@ try:
 except ZeroDivisionError as error:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     print(frame.filename.rpartition("/")[2], frame.lineno, frame.line)
-print(inspect.signature(code.function), code.function.__module__, inspect.isgeneratorfunction(code.items))
+print(inspect.signature(code.function), code.function.__module__)
+print(inspect.isgeneratorfunction(code.items))
 print(hasattr(code.unannotated, "__wrapped__"), code.jitted.lower(good) is not None)
 import gc, linecache
 def count():
@@ -207,12 +211,14 @@ before = count()
 for _ in range(20): code.nested(good)
 print("nested functions leave nothing:", count() == before)
 """
+    )
     lines = output(package, code).splitlines()
     line = MODULE.splitlines().index("    raise ZeroDivisionError  # line 60") + 1
     assert lines == [
         "Docstring.",
         f"code.py {line} raise ZeroDivisionError  # line 60",
-        "(s: 'S', x: 'Float[Array, \"n\"]') -> 'S' pkg.code True",
+        "(s: 'S', x: 'Float[Array, \"n\"]') -> 'S' pkg.code",
+        "True",
         "False True",
         "nested functions leave nothing: True",
     ]
@@ -276,9 +282,9 @@ def test_a_name_is_wanted(names: tuple[str, ...]) -> None:
 
 
 def test_a_package_must_not_be_imported_yet() -> None:
-    with pytest.raises(ValueError) as caught:
+    message = "^os is imported already: install the hook before it$"
+    with pytest.raises(ValueError, match=message):
         install_import_hook("os")
-    assert str(caught.value) == "os is imported already: install the hook before it"
 
 
 # -- pytest --typedstate=pkg -------------------------------------------------------------------

@@ -55,14 +55,19 @@ def output(code: str, *flags: str, mode: str | None = None) -> str:
     return done.stdout.strip()
 
 
-REFUSES = USE + """
+REFUSES = (
+    USE
+    + """
 for args in ((3,), (good, "1"), (good, 2)):
     try:
         use(*args)
     except StateTypeError:
         print("refused")
 """
-OFF = USE + """
+)
+OFF = (
+    USE
+    + """
 import sys
 assert use is plain
 use(3)
@@ -75,6 +80,7 @@ except StateTypeError:
     print("check still checks")
 print(sorted({"beartype", "pydantic"} & set(sys.modules)))
 """
+)
 
 
 @pytest.mark.parametrize("mode", [None, ""])
@@ -92,7 +98,9 @@ def test_on_is_stronger_than_python_o() -> None:
 
 
 def test_warn() -> None:
-    code = USE + """
+    code = (
+        USE
+        + """
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     assert use(3) == 3
@@ -102,6 +110,7 @@ with warnings.catch_warnings(record=True) as caught:
 for item in caught:
     print(item.category.__name__, item.filename, str(item.message).splitlines()[0])
 """
+    )
     lines = output(code, mode="warn").splitlines()
     # the arguments, then what they lead to: beartype's warnings come from its own file
     assert lines[0] == "TypedStateWarning <string> the arguments of use() do not fit: 1 violation"

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import zoo
 from flax import nnx
 from hypothesis import given, settings, strategies as st

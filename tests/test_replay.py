@@ -16,8 +16,7 @@ import pytest
 import zoo
 from beartype.vale import Is
 from flax import nnx
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 from zoo import LinearState, leaf, named, state
@@ -78,7 +77,8 @@ def verdicts(plans: Plans, hint: Any, value: Any) -> tuple[bool, bool]:
     """Whether the fast path recognises a value, and whether the explainer accepts it."""
     explanation = Explanation()
     explanation.visit(value, spec_of(hint))
-    return plans.match(value) is not None, bool(explanation.report(""))
+    known = plans.match(value) or plans.resize(value)
+    return known is not None, bool(explanation.report(""))
 
 
 def learned(hint: Any, value: Any) -> Plans:
@@ -141,15 +141,15 @@ LEAF_MUTATIONS: dict[str, Callable[[Any], Any]] = {
     "rank": reshaped,
     "size": grown,
     "dtype": other_dtype,
-    "numpy": lambda item: with_value(item, np.asarray(as_array(item)))
-    if as_array(item) is not None
-    else item,
+    "numpy": lambda item: (
+        with_value(item, np.asarray(as_array(item))) if as_array(item) is not None else item
+    ),
     "raw": raw,
-    "abstract": lambda item: with_value(
-        item, jax.ShapeDtypeStruct(as_array(item).shape, as_array(item).dtype)
-    )
-    if as_array(item) is not None
-    else item,
+    "abstract": lambda item: (
+        with_value(item, jax.ShapeDtypeStruct(as_array(item).shape, as_array(item).dtype))
+        if as_array(item) is not None
+        else item
+    ),
     "names": lambda item: named(nnx.Param, raw(item), "embed", "mlp"),
     "renamed": lambda item: named(nnx.Param, raw(item), "embed"),
     "no value": lambda item: None,
@@ -312,11 +312,11 @@ def entries() -> int:
 
 def test_plans_are_bounded() -> None:
     class Wide(TypedState):
-        kernel: nnx.Param[Float[Array, "n"]]
+        table: StateMap[str, nnx.Param[Float[Array, "?n"]]]
 
     before = entries()
     for n in range(40):
-        assert isinstance(state({"kernel": nnx.Param(np_ones(n))}), Wide)
+        assert isinstance(state({"table": {str(i): nnx.Param(np_ones(2)) for i in range(n)}}), Wide)
     plans: Plans = Wide.__dict__["__typedstate_plans__"]
     assert len(plans.sources()) == 16
     assert entries() == before + 16

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import zoo
 from flax import nnx
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from zoo import Mlp, MlpState, Stack, StackState, Tied, leaf, named, state
 
 from typedstate import StateTypeError, leaves, merge, update
@@ -235,7 +234,9 @@ def test_update_resizes_on_request() -> None:
     node = model()
     update(node, {"up": {"kernel": ones(2, 9)}}, resize=True)
     assert node.up.kernel.shape == (2, 9)
-    assert "kind" in refused_update(node, {"up": {"bias": leaf(nnx.BatchStat, ones(3))}}, resize=True)
+    assert "kind" in refused_update(
+        node, {"up": {"bias": leaf(nnx.BatchStat, ones(3))}}, resize=True
+    )
     assert "array" in refused_update(node, {"up": {"bias": 3.5}}, resize=True)
 
 

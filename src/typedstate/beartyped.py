@@ -57,7 +57,8 @@ def tester(
 
 def _is_self(hint: Any) -> bool:
     """Whether a hint needs the class that a method is of, which nobody knows here."""
-    return hint in (typing.Self, typing_extensions.Self) or any(map(_is_self, typing.get_args(hint)))
+    selves = (typing.Self, typing_extensions.Self)
+    return hint in selves or any(map(_is_self, typing.get_args(hint)))
 
 
 def _probe(
@@ -93,6 +94,6 @@ def _deciding(hint: Any) -> type | None:
     """The class that alone decides; protocols and generic aliases go the long way."""
     if hint is None:
         return types.NoneType
-    if not isinstance(hint, type) or isinstance(hint, types.GenericAlias):
+    if type(hint) is types.GenericAlias or not isinstance(hint, type):
         return None
     return None if getattr(hint, "_is_protocol", False) or type(hint) is not type else hint

@@ -186,7 +186,8 @@ def _names(
 ) -> tuple[Mapping[str, Any], ...]:
     """Where a function's annotations are looked up; keeps types of the frame, never arrays."""
     texts = " ".join(hint for hint in function.__annotations__.values() if isinstance(hint, str))
-    kept = {name: local[name] for name in _words(texts) if name in local and _type_like(local[name])}
+    there = {name: local[name] for name in _words(texts) if name in local}
+    kept = {name: value for name, value in there.items() if _type_like(value)}
     params = {item.__name__: item for item in getattr(function, "__type_params__", ())}
     closure = {name: value for name, value in _closure(function) if _type_like(value)}
     return (params, closure, kept, function.__globals__)

@@ -7,11 +7,11 @@ decisions that were made here; reports, `isinstance` and boundaries read what it
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from re import Pattern
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import jax
 import numpy as np
@@ -683,7 +683,7 @@ class Explanation:
                 if not isinstance(value, cls):
                     self._add(path, "container", describe(spec), describe_value(value))
                     return
-                for index, element in enumerate(value):
+                for index, element in enumerate(cast(Iterable[Any], value)):
                     self._visit(element, item, (*path, index), scope, outermost=outermost)
             case MappingOf():
                 self._dict(value, spec, path, scope, outermost)
@@ -716,7 +716,7 @@ class Explanation:
         wanted = spec.shape or ()
         run, local = None, scope
         for index, dim in enumerate(wanted):
-            if type(dim) is Axes:
+            if isinstance(dim, Axes):
                 run = index
             if dim.per_leaf and local is scope:
                 local = self._new_scope()
@@ -729,7 +729,7 @@ class Explanation:
         skip = 0
         for index, dim in enumerate(wanted):
             of = local if dim.per_leaf else scope
-            if type(dim) is Axes:
+            if isinstance(dim, Axes):
                 skip = len(shape) - len(wanted)
                 self._see_run(dim, shape[index : index + skip + 1], of, path, index)
             else:
@@ -848,7 +848,7 @@ class Explanation:
         if not isinstance(value, spec.cls):
             self._add(path, "container", describe(spec), describe_value(value))
             return
-        for key, item in dict(value).items():
+        for key, item in dict(cast(Mapping[Any, Any], value)).items():
             before = len(self._part.violations)
             self._visit(key, spec.key, (*path, key), scope)
             if len(self._part.violations) > before:
@@ -857,9 +857,10 @@ class Explanation:
                 self._add((*path, key), "key", expected, f"the key {show_key(key)}")
             self._visit(item, spec.value, (*path, key), scope, outermost=outermost)
 
-    def _record(self, value: Any, spec: Record, path: Path, scope: Scope) -> None:
-        typed_dict = issubclass(spec.cls, dict)
-        if not isinstance(value, spec.cls):
+    def _record(self, record: Any, spec: Record, path: Path, scope: Scope) -> None:
+        value, cls = record, spec.cls
+        typed_dict = issubclass(cls, dict)
+        if not isinstance(record, cls):
             self._add(path, "container", class_name(spec.cls), describe_value(value))
             return
         if not typed_dict and not isinstance(value, tuple):
@@ -924,8 +925,9 @@ def _as_int(key: object) -> int | None:
     """The int that a key equals: to a dict ``1``, ``True`` and ``1.0`` are one key."""
     if type(key) is int:
         return key if key >= 0 else None
-    if isinstance(key, int | float | np.number) and key >= 0 and key % 1 == 0:
-        return int(key)
+    if isinstance(key, int | float | np.integer | np.floating):
+        number = float(key)
+        return int(key) if number >= 0 and number.is_integer() else None
     return None
 
 

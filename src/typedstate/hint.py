@@ -60,7 +60,7 @@ class HintMeta(type):
         if len(args) != 1 or kwargs:
             raise TypeError(f"{cls.__name__} takes one mapping of keys to leaves")
         plain = isinstance(args[0], Mapping) and not isinstance(args[0], nnx.State)
-        return checks.check(nnx.State(args[0]) if plain else args[0], cls)
+        return checks.check(nnx.State(args[0]) if plain else args[0], cast(Any, cls))
 
     def of(cls, node_or_state: Any, *filters: Any) -> Any:
         """The state of a node, or a state itself, once it is checked.

@@ -504,8 +504,8 @@ def describe(spec: Spec) -> str:
         case Bound(inner=inner) | Apart(inner=inner) | Alike(inner=inner):
             return describe(inner)
         case Decide(yes=yes, no=no):
-            options = [describe(option) for option in (yes, no) if option is not None]
-            return " or ".join(options) or "nothing"
+            answers = [describe(option) for option in (yes, no) if option is not None]
+            return " or ".join(answers) or "nothing"
         case InPlace(cls, inner):
             return f"{class_name(cls)} with state {describe(inner)}"
 

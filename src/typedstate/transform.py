@@ -400,8 +400,8 @@ def _insert(shape: tuple[Dim, ...], new: Axis, index: int) -> tuple[Dim, ...]:
         dim = shape[run]
         if not isinstance(dim, Axes) or dim.name is not None:
             raise SchemaError(f"Axis({index}) lies behind *name: its place can't be known")
-        opened = (*(Axis("_", None),) * (at - run), dim)
-        shape = (*shape[:run], *opened, *shape[run + 1 :])
+        single: tuple[Dim, ...] = (Axis("_", None),) * (at - run)
+        shape = (*shape[:run], *single, dim, *shape[run + 1 :])
     elif at > len(shape):
         raise SchemaError(f"Axis({index}) lies beyond the {len(shape)} axes of a leaf")
     return (*shape[:at], new, *shape[at:])

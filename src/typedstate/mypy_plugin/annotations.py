@@ -20,11 +20,21 @@ def analyze(reader: Reader, fullname: str, context: AnalyzeTypeContext) -> Type:
     name = context.type.name.rpartition(".")[2]
     if fullname.startswith("typedstate."):
         return _unwrapped(reader, fullname.rpartition(".")[2], context)
-    # The hook stands in for mypy's own analysis, which has no public name.
-    default: Type = cast(Any, context.api).try_analyze_special_unbound_type(context.type, fullname)
-    if name not in KEEPING:
-        return default
-    return _tagged(reader, name, context, default)
+    default = as_without(fullname, context)
+    return _tagged(reader, name, context, default) if name in KEEPING else default
+
+
+def as_without(fullname: str, context: AnalyzeTypeContext) -> Type:
+    """The type that mypy gives without the plugin, as far as its public interface goes."""
+    # The hook stands in for mypy's own analysis of Annotated, which has no public name.
+    special = getattr(context.api, "try_analyze_special_unbound_type", None)
+    if special is not None and not fullname.startswith("typedstate."):
+        found: Type | None = special(context.type, fullname)
+        if found is not None:
+            return found
+    if fullname.startswith("typedstate.") or not context.type.args:
+        return AnyType(TypeOfAny.special_form)
+    return context.api.analyze_type(context.type.args[0])
 
 
 def _tagged(reader: Reader, name: str, context: AnalyzeTypeContext, default: Type) -> Type:

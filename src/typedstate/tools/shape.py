@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any, Final
 
 from ..explainer import dtype_name
@@ -406,9 +407,11 @@ def use_dims(use: Use) -> Iterator[int]:
 def _groups(fields: Sequence[FieldUse], slots: Sequence[Slot], examples: int) -> list[int]:
     """For each slot the first one that it is the same dim as."""
     group = list(range(len(slots)))
+    sizes = [slot.signature for slot in slots]
 
     def union(first: int, second: int) -> None:
         low, high = sorted((group[first], group[second]))
+        sizes[low] = _filled(sizes[low], sizes[high])
         for index, found in enumerate(group):
             if found == high:
                 group[index] = low
@@ -423,7 +426,7 @@ def _groups(fields: Sequence[FieldUse], slots: Sequence[Slot], examples: int) ->
     placed: list[list[int]] = []
     for axes in sorted(direct, key=len, reverse=True):
         for others in placed:
-            pairs = _aligned(axes, others, slots)
+            pairs = _aligned(axes, others, [sizes[found] for found in group])
             if pairs:
                 for first, second in pairs:
                     union(first, second)
@@ -437,7 +440,7 @@ def _groups(fields: Sequence[FieldUse], slots: Sequence[Slot], examples: int) ->
                 group[first] != group[second]
                 and slot.links
                 and slots[first].links
-                and slot.signature == slots[first].signature
+                and _agree(sizes[group[first]], sizes[group[second]])
                 and bool(slot.leaves) == bool(slots[first].leaves)  # lengths are no axes
                 and (free or not _share_leaf(group, slots, first, second))
             ):
@@ -445,8 +448,18 @@ def _groups(fields: Sequence[FieldUse], slots: Sequence[Slot], examples: int) ->
     return group
 
 
+def _agree(first: Signature, second: Signature) -> bool:
+    """Whether two axes have the same size wherever both are there, and are so somewhere."""
+    both = [(a, b) for a, b in zip(first, second, strict=True) if None not in (a, b)]
+    return bool(both) and all(a == b for a, b in both)
+
+
+def _filled(first: Signature, second: Signature) -> Signature:
+    return tuple(b if a is None else a for a, b in zip(first, second, strict=True))
+
+
 def _aligned(
-    axes: Sequence[int], others: Sequence[int], slots: Sequence[Slot]
+    axes: Sequence[int], others: Sequence[int], sizes: Sequence[Signature]
 ) -> list[tuple[int, int]]:
     """Pairs the axes of a leaf with those of one that has more: from the end, then the front.
 
@@ -455,9 +468,9 @@ def _aligned(
     """
     pairs: list[tuple[int, int]] = []
     left, right = list(axes), list(others)
-    while left and slots[left[-1]].signature == slots[right[-1]].signature:
+    while left and _agree(sizes[left[-1]], sizes[right[-1]]):
         pairs.append((left.pop(), right.pop()))
-    while left and slots[left[0]].signature == slots[right[0]].signature:
+    while left and _agree(sizes[left[0]], sizes[right[0]]):
         pairs.append((left.pop(0), right.pop(0)))
     return [] if left else pairs
 
@@ -484,7 +497,8 @@ def _merged(slots: Sequence[Slot], numbers: Sequence[int]) -> list[Slot]:
         paths = frozenset(path for slot in members for path in slot.leaves)
         name = _common_name([slot.name for slot in members])
         links = any(slot.links for slot in members)
-        merged.append(Slot(members[0].signature, paths, name, links))
+        signature = reduce(_filled, (slot.signature for slot in members))
+        merged.append(Slot(signature, paths, name, links))
     return merged
 
 

@@ -1,0 +1,153 @@
+"""States of a known structure in other sizes: the law and the explainer give one verdict."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from beartype.vale import Is
+from flax import nnx
+from hypothesis import given
+from hypothesis import strategies as st
+from jaxtyping import Array, Float
+
+from typedstate import Bind, Same, StateMap, StateOf, TypedState, explain, leaves
+from typedstate.checking import spec_of
+from typedstate.explainer import Explanation
+from typedstate.replay import Plans
+
+from .zoo import state
+
+pytestmark = pytest.mark.skipif(
+    not leaves.AVALS_ARE_INTERNED, reason="sizes are only read where abstract values are interned"
+)
+EVEN = Is[lambda array: array.shape[0] % 2 == 0]
+
+
+class LinearState(TypedState):
+    kernel: nnx.Param[Float[Array, "din dout"]]
+    bias: nnx.Param[Float[Array, "dout"]] | None
+
+
+class LinkedState(TypedState):
+    layers: Bind[StateMap[int, Bind[LinearState, "din=d dout=4*d"]], "len=n"]
+    more: nnx.Param[Float[Array, "d n"]]
+
+
+class AloneState(TypedState):
+    layers: StateMap[int, LinearState]
+
+
+class SolvedState(TypedState):
+    kernel: nnx.Param[Float[Array, "2*d d+e"]]
+    bias: nnx.Param[Float[Array, "e"]]
+
+
+class FixedState(TypedState):
+    kernel: nnx.Param[Float[Array, "4 d"]]
+    other: nnx.Param[Float[Array, "#d _"]]
+    run: nnx.Param[Float[Array, "*b d"]]
+
+
+class EitherState(TypedState):
+    first: nnx.Param[Float[Array, "a b"]] | nnx.Param[Float[Array, "b a"]]
+    second: nnx.Param[Float[Array, "a"]]
+
+
+class GuardedState(TypedState):
+    even: Annotated[nnx.Param[Float[Array, "n"]], EVEN]
+    each: StateOf[nnx.Param[Float[Array, "?k n"]]]
+
+
+def ones(*shape: int) -> Any:
+    return nnx.Param(jnp.asarray(np.ones(shape, np.float32)))
+
+
+def linear(din: int, dout: int, bias: int) -> dict[str, Any]:
+    return {"kernel": ones(din, dout), "bias": ones(bias)}
+
+
+def made(hint: Any, sizes: list[int]) -> Any:
+    a, b, c, d, e, f = sizes
+    if hint is LinkedState:
+        return state({"layers": {0: linear(a, b, c), 1: linear(d, e, f)}, "more": ones(a, 2)})
+    if hint is AloneState:
+        return state({"layers": {0: linear(a, b, c), 1: linear(d, e, f)}})
+    if hint is SolvedState:
+        return state({"kernel": ones(a, b), "bias": ones(c)})
+    if hint is FixedState:
+        return state({"kernel": ones(a, b), "other": ones(c, d), "run": ones(e, f)})
+    if hint is EitherState:
+        return state({"first": ones(a, b), "second": ones(c)})
+    return state({"even": ones(a), "each": {"x": ones(b, c), "y": {"z": ones(d, e)}}})
+
+
+RIGHT: dict[Any, list[list[int]]] = {
+    LinkedState: [[1, 4, 4, 1, 4, 4], [2, 8, 8, 2, 8, 8], [3, 12, 12, 3, 12, 12]],
+    AloneState: [[2, 3, 3, 2, 3, 3], [2, 3, 3, 4, 5, 5], [1, 2, 2, 3, 2, 2]],
+    SolvedState: [[4, 5, 3, 1, 1, 1], [2, 2, 1, 1, 1, 1]],
+    FixedState: [[4, 3, 1, 2, 5, 3], [4, 3, 3, 2, 5, 3], [4, 1, 1, 2, 5, 1]],
+    EitherState: [[2, 3, 2, 1, 1, 1], [2, 3, 3, 1, 1, 1], [2, 2, 2, 1, 1, 1]],
+    GuardedState: [[2, 5, 2, 6, 2, 1], [4, 4, 4, 4, 4, 4]],
+}
+
+
+@pytest.mark.parametrize("hint", RIGHT, ids=lambda hint: hint.__name__)
+@given(data=st.data())
+def test_a_law_allows_what_the_explainer_accepts(hint: Any, data: st.DataObject) -> None:
+    first = data.draw(st.sampled_from(RIGHT[hint]))
+    learned = made(hint, first)
+    explanation = Explanation()
+    explanation.visit(learned, spec_of(hint))
+    assert explanation.report(""), explain(learned, hint)
+    plans = Plans()
+    assert plans.learn(learned, explanation) is not None
+    size = st.integers(1, 12)
+    for _ in range(8):
+        near = data.draw(st.sampled_from(RIGHT[hint]))
+        sizes = [data.draw(st.sampled_from([near[i]] * 6 + [data.draw(size)])) for i in range(6)]
+        value = made(hint, sizes)
+        if plans.match(value) or plans.resize(value):
+            assert explain(value, hint)
+            assert plans.match(value) is not None
+
+
+@pytest.mark.parametrize(
+    ("hint", "first", "other"),
+    [
+        (LinkedState, [1, 4, 4, 1, 4, 4], [3, 12, 12, 3, 12, 12]),
+        (AloneState, [2, 3, 3, 2, 3, 3], [5, 7, 7, 5, 7, 7]),
+        (GuardedState, [2, 5, 2, 6, 2, 1], [4, 7, 4, 9, 4, 1]),
+    ],
+)
+def test_other_sizes_need_no_walk(hint: Any, first: list[int], other: list[int]) -> None:
+    assert isinstance(made(hint, first), hint)
+    assert hint.__dict__["__typedstate_plans__"].resize(made(hint, other)) is not None
+
+
+def test_trees_that_must_be_alike_are_walked() -> None:
+    explanation = Explanation()
+    value = made(AloneState, [2, 3, 3, 2, 3, 3])
+    explanation.visit(value, spec_of(Same[AloneState, "T"]))
+    plans = Plans()
+    assert plans.learn(value, explanation) is not None
+    assert plans.resize(made(AloneState, [5, 7, 7, 5, 7, 7])) is None
+
+
+def test_tracers_have_sizes_too() -> None:
+    seen: list[bool] = []
+
+    class Traced(TypedState):
+        kernel: nnx.Param[Float[Array, "n n"]]
+
+    @jax.jit
+    def run(x: jax.Array) -> jax.Array:
+        seen.append(isinstance(state({"kernel": nnx.Param(x)}), Traced))
+        return x
+
+    for shape in ((2, 2), (3, 3), (3, 4), (5, 5)):
+        run(jnp.ones(shape))
+    assert seen == [True, True, False, True]
