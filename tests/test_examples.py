@@ -60,4 +60,4 @@ def test_legacy() -> None:
     assert lines[2].startswith("  leaf: expected Array, found ")
     assert tail.splitlines()[0] == "as it is:"
     assert len(tail.splitlines()) == 7
-    assert "params.w1: Param (1, 32) at PartitionSpec(None, 'model')" in tail
+    assert re.search(r"params\.w1: Param \(1, 32\) at P\w*\(None, 'model'\)", tail)

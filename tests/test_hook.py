@@ -217,7 +217,7 @@ print("nested functions leave nothing:", count() == before)
     assert lines == [
         "Docstring.",
         f"code.py {line} raise ZeroDivisionError  # line 60",
-        "(s: 'S', x: 'Float[Array, \"n\"]') -> 'S' pkg.code",
+        "(s: 'S', x: \"Float[Array, 'n']\") -> 'S' pkg.code",
         "True",
         "False True",
         "nested functions leave nothing: True",

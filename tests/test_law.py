@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,16 +10,14 @@ import numpy as np
 import pytest
 from beartype.vale import Is
 from flax import nnx
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from jaxtyping import Array, Float
+from zoo import state
 
-from typedstate import Bind, Same, StateMap, StateOf, TypedState, explain, leaves
+from typedstate import Bind, Same, StateMap, StateOf, TypedState, checked, explain, leaves
 from typedstate.checking import spec_of
 from typedstate.explainer import Explanation
 from typedstate.replay import Plans
-
-from .zoo import state
 
 pytestmark = pytest.mark.skipif(
     not leaves.AVALS_ARE_INTERNED, reason="sizes are only read where abstract values are interned"
@@ -55,6 +53,11 @@ class FixedState(TypedState):
 class EitherState(TypedState):
     first: nnx.Param[Float[Array, "a b"]] | nnx.Param[Float[Array, "b a"]]
     second: nnx.Param[Float[Array, "a"]]
+
+
+class Holder(NamedTuple):
+    kernel: Float[Array, "4 n"]
+    bias: Float[Array, "n"]
 
 
 class GuardedState(TypedState):
@@ -151,3 +154,37 @@ def test_tracers_have_sizes_too() -> None:
     for shape in ((2, 2), (3, 3), (3, 4), (5, 5)):
         run(jnp.ones(shape))
     assert seen == [True, True, False, True]
+
+
+def test_the_arguments_of_a_call_keep_their_sizes() -> None:
+    @checked
+    def each(*arrays: Float[Array, "4 n"]) -> None: ...
+
+    @checked
+    def one(value: Holder) -> None: ...
+
+    @checked
+    def keyword(**arrays: Float[Array, "4 n"]) -> None: ...
+
+    for _ in range(2):
+        each(jnp.ones((4, 3)))
+        keyword(a=jnp.ones((4, 3)))
+        one(Holder(jnp.ones((4, 3)), jnp.ones(3)))
+        one(Holder(jnp.ones((4, 5)), jnp.ones(5)))
+        with pytest.raises(TypeError):
+            each(jnp.ones((5, 3)))
+        with pytest.raises(TypeError):
+            keyword(a=jnp.ones((5, 3)))
+        with pytest.raises(TypeError):
+            one(Holder(jnp.ones((4, 3)), jnp.ones(4)))
+
+
+def test_a_call_with_one_state_takes_other_sizes() -> None:
+    @checked
+    def run(layer: LinearState) -> int:
+        return layer["kernel"].shape[0]
+
+    for din, dout in ((2, 3), (4, 5), (2, 3), (6, 6)):
+        assert run(state(linear(din, dout, dout))) == din
+    with pytest.raises(TypeError, match="dout"):
+        run(state(linear(7, 8, 9)))

@@ -360,6 +360,9 @@ class Boundary:
           StateTypeError: they do not fit; in mode ``warn`` it is a warning.
         """
         __tracebackhide__ = True
+        resized = self._resized(values)
+        if resized is not None:
+            return resized
         explanation = Explanation()
         for item, value in zip(self.ours, values, strict=True):
             self._visit(explanation, item, value)
@@ -369,6 +372,18 @@ class Boundary:
             self.refuse(report, "arguments")
             return call
         self._remember(values, explanation, call)
+        return call
+
+    def _resized(self, values: tuple[Any, ...]) -> Call | None:
+        """A call like an accepted one but for its sizes, where nothing else has its names."""
+        alone = len(values) == 1 and all(item.spec is None for item in self.results)
+        if not alone or self.shares_names or not self.calls:
+            return None
+        plan = self.ours[0].plans.resize(values[0])
+        if plan is None:
+            return None
+        call = Call(Explanation(), Report(self.name))
+        self._keep((plan,), call)
         return call
 
     def _visit(self, explanation: Explanation, item: Enforced, value: Any) -> None:
@@ -394,9 +409,12 @@ class Boundary:
             if plan is None:
                 return
             key.append(plan)
+        self._keep(tuple(key), call)
+
+    def _keep(self, key: tuple[Plan, ...], call: Call) -> None:
         if len(self.calls) >= _MAX_CALLS:
             self.calls.clear()
-        self.calls[tuple(key) if len(key) != 1 else key[0]] = call
+        self.calls[key if len(key) != 1 else key[0]] = call
 
     def _learn(self, item: Enforced, value: Any, explanation: Explanation) -> Plan | None:
         variadic = item.kind in (

@@ -173,9 +173,11 @@ class Explanation:
             _closed=len(part.seen),
         )
 
-    def law(self, places: Mapping[Path, str], arrays: Mapping[str, Any]) -> Law | None:
+    def law(
+        self, root: str, places: Mapping[Path, str | None], arrays: Mapping[str, Any]
+    ) -> Law | None:
         """The sizes that the value of a call may have, where no other shares its names."""
-        if len(self.guards) != 1 or self._closed or self.given or self._groups:
+        if list(self.guards) != [root] or self._closed or self.given or self._groups:
             return None
         split = [split.expr for split in self._part.splits]
         return law_of(self._part.seen, split, places, arrays)

@@ -1,7 +1,8 @@
 """What the forms are to a type checker; at run time they are the classes of `typedstate.forms`.
 
-A form that keeps the leaves' types is `Annotated`, imported under its name: an assignment would be a variable to
-mypy. One that changes the leaves is a type of its own, or an alias of what Flax makes.
+A form that keeps the leaves' types is `Annotated`, imported under its name: an assignment would
+be a variable to mypy. One that changes the leaves is a type of its own, or an alias of what Flax
+makes.
 """
 
 from collections.abc import Hashable, ItemsView, ValuesView
@@ -9,7 +10,6 @@ from typing import (
     Annotated,
     Annotated as Bind,
     Annotated as Only,
-    Annotated as Placed,
     Annotated as Plus,
     Annotated as Rest,
     Annotated as Same,
@@ -24,7 +24,7 @@ from typing import (
 )
 
 from flax import nnx
-from typing_extensions import TypeAliasType, TypeVar, TypeVarTuple, Unpack
+from typing_extensions import TypeAliasType, TypeVar, TypeVarTuple
 
 __all__ = [
     "Abstract",
@@ -57,12 +57,14 @@ L = TypeVar("L")
 X = TypeVar("X")
 Ts = TypeVarTuple("Ts")
 
+# Annotated wants a second argument: these have none.
 Exactly: TypeAlias = Annotated[X, "exactly"]
+Placed: TypeAlias = Annotated[S, "placed"]
 Pure = TypeAliasType("Pure", dict[str, Any], type_params=(S,))
 Values = TypeAliasType("Values", nnx.State[Any, Any], type_params=(S,))
 StateOf = TypeAliasType("StateOf", nnx.State[Any, L], type_params=(L,))
 
-# `__getattr__` is None: an entry is read by its key, and functions that keep the structure keep the type.
+# `__getattr__` is None: an entry is read by its key, and Flax's functions keep the type.
 class StateMap(nnx.State[K, V]):
     __getattr__: None  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
     __setattr__: None  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -78,32 +80,40 @@ class StateMap(nnx.State[K, V]):
     def values(self) -> ValuesView[V]: ...
     def items(self) -> ItemsView[K, V]: ...
 
-_Others = tuple[Any, ...]
+_Others: TypeAlias = tuple[Any, ...]
 
 # One overload for each of the first ten keys; the plugin knows the others too.
-class Entries(nnx.State[int, Any], Generic[Unpack[Ts]]):
+class Entries(nnx.State[int, Any], Generic[*Ts]):
     __getattr__: None  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
     __setattr__: None  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
     @overload
-    def __getitem__(self: Entries[E, Unpack[_Others]], key: Literal[0]) -> E: ...
+    def __getitem__(self: Entries[E, *_Others], key: Literal[0]) -> E: ...
     @overload
-    def __getitem__(self: Entries[Any, E, Unpack[_Others]], key: Literal[1]) -> E: ...
+    def __getitem__(self: Entries[Any, E, *_Others], key: Literal[1]) -> E: ...
     @overload
-    def __getitem__(self: Entries[Any, Any, E, Unpack[_Others]], key: Literal[2]) -> E: ...
+    def __getitem__(self: Entries[Any, Any, E, *_Others], key: Literal[2]) -> E: ...
     @overload
-    def __getitem__(self: Entries[Any, Any, Any, E, Unpack[_Others]], key: Literal[3]) -> E: ...
+    def __getitem__(self: Entries[Any, Any, Any, E, *_Others], key: Literal[3]) -> E: ...
     @overload
-    def __getitem__(self: Entries[Any, Any, Any, Any, E, Unpack[_Others]], key: Literal[4]) -> E: ...
+    def __getitem__(self: Entries[Any, Any, Any, Any, E, *_Others], key: Literal[4]) -> E: ...
     @overload
-    def __getitem__(self: Entries[Any, Any, Any, Any, Any, E, Unpack[_Others]], key: Literal[5]) -> E: ...
+    def __getitem__(self: Entries[Any, Any, Any, Any, Any, E, *_Others], key: Literal[5]) -> E: ...
     @overload
-    def __getitem__(self: Entries[Any, Any, Any, Any, Any, Any, E, Unpack[_Others]], key: Literal[6]) -> E: ...
+    def __getitem__(
+        self: Entries[Any, Any, Any, Any, Any, Any, E, *_Others], key: Literal[6]
+    ) -> E: ...
     @overload
-    def __getitem__(self: Entries[Any, Any, Any, Any, Any, Any, Any, E, Unpack[_Others]], key: Literal[7]) -> E: ...
+    def __getitem__(
+        self: Entries[Any, Any, Any, Any, Any, Any, Any, E, *_Others], key: Literal[7]
+    ) -> E: ...
     @overload
-    def __getitem__(self: Entries[Any, Any, Any, Any, Any, Any, Any, Any, E, Unpack[_Others]], key: Literal[8]) -> E: ...
+    def __getitem__(
+        self: Entries[Any, Any, Any, Any, Any, Any, Any, Any, E, *_Others], key: Literal[8]
+    ) -> E: ...
     @overload
-    def __getitem__(self: Entries[Any, Any, Any, Any, Any, Any, Any, Any, Any, E, Unpack[_Others]], key: Literal[9]) -> E: ...
+    def __getitem__(
+        self: Entries[Any, Any, Any, Any, Any, Any, Any, Any, Any, E, *_Others], key: Literal[9]
+    ) -> E: ...
     @overload
     def __getitem__(self, key: int) -> Any: ...
 

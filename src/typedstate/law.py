@@ -54,8 +54,7 @@ class Law:
             all(sizes[slot] == size for slot, size in self.fixed)
             and all(sizes[slot] == sizes.get(other, other) for slot, other in self.equal)
             and all(
-                dims.evaluate(expr, sizes) == sizes.get(slot, slot)
-                for slot, expr in self.equations
+                dims.evaluate(expr, sizes) == sizes.get(slot, slot) for slot, expr in self.equations
             )
         )
 
@@ -63,7 +62,7 @@ class Law:
 def law_of(
     observations: Iterable[Observation],
     split: Iterable[Expr[Var]],
-    places: Mapping[Path, str],
+    places: Mapping[Path, str | None],
     arrays: Mapping[str, Any],
 ) -> Law | None:
     """The law of an accepted value, None where only the explainer can tell.
@@ -71,12 +70,15 @@ def law_of(
     Args:
       observations: all that the explainer saw of its sizes.
       split: sizes that a mesh has to divide.
-      places: which array stands at a path; other leaves are fixed.
+      places: which array stands at a path; None for one that must be as it was.
       arrays: the abstract value of each.
     """
     if not all(isinstance(size, int) for aval in arrays.values() for size in aval.shape):
         return None
     plain, hard = _sorted(observations)
+    looked_at = [seen.origin.path for seen in plain + hard if seen.origin.axis is not None]
+    if any(path not in places for path in looked_at):
+        return None  # something that generated code reaches by another path
     pinned = {name for seen in hard for name in dims.names_of(seen.expr)}
     pinned |= {name for expr in split for name in dims.names_of(expr)}
     _close(pinned, plain)
@@ -90,7 +92,7 @@ def law_of(
     first: dict[Var, Slot] = {}
     for seen in plain:
         slot = _slot(seen, places)
-        names = set(dims.names_of(seen.expr))
+        names = _names(seen)
         if names <= pinned:
             if isinstance(slot, tuple):
                 fixed.add((slot, _size(seen)))
@@ -101,8 +103,9 @@ def law_of(
                 assert isinstance(pair[0], tuple)
                 equal.add((pair[0], pair[1]))
     for seen in plain:
-        if not isinstance(seen.expr, Name) and not set(dims.names_of(seen.expr)) <= pinned:
-            equations.add((_slot(seen, places), dims.substitute(seen.expr, lambda v: _as(first[v]))))
+        if not isinstance(seen.expr, Name) and not _names(seen) <= pinned:
+            expr = dims.substitute(seen.expr, lambda name: _as(first[name]))
+            equations.add((_slot(seen, places), expr))
     return Law(dict(arrays), frozenset(fixed), frozenset(equal), frozenset(equations))
 
 
@@ -119,16 +122,16 @@ def _sorted(observations: Iterable[Observation]) -> tuple[list[Seen], list[Seen]
         else:
             plain.append(item)
     bound = {seen.expr.name for seen in plain if isinstance(seen.expr, Name)}
-    solved = [seen for seen in plain if not bound.issuperset(dims.names_of(seen.expr))]
+    solved = [seen for seen in plain if not bound.issuperset(_names(seen))]
     if solved:
         hard += solved
-        plain = [seen for seen in plain if bound.issuperset(dims.names_of(seen.expr))]
+        plain = [seen for seen in plain if bound.issuperset(_names(seen))]
     return plain, hard
 
 
 def _close(pinned: set[Var], plain: list[Seen]) -> None:
     """Adds the names that share an expression with one whose size is fixed."""
-    mixed = [set(dims.names_of(seen.expr)) for seen in plain if not isinstance(seen.expr, Name)]
+    mixed = [_names(seen) for seen in plain if not isinstance(seen.expr, Name)]
     size = -1
     while size != len(pinned):
         size = len(pinned)
@@ -137,11 +140,15 @@ def _close(pinned: set[Var], plain: list[Seen]) -> None:
                 pinned |= names
 
 
-def _slot(seen: Seen, places: Mapping[Path, str]) -> Slot:
+def _slot(seen: Seen, places: Mapping[Path, str | None]) -> Slot:
     place = places.get(seen.origin.path)
     if place is None or seen.origin.axis is None:
         return _size(seen)
     return place, seen.origin.axis
+
+
+def _names(seen: Seen) -> set[Var]:
+    return set(dims.names_of(seen.expr))
 
 
 def _size(seen: Seen) -> int:

@@ -199,6 +199,11 @@ def resolve_names(
     return tuple(_spmd.from_sharding_rules(names, rules))
 
 
+def context_rules() -> Any:
+    """The rules of ``logical_axis_rules`` that are in force."""
+    return _spmd.get_logical_axis_rules()
+
+
 def context_mesh() -> Any:
     """The mesh of ``jax.set_mesh``, ``use_mesh`` or ``with mesh:``, None without."""
     mesh: Any = cast(Any, jax.sharding).get_abstract_mesh()

@@ -15,7 +15,6 @@ from itertools import count
 from typing import Any, Final
 
 import jax
-import numpy as np
 
 from . import leaves
 from .explainer import Explanation, Guard
@@ -94,7 +93,7 @@ class Plans:
             structure = generate(value, guards, live)
         except (Unrepeatable, RecursionError):
             return None
-        structure.law = explanation.law(structure.places, structure.arrays)
+        structure.law = explanation.law(root, structure.places, structure.arrays)
         return self._keep(structure.plan(structure.arrays))
 
     def _keep(self, plan: Plan) -> Plan:
@@ -180,6 +179,10 @@ def generate(value: Any, guards: list[Guard], live: Collection[Path] = ()) -> St
     return structure
 
 
+def _holds_leaves(value: Any) -> bool:
+    return leaves.is_variable(value) or leaves.is_module(value)
+
+
 def _occurrences(objects: list[int]) -> list[int]:
     """For each object the position at which it came first: equal where equal ones are shared."""
     first: dict[int, int] = {}
@@ -194,7 +197,7 @@ class _Writer:
         self.functions: list[list[str]] = []
         self.shared: list[tuple[str, str, Any]] = []
         self.arrays: dict[str, Any] = {}
-        self.places: dict[Path, str] = {}
+        self.places: dict[Path, str | None] = {}
         self._live = live
         self._arrays: dict[int, str] = {}
         self._objects: dict[int, int] = {}
@@ -301,7 +304,8 @@ class _Writer:
                 kind = self.constant(type(item), "t")
                 lines.append(f"if type({name}[{index}]) is not {kind}: return False")
             else:
-                lines.append(f"if not {self.function(item, below)}({name}[{index}]{_READ}): return False")
+                function = self.function(item, below)
+                lines.append(f"if not {function}({name}[{index}]{_READ}): return False")
         return lines
 
     def _below(self, value: tuple[Any, ...] | list[Any], index: int, path: Path) -> Path:
@@ -332,7 +336,7 @@ class _Writer:
 
     def _raw(self, name: str, value: Any, path: Path) -> list[str]:
         lines = [self._type(name, value)]
-        if leaves.is_variable(value) or leaves.is_module(value):
+        if not leaves.is_plain_array(value) and _holds_leaves(value):
             raise Unrepeatable
         if type(value) in _SCALARS:
             return lines
@@ -344,21 +348,23 @@ class _Writer:
             lines.append(f"b = {name}._base_array")
             if leaves.AVALS_ARE_INTERNED:
                 aval = self.constant(base.aval, "b")
+                self.places[path] = None
                 return [*lines, f"if b.aval is not {aval}: return False"]
-            return [*lines, *self._shape("b", base)]
+            return [*lines, *self._shape("b", base, path)]
         if hasattr(value, "aval") and leaves.AVALS_ARE_INTERNED:
             array = self._arrays.setdefault(id(value.aval), f"a{len(self._arrays)}")
             self.arrays[array] = value.aval
             self.places[path] = array
             return [*lines, f"if {name}.aval is not {array}: return False"]
-        if hasattr(value, "shape") and hasattr(value, "dtype"):
-            return [*lines, *self._shape(name, value)]
+        if leaves.is_shaped(value):
+            return [*lines, *self._shape(name, value, path)]
         is_spec = isinstance(value, jax.sharding.PartitionSpec)
         if not is_spec and (hasattr(value, "__iter__") or hasattr(value, "__getitem__")):
             raise Unrepeatable
         return lines
 
-    def _shape(self, name: str, value: Any) -> list[str]:
+    def _shape(self, name: str, value: Any, path: Path) -> list[str]:
+        self.places[path] = None
         shape, dtype = self.constant(tuple(value.shape), "k"), self.constant(value.dtype, "d")
         return [
             f"if {name}.shape != {shape} or {name}.dtype != {dtype}: return False",
@@ -431,5 +437,6 @@ class _Writer:
                 self._objects[id(value)] = 1
                 lines.append("add(id(v))")
         if child.role == "node":
-            return (*lines, f"if not {self._node(value, path)}(v, add{_READ}): return False")
+            function = self._node(value, path)
+            return (*lines, f"if not {function}(v, add{_READ}): return False")
         return (*lines, *self._value("v", value, path))

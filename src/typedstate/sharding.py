@@ -125,6 +125,7 @@ def _all_axes(names: Names) -> set[Any]:
     return {name for entry in names for name in axes_of(entry)}
 
 
+@lru_cache(maxsize=4096)
 def compare_names(found: Names | None, wanted: Names, rank: int | None, given: bool) -> Verdict:
     """Compares the names in a Variable's metadata with the declared ones.
 
@@ -306,6 +307,17 @@ def compare_placement(
       metadata: of its Variable: ``sharding_rules`` and ``mesh`` are read.
     """
     rank = len(value.shape)
+    at = None if leaves.is_traced(value) else getattr(value, "sharding", None)
+    if isinstance(at, NamedSharding):
+        own = metadata.get("sharding_rules")
+        if callable(rules):  # its answers are not ours to keep
+            return _compare_on_mesh(at, rank, names, rules, own)
+        key: Any = (at, rank, names, rules, own, leaves.context_rules())
+        try:
+            hash(key)
+        except TypeError:  # rules in lists
+            return _compare_on_mesh(at, rank, names, rules, own)
+        return _compare_cached(*key)
     declared = spread(names, rank)
     try:
         wanted = resolve(declared, rules, metadata.get("sharding_rules"))
@@ -347,6 +359,27 @@ def _compare_traced(aval: Any, wanted: Names) -> Verdict:
         name = next(name for name in kinds if mesh.shape[name] != 1)
         return Verdict("unknown", show(wanted), f"{name!r} {kinds[name]}")
     return verdict
+
+
+@lru_cache(maxsize=1024)
+def _compare_cached(
+    at: NamedSharding, rank: int, names: Names, rules: Rules | None, own: Any, context: Any
+) -> Verdict:
+    """The comparison on a mesh; `context` stands in the key only, as `resolve` reads it."""
+    return _compare_on_mesh(at, rank, names, rules, own)
+
+
+def _compare_on_mesh(
+    at: NamedSharding, rank: int, names: Names, rules: Rules | None, own: Any
+) -> Verdict:
+    declared = spread(names, rank)
+    try:
+        wanted = resolve(declared, rules, own)
+    except ValueError as error:
+        return Verdict("mismatch", show(declared), "rules that contradict each other", str(error))
+    if len(wanted) > rank:
+        return Verdict("mismatch", _room(rank), show(wanted))
+    return _compare_named(at, wanted)
 
 
 _HIDDEN: Final = {

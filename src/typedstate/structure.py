@@ -171,7 +171,7 @@ def _compare_leaf(path: Path, live: Any, leaf: Any, resize: bool, findings: _Fin
 
 
 def _shaped(value: Any) -> bool:
-    return hasattr(value, "shape") and hasattr(value, "dtype")
+    return leaves.is_shaped(value)
 
 
 def _compare_array(path: Path, old: Any, value: Any, findings: _Findings) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -59,15 +59,18 @@ def _shown(value: float, unit: str) -> str:
     return f"{value * 1e9:.3g} ns"
 
 
-def table(found: list[Row]) -> Iterator[str]:
-    """The lines of both tables: ours with its baselines, and the peers."""
+def table(rows: Iterable[Row]) -> Iterator[str]:
+    """The lines of both tables: ours with its baselines, as they come, and the peers."""
+    found: list[Row] = []
     packages = ("flax", "jax", "jaxtyping", "beartype", "pydantic")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     yield f"Python {platform.python_version()}, {versions}"
     yield ""
     yield "| work | leaves | ours | baseline | ratio | of medians | at most |"
     yield "| --- | ---: | ---: | --- | ---: | ---: | ---: |"
-    yield from map(show, found)
+    for row in rows:
+        found.append(row)
+        yield show(row)
     compared = [row for row in found if "tree.leaves" in row.others]
     names = list(dict.fromkeys(name for row in compared for name in row.others))
     yield ""
@@ -83,14 +86,21 @@ def table(found: list[Row]) -> Iterator[str]:
         yield f"| {name} | {' | '.join(cells)} |"
 
 
+def _kept(rows: Iterable[Row], found: list[Row]) -> Iterator[Row]:
+    for row in rows:
+        found.append(row)
+        yield row
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="run everything once, tiny")
     parser.add_argument("--plot", type=Path, help="an SVG to draw; needs matplotlib")
     options = parser.parse_args()
-    found = list(rows(options.quick))
-    print("\n".join(table(found)))
+    found: list[Row] = []
+    for line in table(_kept(rows(options.quick), found)):
+        print(line, flush=True)
     if options.plot is not None:
         from .plot import draw
 

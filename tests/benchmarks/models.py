@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int, Key, UInt32
@@ -49,6 +50,18 @@ class Tower(nnx.Module):
         rngs = nnx.Rngs(0)
         self.blocks = list_of([Block(d, 2 * d, rngs) for _ in range((leaves - 2) // 4)])
         self.head = nnx.Linear(d, 3, rngs=rngs)
+
+
+def tower_state(leaves: int, d: int) -> Any:
+    """The state of such a tower of any width, made without one."""
+
+    def linear(din: int, dout: int) -> dict[str, Any]:
+        return {"kernel": nnx.Param(np.zeros((din, dout))), "bias": nnx.Param(np.zeros(dout))}
+
+    count = (leaves - 2) // 4
+    blocks = {i: {"up": linear(d, 2 * d), "down": linear(2 * d, d)} for i in range(count)}
+    state: Any = nnx.State({"blocks": blocks, "head": linear(d, 3)})
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), state)
 
 
 # -- A third of the leaves are PRNG keys ------------------------------------------------------

@@ -28,7 +28,9 @@ def touching(state: Any) -> Callable[[Any], None]:
             if isinstance(item, dict | nnx.State):
                 walk(item, depth + 1)
             else:
-                lines.append(f"    r = v{depth}._raw_value; type(v{depth}); a = r.aval; a.shape; a.dtype")
+                lines.append(
+                    f"    r = v{depth}._raw_value; type(v{depth}); a = r.aval; a.shape; a.dtype"
+                )
 
     lines.append("    v0 = m")
     walk(state.raw_mapping, 1)
@@ -45,9 +47,13 @@ def of(state: Any, size: int) -> dict[str, Work]:
     @beartype
     def beartyped(state: nnx.State[Any, Any]) -> None: ...
 
-    adapter = pydantic.TypeAdapter(
-        nnx.State[Any, Any], config=pydantic.ConfigDict(arbitrary_types_allowed=True)
-    ) if _pydantic_takes_states() else None
+    adapter = (
+        pydantic.TypeAdapter(
+            nnx.State[Any, Any], config=pydantic.ConfigDict(arbitrary_types_allowed=True)
+        )
+        if _pydantic_takes_states()
+        else None
+    )
     works: dict[str, Work] = {
         "beartype (the class only)": lambda: beartyped(state),
         "jaxtyping, each leaf by hand": lambda: [

@@ -222,7 +222,9 @@ def _gemma3(scale: int) -> Any:
         vocab_size=_pick(scale, 31, 37, 41),
     )
     whole = m.ModelConfig.gemma3_4b_it(norm_dtype=jnp.float32)
-    config = dataclasses.replace(whole, vision_config=vision, text_config=text, mm_tokens_per_image=4)
+    config = dataclasses.replace(
+        whole, vision_config=vision, text_config=text, mm_tokens_per_image=4
+    )
     return m.Gemma3Model(config, rngs=nnx.Rngs(0))
 
 
@@ -400,7 +402,9 @@ def _flax_lora(scale: int) -> Any:
 
 def _scanned(toys: Path, scale: int) -> Any:
     found = _names_of(toys / "06_scan_over_layers.py")
-    return found["ScanMLP"](_pick(scale, 8, 9, 11), n_layers=_pick(scale, 5, 6, 7), rngs=nnx.Rngs(0))
+    return found["ScanMLP"](
+        _pick(scale, 8, 9, 11), n_layers=_pick(scale, 5, 6, 7), rngs=nnx.Rngs(0)
+    )
 
 
 def _flax_vae(toys: Path, scale: int) -> Any:
@@ -422,7 +426,14 @@ def _names_of(path: Path) -> dict[str, Any]:
     if path not in _cached:
         tree = ast.parse(path.read_text())
         tree.body = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-        names: dict[str, Any] = {"nnx": nnx, "jax": jax, "jnp": jnp, "np": np, "tp": typing, "partial": partial}
+        names: dict[str, Any] = {
+            "nnx": nnx,
+            "jax": jax,
+            "jnp": jnp,
+            "np": np,
+            "tp": typing,
+            "partial": partial,
+        }
         names["__name__"] = path.stem
         exec(compile(tree, str(path), "exec"), names)
         _cached[path] = names

@@ -80,7 +80,9 @@ def main() -> int:
             theirs.append(seconds(without, project, ""))
             ours.append(seconds(with_stubs, project, "plugins = typedstate.mypy_plugin\n"))
     ratio = min(ours) / min(theirs)
-    print(f"without {min(theirs):.1f} s, with stubs and plugin {min(ours):.1f} s: {ratio:.2f} times")
+    print(
+        f"without {min(theirs):.1f} s, with stubs and plugin {min(ours):.1f} s: {ratio:.2f} times"
+    )
     return int(ratio > LIMIT)
 
 

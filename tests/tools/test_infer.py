@@ -20,8 +20,6 @@ from zoo import (
     Mlp,
     Stack,
     as_dict,
-    data,
-    dict_of,
     leaf,
     list_of,
     named,
@@ -221,13 +219,14 @@ def test_like_entries_are_a_map_whose_length_is_fixed() -> None:
 
 def test_the_length_is_a_dim_where_examples_differ_in_it() -> None:
     schema = infer(Stack(2, 3, 2, nnx.Rngs(0)), Stack(2, 3, 4, nnx.Rngs(0)))
-    assert 'len=len' in to_source(schema)
+    assert "len=len" in to_source(schema)
     assert explain(nnx.state(Stack(2, 3, 5, nnx.Rngs(0))), schema)
 
 
 def test_different_entries_stand_by_position() -> None:
     model = _Layers([_linear(2, 3), nnx.LayerNorm(3, rngs=nnx.Rngs(0))])
-    assert 'layers: Entries[Bind[LinearState, "dout=d"], Bind[LayerNormState, "d"]]' in _source(model)
+    hint = 'layers: Entries[Bind[LinearState, "dout=d"], Bind[LayerNormState, "d"]]'
+    assert hint in _source(model)
 
 
 def test_a_position_without_leaves_is_none() -> None:
@@ -238,7 +237,7 @@ def test_a_position_without_leaves_is_none() -> None:
 
 def test_entries_that_differ_by_absence_are_optional() -> None:
     biased, plain = (nnx.Linear(3, 3, use_bias=bias, rngs=nnx.Rngs(0)) for bias in (True, False))
-    assert "bias: nnx.Param[Float32[Array, \"dout\"]] | None" in _source(_Layers([biased, plain]))
+    assert 'bias: nnx.Param[Float32[Array, "dout"]] | None' in _source(_Layers([biased, plain]))
 
 
 def test_entries_of_different_sizes_are_one_schema_where_their_sizes_are_tied() -> None:
@@ -276,8 +275,8 @@ def test_every_sort_of_leaf() -> None:
         "sharded": named(nnx.Param, jnp.zeros((2, 5)), "data", None),
     }
     source = to_source(infer(tree, name="S"))
-    assert source.partition("Values = ")[2] == _code("""
-        TypedDict("Values", {"max": Float32[Array, "4"], "not a name": int})
+    assert source.partition("ValueDict = ")[2] == _code("""
+        TypedDict("ValueDict", {"max": Float32[Array, "4"], "not a name": int})
 
 
         class S(TypedState):
@@ -290,7 +289,7 @@ def test_every_sort_of_leaf() -> None:
             nothing: nnx.Param[None]
             sown: nnx.Intermediate[tuple[Float32[Array, "2"], int]]
             masked: nnx.BatchStat[optax.MaskedNode]
-            statistics: nnx.BatchStat[Values]
+            statistics: nnx.BatchStat[ValueDict]
             sharded: Annotated[nnx.Param[Float32[Array, "2 5"]], P("data")]
         """)
     assert explain(nnx.State(tree), infer(tree))
@@ -328,8 +327,10 @@ def test_examples_widen_presence_rank_and_structure() -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["values", "class", "__x", "__init__", "a b", 'quo"te', "new\nline", "{x}", "ﬁ", "", "1", "of"]
-    + ["'''; import os", -1, ("a", 0)],
+    [
+        *("values", "class", "__x", "__init__", "a b", 'quo"te', "new\nline", "{x}"),
+        *("ﬁ", "", "1", "of", "'''; import os", -1, ("a", 0)),
+    ],
 )
 def test_keys_that_are_no_attributes_have_an_alias(key: Any) -> None:
     tree = {key: leaf(nnx.Param, jnp.zeros(2)), "values_": leaf(nnx.Param, jnp.zeros(2))}
@@ -382,6 +383,3 @@ def test_nesting_too_deep_for_a_schema_is_said() -> None:
         tree = {"a": tree}
     with pytest.raises(SchemaError, match="nested too deeply"):
         infer(tree)
-
-
-_ = (data, dict_of)

@@ -172,7 +172,7 @@ def test_long_hints_are_broken() -> None:
     )
 
 
-HOSTILE = ['"', "'", "\\", "\n", '"""', "]: import os #", "{}", "\u2028", "ſ", "\x00"]
+HOSTILE = ['"', "'", "\\", "\n", '"""', "]: import os #", "{}", "\u2028", "\u017f", "\x00"]
 
 
 @pytest.mark.parametrize("key", HOSTILE)
@@ -213,3 +213,9 @@ class Validated(TypedState):
 def test_what_has_no_source_is_said(schema: Any, text: str) -> None:
     with pytest.raises(SchemaError, match=text):
         to_source(schema)
+
+
+@pytest.mark.parametrize("future", ["from __future__ import annotations\n", ""])
+def test_schemas_made_by_exec_find_the_names_around_them(future: str) -> None:
+    source = future + to_source(Everything)
+    assert _classes(_run(source)) == _classes(Everything)

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, Optional, cast
+from typing import Annotated, Any, Final, cast
 
 import jaxtyping
 from flax import nnx
@@ -23,7 +23,8 @@ from ..forms import Bind, Entries, StateMap
 from ..parse import Context, NotYet, parse
 from ..schema import Alias, SchemaMeta, TypedState
 from .observe import observe
-from .shape import (
+from .shape import Shaper
+from .template import (
     ArrayUse,
     DictUse,
     EntriesUse,
@@ -32,7 +33,6 @@ from .shape import (
     MapUse,
     NodeUse,
     OtherUse,
-    Shaper,
     Slot,
     Template,
     TupleUse,
@@ -46,6 +46,7 @@ _RESERVED: Final = frozenset({*dir(nnx.State), "of"})
 _bind: Final = cast(Any, Bind)
 _map: Final = cast(Any, StateMap)
 _entries: Final = cast(Any, Entries)
+_partition: Final = cast(Any, PartitionSpec)
 
 #: What an occurrence of a template says of one of its dims: a size, a name, or nothing.
 Demand = int | str | None
@@ -76,9 +77,9 @@ def infer(example: Any, *more: Any, name: str | None = None) -> Any:
     """
     if name is not None and not (name.isidentifier() and name.isascii()):
         raise SchemaError(f"infer: name={name!r} is no name for a class")
-    trees = [observe(item) for item in (example, *more)]
-    shaper = Shaper(len(trees))
     try:
+        trees = [observe(item) for item in (example, *more)]
+        shaper = Shaper(len(trees))
         use, slots = shaper.root(trees, name or "Model")
         return _Emitter(_root_demands(slots, len(trees))).root(use, slots, name)
     except RecursionError:
@@ -182,7 +183,7 @@ class _Emitter:
         for attribute, item in zip(attributes, found.template.fields, strict=True):
             hint = self._use(item.use, found)
             if item.optional:
-                hint = Optional[hint]
+                hint = hint | None
             hints[attribute] = hint if attribute == item.key else Annotated[hint, Alias(item.key)]
         body = {"__module__": _MODULE, "__qualname__": name, "__annotations__": hints}
         return SchemaMeta(name, (TypedState,), body, typevars={})
@@ -216,7 +217,7 @@ class _Emitter:
         if value is not Any:
             subscriptable = getattr(use.kind, "__parameters__", ())
             hint = use.kind[value] if subscriptable else Annotated[use.kind, value]  # type: ignore[index]
-        return hint if use.names is None else Annotated[hint, PartitionSpec(*use.names)]
+        return hint if use.names is None else Annotated[hint, _partition(*use.names)]
 
     def _value(self, value: ValueUse, around: _Class) -> Any:
         match value:
@@ -226,10 +227,10 @@ class _Emitter:
                 return getattr(jaxtyping, dtype)[cls, text]
             case TupleUse(items):
                 made = tuple(self._value(item, around) for item in items)
-                return tuple[made] if made else tuple[()]
+                return cast(Any, tuple)[made]
             case DictUse(items):
                 fields = {key: self._value(item, around) for key, item in items}
-                return TypedDict(self._unique("Values"), fields)  # type: ignore[operator]
+                return TypedDict(self._unique("ValueDict"), fields)  # type: ignore[operator]
             case OtherUse(cls):
                 return _other(cls)
 

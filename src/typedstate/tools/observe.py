@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import jax
 import numpy as np
-from jax.sharding import PartitionSpec
 
 from .. import leaves
 from ..errors import SchemaError
@@ -154,7 +153,7 @@ def _plain_names(names: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
         plain = entry if isinstance(entry, tuple) else (entry,)
         if entry is not None and not all(isinstance(name, str) for name in plain):
             return None
-    return tuple(PartitionSpec(*names))
+    return names
 
 
 def _value(value: Any) -> ValueSeen:

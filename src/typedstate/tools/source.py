@@ -221,7 +221,9 @@ class _Writer:
             return ', extra="allow"'
         if not extra.patterns:
             return ""
-        items = ", ".join(f"{_quoted(key)}: {self.spec(spec, where)}" for key, spec in extra.patterns)
+        items = ", ".join(
+            f"{_quoted(key)}: {self.spec(spec, where)}" for key, spec in extra.patterns
+        )
         return f", extra={{{items}}}"
 
     # -- Hints -----------------------------------------------------------------------------
@@ -246,8 +248,8 @@ class _Writer:
                 return f"{self._own('Bind')}[{hint}, {_quoted(f'len={self._expr(length)}')}]"
             case Entries(items):
                 self._plain(spec, where)
-                inner = ["None" if item is None else self.spec(item, where) for item in items]
-                return f"{self._own('Entries')}[{', '.join(inner)}]"
+                hints = ["None" if item is None else self.spec(item, where) for item in items]
+                return f"{self._own('Entries')}[{', '.join(hints)}]"
             case Tree(Anything()):
                 self.imports.add(("flax", "nnx"))
                 return "nnx.State"
@@ -287,9 +289,9 @@ class _Writer:
         if leaf.exact:
             hint = f"{self._own('Exactly')}[{hint}]"
         if leaf.names is not None:
-            names = ", ".join(self._key(entry, where) for entry in leaf.names)
+            entries = ", ".join(self._key(entry, where) for entry in leaf.names)
             self.imports.add(("jax.sharding", "PartitionSpec as P"))
-            hint = self._annotated(hint, f"P({names})")
+            hint = self._annotated(hint, f"P({entries})")
         return hint
 
     def _annotated(self, hint: str, *metadata: str) -> str:
@@ -317,8 +319,8 @@ class _Writer:
             case ItemsOf(cls, item):
                 return f"{self._class(cls, where)}[{self.spec(item, where)}]"
             case MappingOf(cls, key, item):
-                inner = [self.spec(key, where), self.spec(item, where)]
-                return f"{self._class(cls, where)}[{', '.join(inner)}]"
+                hints = f"{self.spec(key, where)}, {self.spec(item, where)}"
+                return f"{self._class(cls, where)}[{hints}]"
             case Record():
                 return self._record(value, where)
             case OneOf(options):
@@ -358,7 +360,7 @@ class _Writer:
             if key not in record.required:
                 hint = f"{self._import('typing_extensions', 'NotRequired')}[{hint}]"
             fields.append(f"{_quoted(key)}: {hint}")
-        title = self.unique("Values")
+        title = self.unique("ValueDict")
         self.blocks.append(f"{title} = {typed}({_quoted(title)}, {{{', '.join(fields)}}})")
         return title
 
@@ -390,7 +392,7 @@ class _Writer:
     def _class(self, cls: type, where: str) -> str:
         """A class by a name under which it can be imported."""
         if getattr(builtins, cls.__name__, None) is cls:
-            return cls.__name__
+            return str(cls.__name__)
         if getattr(nnx, cls.__name__, None) is cls:
             return self._import("flax", "nnx") + f".{cls.__name__}"
         if cls is np.ndarray:
@@ -436,7 +438,9 @@ def _dim_name(name: str) -> str:
 
 def _quoted(text: str) -> str:
     """A literal, in double quotes where its text is plain."""
-    return f'"{text}"' if re.fullmatch(r"[\w .,:*+/%#?=()\[\]{}'-]*", text, re.ASCII) else repr(text)
+    return (
+        f'"{text}"' if re.fullmatch(r"[\w .,:*+/%#?=()\[\]{}'-]*", text, re.ASCII) else repr(text)
+    )
 
 
 def _broken(hint: str) -> str:

@@ -15,11 +15,13 @@ from typedstate import (
     Exactly,
     Like,
     Only,
+    Placed,
     Plus,
     Pure,
     Rest,
     Same,
     Scoped,
+    Sharded,
     Shardings,
     Specs,
     Stacked,
@@ -46,6 +48,8 @@ class Forms(TypedState):
     moment: Like[LinearState, nnx.BatchStat[Any]]
     entries: Entries[LinearState, None, Only[NormState, nnx.Param]]
     maybe: Only[LinearState, nnx.Param] | None
+    sharded: Sharded[NormState, "d=fsdp"]
+    placed: Placed[LinearState]
 
 
 def of_class_bodies(forms: Forms) -> None:
@@ -62,6 +66,8 @@ def of_class_bodies(forms: Forms) -> None:
     assert_type(forms.entries[2], NormState)
     assert "maybe" in forms
     assert_type(forms.maybe, LinearState | None)
+    assert_type(forms.sharded.scale, Param)
+    assert_type(forms.placed.kernel, Param)
 
 
 def of_signatures(
