@@ -28,9 +28,7 @@ class Test:
     cls: type | None
 
 
-def tester(
-    function: types.FunctionType, name: str, hint: Any, kind: Any
-) -> Test | None:
+def tester(function: types.FunctionType, name: str, hint: Any, kind: Any) -> Test | None:
     """The test of a hint; None, with a warning, for a hint that beartype can't check.
 
     A method's ``Self`` is left to type checkers.
@@ -61,9 +59,7 @@ def _is_self(hint: Any) -> bool:
     return hint in selves or any(map(_is_self, typing.get_args(hint)))
 
 
-def _probe(
-    function: types.FunctionType, name: str, kind: Any, hint: Any
-) -> Callable[..., Any]:
+def _probe(function: types.FunctionType, name: str, kind: Any, hint: Any) -> Callable[..., Any]:
     """An empty function with this one annotation, under the user's function's name."""
     star = ""
     if kind is inspect.Parameter.VAR_POSITIONAL:

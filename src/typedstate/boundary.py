@@ -181,9 +181,7 @@ def _marked(wrapper: Callable[..., Any], function: types.FunctionType) -> Callab
     return wrapper
 
 
-def _names(
-    function: types.FunctionType, local: Mapping[str, Any]
-) -> tuple[Mapping[str, Any], ...]:
+def _names(function: types.FunctionType, local: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     """Where a function's annotations are looked up; keeps types of the frame, never arrays."""
     texts = " ".join(hint for hint in function.__annotations__.values() if isinstance(hint, str))
     there = {name: local[name] for name in _words(texts) if name in local}
@@ -270,9 +268,7 @@ class _Carrier:
 class Boundary:
     """The annotations of one function, parsed when they can be, and the calls accepted so far."""
 
-    def __init__(
-        self, function: types.FunctionType, names: tuple[Mapping[str, Any], ...]
-    ) -> None:
+    def __init__(self, function: types.FunctionType, names: tuple[Mapping[str, Any], ...]) -> None:
         """Parses the annotations, or waits for the first call where a name is missing."""
         self.function = function
         self.name = f"{function.__qualname__}()"
@@ -399,9 +395,7 @@ class Boundary:
         else:
             explanation.visit(value, item.spec, item.name)
 
-    def _remember(
-        self, values: tuple[Any, ...], explanation: Explanation, call: Call
-    ) -> None:
+    def _remember(self, values: tuple[Any, ...], explanation: Explanation, call: Call) -> None:
         key: list[Plan] = []
         for item, value in zip(self.ours, values, strict=True):
             plan = value if value is OMITTED else item.match(value)
@@ -440,9 +434,7 @@ class Boundary:
             if call.report:
                 self.refuse(report, "return value" if result.name == _RETURN else "yielded value")
             return
-        plan = result.match(value) or result.plans.learn(
-            value, explanation, result.name
-        )
+        plan = result.match(value) or result.plans.learn(value, explanation, result.name)
         if plan is not None and len(call.results) < _MAX_CALLS:
             call.results.add(plan)
 
@@ -459,8 +451,10 @@ class Boundary:
         """Cause, violations, and the arguments with a mark on the wrong ones."""
         count = len(report.violations)
         noun = "violation" if count == 1 else "violations"
-        head = f"the {what} of {self.name} do not fit" if what == "arguments" else (
-            f"the {what} of {self.name} does not fit"
+        head = (
+            f"the {what} of {self.name} do not fit"
+            if what == "arguments"
+            else (f"the {what} of {self.name} does not fit")
         )
         lines = [f"{head}: {count} {noun}", *report.lines()]
         wrong = {_root_of(item.path) for item in report.violations}
@@ -500,4 +494,3 @@ def _has_jaxtyped(hint: Any) -> bool:
     if is_jaxtyped(hint):
         return True
     return any(_has_jaxtyped(arg) for arg in typing.get_args(hint) if not isinstance(arg, str))
-

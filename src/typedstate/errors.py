@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class SchemaError(TypeError):
-    """A declaration that can mean nothing: it names class, field, what is wrong and the likely fix."""
+    """A declaration that can mean nothing: says which class and field, why, and the likely fix."""
 
 
 class StateTypeError(TypeError):

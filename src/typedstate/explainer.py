@@ -155,9 +155,7 @@ class Explanation:
 
     def after(self) -> Explanation:
         """The same call, for its result; it holds sizes and paths but no value."""
-        part = _Part(
-            list(self._part.violations), list(self._part.seen), list(self._part.splits)
-        )
+        part = _Part(list(self._part.violations), list(self._part.seen), list(self._part.splits))
         guards = {root: list(found) for root, found in self.guards.items()}
         return Explanation(
             self.given,
@@ -187,7 +185,7 @@ class Explanation:
         given = {Var(0, name): size for name, size in self.given.items()}
         early, late = self._part.seen[: self._closed], self._part.seen[self._closed :]
         sizes, conflicts, open_ = settle((early, late), given)
-        found = [item for item in self._part.violations]
+        found = list(self._part.violations)
         for conflict in conflicts:
             seen, origin = conflict.seen, conflict.seen.origin
             named = any(True for _ in dims.names_of(seen.expr))
@@ -399,9 +397,8 @@ class Explanation:
 
     def _extra_allowed(self, value: Any, extra: Extra, path: Path) -> bool:
         """Whether all leaves below an undeclared key are of a kind that may stand anywhere."""
-        if not extra.selections:
-            if extra.allow or not extra.kinds:
-                return extra.allow
+        if not extra.selections and (extra.allow or not extra.kinds):
+            return extra.allow
         level = len(path) - 1
         return all(
             (extra.allow or (leaves.is_variable(leaf) and _is_of(leaf, extra.kinds)))
@@ -470,9 +467,7 @@ class Explanation:
                 continue
             self._add(child, "key", f"{spec.key} keys", f"the key {show_key(key)}")
 
-    def _length(
-        self, entries: dict[Hashable, Any], spec: Map, path: Path, scope: Scope
-    ) -> None:
+    def _length(self, entries: dict[Hashable, Any], spec: Map, path: Path, scope: Scope) -> None:
         self._order += 1
         length = len(entries)
         if spec.key == "int" and entries:
@@ -533,9 +528,7 @@ class Explanation:
             self._tree(item, spec, (*path, key), scope, root)
         self._depth -= 1
 
-    def _one_of(
-        self, value: Any, spec: OneOf, path: Path, scope: Scope, outermost: bool
-    ) -> None:
+    def _one_of(self, value: Any, spec: OneOf, path: Path, scope: Scope, outermost: bool) -> None:
         kept, order = self._part, self._order
         tried: list[_Part] = []
         for option in spec.options:
@@ -786,9 +779,7 @@ class Explanation:
         if verdict.outcome != "mismatch" and shape is not None and fixed:
             self._splits(value, shape, path, scope)
 
-    def _splits(
-        self, value: Any, shape: tuple[Dim, ...], path: Path, scope: Scope
-    ) -> None:
+    def _splits(self, value: Any, shape: tuple[Dim, ...], path: Path, scope: Scope) -> None:
         """Names that a mesh has, each once; sizes that its axes divide, once they are known."""
         for expected, actual in sharding.misfits(value, len(shape)):
             self._add(path, "sharding", expected, actual)
@@ -829,9 +820,7 @@ class Explanation:
         if not found:
             self._add(path, "array", describe(Literally(values)), describe_value(value))
 
-    def _tuple(
-        self, value: Any, spec: TupleOf, path: Path, scope: Scope, outermost: bool
-    ) -> None:
+    def _tuple(self, value: Any, spec: TupleOf, path: Path, scope: Scope, outermost: bool) -> None:
         if not isinstance(value, tuple):
             self._add(path, "container", describe(spec), describe_value(value))
             return
@@ -844,9 +833,7 @@ class Explanation:
             if inner is not None:
                 self._visit(element, inner, (*path, index), scope, outermost=outermost)
 
-    def _dict(
-        self, value: Any, spec: MappingOf, path: Path, scope: Scope, outermost: bool
-    ) -> None:
+    def _dict(self, value: Any, spec: MappingOf, path: Path, scope: Scope, outermost: bool) -> None:
         if not isinstance(value, spec.cls):
             self._add(path, "container", describe(spec), describe_value(value))
             return
@@ -880,9 +867,7 @@ class Explanation:
             if key not in names:
                 self._add((*path, key), "extra", "no such key", describe_value(value[key]))
 
-    def _add(
-        self, path: Path, code: Code, expected: str, actual: str, note: str = ""
-    ) -> None:
+    def _add(self, path: Path, code: Code, expected: str, actual: str, note: str = "") -> None:
         violation = Violation(show_path(path, self._root), code, expected, actual, note, path)
         self._part.violations.append(_Found(self._order, violation))
 

@@ -262,7 +262,9 @@ else:
         def __typedstate_form__(leaf: Spec) -> Spec:
             if _is_tree(leaf):
                 text = describe(leaf)
-                raise SchemaError(f"StateOf[{text}]: give a leaf; StateMap[str, {text}] has entries")
+                raise SchemaError(
+                    f"StateOf[{text}]: give a leaf; StateMap[str, {text}] has entries"
+                )
             return Tree(leaf)
 
     class Exactly(metaclass=FormMeta):
@@ -312,7 +314,7 @@ else:
             axes = [item for item in filters if isinstance(item, Axis)] or [Axis()]
             kept = tuple(item for item in filters if not isinstance(item, Axis))
             owner = f"Stacked[{describe(inner)}, {dim!r}]"
-            if isinstance(dim, Axis) or isinstance(dim, type) or len(axes) > 1:
+            if isinstance(dim, Axis | type) or len(axes) > 1:
                 raise SchemaError(f'{owner}: first the axis, e.g. "layers", then one Axis, filters')
             hidden = f"^{dim}"
             stacking = Stacking(hidden, str(dim), axes[0].index, axes[0].partition_name, kept)
@@ -320,7 +322,7 @@ else:
             return Bound(found, ((hidden, _expr(dim, owner)),))
 
     class Same(metaclass=FormMeta):
-        """``Same[H, "T"]``: all trees of a call with this name agree in keys, kinds, dtypes, shapes."""
+        """``Same[H, "T"]``: all trees of a call with this name have like keys, kinds and shapes."""
 
         @staticmethod
         def __typedstate_form__(inner: Spec, group: str) -> Spec:

@@ -228,7 +228,9 @@ def _class(hint: type, context: Context) -> Spec:
     if issubclass(hint, jax.Array | np.ndarray):
         return Array("", None, None, hint)
     if dtype_class(hint) is not None:
-        raise context.error(f'{hint.__name__} alone is no array: write {hint.__name__}[Array, "..."]')
+        raise context.error(
+            f'{hint.__name__} alone is no array: write {hint.__name__}[Array, "..."]'
+        )
     if issubclass(hint, nnx.State):
         return Instance(hint) if context.boundary else Tree(Anything())
     if leaves.is_module_class(hint):  # also one that is a dataclass
@@ -468,4 +470,3 @@ def _mistake(hint: Any, context: Context) -> Spec:
 def _shorten(value: object) -> str:
     text = repr(value).replace("\n", " ")
     return text if len(text) <= 80 else f"{text[:77]}..."
-

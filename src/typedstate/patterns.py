@@ -19,7 +19,6 @@ from . import leaves
 from .report import show_key, show_path
 from .spec import Alike, Apart, Array, Bound, Field, Leaf, Node, Path, Schema, Spec
 
-
 _MAX_DIGITS: Final = 19
 _MAX_KEYS: Final = 100
 
@@ -68,9 +67,7 @@ def missing_note(key: Hashable, strange: Collection[Hashable]) -> str:
     return "" if found is None else f"there is {found!r}: misspelt?"
 
 
-def extra_note(
-    key: Hashable, mapping: Mapping[Hashable, Any], fields: tuple[Field, ...]
-) -> str:
+def extra_note(key: Hashable, mapping: Mapping[Hashable, Any], fields: tuple[Field, ...]) -> str:
     """The declared key that an undeclared one stands for, where it is missing."""
     return unknown_note(key, [field.key for field in fields if field.key not in mapping])
 
@@ -163,9 +160,7 @@ def has_shared(spec: Spec) -> bool:
     return any(True for _ in _shared_fields(spec, (), frozenset()))
 
 
-def _shared_fields(
-    spec: Spec, path: Path, seen: frozenset[int]
-) -> Iterator[tuple[Path, Field]]:
+def _shared_fields(spec: Spec, path: Path, seen: frozenset[int]) -> Iterator[tuple[Path, Field]]:
     match spec:
         case Bound(inner=inner) | Apart(inner=inner) | Alike(inner=inner):
             yield from _shared_fields(inner, path, seen)
@@ -183,4 +178,6 @@ def _shared_fields(
 def key_list(keys: Iterable[Hashable]) -> str:
     """Keys for a sentence: ``'a', 'b' and 3 more``."""
     shown = [show_key(key) for key in keys]
-    return ", ".join(shown) if len(shown) <= 6 else f"{', '.join(shown[:5])} and {len(shown) - 5} more"
+    return (
+        ", ".join(shown) if len(shown) <= 6 else f"{', '.join(shown[:5])} and {len(shown) - 5} more"
+    )

@@ -294,9 +294,7 @@ class _Writer:
             return (f"if not {self.function(item, path)}(v{_READ}): return False",)
         return tuple(self._value("v", item, path))
 
-    def _sequence(
-        self, name: str, value: tuple[Any, ...] | list[Any], path: Path
-    ) -> list[str]:
+    def _sequence(self, name: str, value: tuple[Any, ...] | list[Any], path: Path) -> list[str]:
         lines = [self._type(name, value), f"if len({name}) != {len(value)}: return False"]
         for index, item in enumerate(value):
             below = self._below(value, index, path)
@@ -390,7 +388,8 @@ class _Writer:
         occurrences = self.constant(_occurrences, "f")
         return [
             "s = []",
-            f"if not {function}({name}, s.append{_READ}) or {occurrences}(s) != {pattern}: return False",
+            f"if not {function}({name}, s.append{_READ}): return False",
+            f"if {occurrences}(s) != {pattern}: return False",
         ]
 
     def _node(self, node: Any, path: Path) -> str:

@@ -184,7 +184,7 @@ class SchemaMeta(HintMeta):
         extra: str | dict[str, Any] | None = None,
         typevars: Mapping[Any, Any] | None = None,
         **kwargs: Any,
-    ) -> SchemaMeta:
+    ) -> typing_extensions.Self:
         """Makes a schema class; raises SchemaError as soon as a mistake can be seen."""
         cls = super().__new__(mcs, name, bases, namespace, **kwargs)
         if not bases:
@@ -393,9 +393,7 @@ def _texts(hint: Any) -> list[str]:
 def _is_hint(value: Any) -> bool:
     if isinstance(value, type | TypeVar | ModuleType | Deferred | _SpecialForm):
         return True
-    return typing.get_origin(value) is not None or isinstance(
-        value, (*TYPE_ALIASES, FunctionType)
-    )
+    return typing.get_origin(value) is not None or isinstance(value, (*TYPE_ALIASES, FunctionType))
 
 
 def _is_module_level(frame: FrameType, module: str) -> bool:

@@ -14,8 +14,7 @@ import jax
 
 from .dims import Axes, Axis, Dim, Expr, Name, names_of, show, substitute
 from .errors import SchemaError
-from .filters import WILDCARD, Answer, decide
-from .filters import show as show_filter
+from .filters import WILDCARD, Answer, decide, show as show_filter
 from .spec import (
     Alike,
     Anything,
@@ -371,7 +370,11 @@ class Stacking(_Plain):
         """The axis names with that of the new axis inserted."""
         at = self.index
         if at < 0:
-            shape = spec.value.shape if isinstance(spec, Leaf) and isinstance(spec.value, Array) else None
+            shape = (
+                spec.value.shape
+                if isinstance(spec, Leaf) and isinstance(spec.value, Array)
+                else None
+            )
             if shape is None or any(isinstance(dim, Axes) for dim in shape):
                 raise SchemaError(f"Axis({at}) of a leaf whose rank is open: count from the front")
             at += len(shape) + 1

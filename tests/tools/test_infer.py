@@ -15,6 +15,7 @@ import pytest
 from flax import nnx
 from hypothesis import given, strategies as st
 from zoo import (
+    HAS_VARIABLE_STATE,
     ZOO,
     Animal,
     Mlp,
@@ -59,6 +60,8 @@ def test_a_state_fits_the_schema_inferred_from_it(animal: Animal) -> None:
 
 @animals
 def test_an_abstract_model_gives_the_schema_of_the_concrete_one(animal: Animal) -> None:
+    if HAS_VARIABLE_STATE and animal.name == "tied":
+        pytest.skip("up to Flax 0.10 the state of an abstract module lacks its raw arrays")
     abstract = nnx.eval_shape(animal.make)
     schema = infer(abstract)
     assert explain(nnx.state(abstract), Abstract[schema])
