@@ -154,8 +154,8 @@ class _Emitter:
             found.settle()
             for item in template.fields:
                 self._demand(item.use, found)
+        title = name or _class_name(top.template.title)
         if isinstance(use, NodeUse):
-            title = name or _class_name(use.template.title)
             self.taken.add(title)
         for template in order:
             found = self.classes[template]
@@ -216,7 +216,8 @@ class _Emitter:
         hint: Any = use.kind
         if value is not Any:
             subscriptable = getattr(use.kind, "__parameters__", ())
-            hint = use.kind[value] if subscriptable else Annotated[use.kind, value]  # type: ignore[index]
+            kind = cast(Any, use.kind)
+            hint = cast(Any, kind[value] if subscriptable else Annotated[kind, value])
         return hint if use.names is None else Annotated[hint, _partition(*use.names)]
 
     def _value(self, value: ValueUse, around: _Class) -> Any:

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import jax
 import numpy as np
@@ -119,8 +119,9 @@ def _observe(value: Any, module: Any) -> Seen:
 
 def _class_name(module: Any) -> str | None:
     """The name of a module's class, or of that of an optimizer's NamedTuple."""
-    named = leaves.is_module(module) or (isinstance(module, tuple) and type(module) is not tuple)
-    return type(module).__name__ if named else None
+    cls = cast(Any, type(module))
+    named = leaves.is_module(module) or (issubclass(cls, tuple) and cls is not tuple)
+    return str(cls.__name__) if named else None
 
 
 def _below(module: Any, key: Hashable) -> Any:
@@ -128,8 +129,8 @@ def _below(module: Any, key: Hashable) -> Any:
     if module is None:
         return None
     if isinstance(key, str):
-        found = getattr(module, key, None)
-        if found is None and isinstance(module, Mapping):
+        found: Any = getattr(module, key, None)
+        if found is None and issubclass(type(module), Mapping):
             found = module.get(key)
     elif isinstance(key, int) and hasattr(module, "__getitem__") and hasattr(module, "__len__"):
         found = module[key] if 0 <= key < len(module) else None
@@ -150,41 +151,24 @@ def _plain_names(names: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
     if not names:
         return None
     for entry in names:
-        plain = entry if isinstance(entry, tuple) else (entry,)
+        plain = cast(Any, entry if isinstance(entry, tuple) else (entry,))
         if entry is not None and not all(isinstance(name, str) for name in plain):
             return None
     return names
 
 
 def _value(value: Any) -> ValueSeen:
-    if isinstance(value, np.ndarray):
-        return ArraySeen(np.ndarray, value.dtype, value.shape)
-    if hasattr(value, "shape") and hasattr(value, "dtype") and not isinstance(value, np.generic):
-        return ArraySeen(jax.Array, value.dtype, tuple(value.shape))
-    if value is None:
-        return OtherSeen(type(None))
-    if isinstance(value, _SCALARS) and type(value) in _SCALARS:
-        return OtherSeen(type(value))
-    if isinstance(value, tuple) and (value or type(value) is tuple):
+    cls = cast(Any, type(value))
+    if cls in _SCALARS or value is None:
+        return OtherSeen(cls)
+    if hasattr(value, "shape") and hasattr(value, "dtype") and not issubclass(cls, np.generic):
+        array = np.ndarray if issubclass(cls, np.ndarray) else jax.Array
+        return ArraySeen(array, value.dtype, tuple(value.shape))
+    if issubclass(cls, tuple) and (value or cls is tuple):
         return TupleSeen(tuple(map(_value, value)))
-    if type(value) is dict and all(isinstance(key, str) for key in value):
+    if cls is dict and all(isinstance(key, str) for key in value):
         return DictSeen(tuple((key, _value(item)) for key, item in value.items()))
-    return OtherSeen(type(value))
-
-
-def arrays_of(value: ValueSeen) -> Iterator[ArraySeen]:
-    """The arrays in a value, in order."""
-    match value:
-        case ArraySeen():
-            yield value
-        case TupleSeen(items):
-            for item in items:
-                yield from arrays_of(item)
-        case DictSeen(items):
-            for _, item in items:
-                yield from arrays_of(item)
-        case OtherSeen():
-            return
+    return OtherSeen(cls)
 
 
 def alike(first: Seen, second: Seen) -> bool:

@@ -36,8 +36,6 @@ def common_dtype(dtypes: Iterable[Any]) -> str:
 
 
 def _has(dtypes: Any, name: str) -> bool:
-    if isinstance(dtypes, str) or not isinstance(dtypes, list | tuple):
-        return False
     return any(
         item in (name, f"{name}_") if isinstance(item, str) else item.match(name) is not None
         for item in dtypes
@@ -45,12 +43,12 @@ def _has(dtypes: Any, name: str) -> bool:
 
 
 def _single_dtypes() -> list[str]:
-    found = []
+    found: list[str] = []
     for name in sorted(dir(jaxtyping)):
         hint: Any = getattr(jaxtyping, name)
         if isinstance(hint, type) and issubclass(hint, jaxtyping.AbstractDtype):
-            dtypes: Any = getattr(hint, "dtypes", None)
-            if isinstance(dtypes, list | tuple) and len(dtypes) == 1:
+            dtypes: Any = getattr(hint, "dtypes", ())
+            if name != "Shaped" and len(dtypes) == 1:
                 found.append(name)
     return found
 
