@@ -165,7 +165,7 @@ def new_dims(size: int, effort: Effort) -> Iterator[Row]:
         head: Bind[models.LinearState, "din=d dout=classes"]
 
     first = models.tower_state(size, 4)
-    states = [models.tower_state(size, d) for d in range(5, 8 + effort.repeats)]
+    states = [models.tower_state(size, d) for d in range(5, 8 + min(effort.repeats, 20))]
     fits(first, FreshState)
     fits(states.pop(), FreshState)
     base = [once(partial(jax.tree.leaves, state)) for state in states]
@@ -366,7 +366,7 @@ def imports(effort: Effort) -> Iterator[Row]:
         "from typedstate import TypedState, Bind, checked; d = time.perf_counter();"
         "print(b - a, c - b, d - b)"
     )
-    runs = [_python(code) for _ in range(min(effort.repeats, 5))]
+    runs = [_python(code) for _ in range(min(1 + effort.repeats // 3, 5))]
     flax, alone, used = (_least([float(run.split()[i]) for run in runs]) for i in range(3))
     yield Row("import typedstate", 0, 0.02, alone, "import flax.nnx", flax)
     yield Row("from typedstate import names", 0, None, used, "import flax.nnx", flax)

@@ -26,7 +26,7 @@ class Effort:
     seconds: float
 
 
-FULL = Effort(repeats=15, seconds=0.02)
+FULL = Effort(repeats=40, seconds=0.005)
 QUICK = Effort(repeats=2, seconds=0.0)
 
 
