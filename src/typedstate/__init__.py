@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from .report import Report, Unknown, Violation
     from .schema import Alias, Shared, TypedState
     from .structure import merge, update
+    from .tools.infer import infer
+    from .tools.source import to_source
 
 #: The module of each public name; it is imported when the name is first asked for, so that a
 #: pytest run or a command line that only finds typedstate installed does not import Flax.
@@ -87,11 +89,13 @@ _MODULES = {
     "checked": "boundary",
     "explain": "checking",
     "fits": "checking",
+    "infer": "tools.infer",
     "install_import_hook": "hook",
     "merge": "structure",
     "shardings": "derive",
     "source_of": "checking",
     "specs": "derive",
+    "to_source": "tools.source",
     "update": "structure",
 }
 
@@ -132,12 +136,14 @@ __all__ = [
     "doctor",
     "explain",
     "fits",
+    "infer",
     "install_import_hook",
     "merge",
     "shardings",
     "source_of",
     "specs",
     "suspended",
+    "to_source",
     "update",
 ]
 

@@ -124,7 +124,7 @@ class Structure:
         """Compiles what was written."""
         self._text = "\n".join(line for lines in writer.functions for line in lines) + "\n"
         self._names, self._root = writer.names, root
-        self._read: Callable[[Any, dict[str, Any]], bool] | None = None
+        self._read: Callable[[Any, Callable[[str, Any], Any]], bool] | None = None
         self.arrays, self.places = writer.arrays, writer.places
         self.law: Law | None = None
         self.source = self._text.replace(_READ, "")
@@ -143,13 +143,13 @@ class Structure:
     def arrays_of(self, value: Any) -> dict[str, Any] | None:
         """The abstract values of a value's arrays, None where something else differs."""
         if self._read is None:  # only some states ever come in other sizes
-            text = _AVAL.sub(r'if arrays.setdefault("\2", \1.aval) is not \1.aval:', self._text)
+            text = _AVAL.sub(r'if keep("\2", a := \1.aval) is not a:', self._text)
             names = dict(self._names)
-            exec(text.replace(_READ, ", arrays"), names)
+            exec(text.replace(_READ, ", keep"), names)
             self._read = names[self._root]
         arrays: dict[str, Any] = {}
         try:
-            return arrays if self._read(value, arrays) else None
+            return arrays if self._read(value, arrays.setdefault) else None
         except Exception:  # a missing key, an attribute that is not there: not alike
             return None
 

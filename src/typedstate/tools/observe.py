@@ -165,10 +165,11 @@ def _value(value: Any) -> ValueSeen:
         array = np.ndarray if issubclass(cls, np.ndarray) else jax.Array
         return ArraySeen(array, value.dtype, tuple(value.shape))
     if issubclass(cls, tuple) and (value or cls is tuple):
-        return TupleSeen(tuple(map(_value, value)))
+        return TupleSeen(tuple(_value(item) for item in cast(tuple[Any, ...], value)))
     if cls is dict and all(isinstance(key, str) for key in value):
-        return DictSeen(tuple((key, _value(item)) for key, item in value.items()))
-    return OtherSeen(cls)
+        items = cast(dict[str, Any], value).items()
+        return DictSeen(tuple((key, _value(item)) for key, item in items))
+    return OtherSeen(cast(Any, type(value)))
 
 
 def alike(first: Seen, second: Seen) -> bool:
