@@ -130,7 +130,7 @@ def train() -> tuple[Digits, float]:
     x_train, y_train, x_test, y_test = load()
     model = Digits(nnx.Rngs(0))
     optimizer = nnx.Optimizer(model, optax.adamw(2e-3), wrt=nnx.Param)
-    average = nnx.state(model, nnx.Param)
+    average = DigitsState.of(model, nnx.Param)
     order = np.random.default_rng(0)
     for epoch in range(EPOCHS):
         model.train()
@@ -138,7 +138,7 @@ def train() -> tuple[Digits, float]:
         for start in range(0, len(rows) - BATCH + 1, BATCH):
             batch = rows[start : start + BATCH]
             loss = train_step(model, optimizer, x_train[batch], y_train[batch])
-        average = ema(average, nnx.state(model, nnx.Param), 0.8)
+        average = ema(average, DigitsState.of(model, nnx.Param), 0.8)
         print(f"epoch {epoch + 1:2}: loss {float(loss):.3f}")
     model.eval()
     accuracy = int(correct(model, x_test, y_test)) / len(x_test)

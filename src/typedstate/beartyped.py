@@ -8,7 +8,7 @@ import typing
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import typing_extensions
 
@@ -55,7 +55,7 @@ def tester(function: types.FunctionType, name: str, hint: Any, kind: Any) -> Tes
 
 def _is_self(hint: Any) -> bool:
     """Whether a hint needs the class that a method is of, which nobody knows here."""
-    selves = (typing.Self, typing_extensions.Self)
+    selves = (cast(Any, typing).Self, cast(Any, typing_extensions).Self)
     return hint in selves or any(map(_is_self, typing.get_args(hint)))
 
 

@@ -65,7 +65,7 @@ def checked(target: Any) -> Any:
     """
     if MODE == "off":
         return target
-    frame = sys._getframe(1)
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     local = frame.f_locals if frame.f_locals is not frame.f_globals else {}
     return decorate(target, local)
 
@@ -78,7 +78,7 @@ def decorate(target: Any, local: Mapping[str, Any]) -> Any:
         case staticmethod():
             return staticmethod(decorate(target.__func__, local))
         case classmethod():
-            return classmethod(decorate(target.__func__, local))
+            return classmethod(decorate(cast(Any, target).__func__, local))
         case property(fget=get, fset=put, fdel=delete):
             got, put_, deleted = (f and decorate(f, local) for f in (get, put, delete))
             return property(got, put_, deleted, target.__doc__)

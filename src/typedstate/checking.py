@@ -80,7 +80,8 @@ def holds(value: object, hint: type) -> bool:
 
 def source_of(hint: Any) -> str:
     """The code that was generated for the structures of a schema or form accepted so far."""
-    plans: Plans | None = vars(hint).get("__typedstate_plans__")
+    own: Mapping[str, Any] = vars(hint)
+    plans: Plans | None = own.get("__typedstate_plans__")
     return "" if plans is None else "\n".join(plans.sources())
 
 
@@ -140,7 +141,7 @@ def name_of(hint: Any, spec: Spec | None = None) -> str:
     return describe(spec) if spec is not None else str(hint).replace("typing.", "")
 
 
-def _given(dims: Mapping[str, int] | None, hint: Any, spec: Spec) -> Mapping[str, int]:
+def _given(dims: Mapping[str, Any] | None, hint: Any, spec: Spec) -> Mapping[str, int]:
     if not dims:
         return {}
     known = outermost_names(spec)

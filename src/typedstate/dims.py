@@ -10,7 +10,7 @@ import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 V = TypeVar("V")
 W = TypeVar("W")
@@ -88,9 +88,9 @@ class Axes:
 Dim = Axis | Axes
 
 _OPERATORS: Final[dict[str, Callable[[int, int], int]]] = {
-    "//": operator.floordiv,
+    "//": cast(Any, operator).floordiv,
     "%": operator.mod,
-    "**": operator.pow,
+    "**": cast(Any, operator).pow,
 }
 _AST_OPERATORS: Final[dict[type[ast.operator], str]] = {
     ast.FloorDiv: "//",

@@ -492,7 +492,7 @@ class Explanation:
         self._part.seen.append(Seen(expr, length, False, text, origin, self._order))
 
     def _entries(self, value: Any, spec: Entries, path: Path, scope: Scope) -> None:
-        mapping = self._mapping(value, spec, path, spec.container)
+        mapping: dict[Hashable, Any] | None = self._mapping(value, spec, path, spec.container)
         if mapping is None:
             return
         text_keys = [key for key in mapping if patterns.int_of(key) is not None]
@@ -821,14 +821,15 @@ class Explanation:
             self._add(path, "array", describe(Literally(values)), describe_value(value))
 
     def _tuple(self, value: Any, spec: TupleOf, path: Path, scope: Scope, outermost: bool) -> None:
+        given: Any = value
         if not isinstance(value, tuple):
             self._add(path, "container", describe(spec), describe_value(value))
             return
-        if len(value) < len(spec.items) or (spec.rest is None and len(value) > len(spec.items)):
-            actual = f"a tuple of {len(value)}"
+        if len(given) < len(spec.items) or (spec.rest is None and len(given) > len(spec.items)):
+            actual = f"a tuple of {len(given)}"
             self._add(path, "container", describe(spec), actual)
             return
-        for index, element in enumerate(value):
+        for index, element in enumerate(given):
             inner = spec.items[index] if index < len(spec.items) else spec.rest
             if inner is not None:
                 self._visit(element, inner, (*path, index), scope, outermost=outermost)
@@ -852,7 +853,7 @@ class Explanation:
         if not isinstance(record, cls):
             self._add(path, "container", class_name(spec.cls), describe_value(value))
             return
-        if not typed_dict and not isinstance(value, tuple):
+        if not typed_dict and not isinstance(record, tuple):
             self.repeatable = False
         names = [name for name, _ in spec.fields]
         for name, item in spec.fields:
@@ -913,8 +914,9 @@ def _as_int(key: object) -> int | None:
     if type(key) is int:
         return key if key >= 0 else None
     if isinstance(key, int | float | np.integer | np.floating):
-        number = float(key)
-        return int(key) if number >= 0 and number.is_integer() else None
+        given: Any = cast(Any, key)
+        number = float(given)
+        return int(given) if number >= 0 and number.is_integer() else None
     return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 from types import EllipsisType
-from typing import Any
+from typing import Any, cast
 
 from flax import nnx
 from flax.nnx import filterlib
@@ -61,7 +61,7 @@ def decide(filter_: Any, path: Path, leaf: Spec) -> Answer:
         case filterlib.Nothing():
             return Answer.NO
         case list() | tuple():
-            return _any([decide(item, path, leaf) for item in filter_])
+            return _any([decide(item, path, leaf) for item in cast(Iterable[Any], filter_)])
         case filterlib.Any(predicates=inner):
             return _any([decide(item, path, leaf) for item in inner])
         case filterlib.All(predicates=inner):
@@ -109,7 +109,7 @@ def show(filter_: Any) -> str:
         case type():
             return filter_.__name__
         case list() | tuple():
-            return f"({', '.join(show(item) for item in filter_)})"
+            return f"({', '.join(show(item) for item in cast(Iterable[Any], filter_))})"
         case filterlib.Not(predicate=inner):
             return f"Not({show(inner)})"
         case filterlib.Any(predicates=inner):

@@ -10,7 +10,7 @@ import difflib
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from jax.sharding import NamedSharding, PartitionSpec
 
@@ -73,7 +73,7 @@ class FormMeta(HintMeta):
         """The hint class of this form with these arguments."""
         if cls.__dict__.get("__typedstate_form__") is None:
             raise SchemaError(f"{cls.__name__} is complete: it can't be subscripted again")
-        args = items if isinstance(items, tuple) else (items,)
+        args = cast(tuple[Any, ...], items if isinstance(items, tuple) else (items,))
         args = tuple(
             typing.ForwardRef(arg) if isinstance(arg, str) and cls._is_hint(index) else arg
             for index, arg in enumerate(args)
@@ -106,7 +106,8 @@ class FormMeta(HintMeta):
 
 def _parsed(cls: FormMeta, name: str, args: tuple[Any, ...]) -> list[Any]:
     context = Context(name)
-    return [parse(arg, context) if cls._is_hint(i) else arg for i, arg in enumerate(args)]
+    hints = cls._is_hint  # pyright: ignore[reportPrivateUsage]
+    return [parse(arg, context) if hints(i) else arg for i, arg in enumerate(args)]
 
 
 def _show(arg: Any) -> str:

@@ -59,8 +59,9 @@ class HintMeta(type):
         """Checks a mapping and returns it as a plain ``nnx.State``."""
         if len(args) != 1 or kwargs:
             raise TypeError(f"{cls.__name__} takes one mapping of keys to leaves")
+        value: Any = args[0]
         plain = isinstance(args[0], Mapping) and not isinstance(args[0], nnx.State)
-        return checks.check(nnx.State(args[0]) if plain else args[0], cast(Any, cls))
+        return checks.check(nnx.State(value) if plain else value, cast(Any, cls))
 
     def of(cls, node_or_state: Any, *filters: Any) -> Any:
         """The state of a node, or a state itself, once it is checked.
@@ -128,7 +129,7 @@ class Deferred:
 
     def __getitem__(self, items: Any) -> Any:
         """Puts types in the place of the type variables."""
-        given = items if isinstance(items, tuple) else (items,)
+        given = cast(tuple[Any, ...], items if isinstance(items, tuple) else (items,))
         table = dict(zip(self.__parameters__, given, strict=True))
         return self.form[tuple(_substitute(arg, table) for arg in self.args)]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from .mode import MODE
 
@@ -34,7 +34,7 @@ def install_import_hook(*packages: str) -> AbstractContextManager[None]:
     Raises:
       ValueError: no package is named, or one of them is imported already.
     """
-    if not packages or not all(isinstance(name, str) and name for name in packages):
+    if not packages or not all(isinstance(name, str) and name for name in cast(Iterable[Any], packages)):
         raise ValueError('install_import_hook takes names of packages, e.g. "mypackage"')
     for name in packages:
         if name in sys.modules:
@@ -46,7 +46,7 @@ def install_import_hook(*packages: str) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _removal(finder: Finder) -> Iterator[None]:
+def _removal(finder: Finder) -> Generator[None, None, None]:
     try:
         yield
     finally:

@@ -72,7 +72,8 @@ def layout_of(node: Any) -> Layout:
 
 
 def _attributes(node: Any, items: list[tuple[Hashable, Any]]) -> Layout | None:
-    attributes, record = vars(node), leaves.data_names(node)
+    attributes: Mapping[str, Any] = vars(node)
+    record = leaves.data_names(node)
     children: list[Child] = []
     for key, item in items:
         name = str(key)
@@ -90,16 +91,18 @@ def _attributes(node: Any, items: list[tuple[Hashable, Any]]) -> Layout | None:
 
 
 def _items(node: Any, items: list[tuple[Hashable, Any]]) -> Layout | None:
+    given: Any = node
     kind: Kind = "items"
+    found: dict[Any, Any]
     if leaves.is_state(node):
         kind, found = "mapping", dict(leaves.mapping_of(node) or {})
     elif type(node) is dict:
-        found = node
+        found = given
     elif isinstance(node, tuple | list):
-        found = dict(enumerate(node))
+        found = dict(enumerate(given))
     else:
         return None
-    fields: tuple[str, ...] = getattr(node, "_fields", ())
+    fields: tuple[str, ...] = getattr(given, "_fields", ())
     children: list[Child] = []
     for key, value in items:
         place = fields.index(key) if key in fields else key

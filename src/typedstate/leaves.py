@@ -32,7 +32,9 @@ Variable: Final[Any] = nnx.Variable
 _graph: Final[Any] = _graphlib
 _spmd: Final[Any] = _flax_spmd
 _variables: Final[Any] = variablelib
-_AbstractValue: Final[Any] = cast(Any, jax.core).AbstractValue
+_tree: Final[Any] = jax.tree
+_AbstractValue: Final[Any] = cast(Any, jax).core.AbstractValue
+_Tracer: Final[Any] = cast(Any, jax).core.Tracer
 #: The slot in which a Variable keeps its raw value.
 RAW_SLOT: Final = "_raw_value" if "_raw_value" in Variable.__slots__ else "raw_value"
 _Hijax: Final[Any] = getattr(variablelib, "HijaxVariable", None)
@@ -40,8 +42,8 @@ _Hijax: Final[Any] = getattr(variablelib, "HijaxVariable", None)
 VariableState: Final[Any] = vars(variablelib).get("VariableState")
 if VariableState is Variable:
     VariableState = None  # type: ignore[misc]
-_STAND_INS: Final = frozenset({_Hijax, jax.core.Tracer}) if _Hijax else frozenset[Any]()
-_ShapedArray: Final[Any] = cast(Any, jax.core).ShapedArray
+_STAND_INS: Final = frozenset[Any]({_Hijax, _Tracer} if _Hijax else ())
+_ShapedArray: Final[Any] = cast(Any, jax).core.ShapedArray
 #: Whether equal abstract values are one object, as from jax 0.10 on.
 AVALS_ARE_INTERNED: Final = _ShapedArray((2, 3), np.dtype("float32")) is _ShapedArray(
     (2, 3), np.dtype("float32")
@@ -50,12 +52,14 @@ _WRAPPERS: Final = tuple(
     getattr(_graph, name) for name in ("DataElem", "StaticElem") if hasattr(_graph, name)
 )
 #: Flax's function that reads the children of a graph node.
-_flatten_attributes: Final[Any] = (getattr(nnx, "Pytree", None) or nnx.Object)._graph_node_flatten
+_GraphNode: Final[Any] = getattr(nnx, "Pytree", None) or nnx.Object
+_flatten_attributes: Final[Any] = _GraphNode._graph_node_flatten
 #: The attribute in which a graph node says which of its attributes are data.
 RECORD: Final = "_pytree__nodes._mapping"
 #: The class of the attribute that every graph node has, with no leaf below it.
 _ObjectState: Final[Any] = next(
-    (type(item) for key, item in vars(nnx.Module()).items() if key.endswith("__state")), None
+    (cast(Any, type(item)) for key, item in vars(nnx.Module()).items() if key.endswith("__state")),
+    None,
 )
 _is_ref: Final[Callable[[Any], bool]] = getattr(
     _variables, "is_array_ref", getattr(_variables, "is_mutable_array", lambda _: False)
@@ -125,15 +129,15 @@ def _plain(variable: Any) -> Any:
     """The Variable that a hijax variable stands for, read without touching the user's jaxpr."""
     if _Hijax is None:
         return variable
-    if isinstance(variable, jax.core.Tracer):
+    if isinstance(variable, _Tracer):
         kind: Any = cast(Any, jax).typeof(variable)
         leaves, treedef = kind._leaves, kind._treedef
         if leaves is None:  # Flax 0.12.8 keeps them as quasi-dynamic data
             held: Any = import_module("jax.experimental").cur_qdd(variable)
             leaves, treedef = held.leaf_avals, held.treedef
-        return jax.tree.unflatten(treedef, leaves)
+        return _tree.unflatten(treedef, leaves)
     if type(variable) is _Hijax:
-        return jax.tree.unflatten(variable._treedef, variable._leaves)
+        return _tree.unflatten(variable._treedef, variable._leaves)
     return variable
 
 
@@ -211,14 +215,14 @@ def context_mesh() -> Any:
         return mesh
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        resources: Any = getattr(jax.interpreters.pxla, "thread_resources", None)
+        resources: Any = getattr(cast(Any, jax).interpreters.pxla, "thread_resources", None)
     mesh = None if resources is None else resources.env.physical_mesh
     return None if mesh is None or mesh.empty else mesh
 
 
 def is_traced(value: object) -> bool:
     """Whether a value is a tracer, or the abstract value that stands for one."""
-    return isinstance(value, jax.core.Tracer | _AbstractValue)
+    return isinstance(value, _Tracer | _AbstractValue)
 
 
 def type_of(value: Any) -> Any:
@@ -231,19 +235,20 @@ def axis_names(names: Any) -> tuple[Any, ...]:
     spec = names.spec if isinstance(names, NamedSharding) else names
     if not isinstance(spec, tuple | list | PartitionSpec):
         return (spec,)
-    entries = [_plain_axis(entry) for entry in spec]
+    entries = [_plain_axis(entry) for entry in cast(Iterable[Any], spec)]
     while entries and entries[-1] is None:
         entries.pop()
     return tuple(entries)
 
 
 def _plain_axis(entry: Any) -> Any:
+    items: Any = entry
     if isinstance(entry, tuple | list):
-        return entry[0] if len(entry) == 1 else tuple(entry) or None
+        return items[0] if len(items) == 1 else tuple(items) or None
     return entry
 
 
-def mapping_of(value: object) -> Mapping[Hashable, Any] | None:
+def mapping_of(value: Any) -> Mapping[Hashable, Any] | None:
     """The mapping that a state or dict is, None for any other value."""
     if isinstance(value, State):
         return cast(Mapping[Hashable, Any], value.raw_mapping)
@@ -296,9 +301,9 @@ class ModuleTree:
 
 @dataclass(slots=True)
 class _Walk:
-    seen: dict[int, Path] = field(default_factory=dict)
-    shared: dict[Path, Path] = field(default_factory=dict)
-    keep: list[object] = field(default_factory=list)
+    seen: dict[int, Path] = field(default_factory=dict[int, Path])
+    shared: dict[Path, Path] = field(default_factory=dict[Path, Path])
+    keep: list[object] = field(default_factory=list[object])
 
     def once(self, value: object, path: Path) -> bool:
         first = self.seen.setdefault(id(value), path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final, Literal, get_args
@@ -29,7 +29,7 @@ is_suspended: Final = _muted.get
 
 
 @contextmanager
-def suspended() -> Iterator[None]:
+def suspended() -> Generator[None, None, None]:
     """Mutes all boundaries for a block, in this thread and task only.
 
     ``check``, ``fits``, ``explain``, ``S.of`` and ``isinstance`` answer as ever.

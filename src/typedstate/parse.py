@@ -185,7 +185,7 @@ def dtype_class(hint: Any) -> tuple[str, tuple[Any, ...] | None] | None:
     """Name and dtypes of a bare dtype class of jaxtyping such as ``BFloat16``."""
     if not (isinstance(hint, type) and issubclass(hint, jaxtyping.AbstractDtype)):
         return None
-    dtypes: Any = hint.dtypes
+    dtypes: Any = cast(Any, hint).dtypes
     return ("", None) if dtypes is _ANY_DTYPE else (hint.__name__, tuple(dtypes))
 
 
@@ -220,26 +220,27 @@ def _union(args: tuple[Any, ...], context: Context) -> Spec:
     return unique[0] if len(unique) == 1 else OneOf(tuple(unique))
 
 
-def _class(hint: type, context: Context) -> Spec:
+def _class(hint: Any, context: Context) -> Spec:
+    cls: Any = hint
     if variable_class(hint):
         return Leaf(hint, Anything())
     if issubclass(hint, jax.ShapeDtypeStruct):
         return Array("", None, None, None, abstract=True)
     if issubclass(hint, jax.Array | np.ndarray):
-        return Array("", None, None, hint)
+        return Array("", None, None, cls)
     if dtype_class(hint) is not None:
         raise context.error(
             f'{hint.__name__} alone is no array: write {hint.__name__}[Array, "..."]'
         )
     if issubclass(hint, nnx.State):
-        return Instance(hint) if context.boundary else Tree(Anything())
-    if leaves.is_module_class(hint):  # also one that is a dataclass
+        return Instance(cls) if context.boundary else Tree(Anything())
+    if leaves.is_module_class(cls):  # also one that is a dataclass
         if context.boundary:
-            return Instance(hint)
+            return Instance(cls)
         raise context.error(
             f"{hint.__name__} is a module: give the schema of its state, or the class of its leaf"
         )
-    record = _record(hint, context)
+    record = _record(cls, context)
     if record is not None:
         return record
     if hint in (list, tuple, set, frozenset, dict) and not context.boundary:
@@ -247,9 +248,9 @@ def _class(hint: type, context: Context) -> Spec:
             f"{hint.__name__} says nothing about its leaves: write {hint.__name__}[...], "
             "or StateMap[...] for the entries of an nnx.List or nnx.Dict"
         )
-    if context.boundary and not _plain_class(hint):
-        return opaque(hint)
-    return Instance(hint)
+    if context.boundary and not _plain_class(cls):
+        return opaque(cls)
+    return Instance(cls)
 
 
 def _plain_class(hint: type) -> bool:
@@ -338,22 +339,23 @@ def _show_hint(hint: Any) -> str:
     return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
 
 
-def _record(hint: type, context: Context) -> Spec | None:
+def _record(hint: Any, context: Context) -> Spec | None:
     """The fields of a NamedTuple, dataclass or TypedDict; at a boundary, where any is ours."""
+    given: Any = hint
     if typing_extensions.is_typeddict(hint):
-        required = frozenset(getattr(hint, "__required_keys__", ()))
+        required = frozenset[str](getattr(hint, "__required_keys__", ()))
         cls: type = dict
-    elif issubclass(hint, tuple) and hasattr(hint, "_fields"):
-        required, cls = frozenset(hint._fields), hint
+    elif _is_named_tuple(hint):
+        required, cls = frozenset[str](hint._fields), hint
     elif dataclasses.is_dataclass(hint):
-        required, cls = frozenset(item.name for item in dataclasses.fields(hint)), hint
+        required, cls = frozenset(item.name for item in dataclasses.fields(hint)), given
     else:
         return None
     fields: dict[str, Spec] = {}
-    for base in reversed(hint.__mro__):
+    for base in reversed(given.__mro__):
         module = vars(sys.modules.get(base.__module__, types))
         inner = replace(
-            context, owner=f"{context.owner} ({hint.__name__})", names=(module, *context.names)
+            context, owner=f"{context.owner} ({given.__name__})", names=(module, *context.names)
         )
         for name, item in _own_annotations(base).items():
             if get_origin(item) is typing.ClassVar or isinstance(item, dataclasses.InitVar):
@@ -367,6 +369,10 @@ def _record(hint: type, context: Context) -> Spec | None:
     spec = Record(cls, tuple(fields.items()), required & set(fields))
     ours = any(holds_ours(item) for item in fields.values())
     return spec if ours or not context.boundary else None
+
+
+def _is_named_tuple(cls: Any) -> bool:
+    return issubclass(cls, tuple) and hasattr(cast(Any, cls), "_fields")
 
 
 def _own_annotations(cls: type) -> dict[str, Any]:
@@ -434,15 +440,16 @@ def _is_value_hint(item: Any) -> bool:
     """Whether metadata says what a Variable holds whose class can't be subscripted."""
     if get_origin(item) in (*_UNIONS, *_ITEMS, *_MAPPINGS, tuple):
         return True
+    cls: Any = item
     if not isinstance(item, type):
         return False
     plain = (jax.Array, np.ndarray, jax.ShapeDtypeStruct, int, float, complex, str, types.NoneType)
     return (
-        is_jaxtyped(item)
-        or issubclass(item, plain)
-        or dataclasses.is_dataclass(item)
-        or typing_extensions.is_typeddict(item)
-        or (issubclass(item, tuple) and hasattr(item, "_fields"))
+        bool(is_jaxtyped(cls))
+        or issubclass(cls, plain)
+        or dataclasses.is_dataclass(cls)
+        or typing_extensions.is_typeddict(cls)
+        or _is_named_tuple(cls)
     )
 
 

@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import jax
 import numpy as np
@@ -87,7 +87,7 @@ def container_note(value: object) -> str:
     """Why something that is no state stands where one is wanted."""
     if leaves.is_module(value):
         return "a module: nnx.state(module) is its state"
-    if isinstance(value, tuple) and any(leaves.is_state(item) for item in value):
+    if isinstance(value, tuple) and any(leaves.is_state(item) for item in cast(Iterable[Any], value)):
         return "several states: nnx.state with two filters gives a tuple"
     return ""
 

@@ -142,11 +142,12 @@ class Structure:
 
     def arrays_of(self, value: Any) -> dict[str, Any] | None:
         """The abstract values of a value's arrays, None where something else differs."""
-        if self._read is None:  # only some states ever come in other sizes
+        read = self._read
+        if read is None:  # only some states ever come in other sizes
             text = _AVAL.sub(r'if keep("\2", a := \1.aval) is not a:', self._text)
             names = dict(self._names)
             exec(text.replace(_READ, ", keep"), names)
-            self._read = names[self._root]
+            read = self._read = names[self._root]
         arrays: dict[str, Any] = {}
         try:
             return arrays if self._read(value, arrays.setdefault) else None
@@ -211,11 +212,12 @@ class _Writer:
 
     def constant(self, value: Any, prefix: str) -> str:
         """The name of a value in the generated code, which never contains its text."""
+        cls: type = cast(Any, type(value))
         try:
-            key: tuple[type, Hashable] = (type(value), value if prefix == "k" else id(value))
+            key: tuple[type, Hashable] = (cls, value if prefix == "k" else id(value))
             found = self._constants.get(key)
         except TypeError:
-            key, found = (type(value), id(value)), None
+            key, found = (cls, id(value)), None
         if found is None:
             found = f"{prefix}{len(self.names)}"
             self.names[found] = value
@@ -251,7 +253,7 @@ class _Writer:
         if mapping is not None:
             return [*self._mapping(name, value, dict(mapping), path), *guards]
         if isinstance(value, tuple | list):
-            return [*self._sequence(name, value, path), *guards]
+            return [*self._sequence(name, cast(Any, value), path), *guards]
         return [*self._raw(name, value, path), *guards]
 
     def _type(self, name: str, value: Any) -> str:
@@ -260,7 +262,7 @@ class _Writer:
     def _mapping(
         self, name: str, value: Any, mapping: dict[Hashable, Any], path: Path
     ) -> list[str]:
-        if type(value) is not dict and not leaves.is_state(value):
+        if type(value) is not dict and not leaves.is_state(cast(Any, value)):
             raise Unrepeatable
         lines = [self._type(name, value)]
         if leaves.is_state(value):

@@ -8,7 +8,7 @@ import typing
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import FrameType, FunctionType, ModuleType, NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeVar, cast, get_args
 from weakref import WeakSet
 
 import typing_extensions
@@ -184,7 +184,7 @@ class SchemaMeta(HintMeta):
         extra: str | dict[str, Any] | None = None,
         typevars: Mapping[Any, Any] | None = None,
         **kwargs: Any,
-    ) -> typing_extensions.Self:
+    ) -> SchemaMeta:
         """Makes a schema class; raises SchemaError as soon as a mistake can be seen."""
         cls = super().__new__(mcs, name, bases, namespace, **kwargs)
         if not bases:
@@ -193,7 +193,7 @@ class SchemaMeta(HintMeta):
         raw = _annotations(cls, namespace)
         cls.__typedstate_own__ = frozenset(raw)
         _refuse_body(name, raw, namespace)
-        frame = sys._getframe(1)
+        frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
         local: Mapping[str, Any] = {}
         if typevars is None and not _is_module_level(frame, cls.__module__):
             local = frame.f_locals
@@ -213,7 +213,7 @@ class SchemaMeta(HintMeta):
     def __getitem__(cls, items: Any) -> Any:
         """A generic schema with types in the place of its type variables."""
         params: tuple[Any, ...] = getattr(cls, "__parameters__", ())
-        given = items if isinstance(items, tuple) else (items,)
+        given = cast(tuple[Any, ...], items if isinstance(items, tuple) else (items,))
         if not params:
             raise SchemaError(f"{cls.__name__} is not generic: it can't be subscripted")
         given = tuple(typing.ForwardRef(arg) if isinstance(arg, str) else arg for arg in given)
@@ -235,7 +235,7 @@ class OpenSchema(Deferred):
 
 
 def _generic(cls: SchemaMeta, key: Hashable, name: str, table: dict[Any, Any]) -> Any:
-    from .hint import _made
+    from .hint import _made  # pyright: ignore[reportPrivateUsage]
 
     found = _made.get(key)
     if found is None:
@@ -311,7 +311,7 @@ def _refuse_twins(name: str, fields: tuple[Field, ...]) -> None:
         seen[item.key] = item.name
 
 
-def _extra_of(cls: type, extra: str | dict[str, Any] | None) -> str | dict[str, Any]:
+def _extra_of(cls: type, extra: str | dict[Any, Any] | None) -> str | dict[str, Any]:
     if extra is None:
         refs = [vars(base).get("__typedstate_ref__") for base in cls.__mro__[1:]]
         return next((ref.extra for ref in refs if ref is not None), "forbid")
@@ -358,7 +358,7 @@ def _writer(base: type, name: str) -> type:
 
 def _compose(inner: Mapping[Any, Any], outer: Mapping[Any, Any]) -> dict[Any, Any]:
     """Replaces the variables that the values of `inner` still have."""
-    from .hint import _substitute
+    from .hint import _substitute  # pyright: ignore[reportPrivateUsage]
 
     return {**outer, **{var: _substitute(arg, dict(outer)) for var, arg in inner.items()}}
 

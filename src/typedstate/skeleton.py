@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from . import leaves
 from .report import Code
@@ -42,7 +42,7 @@ def _bones(value: Any, path: Path) -> Iterator[tuple[Path, Bone]]:
             yield from _bones(item, (*path, key))
         return
     if isinstance(value, tuple | list):
-        for index, item in enumerate(value):
+        for index, item in enumerate(cast(Iterable[Any], value)):
             yield from _bones(item, (*path, index))
         return
     if value is None:

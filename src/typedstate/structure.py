@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from flax import nnx
 
@@ -51,7 +51,7 @@ def merge(graphdef: nnx.GraphDef[A], *states: Any, hint: Any = None) -> A:
     __tracebackhide__ = True
     definition = getattr(graphdef, "_graphdef", graphdef)
     if len(states) == 1 and isinstance(states[0], list):
-        _merge_list(definition, states[0])
+        _merge_list(definition, cast(Any, states[0]))
     else:
         _merge_trees(definition, states, hint)
     return nnx.merge(graphdef, *states)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, cast
 
 import jax
 
@@ -147,7 +147,7 @@ class Derived:
 
     def _make(self) -> Schema:
         schema = self.base.resolve()
-        fields = []
+        fields: list[Field] = []
         for item in schema.fields:
             spec = rewrite(item.spec, self.transform, (*self.path, item.key))
             if isinstance(spec, OneOf) and NoValue() in spec.options:
@@ -155,7 +155,7 @@ class Derived:
             elif spec is not None:
                 fields.append(replace(item, spec=spec))
         extra = self.transform.extra(schema.extra, self.path)
-        kept = []
+        kept: list[tuple[str, Spec]] = []
         for pattern, spec in extra.patterns:
             inner = rewrite(spec, self.transform, (*self.path, WILDCARD))
             if inner is not None:
@@ -639,7 +639,7 @@ class Naming(_Plain):
         used: set[Any] = set()
         for dim in array.shape:
             entry = ... if isinstance(dim, Axes) else self._entry(dim)
-            axes: set[Any] = set(entry) if isinstance(entry, tuple) else {entry} - {None, ...}
+            axes: set[Any] = set(cast(Any, entry)) if isinstance(entry, tuple) else {entry} - {None, ...}
             names.append(None if axes & used else entry)
             used |= axes
         leaf = spec if isinstance(spec, Leaf) else Leaf(None, spec)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from jaxtyping import jaxtyped
+from jaxtyping import jaxtyped  # pyright: ignore[reportUnknownVariableType]
 
 from . import beartyped
 from .errors import SchemaError, StateTypeError, TypedStateWarning
