@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from flax import nnx
 from typing_extensions import TypeForm, TypeIs
@@ -80,7 +80,7 @@ def holds(value: object, hint: type) -> bool:
 
 def source_of(hint: Any) -> str:
     """The code that was generated for the structures of a schema or form accepted so far."""
-    own: Mapping[str, Any] = vars(hint)
+    own = cast(Mapping[str, Any], vars(hint))
     plans: Plans | None = own.get("__typedstate_plans__")
     return "" if plans is None else "\n".join(plans.sources())
 

@@ -6,6 +6,7 @@ declared leaf gets yes, no or maybe, and a maybe is left to the real leaf.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 from types import EllipsisType
 from typing import Any, cast

@@ -73,7 +73,7 @@ class FormMeta(HintMeta):
         """The hint class of this form with these arguments."""
         if cls.__dict__.get("__typedstate_form__") is None:
             raise SchemaError(f"{cls.__name__} is complete: it can't be subscripted again")
-        args = cast(tuple[Any, ...], items if isinstance(items, tuple) else (items,))
+        args: tuple[Any, ...] = cast(Any, items if isinstance(items, tuple) else (items,))
         args = tuple(
             typing.ForwardRef(arg) if isinstance(arg, str) and cls._is_hint(index) else arg
             for index, arg in enumerate(args)

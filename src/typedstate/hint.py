@@ -129,7 +129,7 @@ class Deferred:
 
     def __getitem__(self, items: Any) -> Any:
         """Puts types in the place of the type variables."""
-        given = cast(tuple[Any, ...], items if isinstance(items, tuple) else (items,))
+        given: tuple[Any, ...] = cast(Any, items if isinstance(items, tuple) else (items,))
         table = dict(zip(self.__parameters__, given, strict=True))
         return self.form[tuple(_substitute(arg, table) for arg in self.args)]
 

@@ -34,7 +34,7 @@ def install_import_hook(*packages: str) -> AbstractContextManager[None]:
     Raises:
       ValueError: no package is named, or one of them is imported already.
     """
-    if not packages or not all(isinstance(name, str) and name for name in cast(Iterable[Any], packages)):
+    if not packages or not all(isinstance(name, str) and name for name in cast(Any, packages)):
         raise ValueError('install_import_hook takes names of packages, e.g. "mypackage"')
     for name in packages:
         if name in sys.modules:

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from . import leaves
 
@@ -72,7 +72,7 @@ def layout_of(node: Any) -> Layout:
 
 
 def _attributes(node: Any, items: list[tuple[Hashable, Any]]) -> Layout | None:
-    attributes: Mapping[str, Any] = vars(node)
+    attributes = cast(Mapping[str, Any], vars(node))
     record = leaves.data_names(node)
     children: list[Child] = []
     for key, item in items:
@@ -91,18 +91,17 @@ def _attributes(node: Any, items: list[tuple[Hashable, Any]]) -> Layout | None:
 
 
 def _items(node: Any, items: list[tuple[Hashable, Any]]) -> Layout | None:
-    given: Any = node
     kind: Kind = "items"
     found: dict[Any, Any]
     if leaves.is_state(node):
         kind, found = "mapping", dict(leaves.mapping_of(node) or {})
     elif type(node) is dict:
-        found = given
+        found = cast(Any, node)
     elif isinstance(node, tuple | list):
-        found = dict(enumerate(given))
+        found = dict(enumerate(cast(Iterable[Any], node)))
     else:
         return None
-    fields: tuple[str, ...] = getattr(given, "_fields", ())
+    fields: tuple[str, ...] = getattr(cast(Any, node), "_fields", ())
     children: list[Child] = []
     for key, value in items:
         place = fields.index(key) if key in fields else key

@@ -235,7 +235,7 @@ def axis_names(names: Any) -> tuple[Any, ...]:
     spec = names.spec if isinstance(names, NamedSharding) else names
     if not isinstance(spec, tuple | list | PartitionSpec):
         return (spec,)
-    entries = [_plain_axis(entry) for entry in cast(Iterable[Any], spec)]
+    entries = [_plain_axis(entry) for entry in cast(Any, spec)]
     while entries and entries[-1] is None:
         entries.pop()
     return tuple(entries)

@@ -87,7 +87,7 @@ def container_note(value: object) -> str:
     """Why something that is no state stands where one is wanted."""
     if leaves.is_module(value):
         return "a module: nnx.state(module) is its state"
-    if isinstance(value, tuple) and any(leaves.is_state(item) for item in cast(Iterable[Any], value)):
+    if isinstance(value, tuple) and any(leaves.is_state(item) for item in cast(Any, value)):
         return "several states: nnx.state with two filters gives a tuple"
     return ""
 

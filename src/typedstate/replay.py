@@ -12,7 +12,7 @@ import re
 import weakref
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import jax
 
@@ -150,7 +150,7 @@ class Structure:
             read = self._read = names[self._root]
         arrays: dict[str, Any] = {}
         try:
-            return arrays if self._read(value, arrays.setdefault) else None
+            return arrays if read(value, arrays.setdefault) else None
         except Exception:  # a missing key, an attribute that is not there: not alike
             return None
 
@@ -253,7 +253,7 @@ class _Writer:
         if mapping is not None:
             return [*self._mapping(name, value, dict(mapping), path), *guards]
         if isinstance(value, tuple | list):
-            return [*self._sequence(name, cast(Any, value), path), *guards]
+            return [*self._sequence(name, cast(list[Any], value), path), *guards]
         return [*self._raw(name, value, path), *guards]
 
     def _type(self, name: str, value: Any) -> str:
@@ -262,10 +262,10 @@ class _Writer:
     def _mapping(
         self, name: str, value: Any, mapping: dict[Hashable, Any], path: Path
     ) -> list[str]:
-        if type(value) is not dict and not leaves.is_state(cast(Any, value)):
+        if type(value) is not dict and not leaves.is_state(value):
             raise Unrepeatable
         lines = [self._type(name, value)]
-        if leaves.is_state(value):
+        if leaves.is_state(cast(Any, value)):
             lines.append(f"{name} = {name}._mapping")
         lines.append(f"if len({name}) != {len(mapping)}: return False")
         children = ((key, self._child(item, (*path, key))) for key, item in mapping.items())

@@ -175,7 +175,7 @@ class SchemaMeta(HintMeta):
     __typedstate_ref__: ClassRef
     __typedstate_own__: frozenset[str]
 
-    def __new__(
+    def __new__(  # noqa: PYI034  # a metaclass has no Self
         mcs,
         name: str,
         bases: tuple[type, ...],
@@ -213,7 +213,7 @@ class SchemaMeta(HintMeta):
     def __getitem__(cls, items: Any) -> Any:
         """A generic schema with types in the place of its type variables."""
         params: tuple[Any, ...] = getattr(cls, "__parameters__", ())
-        given = cast(tuple[Any, ...], items if isinstance(items, tuple) else (items,))
+        given: tuple[Any, ...] = cast(Any, items if isinstance(items, tuple) else (items,))
         if not params:
             raise SchemaError(f"{cls.__name__} is not generic: it can't be subscripted")
         given = tuple(typing.ForwardRef(arg) if isinstance(arg, str) else arg for arg in given)
@@ -491,7 +491,9 @@ if TYPE_CHECKING:
         def __init_subclass__(cls, *, extra: ExtraArgument = "forbid") -> None: ...
 
         @classmethod
-        def of(cls, node_or_state: Any, *filters: Any) -> typing_extensions.Self: ...
+        def of(cls, node_or_state: Any, *filters: Any) -> typing_extensions.Self:
+            """The state of a node, or a state itself, once it is checked."""
+            ...
 
 else:
 

@@ -25,6 +25,7 @@ from .spec import (
     Decide,
     Entries,
     Extra,
+    Field,
     Guarded,
     InPlace,
     Instance,
@@ -639,7 +640,9 @@ class Naming(_Plain):
         used: set[Any] = set()
         for dim in array.shape:
             entry = ... if isinstance(dim, Axes) else self._entry(dim)
-            axes: set[Any] = set(cast(Any, entry)) if isinstance(entry, tuple) else {entry} - {None, ...}
+            axes: set[Any] = (
+                set(cast(Any, entry)) if isinstance(entry, tuple) else {entry} - {None, ...}
+            )
             names.append(None if axes & used else entry)
             used |= axes
         leaf = spec if isinstance(spec, Leaf) else Leaf(None, spec)
