@@ -51,8 +51,8 @@ AVALS_ARE_INTERNED: Final = _ShapedArray((2, 3), np.dtype("float32")) is _Shaped
 _WRAPPERS: Final = tuple(
     getattr(_graph, name) for name in ("DataElem", "StaticElem") if hasattr(_graph, name)
 )
-#: Flax's function that reads the children of a graph node.
 _GraphNode: Final[Any] = getattr(nnx, "Pytree", None) or nnx.Object
+#: Flax's function that reads the children of a graph node.
 _flatten_attributes: Final[Any] = _GraphNode._graph_node_flatten
 #: The attribute in which a graph node says which of its attributes are data.
 RECORD: Final = "_pytree__nodes._mapping"
