@@ -305,9 +305,9 @@ def test_containers_of_a_boundary(hint: Any, value: Any) -> None:
 # -- Bounds ------------------------------------------------------------------------------------
 
 
-def entries() -> int:
+def entries() -> set[str]:
     gc.collect()
-    return sum(name.startswith("<typedstate plan") for name in linecache.cache)
+    return {name for name in linecache.cache if name.startswith("<typedstate plan")}
 
 
 def test_plans_are_bounded() -> None:
@@ -319,9 +319,10 @@ def test_plans_are_bounded() -> None:
         assert isinstance(state({"table": {str(i): nnx.Param(np_ones(2)) for i in range(n)}}), Wide)
     plans: Plans = Wide.__dict__["__typedstate_plans__"]
     assert len(plans.sources()) == 16
-    assert entries() == before + 16
+    ours = entries() - before  # others may vanish meanwhile
+    assert len(ours) == 16
     del plans, Wide
-    assert entries() == before
+    assert not entries() & ours
 
 
 def test_generated_code_can_be_read() -> None:
