@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
+import test_faults
 import zoo
 from beartype import beartype
 from beartype.door import is_bearable
@@ -208,6 +209,23 @@ def test_every_valid_state_is_accepted(tool: str) -> None:
     for case in VALID:
         for _ in range(2):
             use(value_of(case))
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_whole_fault_matrix_is_refused_and_every_sound_state_accepted(tool: str) -> None:
+    make, error = TOOLS[tool]
+    use = make(test_faults.WholeState)
+    for name, break_, expected in test_faults.FAULTS:
+        tree = test_faults.whole()
+        break_(tree)
+        with pytest.raises(error) as caught:
+            use(nnx.State(tree))
+        if tool in SHOWS_REASON:
+            path, code = expected[0]
+            assert path in str(caught.value), name
+            assert code in str(caught.value), name
+    for sound in test_faults.SOUND.values():
+        use(sound())
 
 
 def test_bearable_agrees() -> None:
