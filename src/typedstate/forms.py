@@ -155,6 +155,12 @@ def _want_tree(spec: Spec, form: str) -> Spec:
     return spec
 
 
+def _selected(inner: Spec, form: str, selecting: Selecting) -> Spec:
+    if not selecting.filters:
+        raise SchemaError(f"{form}[{describe(inner)}]: give a filter, e.g. nnx.Param")
+    return _transformed(_want_tree(inner, form), selecting)
+
+
 def _links(text: Any, owner: str) -> tuple[tuple[str, Expr[str]], ...]:
     if not isinstance(text, str):
         raise SchemaError(f'{owner}: write the dims as one string, e.g. "din=d dout=4*d"')
@@ -282,18 +288,14 @@ else:
 
         @staticmethod
         def __typedstate_form__(inner: Spec, *filters: Any) -> Spec:
-            if not filters:
-                raise SchemaError(f"Only[{describe(inner)}]: give a filter, e.g. nnx.Param")
-            return _transformed(_want_tree(inner, "Only"), Selecting(filters, keep=True))
+            return _selected(inner, "Only", Selecting(filters, keep=True))
 
     class Rest(metaclass=FormMeta):
         """``Rest[S, *filters]``: the leaves that none of these NNX filters selects."""
 
         @staticmethod
         def __typedstate_form__(inner: Spec, *filters: Any) -> Spec:
-            if not filters:
-                raise SchemaError(f"Rest[{describe(inner)}]: give a filter, e.g. nnx.Param")
-            return _transformed(_want_tree(inner, "Rest"), Selecting(filters, keep=False))
+            return _selected(inner, "Rest", Selecting(filters, keep=False))
 
     class Plus(metaclass=FormMeta):
         """``Plus[S, *kinds]``: leaves of these kinds may stand anywhere in it."""

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from . import leaves
-from .report import show_key, show_path
+from .report import show_path
 from .spec import Alike, Apart, Array, Bound, Field, Leaf, Node, Path, Schema, Spec
 
 _MAX_DIGITS: Final = 19
@@ -155,11 +155,6 @@ def wrong_shares(spec: Spec, shared: Mapping[Path, Path]) -> Iterator[WrongShare
             yield WrongShare(path, field.shared, show_path(first))
 
 
-def has_shared(spec: Spec) -> bool:
-    """Whether a schema declares any field as shared."""
-    return any(True for _ in _shared_fields(spec, (), frozenset()))
-
-
 def _shared_fields(spec: Spec, path: Path, seen: frozenset[int]) -> Iterator[tuple[Path, Field]]:
     match spec:
         case Bound(inner=inner) | Apart(inner=inner) | Alike(inner=inner):
@@ -173,11 +168,3 @@ def _shared_fields(spec: Spec, path: Path, seen: frozenset[int]) -> Iterator[tup
                     yield from _shared_fields(field.spec, child, seen | {id(ref)})
         case _:
             return
-
-
-def key_list(keys: Iterable[Hashable]) -> str:
-    """Keys for a sentence: ``'a', 'b' and 3 more``."""
-    shown = [show_key(key) for key in keys]
-    return (
-        ", ".join(shown) if len(shown) <= 6 else f"{', '.join(shown[:5])} and {len(shown) - 5} more"
-    )

@@ -14,11 +14,10 @@ from weakref import WeakSet
 import typing_extensions
 from flax import nnx
 
-from . import dims
 from .checking import check_binds
 from .dims import Name
 from .errors import SchemaError
-from .hint import Deferred, HintMeta, is_open, make, show_argument
+from .hint import Deferred, HintMeta, is_open, show_argument
 from .parse import TYPE_ALIASES, Context, NotYet, parse
 from .spec import (
     Anything,
@@ -504,6 +503,3 @@ else:
         checks a mapping; the values stay plain ``nnx.State`` objects. ``extra`` says what may
         stand under other keys: ``"forbid"``, ``"allow"`` or patterns with what stands there.
         """
-
-
-_ = (dims, make)

@@ -713,6 +713,3 @@ def _root(ref: SchemaRef) -> SchemaRef:
 
 def _one_of(options: tuple[Spec, ...]) -> Spec:
     return options[0] if len(options) == 1 else OneOf(options)
-
-
-__all__ = ["Derived", "NoValue", "Transform", "rewrite"]
