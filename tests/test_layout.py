@@ -16,7 +16,17 @@ from flax import nnx
 from jaxtyping import Array, Float
 from zoo import data, list_of
 
-from typedstate import Bind, Shared, StateMap, StateOf, TypedState, checked, explain, leaves
+from typedstate import (
+    Bind,
+    Shared,
+    StateMap,
+    StateOf,
+    StateTypeError,
+    TypedState,
+    checked,
+    explain,
+    leaves,
+)
 from typedstate.checking import spec_of
 from typedstate.explainer import Explanation
 from typedstate.layout import layout_of
@@ -230,3 +240,17 @@ def test_the_layout_of_what_flax_reads() -> None:
     assert layout_of(nnx.state(net)).kind == "mapping"
     assert layout_of(optax.EmptyState()).children == ()
     assert layout_of(jax.tree_util.Partial(jnp.sum, 1)).kind == "flatten"
+
+
+def test_a_declared_share_is_asked_of_every_module() -> None:
+    @checked
+    def use(model: Annotated[Pair, TiedState]) -> None: ...
+
+    for _ in range(2):  # the second time from a plan
+        use(Pair(tied=True))
+    for _ in range(2):
+        with pytest.raises(StateTypeError) as error:
+            use(Pair(tied=False))
+        assert error.value.report is not None
+        found = [(item.path, item.code) for item in error.value.report.violations]
+        assert found == [("model.second", "extra")]
