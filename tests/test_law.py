@@ -107,7 +107,7 @@ def test_a_law_allows_what_the_explainer_accepts(hint: Any, data: st.DataObject)
     explanation.visit(learned, spec_of(hint))
     assert explanation.report(""), explain(learned, hint)
     plans = Plans()
-    assert plans.learn(learned, explanation) is not None
+    assert plans.learn(learned, explanation.found) is not None
     size = st.integers(1, 12)
     for _ in range(8):
         near = data.draw(st.sampled_from(RIGHT[hint]))
@@ -136,7 +136,7 @@ def test_trees_that_must_be_alike_are_walked() -> None:
     value = made(AloneState, [2, 3, 3, 2, 3, 3])
     explanation.visit(value, spec_of(Same[AloneState, "T"]))
     plans = Plans()
-    assert plans.learn(value, explanation) is not None
+    assert plans.learn(value, explanation.found) is not None
     assert plans.resize(made(AloneState, [5, 7, 7, 5, 7, 7])) is None
 
 

@@ -59,7 +59,7 @@ def learned(hint: Any, module: Any) -> Plans:
     explanation.visit(module, spec_of(Annotated[type(module), hint]))
     assert explanation.report(""), explanation.report("")
     plans = Plans()
-    assert plans.learn(module, explanation) is not None
+    assert plans.learn(module, explanation.found) is not None
     assert plans.match(module) is not None
     return plans
 

@@ -86,7 +86,7 @@ def learned(hint: Any, value: Any) -> Plans:
     explanation.visit(value, spec_of(hint))
     assert explanation.report("")
     plans = Plans()
-    assert plans.learn(value, explanation) is not None
+    assert plans.learn(value, explanation.found) is not None
     assert plans.match(value) is not None
     return plans
 
@@ -198,7 +198,7 @@ def test_the_fast_path_never_accepts_what_the_explainer_refuses(data: st.DataObj
     explanation = Explanation()
     explanation.visit(value, spec_of(hint))
     plans = Plans()
-    plans.learn(value, explanation)
+    plans.learn(value, explanation.found)
     for _ in range(4):  # what is accepted on the way is learned too, as at a boundary
         other = data.draw(mutated(value))
         explanation = Explanation()
@@ -209,7 +209,7 @@ def test_the_fast_path_never_accepts_what_the_explainer_refuses(data: st.DataObj
         assert isinstance(other, hint) is accepted
         assert bool(explain(other, hint)) is accepted
         if accepted:
-            plans.learn(other, explanation)
+            plans.learn(other, explanation.found)
 
 
 @pytest.mark.parametrize("animal", zoo.ZOO, ids=lambda animal: animal.name)
@@ -280,7 +280,7 @@ def test_a_module_is_not_known_by_its_class() -> None:
     value = (nnx.Linear(2, 3, rngs=nnx.Rngs(0)), nnx.state(nnx.Linear(2, 3, rngs=nnx.Rngs(0))))
     explanation.visit(value, spec_of(hint))
     assert explanation.report("")
-    assert Plans().learn(value, explanation) is None
+    assert Plans().learn(value, explanation.found) is None
 
 
 @pytest.mark.parametrize(

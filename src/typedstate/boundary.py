@@ -415,9 +415,9 @@ class Boundary:
             inspect.Parameter.VAR_POSITIONAL,
             inspect.Parameter.VAR_KEYWORD,
         )
-        if variadic and (isinstance(item.spec, InPlace) or any(explanation.guards.values())):
+        if variadic and (isinstance(item.spec, InPlace) or any(explanation.found.guards.values())):
             return None  # what was read is known by item, not of them together
-        return item.plans.learn(value, explanation, item.name)
+        return item.plans.learn(value, explanation.found, item.name)
 
     def leave(self, call: Call, result: Enforced, value: Any) -> None:
         """Explains a value that is returned or yielded and is like none before.
@@ -434,7 +434,7 @@ class Boundary:
             if call.report:
                 self.refuse(report, "return value" if result.name == _RETURN else "yielded value")
             return
-        plan = result.match(value) or result.plans.learn(value, explanation, result.name)
+        plan = result.match(value) or result.plans.learn(value, explanation.found, result.name)
         if plan is not None and len(call.results) < _MAX_CALLS:
             call.results.add(plan)
 

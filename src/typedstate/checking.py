@@ -74,7 +74,7 @@ def holds(value: object, hint: type) -> bool:
         plans = Plans()
         if hasattr(hint, "__typedstate_spec__"):
             hint.__typedstate_plans__ = plans  # type: ignore[attr-defined]
-    plans.learn(value, explanation)
+    plans.learn(value, explanation.found)
     return True
 
 

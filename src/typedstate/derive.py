@@ -22,7 +22,6 @@ from .build import ABSENT, Builder, Make, Site, give
 from .checking import name_of, outermost_names, spec_of
 from .dims import Axes, Axis
 from .errors import SchemaError
-from .explainer import dtype_name
 from .forms import Abstract, Shardings, Specs
 from .sharding import Rules
 from .spec import (
@@ -39,6 +38,7 @@ from .spec import (
     describe,
 )
 from .transform import spellings
+from .values import dtype_name
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from typing import Any, Final, cast
 import jax
 
 from . import leaves
-from .explainer import Explanation, Guard
+from .evidence import Evidence, Guard
 from .law import Law
 from .layout import Child, layout_of
 from .spec import Path
@@ -84,16 +84,16 @@ class Plans:
                 return self._keep(structure.plan(arrays))
         return None
 
-    def learn(self, value: Any, explanation: Explanation, root: str = "") -> Plan | None:
+    def learn(self, value: Any, found: Evidence, root: str = "") -> Plan | None:
         """Generates the plan of a value that the explainer accepted, where that can be."""
-        if not explanation.repeatable:
+        if not found.repeatable:
             return None
         try:
-            guards, live = explanation.guards.get(root, []), explanation.live.get(root, set())
+            guards, live = found.guards.get(root, []), found.live.get(root, set())
             structure = generate(value, guards, live)
         except (Unrepeatable, RecursionError):
             return None
-        structure.law = explanation.law(root, structure.places, structure.arrays)
+        structure.law = found.law(root, structure.places, structure.arrays)
         return self._keep(structure.plan(structure.arrays))
 
     def _keep(self, plan: Plan) -> Plan:

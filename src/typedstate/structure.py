@@ -11,10 +11,10 @@ from flax import nnx
 from . import leaves, patterns
 from .checking import explain
 from .errors import StateTypeError
-from .explainer import describe_value
 from .leaves import Slot
 from .report import Code, Report, Violation, show_path
 from .spec import Path
+from .values import describe_value
 
 A = TypeVar("A")
 

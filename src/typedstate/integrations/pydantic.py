@@ -48,7 +48,7 @@ def json_schema(hint: HintMeta) -> dict[str, Any]:
 def describe_tree(value: Any) -> Any:
     """A state as JSON: each leaf by class, dtype and shape."""
     from typedstate import leaves
-    from typedstate.explainer import describe_value
+    from typedstate.values import describe_value
 
     mapping = leaves.mapping_of(value)
     if mapping is None:

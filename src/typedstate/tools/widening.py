@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import jaxtyping
 
-from ..explainer import dtype_name
+from ..values import dtype_name
 
 
 def common_kind(kinds: Sequence[type | None]) -> type | None:

@@ -1,0 +1,196 @@
+"""One array beside its spec: class, dtype, shape, names and placement, validators.
+
+The explainer calls these for what stands at a leaf; what they see goes into its `Evidence`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from re import Pattern
+from typing import Any
+
+import jax
+
+from . import dims, leaves, patterns, sharding
+from .binding import Origin, Scope, Seen
+from .dims import Axes, Axis, Dim
+from .evidence import Evidence, Guard, Split
+from .report import Unknown, show_path
+from .spec import Array, Partition, Path, Placed, Predicate, class_name, describe
+from .values import describe_value, dtype_name
+
+
+def see_array(found: Evidence, value: Any, spec: Array, path: Path, scope: Scope) -> None:
+    """Class, dtype and shape of an array."""
+    if leaves.is_variable(value):
+        note = patterns.value_note(value)
+        found.add(path, "array", describe(spec), describe_value(value), note)
+        return
+    if not _is_of_array_class(value, spec) or not leaves.is_shaped(value):
+        note = patterns.array_note(value, spec)
+        found.add(path, "array", describe(spec), describe_value(value), note)
+        return
+    if spec.dtypes is not None and not _has_dtype(value.dtype, spec.dtypes):
+        note = patterns.dtype_note(spec.dtype, value)
+        found.add(path, "dtype", f"dtype {spec.dtype}", describe_value(value), note)
+    if spec.shape is not None:
+        _shape(found, tuple(value.shape), spec, path, scope)
+
+
+def _shape(found: Evidence, shape: tuple[Any, ...], spec: Array, path: Path, scope: Scope) -> None:
+    wanted = spec.shape or ()
+    run, local = None, scope
+    for index, dim in enumerate(wanted):
+        if isinstance(dim, Axes):
+            run = index
+        if dim.per_leaf and local is scope:
+            local = found.new_scope()
+    if len(shape) != len(wanted) and (run is None or len(shape) < len(wanted) - 1):
+        count = len(wanted) if run is None else f"at least {len(wanted) - 1}"
+        text = dims.show_shape(wanted)
+        expected = f'rank {count} ("{text}")'
+        found.add(path, "rank", expected, f"shape {shape}")
+        return
+    skip = 0
+    for index, dim in enumerate(wanted):
+        of = local if dim.per_leaf else scope
+        if isinstance(dim, Axes):
+            skip = len(shape) - len(wanted)
+            _see_run(found, dim, shape[index : index + skip + 1], of, path, index)
+        else:
+            _see(found, dim, shape[index + skip], of, path, index + skip)
+
+
+def _see(found: Evidence, dim: Axis, size: Any, scope: Scope, path: Path, axis: int) -> None:
+    if dim.expr is None:
+        return
+    if type(size) is not int and not isinstance(size, int):  # a symbolic size of jax.export
+        where = show_path(path, found.root)
+        found.unknown.append(Unknown(where, f"axis {axis} is symbolic"))
+        return
+    expr = dims.substitute(dim.expr, scope.lookup)
+    origin = Origin(found.root, path, axis)
+    seen = Seen(expr, size, dim.broadcast, dim.text, origin, found.order)
+    found.part.seen.append(seen)
+
+
+def _see_run(
+    found: Evidence, dim: Axes, sizes: tuple[Any, ...], scope: Scope, path: Path, axis: int
+) -> None:
+    if dim.name is None or not all(isinstance(size, int) for size in sizes):
+        return
+    expr = scope.lookup(dim.name)
+    origin = Origin(found.root, path, axis)
+    seen = Seen(expr, sizes, dim.broadcast, f"*{dim.name}", origin, found.order)
+    found.part.seen.append(seen)
+
+
+def see_names(
+    found: Evidence, value: Any, wanted: tuple[Any, ...], by_dims: bool, path: Path
+) -> None:
+    """The axis names in a Variable's metadata."""
+    verdict = sharding.ask("names", value, wanted, given=by_dims)
+    asked = sharding.question("names", wanted, None, by_dims, None, verdict)
+    _judge(found, verdict, Guard(path, asked))
+
+
+def see_placement(
+    found: Evidence, value: Any, names: tuple[Any, ...] | None, placed: Placed, path: Path
+) -> None:
+    """Where an array is, against its names and rules."""
+    verdict = sharding.ask("placement", value, names, placed.rules)
+    asked = sharding.question("placement", names, placed.rules, False, None, verdict)
+    _judge(found, verdict, Guard(path, asked))
+
+
+def see_partition(found: Evidence, value: Any, spec: Partition, path: Path, scope: Scope) -> None:
+    """A PartitionSpec or NamedSharding, against the array for which it stands."""
+    if not isinstance(value, spec.cls):
+        note = patterns.value_note(value)
+        found.add(path, "array", class_name(spec.cls), describe_value(value), note)
+        return
+    shape = spec.shape
+    fixed = shape is not None and not any(isinstance(dim, Axes) for dim in shape)
+    rank = len(shape) if shape is not None and fixed else None
+    verdict = sharding.ask("partition", value, spec.names, rank=rank)
+    asked = sharding.question("partition", spec.names, None, False, rank, verdict)
+    _judge(found, verdict, Guard(path, asked))
+    if verdict.outcome != "mismatch" and shape is not None and fixed:
+        _splits(found, value, shape, path, scope)
+
+
+def _splits(found: Evidence, value: Any, shape: tuple[Dim, ...], path: Path, scope: Scope) -> None:
+    """Names that a mesh has, each once; sizes that its axes divide, once they are known."""
+    for expected, actual in sharding.misfits(value, len(shape)):
+        found.add(path, "sharding", expected, actual)
+    for axis, parts, text in sharding.divisors(value):
+        dim = shape[axis]
+        if isinstance(dim, Axis) and dim.expr is not None:
+            expr = dims.substitute(dim.expr, scope.lookup)
+            origin = Origin(found.root, path, axis)
+            found.part.splits.append(Split(expr, parts, text, origin, found.order))
+    asked = sharding.divisors(value)
+    guard = Guard(path, lambda leaf: sharding.divisors(leaf) == asked)
+    found.guard(guard)
+
+
+def _judge(found: Evidence, verdict: sharding.Verdict, guard: Guard) -> None:
+    """Records what was seen of a placement, or why it can't be seen."""
+    path = guard.path
+    found.guard(guard)
+    if verdict.outcome == "mismatch":
+        found.add(path, "sharding", verdict.expected, verdict.actual, verdict.note)
+    elif verdict.outcome == "unknown":
+        text = f"{verdict.actual} ({verdict.expected})"
+        found.unknown.append(Unknown(show_path(path, found.root), text))
+
+
+def ask_predicates(
+    found: Evidence, leaf: Any, value: Any, predicates: tuple[Predicate, ...], path: Path
+) -> None:
+    """The validators over a value; a plan asks them again."""
+    for predicate in predicates:
+        answer = _answer(predicate, value)
+        guard = Guard(path, _predicate_guard(predicate, leaf is not value, answer))
+        found.guard(guard)
+        if answer is not True:
+            actual = f"{answer} from it" if answer else describe_value(leaf)
+            found.add(path, "predicate", predicate.text, actual)
+
+
+def _answer(predicate: Predicate, value: Any) -> bool | str:
+    """What a predicate says: yes, no, or the name of what it raised."""
+    try:
+        return bool(predicate.test(value))
+    except Exception as error:  # the user's own code, often on a value it can't read
+        return type(error).__name__
+
+
+def _predicate_guard(
+    predicate: Predicate, of_variable: bool, answer: bool | str
+) -> Callable[[Any], bool]:
+    if of_variable:
+        return lambda leaf: _answer(predicate, leaves.raw_value(leaf)) == answer
+    return lambda leaf: _answer(predicate, leaf) == answer
+
+
+def _is_of_array_class(value: Any, spec: Array) -> bool:
+    if spec.abstract:
+        return isinstance(value, jax.ShapeDtypeStruct)
+    if isinstance(value, jax.ShapeDtypeStruct):
+        return spec.cls is not None and issubclass(spec.cls, jax.ShapeDtypeStruct)
+    if spec.cls is None or isinstance(value, spec.cls):
+        return True
+    return issubclass(spec.cls, jax.Array) and leaves.stands_for_array(value)
+
+
+@lru_cache(maxsize=1024)
+def _has_dtype(dtype: Any, wanted: tuple[str | Pattern[str], ...]) -> bool:
+    name = dtype_name(dtype)
+    return any(
+        name == item or (name == "bool" and item == "bool_")
+        if isinstance(item, str)
+        else item.match(name) is not None
+        for item in wanted
+    )
