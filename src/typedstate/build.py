@@ -17,6 +17,7 @@ from .binding import Scope, Var
 from .dims import Expr, Name, Size
 from .explainer import Explanation
 from .filters import WILDCARD
+from .replacing import Abstracting
 from .report import show_path
 from .spec import (
     Alike,
@@ -41,7 +42,7 @@ from .spec import (
     TupleOf,
     describe,
 )
-from .transform import Abstracting, rewrite
+from .transform import rewrite
 
 
 class _Absent:

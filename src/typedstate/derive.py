@@ -23,6 +23,7 @@ from .checking import name_of, outermost_names, spec_of
 from .dims import Axes, Axis
 from .errors import SchemaError
 from .forms import Abstract, Shardings, Specs
+from .placing import spellings
 from .sharding import Rules
 from .spec import (
     Anything,
@@ -37,7 +38,6 @@ from .spec import (
     TupleOf,
     describe,
 )
-from .transform import spellings
 from .values import dtype_name
 
 T = TypeVar("T")

@@ -20,6 +20,9 @@ from .errors import SchemaError
 from .filters import show as show_filter
 from .hint import Deferred, HintMeta, is_open, make, show_argument
 from .parse import Context, dtype_class, parse, variable_class
+from .placing import Naming, Placing, spellings
+from .replacing import Abstracting, Replacing, Resembling, Unwrapping
+from .selecting import Adding, Selecting
 from .spec import (
     Alike,
     Anything,
@@ -35,20 +38,8 @@ from .spec import (
     Tree,
     describe,
 )
-from .transform import (
-    Abstracting,
-    Adding,
-    Naming,
-    Placing,
-    Replacing,
-    Resembling,
-    Selecting,
-    Stacking,
-    Transform,
-    Unwrapping,
-    rewrite,
-    spellings,
-)
+from .stacking import Stacking
+from .transform import Transform, rewrite
 
 
 @dataclass(frozen=True, slots=True)

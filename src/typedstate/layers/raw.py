@@ -11,6 +11,7 @@ from typing_extensions import TypeAliasType
 
 from ..errors import SchemaError
 from ..forms import FormMeta
+from ..replacing import Resembling
 from ..schema import ClassRef, SchemaMeta
 from ..spec import (
     Anything,
@@ -33,7 +34,7 @@ from ..spec import (
     TupleOf,
     describe,
 )
-from ..transform import Resembling, rewrite
+from ..transform import rewrite
 
 _NAMES: Final = {
     "Masked": ("MaskedState",),

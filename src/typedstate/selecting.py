@@ -1,0 +1,67 @@
+"""The leaves of a schema by filter and kind: what `Only`, `Rest` and `Plus` do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .filters import Answer, decide, show as show_filter
+from .spec import (
+    Anything,
+    Decide,
+    Extra,
+    Path,
+    Selection,
+    Spec,
+)
+from .transform import Unchanged
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selecting(Unchanged):
+    """`Only` and `Rest`: the leaves that filters select, or all others."""
+
+    filters: tuple[Any, ...]
+    keep: bool
+
+    @property
+    def by_path(self) -> bool:
+        """Filters may read paths."""
+        return not all(isinstance(item, type) for item in self.filters)
+
+    def title(self, name: str) -> str:
+        """``Only[S, Param]``."""
+        form = "Only" if self.keep else "Rest"
+        return f"{form}[{', '.join([name, *map(show_filter, self.filters)])}]"
+
+    def leaf(self, spec: Spec, path: Path) -> Spec | None:
+        """A maybe is decided by the real leaf."""
+        answer = decide(self.filters, path, spec)
+        if answer is Answer.MAYBE or isinstance(spec, Anything):
+            yes, no = (spec, None) if self.keep else (None, spec)
+            return Decide(self.filters, path, yes, no)
+        return spec if (answer is Answer.YES) == self.keep else None
+
+    def extra(self, extra: Extra, path: Path) -> Extra:
+        """The filters decide on the real leaves."""
+        selection = Selection(self.filters, self.keep, path)
+        return replace(extra, selections=(*extra.selections, selection))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Adding(Unchanged):
+    """`Plus`: leaves of these kinds may stand anywhere."""
+
+    kinds: tuple[type, ...]
+
+    def title(self, name: str) -> str:
+        """``Plus[S, LoRAParam]``."""
+        return f"Plus[{', '.join([name, *(kind.__name__ for kind in self.kinds)])}]"
+
+    def leaf(self, spec: Spec, path: Path) -> Spec | None:
+        """Leaves stay."""
+        return spec
+
+    def extra(self, extra: Extra, path: Path) -> Extra:
+        """More kinds may stand under undeclared keys."""
+        return replace(extra, kinds=(*extra.kinds, *self.kinds))

@@ -1,0 +1,109 @@
+"""One more axis on a schema's leaves: what `Stacked` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .dims import Axes, Axis, Dim, Name
+from .errors import SchemaError
+from .filters import Answer, decide, show as show_filter
+from .spec import (
+    Anything,
+    Array,
+    Decide,
+    Leaf,
+    Path,
+    Spec,
+)
+from .transform import Unchanged, map_value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stacking(Unchanged):
+    """`Stacked`: one more axis on the selected leaves.
+
+    Attributes:
+      dim: the name of the axis inside the form; it is linked to what the user wrote.
+      text: the axis as its user wrote it.
+      index: where the axis is inserted; negative from the end of the stacked array.
+      partition: its name in sharding metadata, None where none is inserted.
+      filters: which leaves; all without.
+    """
+
+    dim: str
+    text: str
+    index: int
+    partition: Any
+    filters: tuple[Any, ...]
+
+    @property
+    def link(self) -> str | None:
+        """The axis has one size in the whole tree."""
+        return self.dim
+
+    @property
+    def by_path(self) -> bool:
+        """Filters may read paths."""
+        return not all(isinstance(item, type) for item in self.filters)
+
+    def title(self, name: str) -> str:
+        """``Stacked[S, "layers"]``."""
+        filters = [show_filter(item) for item in self.filters]
+        return f"Stacked[{', '.join([name, repr(self.text), *filters])}]"
+
+    def leaf(self, spec: Spec, path: Path) -> Spec | None:
+        """Selected leaves get the axis; a maybe is decided by the real leaf."""
+        answer = decide(self.filters, path, spec) if self.filters else Answer.YES
+        if answer is Answer.NO or isinstance(spec, Anything):
+            return spec
+        stacked = map_value(spec, self._stack)
+        inserts = self.partition is not None or (isinstance(spec, Leaf) and spec.by_dims)
+        if inserts and isinstance(stacked, Leaf) and stacked.names is not None:
+            stacked = replace(stacked, names=self._names(spec, stacked.names))
+        if answer is Answer.YES:
+            return stacked
+        return Decide(self.filters, path, stacked, spec)
+
+    def _names(self, spec: Spec, names: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The axis names with that of the new axis inserted."""
+        at = self.index
+        if at < 0:
+            shape = (
+                spec.value.shape
+                if isinstance(spec, Leaf) and isinstance(spec.value, Array)
+                else None
+            )
+            if shape is None or any(isinstance(dim, Axes) for dim in shape):
+                raise SchemaError(f"Axis({at}) of a leaf whose rank is open: count from the front")
+            at += len(shape) + 1
+        if ... in names[:at]:  # the single axes of a run that stand before the new one
+            run = names.index(...)
+            opened = (*names[:run], *(None,) * (at - run))
+            return (*opened, self.partition, *names[run:])
+        padded = (*names, *(None,) * (at - len(names)))
+        return (*padded[:at], self.partition, *padded[at:])
+
+    def _stack(self, spec: Array | Anything) -> Spec:
+        array = spec if isinstance(spec, Array) else Array("", None, None, None)
+        new = Axis(self.text, Name(self.dim))
+        shape: tuple[Dim, ...] = (Axes(None),) if array.shape is None else array.shape
+        return replace(array, shape=_insert(shape, new, self.index))
+
+
+def _insert(shape: tuple[Dim, ...], new: Axis, index: int) -> tuple[Dim, ...]:
+    """Inserts an axis; where a run of axes stands before it, single axes of the run move out."""
+    at = index if index >= 0 else len(shape) + 1 + index
+    run = next((i for i, dim in enumerate(shape) if isinstance(dim, Axes)), None)
+    if index < 0:
+        if run is not None and at <= run:
+            raise SchemaError(f"Axis({index}) lies within {shape[run]}: count from the front")
+    elif run is not None and run < at:
+        dim = shape[run]
+        if not isinstance(dim, Axes) or dim.name is not None:
+            raise SchemaError(f"Axis({index}) lies behind *name: its place can't be known")
+        single: tuple[Dim, ...] = (Axis("_", None),) * (at - run)
+        shape = (*shape[:run], *single, dim, *shape[run + 1 :])
+    elif at > len(shape):
+        raise SchemaError(f"Axis({index}) lies beyond the {len(shape)} axes of a leaf")
+    return (*shape[:at], new, *shape[at:])
