@@ -155,6 +155,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'typedstate' has no attribute {name!r}")
     from importlib import import_module
 
+    from .requirement import require
+
+    require()
     module = import_module(f".{home}", __name__)
     found = module if home == name else getattr(module, name)
     globals()[name] = found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from .requirement import require
+
 _USAGE = "usage: typedstate doctor [--json | --all]"
 
 
@@ -12,6 +14,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; its exit status is the process's."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["doctor"]:
+        try:
+            require()
+        except ImportError as error:
+            print(error, file=sys.stderr)
+            return 2
         from .doctor.cli import main as doctor
 
         return doctor(given[1:])

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DESCRIPTION = """Probe the installed Flax and JAX: what the leaves of a state are, everywhere.
-The exit status is 0 where all is as recorded, 1 where it differs, 2 for wrong usage."""
+The exit status is 0 where all is as recorded, 1 where it differs, 2 for wrong usage and where
+Flax or JAX is older than the oldest supported one."""
 
 
 def parser() -> argparse.ArgumentParser:

@@ -11,6 +11,8 @@ import warnings
 from importlib import metadata
 from typing import Any
 
+from typedstate.requirement import require
+
 
 def module(*names: str) -> Any:
     """The first of these modules that exists here, or `None`."""
@@ -46,6 +48,7 @@ def has(owner: Any, name: str) -> bool:
     return named(owner, name) is not None
 
 
+require()
 jax: Any = module("jax")
 jnp: Any = module("jax.numpy")
 nnx: Any = module("flax.nnx")

@@ -21,9 +21,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     packages = [name.strip() for name in (text or "").split(",") if name.strip()]
     if not packages:
         return
-    from typedstate.hook import install_import_hook
+    from typedstate.requirement import require
 
     try:
+        require()
+        from typedstate.hook import install_import_hook
+
         install_import_hook(*packages)
-    except ValueError as error:
+    except (ImportError, ValueError) as error:
         raise pytest.UsageError(f"--typedstate: {error}") from None

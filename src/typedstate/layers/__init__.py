@@ -5,6 +5,12 @@ an option of the layer drops is optional; arrays are floating, of any precision.
 every supported Flax; where its versions differ, a docstring says so.
 """
 
+# ruff: noqa: E402
+
+from ..requirement import require
+
+require()  # first: an older Flax lacks modules that are imported below
+
 from .activation import PReLUState
 from .attention import MergeHeadsState, MultiHeadAttentionState, SplitHeadsState
 from .containers import EMAState, SequentialState
