@@ -14,10 +14,11 @@ import jax
 
 from . import dims, leaves, patterns, sharding
 from .binding import Origin, Scope, Seen
+from .describe import class_name, describe
 from .dims import Axes, Axis, Dim
 from .evidence import Evidence, Guard, Split
 from .report import Unknown, show_path
-from .spec import Array, Partition, Path, Placed, Predicate, class_name, describe
+from .spec import Array, Partition, Path, Placed, Predicate
 from .values import describe_value, dtype_name
 
 

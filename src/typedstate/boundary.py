@@ -22,6 +22,7 @@ from typing import Any, Final, TypeVar, cast, overload
 from jaxtyping import Shaped
 from typing_extensions import TypeAliasType
 
+from .describe import describe
 from .errors import StateTypeError, TypedStateWarning
 from .explainer import Explanation
 from .hint import Deferred
@@ -29,7 +30,7 @@ from .mode import MODE
 from .parse import Context, NotYet, holds_ours, is_jaxtyped, parse
 from .replay import Plan, Plans
 from .report import Report
-from .spec import InPlace, Instance, NoValue, Spec, describe
+from .spec import InPlace, Instance, NoValue, Spec
 from .wrapper import OMITTED, write_wrapper
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -14,6 +14,7 @@ from flax.nnx import filterlib
 
 from . import dims, leaves, patterns
 from .binding import Scope, Var
+from .describe import describe
 from .dims import Expr, Name, Size
 from .explainer import Explanation
 from .filters import WILDCARD
@@ -40,7 +41,6 @@ from .spec import (
     Spec,
     Tree,
     TupleOf,
-    describe,
 )
 from .transform import rewrite
 

@@ -10,12 +10,13 @@ from flax import nnx
 from typing_extensions import TypeForm, TypeIs
 
 from . import leaves
+from .describe import class_name, describe
 from .errors import SchemaError, StateTypeError
 from .explainer import Explanation
 from .parse import Context, NotYet, is_jaxtyped, parse
 from .replay import Plans
 from .report import Report
-from .spec import Bound, Node, Spec, class_name, describe, own_names, parts, schema_names
+from .spec import Bound, Node, Spec, own_names, parts, schema_names
 
 T = TypeVar("T")
 

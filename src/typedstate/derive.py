@@ -20,24 +20,13 @@ from typing_extensions import TypeForm
 from . import dims as dims_, leaves, sharding
 from .build import ABSENT, Builder, Make, Site, give
 from .checking import name_of, outermost_names, spec_of
+from .describe import describe
 from .dims import Axes, Axis
 from .errors import SchemaError
 from .forms import Abstract, Shardings, Specs
 from .placing import spellings
 from .sharding import Rules
-from .spec import (
-    Anything,
-    Array,
-    Guarded,
-    Instance,
-    Leaf,
-    NoValue,
-    OneOf,
-    Record,
-    Spec,
-    TupleOf,
-    describe,
-)
+from .spec import Anything, Array, Guarded, Instance, Leaf, NoValue, OneOf, Record, Spec, TupleOf
 from .values import dtype_name
 
 T = TypeVar("T")

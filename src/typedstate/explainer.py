@@ -14,6 +14,7 @@ import numpy as np
 
 from . import arrays, dims, extras, filters, leaves, patterns, skeleton
 from .binding import Choice, Origin, Scope, Seen, Var
+from .describe import class_name, describe
 from .dims import Expr
 from .evidence import Evidence, Part
 from .report import Report, show_key, show_path
@@ -44,8 +45,6 @@ from .spec import (
     Spec,
     Tree,
     TupleOf,
-    class_name,
-    describe,
     needs_leaf,
 )
 from .values import describe_value

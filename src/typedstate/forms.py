@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from jax.sharding import NamedSharding, PartitionSpec
 
 from . import dims, sharding
+from .describe import describe
 from .dims import Expr, Name
 from .errors import SchemaError
 from .filters import show as show_filter
@@ -36,7 +37,6 @@ from .spec import (
     Placed as PlacedSpec,
     Spec,
     Tree,
-    describe,
 )
 from .stacking import Stacking
 from .transform import Transform, rewrite

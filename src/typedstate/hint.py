@@ -16,9 +16,10 @@ from weakref import WeakValueDictionary
 from flax import nnx
 
 from . import checking as checks
+from .describe import class_name, describe
 from .errors import SchemaError
 from .parse import Context, NotYet, array, is_jaxtyped, parse
-from .spec import Spec, class_name, describe
+from .spec import Spec
 
 
 class HintMeta(type):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from re import Pattern
 from typing import Any, Final, Literal, Protocol
 
-from .dims import Axes, Dim, Expr, names_of, show, show_shape
+from .dims import Axes, Dim, Expr, names_of, show
 
 Path = tuple[Hashable, ...]
 Container = Literal["any", "state", "dict"]
@@ -453,76 +453,3 @@ def needs_leaf(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
 def _positive(expr: Expr[str]) -> bool:
     """Whether a length is known to be more than none without any name."""
     return not any(True for _ in names_of(expr)) and show(expr) != "0"
-
-
-def class_name(cls: type) -> str:
-    """A class by its last name: some versions of JAX call theirs ``jaxlib._jax.Array``."""
-    name = cls.__name__
-    return name if "[" in name else name.rpartition(".")[2]
-
-
-def describe(spec: Spec) -> str:
-    """The spec as its user would write it, short enough for one line of a report."""
-    match spec:
-        case Anything():
-            return "Any"
-        case NoValue():
-            return "None"
-        case Instance(cls):
-            return class_name(cls)
-        case Literally(values):
-            return f"Literal[{', '.join(map(repr, values))}]"
-        case Array():
-            return _describe_array(spec)
-        case TupleOf(items, rest):
-            inner = [describe(item) for item in items]
-            inner += [] if rest is None else [describe(rest), "..."]
-            return f"tuple[{', '.join(inner) or '()'}]"
-        case ItemsOf(cls, item):
-            return f"{class_name(cls)}[{describe(item)}]"
-        case MappingOf(cls, key, value):
-            return f"{class_name(cls)}[{describe(key)}, {describe(value)}]"
-        case Record(cls=cls):
-            return class_name(cls)
-        case Guarded(inner=inner):
-            return describe(inner)
-        case Partition(cls=cls):
-            return class_name(cls)
-        case Leaf():
-            return _describe_leaf(spec)
-        case Node(ref):
-            return ref.name
-        case Map(key=key, entry=entry):
-            return f"StateMap[{key}, {describe(entry)}]"
-        case Entries(items):
-            inner = ["None" if item is None else describe(item) for item in items]
-            return f"Entries[{', '.join(inner)}]"
-        case Tree(leaf):
-            return f"StateOf[{describe(leaf)}]"
-        case OneOf(options):
-            return " | ".join(describe(option) for option in options)
-        case Bound(inner=inner) | Apart(inner=inner) | Alike(inner=inner):
-            return describe(inner)
-        case Decide(yes=yes, no=no):
-            answers = [describe(option) for option in (yes, no) if option is not None]
-            return " or ".join(answers) or "nothing"
-        case InPlace(cls, inner):
-            return f"{class_name(cls)} with state {describe(inner)}"
-
-
-def _describe_array(spec: Array) -> str:
-    cls = "Array" if spec.cls is None else class_name(spec.cls)
-    if spec.abstract:
-        cls = "ShapeDtypeStruct"
-    if spec.shape is None:
-        return f"{spec.dtype}[{cls}]" if spec.dtype else cls
-    return f'{spec.dtype or "Shaped"}[{cls}, "{show_shape(spec.shape)}"]'
-
-
-def _describe_leaf(spec: Leaf) -> str:
-    value = describe(spec.value)
-    if spec.kind is None:
-        return value
-    kind = class_name(spec.kind)
-    text = kind if isinstance(spec.value, Anything) else f"{kind}[{value}]"
-    return f"Exactly[{text}]" if spec.exact else text

@@ -9,6 +9,7 @@ from flax.nnx.training.optimizer import OptArray
 from optax import contrib  # pyright: ignore[reportMissingTypeStubs]
 from typing_extensions import TypeAliasType
 
+from ..describe import describe
 from ..errors import SchemaError
 from ..forms import FormMeta
 from ..replacing import Resembling
@@ -32,7 +33,6 @@ from ..spec import (
     Spec,
     Tree,
     TupleOf,
-    describe,
 )
 from ..transform import rewrite
 

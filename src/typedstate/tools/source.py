@@ -21,6 +21,7 @@ from flax import nnx
 
 from .. import dims
 from ..checking import name_of, spec_of
+from ..describe import describe
 from ..dims import Axes, Expr, Name
 from ..errors import SchemaError
 from ..spec import (
@@ -47,7 +48,6 @@ from ..spec import (
     Spec,
     Tree,
     TupleOf,
-    describe,
 )
 
 _WIDTH: Final = 100
