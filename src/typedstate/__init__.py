@@ -19,6 +19,7 @@ from .mode import suspended
 if TYPE_CHECKING:
     from .boundary import checked
     from .checking import check, explain, fits, source_of
+    from .declaration import Alias, Shared
     from .derive import abstract, shardings, specs
     from .doctor import doctor as doctor
     from .errors import SchemaError, StateTypeError, TypedStateWarning
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     )
     from .hook import install_import_hook
     from .report import Report, Unknown, Violation
-    from .schema import Alias, Shared, TypedState
+    from .schema import TypedState
     from .structure import merge, update
     from .tools.infer import infer
     from .tools.source import to_source
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "doctor": "doctor",
     "Abstract": "forms",
-    "Alias": "schema",
+    "Alias": "declaration",
     "Axis": "forms",
     "Bind": "forms",
     "Entries": "forms",
@@ -73,7 +74,7 @@ _MODULES = {
     "Scoped": "forms",
     "Sharded": "forms",
     "Shardings": "forms",
-    "Shared": "schema",
+    "Shared": "declaration",
     "Specs": "forms",
     "Stacked": "forms",
     "StateMap": "forms",

@@ -6,15 +6,16 @@ import ast
 import sys
 import typing
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from types import FrameType, FunctionType, ModuleType, NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeVar, cast, get_args
+from dataclasses import dataclass, replace
+from types import FrameType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeVar, cast, get_args
 from weakref import WeakSet
 
 import typing_extensions
 from flax import nnx
 
 from .checking import check_binds
+from .declaration import Declaration, parse_field, refuse_body, refuse_name, refuse_twins
 from .dims import Name
 from .errors import SchemaError
 from .hint import Deferred, HintMeta, is_open, show_argument
@@ -25,62 +26,13 @@ from .spec import (
     Extra,
     Field,
     Node,
-    NoValue,
-    OneOf,
     Schema,
     Spec,
     Tree,
     own_names,
 )
 
-_RESERVED: Final = frozenset({name for name in dir(nnx.State) if not name.startswith("_")} | {"of"})
 _SpecialForm: Final[type] = type(Literal)  # of ``Literal``, ``Union`` and their like
-_ALLOWED_IN_BODY: Final = frozenset(
-    {"__module__", "__qualname__", "__doc__", "__annotations__", "__orig_bases__"}
-    | {"__type_params__", "__parameters__", "__static_attributes__", "__firstlineno__"}
-    | {"__classcell__", "__annotate__", "__annotate_func__", "__conditional_annotations__"}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """The state's key, where it can't be the attribute: ``Annotated[X, Alias("values")]``.
-
-    Attributes:
-      key: a str, an int, or a tuple that is one key.
-    """
-
-    key: Hashable
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """A Variable that lives elsewhere too: absent in a state, identical on a module.
-
-    Attributes:
-      path: where it lives, dotted from the root: ``"embed.embedding"``.
-    """
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Declaration:
-    """One annotation of a class body, before it is parsed.
-
-    Attributes:
-      owner: the name of the class that wrote it.
-      raw: the annotation, or its text.
-      module: the name of the module in which it stands.
-      local: classes that only the function around the class knows.
-      typevars: what stands for the type variables of a generic base.
-    """
-
-    owner: str
-    raw: Any
-    module: str
-    local: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    typevars: Mapping[Any, Any] = field(default_factory=dict[Any, Any])
 
 
 class Unresolved(SchemaError, NotYet):
@@ -117,7 +69,7 @@ class ClassRef:
     def parse(self) -> None:
         """Parses all fields; raises NotYet, with nothing changed, where a name is missing."""
         fields = self._fields()
-        _refuse_twins(self.name, fields)
+        refuse_twins(self.name, fields)
         parsed = Schema(self.name, fields, self._extra())
         self.parsed = parsed
         try:
@@ -149,7 +101,7 @@ class ClassRef:
     def _field(self, name: str, found: Declaration) -> Field:
         context = self._context(name, found)
         try:
-            return _field(name, found.raw, context)
+            return parse_field(name, found.raw, context)
         except NotYet as error:
             error.owner = context.owner  # type: ignore[attr-defined]
             raise
@@ -191,7 +143,7 @@ class SchemaMeta(HintMeta):
             return cls
         raw = _annotations(cls, namespace)
         cls.__typedstate_own__ = frozenset(raw)
-        _refuse_body(name, raw, namespace)
+        refuse_body(name, raw, namespace)
         frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
         local: Mapping[str, Any] = {}
         if typevars is None and not _is_module_level(frame, cls.__module__):
@@ -199,7 +151,7 @@ class SchemaMeta(HintMeta):
         params = {param.__name__: param for param in namespace.get("__type_params__", ())}
         declared = dict(_inherited(cls, typevars or {}))
         for key, hint in raw.items():
-            _refuse_name(name, key, hint)
+            refuse_name(name, key, hint)
             kept = _mentioned(hint, {**local, **params})
             declared[key] = Declaration(name, hint, cls.__module__, kept)
         ref = ClassRef(cls, declared, _extra_of(cls, extra))
@@ -271,43 +223,6 @@ def _annotations(cls: type, namespace: dict[str, Any]) -> dict[str, Any]:
         if typing.get_origin(hint) is not ClassVar
         and not (isinstance(hint, str) and hint.startswith(("ClassVar", "typing.ClassVar")))
     }
-
-
-def _refuse_body(name: str, raw: dict[str, Any], namespace: dict[str, Any]) -> None:
-    for key, value in namespace.items():
-        if key in _ALLOWED_IN_BODY or (key.startswith("__") and key.endswith("__")):
-            continue
-        if key in raw:
-            raise SchemaError(
-                f"{name}.{key}: a field has no default; where it may be absent write "
-                f"{key}: ... | None"
-            )
-        if isinstance(value, FunctionType | classmethod | staticmethod | property):
-            raise SchemaError(
-                f"{name}.{key}: a schema has no methods, as its values stay plain nnx.States; "
-                "write a function of the state"
-            )
-        comma = " (and is there a trailing comma?)" if isinstance(value, tuple) else ""
-        raise SchemaError(f"{name}.{key}: write {key}: ..., not {key} = ...{comma}")
-
-
-def _refuse_name(name: str, key: str, hint: Any) -> None:
-    aliased = "Alias(" in hint if isinstance(hint, str) else _metadata(hint, Alias) is not None
-    if key in _RESERVED and not aliased:
-        raise SchemaError(
-            f"{name}.{key}: nnx.State has a method of that name; write "
-            f'{key}_: Annotated[..., Alias("{key}")]'
-        )
-
-
-def _refuse_twins(name: str, fields: tuple[Field, ...]) -> None:
-    seen: dict[Hashable, str] = {}
-    for item in fields:
-        if item.key in seen:
-            raise SchemaError(
-                f"{name}.{item.name}: the key {item.key!r} is that of {name}.{seen[item.key]} too"
-            )
-        seen[item.key] = item.name
 
 
 def _extra_of(cls: type, extra: str | dict[Any, Any] | None) -> str | dict[str, Any]:
@@ -435,45 +350,6 @@ def _retry(cls: SchemaMeta, local: Mapping[str, Any]) -> None:
         if len(left) == len(waiting):
             return
         waiting = left
-
-
-def _metadata(hint: Any, cls: type) -> Any:
-    """The metadata of a class in the ``Annotated`` of a field, None without."""
-    return next((item for item in _all_metadata(hint) if isinstance(item, cls)), None)
-
-
-def _all_metadata(hint: Any) -> tuple[Any, ...]:
-    """The metadata of ``Annotated[X, ...]`` and of ``Annotated[X, ...] | None``."""
-    if typing.get_origin(hint) in (typing.Union, UnionType):
-        present = [arg for arg in get_args(hint) if arg is not NoneType]
-        return _all_metadata(present[0]) if len(present) == 1 else ()
-    return get_args(hint)[1:] if typing.get_origin(hint) is Annotated else ()
-
-
-def _field(name: str, raw: Any, context: Context) -> Field:
-    hint = raw
-    while isinstance(hint, str | typing.ForwardRef):
-        text = hint if isinstance(hint, str) else hint.__forward_arg__
-        hint = context.resolve(text)
-    alias, shared = _metadata(hint, Alias), _metadata(hint, Shared)
-    for item in _all_metadata(hint):
-        if item in (Alias, Shared):
-            raise context.error(f"the class {item.__name__}: write {item.__name__}(...)")
-    spec = parse(hint, context)
-    optional = False
-    if isinstance(spec, OneOf) and NoValue() in spec.options:
-        rest = tuple(option for option in spec.options if option != NoValue())
-        spec, optional = (rest[0] if len(rest) == 1 else OneOf(rest)), True
-    key = name if alias is None else alias.key
-    _refuse_key(key, context)
-    return Field(name, key, spec, optional, None if shared is None else shared.path)
-
-
-def _refuse_key(key: Hashable, context: Context) -> None:
-    try:
-        hash(key)
-    except TypeError:
-        raise context.error(f"Alias({key!r}): a key is hashable, e.g. a str") from None
 
 
 ExtraArgument = Literal["forbid", "allow"] | dict[str, Any]

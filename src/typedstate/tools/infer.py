@@ -18,10 +18,11 @@ from flax import nnx
 from jax.sharding import PartitionSpec
 from typing_extensions import TypedDict
 
+from ..declaration import Alias
 from ..errors import SchemaError
 from ..forms import Bind, Entries, StateMap
 from ..parse import Context, NotYet, parse
-from ..schema import Alias, SchemaMeta, TypedState
+from ..schema import SchemaMeta, TypedState
 from .observe import observe
 from .shape import Shaper
 from .template import (
