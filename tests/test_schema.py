@@ -58,10 +58,34 @@ def test_of_takes_filters() -> None:
     assert fits(both, Only[zoo.ConvNetState, nnx.Param, nnx.BatchStat])
     again = zoo.ConvNetState.of(nnx.state(model), nnx.BatchStat)
     assert fits(again, Only[zoo.ConvNetState, nnx.BatchStat])
+    by_hand = {"kernel": nnx.Param(jnp.ones((2, 3))), "bias": nnx.BatchStat(jnp.ones(3))}
+    assert set(LinearState.of(by_hand, nnx.Param)) == {"kernel"}
+    with pytest.raises(StateTypeError) as error:
+        LinearState.of(5, nnx.Param)
+    assert str(error.value) == (
+        "does not fit Only[LinearState, Param]: 1 violation\n"
+        "  the value: expected a state Only[LinearState, Param], found int [container]"
+    )
     with pytest.raises(StateTypeError) as error:
         MlpState.of(model)
     assert error.value.report is not None
     assert error.value.report.hint == "MlpState"
+
+
+def test_of_takes_sizes() -> None:
+    model = nnx.Linear(2, 3, rngs=nnx.Rngs(0))
+    assert fits(LinearState.of(model, nnx.Param, dims={"dout": 3}), LinearState)
+    with pytest.raises(StateTypeError) as error:
+        LinearState.of(model, dims={"dout": 8})
+    assert str(error.value).splitlines() == [
+        "does not fit LinearState: 2 violations",
+        "  kernel: dout is 3, but dout=8 as given by dims= [dim]",
+        "  bias: dout is 3, but dout=8 as given by dims= [dim]",
+        "  dims: dout=8 din=2",
+    ]
+    with pytest.raises(SchemaError) as mistake:
+        LinearState.of(model, dims={"out": 8})
+    assert str(mistake.value) == "LinearState has no dim 'out': it has din, dout"
 
 
 @pytest.mark.parametrize("wrong", [5, "x", None, [("kernel", 3)]])

@@ -86,19 +86,22 @@ def source_of(hint: Any) -> str:
     return "" if plans is None else "\n".join(plans.sources())
 
 
-def of(hint: Any, node_or_state: Any, filters: tuple[Any, ...]) -> Any:
+def of(
+    hint: Any, node_or_state: Any, filters: tuple[Any, ...], dims: Mapping[str, int] | None
+) -> Any:
     """The state of a node, or a state itself, checked against a hint and filters."""
     __tracebackhide__ = True
     state = node_or_state
     if leaves.is_module(node_or_state):
         state = nnx.state(node_or_state, *(filters and (_any_of(filters),)))
-    elif filters:
-        state = nnx.filter_state(node_or_state, _any_of(filters))
+    elif filters and leaves.mapping_of(state) is not None:
+        state = state if leaves.is_state(state) else nnx.State(state)
+        state = nnx.filter_state(state, _any_of(filters))
     if filters:
         from .forms import Only
 
         hint = Only[(hint, *filters)]
-    return check(state, hint)
+    return check(state, hint, dims=dims)
 
 
 def _any_of(filters: tuple[Any, ...]) -> Any:

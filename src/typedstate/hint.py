@@ -64,15 +64,18 @@ class HintMeta(type):
         plain = isinstance(args[0], Mapping) and not isinstance(args[0], nnx.State)
         return checks.check(nnx.State(value) if plain else value, cast(Any, cls))
 
-    def of(cls, node_or_state: Any, *filters: Any) -> Any:
+    def of(cls, node_or_state: Any, *filters: Any, dims: Mapping[str, int] | None = None) -> Any:
         """The state of a node, or a state itself, once it is checked.
 
-        With filters, only the leaves that any of them selects, as in ``Only[S, *filters]``.
+        Args:
+          node_or_state: a module or another node, or its state.
+          filters: only the leaves that any of them selects, as in ``Only[S, *filters]``.
+          dims: sizes of the outermost names, e.g. from a configuration.
 
         Raises:
           StateTypeError: it does not fit.
         """
-        return checks.of(cls, node_or_state, filters)
+        return checks.of(cls, node_or_state, filters, dims)
 
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         """How pydantic validates a field of this type: by the same check."""

@@ -366,7 +366,9 @@ if TYPE_CHECKING:
         def __init_subclass__(cls, *, extra: ExtraArgument = "forbid") -> None: ...
 
         @classmethod
-        def of(cls, node_or_state: Any, *filters: Any) -> typing_extensions.Self:
+        def of(
+            cls, node_or_state: Any, *filters: Any, dims: Mapping[str, int] | None = None
+        ) -> typing_extensions.Self:
             """The state of a node, or a state itself, once it is checked."""
             ...
 

@@ -27,6 +27,7 @@ def test_of_returns_the_schema() -> None:
     seen(assert_type(ModelState.of(model()), ModelState), nnx.State)
     seen(assert_type(ModelState.of(plain_state()), ModelState), nnx.State)
     seen(assert_type(ModelState.of(model(), nnx.Param), ModelState), nnx.State)
+    seen(assert_type(ModelState.of(model(), dims={"d": 2}), ModelState), nnx.State)
     seen(assert_type(LinearState({"kernel": linear_state().kernel}), LinearState), nnx.State)
 
 
