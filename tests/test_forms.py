@@ -18,6 +18,7 @@ from typedstate import (
     Abstract,
     Axis,
     Bind,
+    Cast,
     Exactly,
     Like,
     Only,
@@ -37,6 +38,11 @@ from typedstate import (
     explain,
     fits,
 )
+
+
+class Kernel(TypedState):
+    kernel: nnx.Param[Float[Array, "din dout"]]
+
 
 FILTERS = {
     "Param": (nnx.Param,),
@@ -128,6 +134,21 @@ def test_forms_of_forms_hold_together(animal: zoo.Animal, states: dict[str, Any]
     half = jax.tree.map(lambda x: x.astype(jnp.bfloat16), params)
     assert fits(half, Like[Only[schema, nnx.Param], BFloat16])
     assert not fits(params, Like[Only[schema, nnx.Param], BFloat16])
+    assert fits(half, Cast[Only[schema, nnx.Param], BFloat16])
+    assert not fits(params, Cast[Only[schema, nnx.Param], BFloat16])
+
+
+def test_a_cast_keeps_the_kinds() -> None:
+    report = explain(nnx.State({"kernel": nnx.BatchStat(jnp.ones((2, 3)))}), Cast[Kernel, BFloat16])
+    assert str(report) == (
+        "does not fit Cast[Kernel, BFloat16]: 1 violation\n"
+        '  kernel: expected Param[BFloat16[Array, "din dout"]], found BatchStat float32[2,3] [kind]'
+    )
+    with pytest.raises(SchemaError) as error:
+        Cast[Kernel, nnx.Param]
+    assert str(error.value) == (
+        "Cast[Kernel, Param]: give a dtype class of jaxtyping, e.g. BFloat16"
+    )
 
 
 def _mapped(found: Any, change: Any) -> Any:

@@ -27,6 +27,7 @@ from typedstate import (
     Like,
     Only,
     Placed,
+    PlacedBy,
     Pure,
     Report,
     SchemaError,
@@ -204,6 +205,13 @@ def test_rules_come_from_argument_variable_and_context(mesh: jax.sharding.Mesh) 
     ]
     assert unknown(explain(own, Placed[NamedState])) == []
     assert unknown(explain(plain, Placed[NamedState, rules])) == []
+    assert unknown(explain(plain, PlacedBy[NamedState, rules])) == []
+    swapped = weight(put(P("tensor", "fsdp"), mesh), "embed", "mlp")
+    assert messages(explain(swapped, PlacedBy[NamedState, rules])) == [
+        "w: expected P('fsdp', 'tensor'), found P('tensor', 'fsdp') [sharding]"
+    ]
+    with pytest.raises(SchemaError, match=r"^PlacedBy\[NamedState, \.\.\.\]: rules are pairs"):
+        PlacedBy[NamedState, 3]
     with rules_of(rules):
         assert unknown(explain(plain, Placed[NamedState])) == []
     with rules_of((("embed", "tensor"), ("mlp", "fsdp"))):

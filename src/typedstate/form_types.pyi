@@ -9,7 +9,9 @@ from collections.abc import Hashable, ItemsView, ValuesView
 from typing import (
     Annotated,
     Annotated as Bind,
+    Annotated as Cast,
     Annotated as Only,
+    Annotated as PlacedBy,
     Annotated as Plus,
     Annotated as Rest,
     Annotated as Same,
@@ -19,6 +21,7 @@ from typing import (
     Any,
     Generic,
     Literal,
+    Self,
     TypeAlias,
     overload,
 )
@@ -29,11 +32,13 @@ from typing_extensions import TypeAliasType, TypeVar, TypeVarTuple
 __all__ = [
     "Abstract",
     "Bind",
+    "Cast",
     "Entries",
     "Exactly",
     "Like",
     "Only",
     "Placed",
+    "PlacedBy",
     "Plus",
     "Pure",
     "Rest",
@@ -64,8 +69,13 @@ Pure = TypeAliasType("Pure", dict[str, Any], type_params=(S,))
 Values = TypeAliasType("Values", nnx.State[Any, Any], type_params=(S,))
 StateOf = TypeAliasType("StateOf", nnx.State[Any, L], type_params=(L,))
 
+# Every form has `of`; an Annotated one can't, and `S.of(node, *filters)` is `Only`.
+class _Door:
+    @classmethod
+    def of(cls, node_or_state: Any, *filters: Any) -> Self: ...
+
 # `__getattr__` is None: an entry is read by its key, and Flax's functions keep the type.
-class StateMap(nnx.State[K, V]):
+class StateMap(_Door, nnx.State[K, V]):
     __getattr__: None  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
     __setattr__: None  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
     def __getitem__(self, key: K) -> V: ...
@@ -83,7 +93,7 @@ class StateMap(nnx.State[K, V]):
 _Others: TypeAlias = tuple[Any, ...]
 
 # One overload for each of the first ten keys; the plugin knows the others too.
-class Entries(nnx.State[int, Any], Generic[*Ts]):
+class Entries(_Door, nnx.State[int, Any], Generic[*Ts]):
     __getattr__: None  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
     __setattr__: None  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
     @overload
@@ -117,7 +127,7 @@ class Entries(nnx.State[int, Any], Generic[*Ts]):
     @overload
     def __getitem__(self, key: int) -> Any: ...
 
-class Abstract(nnx.State[Any, Any], Generic[S]): ...
-class Shardings(nnx.State[Any, Any], Generic[S]): ...
-class Specs(nnx.State[Any, Any], Generic[S]): ...
-class Like(nnx.State[Any, Any], Generic[S, X]): ...
+class Abstract(_Door, nnx.State[Any, Any], Generic[S]): ...
+class Shardings(_Door, nnx.State[Any, Any], Generic[S]): ...
+class Specs(_Door, nnx.State[Any, Any], Generic[S]): ...
+class Like(_Door, nnx.State[Any, Any], Generic[S, X]): ...

@@ -152,6 +152,15 @@ def _selected(inner: Spec, form: str, selecting: Selecting) -> Spec:
     return _transformed(_want_tree(inner, form), selecting)
 
 
+def _placed(inner: Spec, form: str, rules: Any) -> Spec:
+    try:
+        placed = PlacedSpec(sharding.as_rules(rules))
+    except (TypeError, ValueError):
+        owner = f"{form}[{describe(inner)}, ...]"
+        raise SchemaError(f"{owner}: rules are pairs of a name and mesh axes") from None
+    return _transformed(_want_tree(inner, form), Placing(placed, form))
+
+
 def _links(text: Any, owner: str) -> tuple[tuple[str, Expr[str]], ...]:
     if not isinstance(text, str):
         raise SchemaError(f'{owner}: write the dims as one string, e.g. "din=d dout=4*d"')
@@ -362,21 +371,24 @@ else:
             return _transformed(_want_tree(inner, "Specs"), Replacing("Specs", PartitionSpec))
 
     class Placed(metaclass=FormMeta):
-        """``Placed[S]``: every array is really sharded as declared; ``Placed[S, rules]``.
+        """``Placed[S]``: every array is really sharded as declared.
 
         Names are those of the schema, else those of the leaf's metadata; logical ones are
-        resolved by the rules given here, those of the Variable and those of the context.
+        resolved by the rules of the Variable and those of the context, and before them by those
+        of ``Placed[S, rules]``: type checkers know that as ``PlacedBy[S, rules]``.
         What can't be seen, such as Auto axes under tracing, is *unknown* in the report.
         """
 
         @staticmethod
         def __typedstate_form__(inner: Spec, rules: Any = None) -> Spec:
-            try:
-                placed = PlacedSpec(sharding.as_rules(rules))
-            except (TypeError, ValueError):
-                owner = f"Placed[{describe(inner)}, ...]"
-                raise SchemaError(f"{owner}: rules are pairs of a name and mesh axes") from None
-            return _transformed(_want_tree(inner, "Placed"), Placing(placed))
+            return _placed(inner, "Placed", rules)
+
+    class PlacedBy(metaclass=FormMeta):
+        """``PlacedBy[S, rules]``: every array is sharded as declared, by these logical rules."""
+
+        @staticmethod
+        def __typedstate_form__(inner: Spec, rules: Any) -> Spec:
+            return _placed(inner, "PlacedBy", rules)
 
     class Sharded(metaclass=FormMeta):
         """``Sharded[S, "d=fsdp hidden=tensor"]``: axis names by dims, where S declares none.
@@ -393,7 +405,10 @@ else:
             return _transformed(inner, Naming(text, table))
 
     class Like(metaclass=FormMeta):
-        """``Like[S, X]``: every leaf's kind, dtype or whole leaf is X."""
+        """``Like[S, X]``: every leaf's kind, dtype or whole leaf is X.
+
+        A dtype alone is ``Cast[S, BFloat16]`` to type checkers.
+        """
 
         @staticmethod
         def __typedstate_form__(inner: Spec, hint: Any) -> Spec:
@@ -408,6 +423,18 @@ else:
             values = tuple(spec for spec in parsed if spec not in kinds)
             resembling = Resembling(text, kinds, dtypes[0] if dtypes else None, values)
             return _transformed(_want_tree(inner, "Like"), resembling)
+
+    class Cast(metaclass=FormMeta):
+        """``Cast[S, BFloat16]``: every array has this dtype; the kinds of the leaves stay."""
+
+        @staticmethod
+        def __typedstate_form__(inner: Spec, dtype: Any) -> Spec:
+            found = dtype_class(dtype)
+            if found is None:
+                owner = f"Cast[{describe(inner)}, {_show(dtype)}]"
+                raise SchemaError(f"{owner}: give a dtype class of jaxtyping, e.g. BFloat16")
+            casting = Resembling(_show(dtype), (), found, (), "Cast")
+            return _transformed(_want_tree(inner, "Cast"), casting)
 
 
 def _is_union(hint: Any) -> bool:

@@ -27,13 +27,15 @@ class Placing(Unchanged):
 
     Attributes:
       placed: with the rules for logical names.
+      form: the name of the form.
     """
 
     placed: Placed
+    form: str = "Placed"
 
     def title(self, name: str) -> str:
         """``Placed[S]``."""
-        return f"Placed[{name}]"
+        return f"{self.form}[{name}]"
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """Arrays, also raw ones, are looked at."""

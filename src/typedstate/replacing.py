@@ -130,16 +130,18 @@ class Resembling(Unchanged):
       kinds: Variable classes that hold the value.
       dtype: name and dtypes that the arrays get.
       values: what may stand for the value, or for the whole leaf.
+      form: the name of the form; `Cast` only has a dtype.
     """
 
     text: str
     kinds: tuple[Leaf, ...]
     dtype: tuple[str, tuple[Any, ...] | None] | None
     values: tuple[Spec, ...]
+    form: str = "Like"
 
     def title(self, name: str) -> str:
         """``Like[S, OptVariable]``."""
-        return f"Like[{name}, {self.text}]"
+        return f"{self.form}[{name}, {self.text}]"
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """The leaf with what `Like` says in place of what the schema says."""

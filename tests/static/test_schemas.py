@@ -33,8 +33,9 @@ def test_pyright(tmp_path: Path) -> None:
 
 def test_every_form_stands_in_an_assertion() -> None:
     forms = {name for name, value in vars(typedstate.forms).items() if _is_form(value)}
-    tree = ast.parse((SCHEMAS / "test_schema_forms.py").read_text())
-    found = (node.value for node in ast.walk(tree) if isinstance(node, ast.Subscript))
+    trees = [ast.parse(file.read_text()) for file in SCHEMAS.glob("test_schema_form*.py")]
+    nodes = (node for tree in trees for node in ast.walk(tree))
+    found = (node.value for node in nodes if isinstance(node, ast.Subscript))
     used = {value.id for value in found if isinstance(value, ast.Name)}
     assert forms & set(typedstate.__all__) <= used
 

@@ -6,13 +6,13 @@ optimizer updates, usually ``Only[ModelState, nnx.Param]``. Sources: ``optax/tra
 leaves: ``flax/nnx/training/optimizer.py``.
 """
 
-from typing import TYPE_CHECKING, Annotated, Generic, TypeAlias, TypeVar
+from typing import Annotated, Generic, TypeAlias, TypeVar
 
 import optax  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 from flax.nnx.training.optimizer import OptArray, OptVariable
 from jaxtyping import Array, Bool, Float, Inexact, Int, Key
 
-from ..forms import Like
+from ..forms import Cast, Like
 from ..schema import TypedState
 
 S = TypeVar("S")
@@ -20,11 +20,8 @@ S = TypeVar("S")
 Maskable: TypeAlias = Like[S, OptVariable | optax.MaskedNode]
 """``Maskable[S]``: parameters S, of which a mask may leave some out; for use within `Masked`."""
 
-if TYPE_CHECKING:
-    Moment: TypeAlias = Like[S, OptVariable]  # a checker knows no dtypes
-else:
-    #: ``Moment[S]``: parameters S in an optimizer, of any precision.
-    Moment = Like[Like[S, Inexact], OptVariable]
+Moment: TypeAlias = Like[Cast[S, Inexact], OptVariable]
+"""``Moment[S]``: parameters S in an optimizer, of any precision."""
 
 
 class ScaleByAdamState(TypedState, Generic[S]):
