@@ -37,11 +37,11 @@ from typedstate import (
     Stacked,
     StateMap,
     TypedState,
+    axis_names,
     checked,
     explain,
     fits,
     leaves,
-    sharding,
     shardings,
     specs,
 )
@@ -188,9 +188,9 @@ def test_names_resolve_as_in_get_partition_spec(
             found: Any = nnx.get_partition_spec(tree)["w"]
         except ValueError:
             with pytest.raises(ValueError, match="Inconsistent"):
-                sharding.resolve(names, None, own)
+                axis_names.resolve(names, None, own)
             return
-        resolved = sharding.resolve(names if any(names) else (), None, own)
+        resolved = axis_names.resolve(names if any(names) else (), None, own)
     assert resolved == leaves.axis_names(leaves.raw_value(found))
 
 
@@ -361,21 +361,6 @@ def test_vmap_hides_its_axis_and_shows_the_rest() -> None:
         jax.vmap(body)(tree)
 
     assert unknown(placements(stacked, run)) == []
-
-
-def test_shard_map_shows_one_shard(mesh: jax.sharding.Mesh) -> None:
-    class Shard(TypedState):
-        w: Annotated[nnx.Param[Float[Array, "2 8"]], P("fsdp", "tensor")]
-
-    def run(body: Any, tree: Any) -> None:
-        spec = P("fsdp", "tensor")
-        jax.shard_map(body, mesh=mesh, in_specs=spec, out_specs=spec)(tree)
-
-    tree = weight(put(P("fsdp", "tensor"), mesh), "fsdp", "tensor")
-    assert unknown(placements(tree, run, Placed[Shard])) == [
-        "w: 'fsdp' is Manual: shard_map shows one shard (P('fsdp', 'tensor'))"
-    ]
-    assert messages(placements(tree, run)) == []
 
 
 def test_a_tracer_without_a_mesh_is_unknown() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from re import Pattern
-from typing import Any
+from typing import Any, Final
 
 import jax
 
@@ -17,9 +17,14 @@ from .binding import Origin, Scope, Seen
 from .describe import class_name, describe
 from .dims import Axes, Axis, Dim
 from .evidence import Evidence, Guard, Split
+from .manual import is_shard
 from .report import Unknown, show_path
-from .spec import Array, Partition, Path, Placed, Predicate
+from .spec import Array, Leaf, Partition, Path, Placed, Predicate
 from .values import describe_value, dtype_name
+from .verdict import Verdict
+
+#: Said of sizes that do not agree where shard_map shows one shard of each array.
+_OF_A_SHARD: Final = "of one shard: Placed[...] compares whole arrays"
 
 
 def see_array(found: Evidence, value: Any, spec: Array, path: Path, scope: Scope) -> None:
@@ -72,7 +77,10 @@ def _see(found: Evidence, dim: Axis, size: Any, scope: Scope, path: Path, axis: 
         return
     expr = dims.substitute(dim.expr, scope.lookup)
     origin = Origin(found.root, path, axis)
-    seen = Seen(expr, size, dim.broadcast, dim.text, origin, found.order)
+    note = ""
+    if found.shards is not None:
+        size, note = _whole(found, size, axis, dim.broadcast)
+    seen = Seen(expr, size, dim.broadcast, dim.text, origin, found.order, note)
     found.part.seen.append(seen)
 
 
@@ -83,8 +91,20 @@ def _see_run(
         return
     expr = scope.lookup(dim.name)
     origin = Origin(found.root, path, axis)
-    seen = Seen(expr, sizes, dim.broadcast, f"*{dim.name}", origin, found.order)
+    note = ""
+    if found.shards is not None:
+        each = [_whole(found, size, axis + i, dim.broadcast) for i, size in enumerate(sizes)]
+        sizes, note = tuple(size for size, _ in each), next((text for _, text in each if text), "")
+    seen = Seen(expr, sizes, dim.broadcast, f"*{dim.name}", origin, found.order, note)
     found.part.seen.append(seen)
+
+
+def _whole(found: Evidence, size: int, axis: int, broadcast: bool) -> tuple[int, str]:
+    """The size of a whole array's axis of which a shard is seen, and how it was seen."""
+    if not found.shards:
+        return size, _OF_A_SHARD
+    parts = 1 if broadcast and size == 1 else found.shards[axis]
+    return size * parts, f"{size} in each of {parts} shards" if parts > 1 else ""
 
 
 def see_names(
@@ -94,6 +114,19 @@ def see_names(
     verdict = sharding.ask("names", value, wanted, given=by_dims)
     asked = sharding.question("names", wanted, None, by_dims, None, verdict)
     _judge(found, verdict, Guard(path, asked))
+
+
+def shards_of(value: Any, raw: Any, spec: Leaf) -> tuple[int, ...] | None:
+    """Into how many shards each axis of a leaf is split, where shard_map shows one of them.
+
+    Only `Placed` knows it: empty where nothing says so, None for what is no shard.
+    """
+    if not leaves.is_traced(raw) or not is_shard(raw):
+        return None
+    if spec.placed is None:
+        return ()
+    verdict = sharding.ask("placement", value, spec.names, spec.placed.rules)
+    return verdict.shards or (1,) * len(raw.shape)
 
 
 def see_placement(
@@ -106,10 +139,11 @@ def see_placement(
 
 
 def see_partition(found: Evidence, value: Any, spec: Partition, path: Path, scope: Scope) -> None:
-    """A PartitionSpec or NamedSharding, against the array for which it stands."""
-    if not isinstance(value, spec.cls):
-        note = patterns.value_note(value)
-        found.add(path, "array", class_name(spec.cls), describe_value(value), note)
+    """A PartitionSpec or NamedSharding, also in a Variable, against the array it stands for."""
+    held = leaves.raw_value(value) if leaves.is_variable(value) else value
+    if not isinstance(held, spec.cls):
+        note = patterns.value_note(held)
+        found.add(path, "array", class_name(spec.cls), describe_value(held), note)
         return
     shape = spec.shape
     fixed = shape is not None and not any(isinstance(dim, Axes) for dim in shape)
@@ -136,7 +170,7 @@ def _splits(found: Evidence, value: Any, shape: tuple[Dim, ...], path: Path, sco
     found.guard(guard)
 
 
-def _judge(found: Evidence, verdict: sharding.Verdict, guard: Guard) -> None:
+def _judge(found: Evidence, verdict: Verdict, guard: Guard) -> None:
     """Records what was seen of a placement, or why it can't be seen."""
     path = guard.path
     found.guard(guard)

@@ -82,6 +82,7 @@ class Seen:
       text: the dim as written.
       origin: where.
       order: of the leaf in the tree.
+      note: how the size was seen, where that is of one shard.
     """
 
     expr: Expr[Var]
@@ -90,6 +91,7 @@ class Seen:
     text: str
     origin: Origin
     order: int
+    note: str = ""
 
 
 @dataclass(slots=True)

@@ -17,7 +17,8 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from typing_extensions import TypeForm
 
-from . import dims as dims_, leaves, sharding
+from . import axis_names, dims as dims_, leaves
+from .axis_names import Rules
 from .build import ABSENT, Builder, Make, Site, give
 from .checking import name_of, outermost_names, spec_of
 from .describe import describe
@@ -25,7 +26,6 @@ from .dims import Axes, Axis
 from .errors import SchemaError
 from .forms import Abstract, Shardings, Specs
 from .placing import spellings
-from .sharding import Rules
 from .spec import Anything, Array, Guarded, Instance, Leaf, NoValue, OneOf, Record, Spec, TupleOf
 from .values import dtype_name
 
@@ -255,16 +255,16 @@ class _Partitioner:
         if leaves.is_variable(site.like):
             metadata = leaves.metadata_of(site.like)
         names = leaves.declared_names(metadata) if spec.names is None else spec.names
-        names = sharding.spread(names or (), None if shape is None else len(shape))
+        names = axis_names.spread(names or (), None if shape is None else len(shape))
         if ... in names:
             builder.fault(site, "its rank is open: give the sizes of *name, or like=")
             return _spec()
         try:
-            resolved = sharding.resolve(names, self.rules, metadata.get("sharding_rules"))
+            resolved = axis_names.resolve(names, self.rules, metadata.get("sharding_rules"))
         except ValueError as error:
-            builder.fault(site, f"{sharding.show(names)}: {error}")
+            builder.fault(site, f"{axis_names.show(names)}: {error}")
             return _spec()
-        faults = list(sharding.problems(resolved, shape, self.mesh))
+        faults = list(axis_names.problems(resolved, shape, self.mesh))
         for expected, actual in faults:
             builder.fault(site, f"expected {expected}, found {actual}")
         partition = _spec(*resolved)
@@ -284,7 +284,7 @@ class _AbstractMaker:
         if spec.kind is None:
             return value
         rank = len(value.shape) if isinstance(value, jax.ShapeDtypeStruct) else None
-        names = () if spec.by_dims else sharding.spread(spec.names or (), rank)
+        names = () if spec.by_dims else axis_names.spread(spec.names or (), rank)
         return leaves.make_variable(spec.kind, value, leaves.with_names(names) if names else {})
 
     def _value(self, builder: Builder, value: Spec, leaf: Leaf, site: Site, like: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from jax.sharding import PartitionSpec
+
 from .dims import show_shape
 from .spec import (
     Alike,
@@ -32,7 +34,7 @@ from .spec import (
 
 def class_name(cls: type) -> str:
     """A class by its last name: some versions of JAX call theirs ``jaxlib._jax.Array``."""
-    name = cls.__name__
+    name = "PartitionSpec" if cls is PartitionSpec else cls.__name__  # P on the newest JAX
     return name if "[" in name else name.rpartition(".")[2]
 
 

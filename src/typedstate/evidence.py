@@ -85,6 +85,7 @@ class Evidence:
       part: what the walk, or the alternative that is tried, found so far.
       order: the leaf that is looked at, counted through the call.
       root: the argument that is looked at.
+      shards: into how many each axis is split, of an array of which one shard is looked at.
       groups: the first tree of each `Same`.
     """
 
@@ -96,6 +97,7 @@ class Evidence:
     part: Part = field(default_factory=Part)
     order: int = 0
     root: str = ""
+    shards: tuple[int, ...] | None = None
     groups: dict[str, tuple[str, skeleton.Skeleton]] = field(
         default_factory=dict[str, tuple[str, skeleton.Skeleton]]
     )
@@ -192,7 +194,7 @@ def _conflict(conflict: Conflict) -> Found:
         code = "size"
         axis = "" if origin.axis is None else f" on axis {origin.axis}"
         expected, actual = f"{conflict.expected}{axis}", shown
-    return Found(seen.order, Violation(where, code, expected, actual, keys=origin.path))
+    return Found(seen.order, Violation(where, code, expected, actual, seen.note, origin.path))
 
 
 def _open(seen: Seen) -> Unknown:

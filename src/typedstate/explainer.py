@@ -462,7 +462,9 @@ class Explanation:
             if isinstance(spec.value, Anything) and leaves.is_variable(value):
                 note = patterns.value_note(value)
                 self.found.add(path, "array", "a value", describe_value(value), note)
+            self.found.shards = arrays.shards_of(value, value, spec)
             self._value(value, spec.value, path, scope)
+            self.found.shards = None
             if len(self.found.part.violations) == count:
                 arrays.ask_predicates(self.found, value, value, spec.predicates, path)
             if spec.placed is not None and len(self.found.part.violations) == count:
@@ -481,8 +483,12 @@ class Explanation:
             arrays.see_names(self.found, value, spec.names, spec.by_dims, path)
         raw = leaves.raw_value(value)
         count = len(self.found.part.violations)
-        if not isinstance(spec.value, Anything):
+        if isinstance(spec.value, Partition):
+            arrays.see_partition(self.found, value, spec.value, path, scope)
+        elif not isinstance(spec.value, Anything):
+            self.found.shards = arrays.shards_of(value, raw, spec)
             self._value(raw, spec.value, path, scope)
+            self.found.shards = None
         if len(self.found.part.violations) == count:
             arrays.ask_predicates(self.found, value, raw, spec.predicates, path)
         if spec.placed is not None and len(self.found.part.violations) == count:

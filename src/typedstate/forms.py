@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from jax.sharding import NamedSharding, PartitionSpec
 
-from . import dims, sharding
+from . import axis_names, dims
 from .describe import describe
 from .dims import Expr, Name
 from .errors import SchemaError
@@ -154,7 +154,7 @@ def _selected(inner: Spec, form: str, selecting: Selecting) -> Spec:
 
 def _placed(inner: Spec, form: str, rules: Any) -> Spec:
     try:
-        placed = PlacedSpec(sharding.as_rules(rules))
+        placed = PlacedSpec(axis_names.as_rules(rules))
     except (TypeError, ValueError):
         owner = f"{form}[{describe(inner)}, ...]"
         raise SchemaError(f"{owner}: rules are pairs of a name and mesh axes") from None
@@ -376,7 +376,8 @@ else:
         Names are those of the schema, else those of the leaf's metadata; logical ones are
         resolved by the rules of the Variable and those of the context, and before them by those
         of ``Placed[S, rules]``: type checkers know that as ``PlacedBy[S, rules]``.
-        What can't be seen, such as Auto axes under tracing, is *unknown* in the report.
+        What can't be seen, such as Auto axes under tracing, is *unknown* in the report. In
+        ``shard_map``, where S has the sizes of one shard, it has those of the whole arrays.
         """
 
         @staticmethod

@@ -110,14 +110,14 @@ def law_of(
 
 
 def _sorted(observations: Iterable[Observation]) -> tuple[list[Seen], list[Seen]]:
-    """What equations can say, and what is fixed as it was: unions, ``#``, ``*``, solved names."""
+    """What equations can say, and what is fixed as it was: unions, shards, ``#``, ``*``, ..."""
     plain: list[Seen] = []
     hard: list[Seen] = []
     for item in observations:
         if isinstance(item, Choice):
             for option in item.options:
                 hard += [seen for part in _sorted(option) for seen in part]
-        elif item.broadcast or isinstance(item.size, tuple):
+        elif item.broadcast or isinstance(item.size, tuple) or item.note:
             hard.append(item)
         else:
             plain.append(item)

@@ -232,7 +232,8 @@ def type_of(value: Any) -> Any:
 
 def axis_names(names: Any) -> tuple[Any, ...]:
     """Axis names as one tuple: ``("data",)`` for an axis means the same as ``"data"``."""
-    spec = names.spec if isinstance(names, NamedSharding) else names
+    at = getattr(names, "sharding", names)  # a Format has a layout beside it
+    spec = at.spec if isinstance(at, NamedSharding) else at
     if not isinstance(spec, tuple | list | PartitionSpec):
         return (spec,)
     entries = [_plain_axis(entry) for entry in cast(Any, spec)]

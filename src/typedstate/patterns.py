@@ -97,9 +97,11 @@ def kind_note(value: object, spec: Leaf) -> str:
     mapping = leaves.mapping_of(value)
     if mapping is not None and set(mapping) == {"value"}:
         return "an old checkpoint keeps a Variable's array under 'value'"
-    if leaves.is_array(value) and spec.kind is not None:
+    abstract = isinstance(value, jax.ShapeDtypeStruct)
+    wanted = isinstance(spec.value, Array) and spec.value.abstract
+    if (leaves.is_array(value) or (abstract and wanted)) and spec.kind is not None:
         return f"a value where its Variable was meant: {spec.kind.__name__}(value)"
-    if isinstance(value, jax.ShapeDtypeStruct):
+    if abstract:
         return "an abstract value: Abstract[...] takes those"
     return ""
 

@@ -162,9 +162,9 @@ class Report:
             sizes = " ".join(f"{name}={_show_size(size)}" for name, size in self.dims.items())
             lines.append(f"{indent}dims: {sizes[:200]}")
         if self.unknown:
-            more_text = f", and {len(self.unknown) - 3} more" if len(self.unknown) > 3 else ""
-            shown = ", ".join(str(item)[:80] for item in self.unknown[:3])
-            lines.append(f"{indent}unknown: {shown}{more_text}")
+            first, *others = self.unknown
+            more_text = f", and {len(others)} more" if others else ""
+            lines.append(f"{indent}unknown: {str(first)[:200]}{more_text}")
         return lines
 
     def _count(self) -> str:

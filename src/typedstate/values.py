@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from . import leaves
+from .describe import class_name
 from .report import show_key
 
 
@@ -28,7 +29,7 @@ def describe_value(value: object) -> str:
     mapping = leaves.mapping_of(value)
     if mapping is not None:
         return _describe_mapping(mapping, "a state" if leaves.is_state(value) else "a dict")
-    return "None" if value is None else type(value).__name__
+    return "None" if value is None else class_name(type(value))
 
 
 def dtype_name(dtype: Any) -> str:
