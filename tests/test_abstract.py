@@ -25,6 +25,7 @@ from typedstate import (
     Plus,
     Pure,
     SchemaError,
+    Scoped,
     Sharded,
     Shardings,
     Specs,
@@ -156,6 +157,39 @@ def test_expressions_and_names_inside_get_their_sizes() -> None:
 
     made = abstract(Outer, din=2, dout=3, dtype=jnp.float32, **BIASED)
     assert raw(made["inner"]["kernel"]).shape == (2, 3)
+
+
+class PairState(TypedState):
+    one: nnx.Param[Float32[Array, "d e"]]
+    other: nnx.Param[Float32[Array, "e d"]]
+
+
+class NestedState(TypedState):
+    scale: nnx.Param[Float32[Array, "d"]]
+    by_name: Stacked[StateMap[str, nnx.Param[Float32[Array, "d e"]]], "layers"]
+    by_number: Stacked[Bind[StateMap[int, Bind[PairState, "d e"]], "len=n"], "layers"]
+    pair: Stacked[Bind[PairState, "d=e e=2*d"], "layers"]
+    either: Bind[PairState, "d e"] | Bind[PairState, "d=e e=d"]
+    entries: Entries[None, Bind[Stacked[PairState, "m"], "d e m=n"]]
+
+
+@pytest.mark.parametrize(
+    ("hint", "given"),
+    [
+        (NestedState, {"d": 2, "e": 3, "layers": 4, "n": 2}),
+        (Bind[NestedState, "d=q e=3 layers=q n=q"], {"q": 2}),
+        (Bind[Bind[NestedState, "d e=d layers n"], "d=2*k layers=3 n=k"], {"k": 2}),
+        (Scoped[NestedState, "teacher"], {"d": 2, "e": 3, "layers": 4, "n": 2}),
+        (Stacked[NestedState, "models"], {"models": 5, "d": 2, "e": 3, "layers": 4, "n": 2}),
+    ],
+    ids=["plain", "bound", "bound twice", "apart", "stacked"],
+)
+def test_names_are_found_through_every_form_around_them(hint: Any, given: dict[str, int]) -> None:
+    """The tree that is built has the sizes that the explainer reads from it."""
+    made = abstract(hint, choices={"by_name": ["a", "b"], "either": 0}, **given)
+    report = explain(made, Abstract[hint])
+    assert report, report
+    assert report.dims == ({} if hint is Scoped[NestedState, "teacher"] else given)
 
 
 def test_a_wrong_dim_and_a_size_that_is_none_are_named() -> None:

@@ -54,6 +54,26 @@ class Scope:
         return found
 
 
+def linked(
+    scope: Scope, binds: Iterable[Iterable[tuple[str, Expr[str]]]], number: int, *, outermost: bool
+) -> Scope:
+    """The scope inside of nested `Bind`: inner names as expressions over the outer ones.
+
+    Args:
+      scope: around them.
+      binds: the links of each, the outermost first.
+      number: of the scope inside.
+      outermost: the schema inside is that of a call, or of a `Bind` around these.
+    """
+    links: dict[str, Expr[Var]] = dict(scope.links) if outermost else {}
+    outer = scope.written()
+    for bind in binds:
+        given = {name: dims.substitute(expr, outer.lookup) for name, expr in bind}
+        links |= given
+        outer = Scope(outer.number, {**outer.links, **given})
+    return Scope(number, links, scope.around if outermost else scope)
+
+
 @dataclass(slots=True)  # one per axis: frozen ones take three times as long to make
 class Origin:
     """Where a size was seen."""

@@ -13,10 +13,10 @@ from typing import Any, Final, TypeGuard, cast
 from flax.nnx import filterlib
 
 from . import dims, leaves, patterns
-from .binding import Scope, Var
+from .binding import Scope, Var, linked
 from .describe import describe
 from .dims import Expr, Name, Size
-from .explainer import Explanation
+from .explainer import WRITES_NO_NAME, Explanation
 from .filters import WILDCARD
 from .replacing import Abstracting
 from .report import show_path
@@ -41,6 +41,7 @@ from .spec import (
     Spec,
     Tree,
     TupleOf,
+    unbind,
 )
 from .transform import rewrite
 
@@ -105,6 +106,7 @@ class Builder:
     alike: bool
     faults: dict[str, None] = field(default_factory=dict[str, None])
     _scopes: int = 0
+    _apart: dict[str, int] = field(default_factory=dict[str, int])
     _plain: bool = False
 
     def fault(self, site: Site, text: str) -> None:
@@ -134,18 +136,25 @@ class Builder:
     # -- Trees ---------------------------------------------------------------------------
 
     def _tree(self, spec: Spec, site: Site, *, outermost: bool = False) -> Any:
+        if site.scope.around is not None and type(spec) not in WRITES_NO_NAME:
+            site = replace(site, scope=site.scope.written())
         match spec:
             case Node(ref):
                 schema = ref.resolve()
-                below = site if outermost else replace(site, scope=self._new_scope())
+                scope = site.scope
+                scope = Scope(scope.number, scope.links) if outermost else self._new_scope()
+                below = replace(site, scope=scope)
                 made = self._fields(schema.fields, below)
                 declared = {item.key for item in schema.fields}
                 made |= self._extras(schema.extra, declared, below)
                 return self._branch(made, site, schema.container)
             case Bound():
                 return self._bound(spec, site, outermost)
-            case Apart(inner):
-                return self._tree(inner, replace(site, scope=self._new_scope()), outermost=True)
+            case Apart(inner, name):
+                number = self._apart.setdefault(name, self._scopes + 1)
+                self._scopes = max(self._scopes, number)
+                scope = Scope(number, site.scope.links if outermost else {})
+                return self._tree(inner, replace(site, scope=scope), outermost=True)
             case Alike(inner):
                 return self._tree(inner, site, outermost=outermost)
             case Map():
@@ -176,22 +185,16 @@ class Builder:
             self._plain = container == "dict"
         return made if made or site.path == () else ABSENT
 
-    def _new_scope(self, links: Mapping[str, Expr[Var]] | None = None) -> Scope:
+    def _new_scope(self) -> Scope:
         self._scopes += 1
-        return Scope(self._scopes, links or {})
+        return Scope(self._scopes, {})
 
     def _bound(self, spec: Bound, site: Site, outermost: bool) -> Any:
-        """Gives the inner names as expressions over the outer ones, as the explainer does."""
-        outer, inner = site.scope, spec
-        number = outer.number if outermost else self._new_scope().number
-        bound = Scope(number, outer.links if outermost else {})
-        while True:
-            links = {name: dims.substitute(expr, outer.lookup) for name, expr in inner.links}
-            bound = Scope(number, {**bound.links, **links})
-            if not isinstance(inner.inner, Bound):
-                break
-            outer, inner = bound, inner.inner
-        return self._tree(inner.inner, replace(site, scope=bound), outermost=True)
+        """Gives the inner names as expressions over the outer ones."""
+        number = site.scope.number if outermost else self._new_scope().number
+        binds, inner = unbind(spec)
+        below = linked(site.scope, binds, number, outermost=outermost)
+        return self._tree(inner, replace(site, scope=below), outermost=True)
 
     def _fields(self, fields: Iterable[Field], site: Site) -> dict[Hashable, Any]:
         made: dict[Hashable, Any] = {}
@@ -340,7 +343,8 @@ class Builder:
 
     def _lookup(self, var: Var) -> Expr[Var]:
         """A size that was given: of an outermost name, or of one inside that nothing binds."""
-        known = var.name in self.given and (var.scope == 0 or var.name not in self.outermost)
+        of_call = var.scope == 0 or var.scope in self._apart.values()
+        known = var.name in self.given and (of_call or var.name not in self.outermost)
         value = self.given[var.name] if known else None
         return Size(value) if isinstance(value, int) else Name(var)
 

@@ -13,9 +13,8 @@ from typing import Any, Final, cast
 import numpy as np
 
 from . import arrays, dims, extras, filters, leaves, patterns, skeleton
-from .binding import Choice, Origin, Scope, Seen, Var
+from .binding import Choice, Origin, Scope, Seen, linked
 from .describe import class_name, describe
-from .dims import Expr
 from .evidence import Evidence, Part
 from .report import Report, show_key, show_path
 from .spec import (
@@ -46,6 +45,7 @@ from .spec import (
     Tree,
     TupleOf,
     needs_leaf,
+    unbind,
 )
 from .values import describe_value
 
@@ -53,7 +53,7 @@ _MAX_DEPTH: Final = 200
 _MAX_EMPTY: Final = 32
 _MAX_GAPS: Final = 100
 #: Specs whose own annotation writes no name: those of a Bind around them stay in force.
-_INSIDE: Final = frozenset({Node, Bound, OneOf, Apart, Alike})
+WRITES_NO_NAME: Final = frozenset({Node, Bound, OneOf, Apart, Alike})
 _HEAD_CODES: Final = frozenset({"kind", "container", "array"})
 
 
@@ -98,7 +98,7 @@ class Explanation:
     def _visit(
         self, value: Any, spec: Spec, path: Path, scope: Scope, *, outermost: bool = False
     ) -> None:
-        if scope.around is not None and type(spec) not in _INSIDE:
+        if scope.around is not None and type(spec) not in WRITES_NO_NAME:
             scope = scope.written()
         if type(spec) is Leaf:  # by far the most
             self._leaf(value, spec, path, scope)
@@ -137,16 +137,9 @@ class Explanation:
     def _bound(self, value: Any, spec: Bound, path: Path, scope: Scope, outermost: bool) -> None:
         """Gives the inner names as expressions over the outer ones."""
         number = scope.number if outermost else self.found.new_scope().number
-        around = scope.around if outermost else scope
-        links: dict[str, Expr[Var]] = dict(scope.links) if outermost else {}
-        outer, inner = scope.written(), spec
-        while True:
-            linked = {name: dims.substitute(expr, outer.lookup) for name, expr in inner.links}
-            links |= linked
-            if not isinstance(inner.inner, Bound):
-                break
-            outer, inner = Scope(outer.number, {**outer.links, **linked}), inner.inner
-        self._visit(value, inner.inner, path, Scope(number, links, around), outermost=True)
+        binds, inner = unbind(spec)
+        below = linked(scope, binds, number, outermost=outermost)
+        self._visit(value, inner, path, below, outermost=True)
 
     def _mapping(
         self, value: Any, spec: Spec, path: Path, container: str

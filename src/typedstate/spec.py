@@ -394,6 +394,16 @@ def parts(spec: Spec) -> tuple[Spec, ...]:
             return ()
 
 
+def unbind(spec: Bound) -> tuple[list[tuple[tuple[str, Expr[str]], ...]], Spec]:
+    """The links of each nested `Bind`, the outermost first, and what stands in them."""
+    binds = [spec.links]
+    inner = spec.inner
+    while isinstance(inner, Bound):
+        binds.append(inner.links)
+        inner = inner.inner
+    return binds, inner
+
+
 def own_names(spec: Spec) -> Iterator[str]:
     """Yields the dim names that belong to the class in whose annotation `spec` stands."""
     match spec:
