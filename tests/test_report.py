@@ -379,6 +379,91 @@ PATTERNS: dict[str, tuple[Any, Any, str]] = {
 }
 
 
+def _params() -> nnx.State[Any, Any]:
+    return nnx.state(zoo.Mlp(2, 3, rngs=nnx.Rngs(0)))
+
+
+def _of_a_stale_kind() -> Any:
+    stale = type("Param", (nnx.Variable,), {"__module__": "old.flax"})
+    values = nnx.to_pure_dict(_params())
+    return jax.tree.map(lambda array: leaf(stale, array), values)
+
+
+COMMON: dict[str, tuple[Any, Any, str]] = {
+    "values": (
+        lambda: nnx.to_pure_dict(_params()),
+        MlpState,
+        "values stand for their Variables: Pure[...] takes a dict of them, Values[...] a State",
+    ),
+    "Variables": (
+        lambda: zoo.as_dict(_params()),
+        Pure[MlpState],
+        "Variables stand for their values: nnx.to_pure_dict gives a dict of those",
+    ),
+    "abstract arrays": (
+        lambda: jax.eval_shape(_params),
+        MlpState,
+        "the arrays are abstract: Abstract[...] takes those",
+    ),
+    "concrete arrays": (
+        _params,
+        Abstract[MlpState],
+        "the arrays are concrete: jax.eval_shape gives abstract ones",
+    ),
+    "numpy arrays": (
+        lambda: jax.tree.map(np.asarray, _params()),
+        MlpState,
+        "the arrays are numpy's: jax.tree.map(jnp.asarray, tree) makes them JAX's",
+    ),
+    "stale kinds": (
+        _of_a_stale_kind,
+        MlpState,
+        "the kinds are classes of a reload or of another Flax",
+    ),
+    "an old checkpoint": (
+        lambda: jax.tree.map(lambda array: {"value": array}, nnx.to_pure_dict(_params())),
+        MlpState,
+        "the tree is that of an old checkpoint, which keeps each array under 'value'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_a_report_says_what_all_leaves_have_in_common(name: str) -> None:
+    make, hint, cause = COMMON[name]
+    report = explain(make(), hint)
+    assert [item.path for item in report.violations] == [
+        *("up.kernel", "up.bias", "down.kernel", "down.bias"),
+    ]
+    assert report.cause == f"{cause} (4 leaves)"
+    assert str(report).splitlines()[:2] == [
+        f"does not fit {report.hint}: 4 violations",
+        f"  cause: {cause} (4 leaves)",
+    ]
+    assert report.to_dict()["cause"] == report.cause
+
+
+def test_a_few_leaves_have_no_common_cause() -> None:
+    tree = mlp()
+    for name in ("kernel", "bias"):
+        tree["up"][name] = jnp.ones((2, 3) if name == "kernel" else 3)
+    report = explain(nnx.State(tree), MlpState)
+    assert len(report.violations) == 2
+    assert report.cause == ""
+    assert "cause" not in report.to_dict()
+
+
+def test_what_follows_a_union_stands_behind_it() -> None:
+    class PairState(TypedState):
+        first: LinearState | nnx.Param[Float[Array, "n"]]
+        last: nnx.Param[Float[Array, "n"]]
+
+    wrong = leaf(nnx.Param, jnp.ones((1, 1, 1), "int32"))
+    tree = {"first": {"kernel": wrong, "bias": wrong}, "last": wrong}
+    paths = [item.path for item in explain(nnx.State(tree), PairState).violations]
+    assert list(dict.fromkeys(paths)) == ["first.kernel", "first.bias", "last"]
+
+
 @pytest.mark.parametrize("name", PATTERNS)
 def test_a_report_recognises(name: str) -> None:
     make, hint, expected = PATTERNS[name]

@@ -13,6 +13,7 @@ from . import dims, skeleton
 from .binding import Conflict, Observation, Origin, Scope, Seen, Sizes, Var, settle
 from .dims import Expr
 from .law import Law, law_of
+from .patterns import common_cause
 from .report import Code, Report, Size, Unknown, Violation, show_path
 from .spec import Path
 
@@ -165,10 +166,11 @@ class Evidence:
             *self._uneven(sizes),
         ]
         found.sort(key=lambda item: item.order)
+        violations = tuple(item.violation for item in found)
         names: dict[str, Size] = {var.name: n for var, n in sizes.known.items() if var.scope == 0}
         names |= {var.name: run for var, run in sizes.runs.items() if var.scope == 0}
         unknown = [*self.unknown, *map(_open, open_)]
-        return Report(hint, tuple(item.violation for item in found), names, tuple(unknown))
+        return Report(hint, violations, names, tuple(unknown), common_cause(violations))
 
     def _uneven(self, sizes: Sizes) -> Iterator[Found]:
         """The axes whose size the mesh axes that split it do not divide."""

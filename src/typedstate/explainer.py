@@ -365,14 +365,15 @@ class Explanation:
 
     def _one_of(self, value: Any, spec: OneOf, path: Path, scope: Scope, outermost: bool) -> None:
         kept, order = self.found.part, self.found.order
+        last, depth = order, self._depth
         tried: list[Part] = []
         for option in spec.options:
             self.found.part, self.found.order = Part(), order
-            depth = self._depth
             self._visit(value, option, path, scope, outermost=outermost)
             self._depth = depth
+            last = max(last, self.found.order)
             tried.append(self.found.part)
-        self.found.part = kept
+        self.found.part, self.found.order = kept, last
         fitting = [part for part in tried if not part.violations]
         if fitting:
             kept.splits += fitting[0].splits

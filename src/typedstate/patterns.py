@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
+from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -16,11 +17,28 @@ import jax
 import numpy as np
 
 from . import leaves
-from .report import show_path
+from .report import Violation, show_path
 from .spec import Alike, Apart, Array, Bound, Field, Leaf, Node, Path, Schema, Spec
 
 _MAX_DIGITS: Final = 19
 _MAX_KEYS: Final = 100
+_FEW: Final = 2
+#: What many notes that begin alike say of the whole tree.
+_CAUSES: Final = {
+    "a value where its Variable was meant": (
+        "values stand for their Variables: Pure[...] takes a dict of them, Values[...] a State"
+    ),
+    "a Variable where its value was meant": (
+        "Variables stand for their values: nnx.to_pure_dict gives a dict of those"
+    ),
+    "an abstract value": "the arrays are abstract: Abstract[...] takes those",
+    "a concrete value": "the arrays are concrete: jax.eval_shape gives abstract ones",
+    "a numpy array": "the arrays are numpy's: jax.tree.map(jnp.asarray, tree) makes them JAX's",
+    "another class of that name": "the kinds are classes of a reload or of another Flax",
+    "an old checkpoint keeps a Variable's array under 'value'": (
+        "the tree is that of an old checkpoint, which keeps each array under 'value'"
+    ),
+}
 
 
 def matches(pattern: str, key: Hashable) -> bool:
@@ -136,6 +154,15 @@ def dtype_note(dtype: str, value: Any) -> str:
     shape = tuple(value.shape)
     if dtype == "Key" and str(value.dtype) == "uint32" and shape[-1:] in {(2,), (4,)}:
         return "an old-style key: jax.random.key makes typed ones"
+    return ""
+
+
+def common_cause(violations: Iterable[Violation]) -> str:
+    """What most violations have in common, where it is more than a few."""
+    notes = Counter(re.split(": |, from ", violation.note)[0] for violation in violations)
+    for note, cause in _CAUSES.items():
+        if notes[note] > _FEW and notes[note] * 2 > notes.total():
+            return f"{cause} ({notes[note]} leaves)"
     return ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
@@ -128,12 +128,14 @@ class Report:
       violations: all of them, in tree order.
       dims: the sizes of the names of the outermost schema.
       unknown: what could not be decided.
+      cause: what most violations have in common, where one is recognised.
     """
 
     hint: str
     violations: tuple[Violation, ...] = ()
     dims: Mapping[str, Size] = field(default_factory=dict[str, Size])
     unknown: tuple[Unknown, ...] = ()
+    cause: str = ""
 
     def __bool__(self) -> bool:
         """Whether the value fits."""
@@ -145,19 +147,10 @@ class Report:
         return "\n".join([_cut_head(head), *self.lines()])
 
     def lines(self, indent: str = "  ") -> list[str]:
-        """The lines below the headline: violations, counts of the rest, dims, unknown."""
-        lines: list[str] = []
-        room = _BUDGET
-        for violation in self.violations[:_SHOWN]:
-            line = indent + str(violation)
-            room -= len(line.encode()) + 1
-            if room < 0:
-                break
-            lines.append(line)
-        if rest := self.violations[len(lines) :]:
-            counts = Counter(violation.code for violation in rest)
-            more = ", ".join(f"{counts[code]} {code}" for code in CODES if counts[code])
-            lines.append(f"{indent}and {len(rest)} more: {more}")
+        """The lines below the headline: cause, violations, counts of the rest, dims, unknown."""
+        lines = [*self._violations(indent)]
+        if self.cause:
+            lines.insert(0, f"{indent}cause: {self.cause}")
         if self.dims:
             sizes = " ".join(f"{name}={_show_size(size)}" for name, size in self.dims.items())
             lines.append(f"{indent}dims: {sizes[:200]}")
@@ -167,13 +160,27 @@ class Report:
             lines.append(f"{indent}unknown: {str(first)[:200]}{more_text}")
         return lines
 
+    def _violations(self, indent: str) -> Iterator[str]:
+        room, shown = _BUDGET, 0
+        for violation in self.violations[:_SHOWN]:
+            line = indent + str(violation)
+            room -= len(line.encode()) + 1
+            if room < 0:
+                break
+            shown += 1
+            yield line
+        if rest := self.violations[shown:]:
+            counts = Counter(violation.code for violation in rest)
+            more = ", ".join(f"{counts[code]} {code}" for code in CODES if counts[code])
+            yield f"{indent}and {len(rest)} more: {more}"
+
     def _count(self) -> str:
         count = len(self.violations)
         return f"{count} violation{'s' if count != 1 else ''}"
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON data."""
-        return {
+        data: dict[str, Any] = {
             "hint": self.hint,
             "fits": bool(self),
             "violations": [violation.to_dict() for violation in self.violations],
@@ -183,6 +190,7 @@ class Report:
             },
             "unknown": [{"path": item.path, "text": item.text} for item in self.unknown],
         }
+        return {**data, "cause": self.cause} if self.cause else data
 
     def to_json(self, indent: int | None = None) -> str:
         """The report as JSON text."""

@@ -30,7 +30,8 @@ class _Findings:
     def refuse(self) -> None:
         __tracebackhide__ = True
         if self.violations:
-            report = Report(self.title, tuple(self.violations))
+            cause = patterns.common_cause(self.violations)
+            report = Report(self.title, tuple(self.violations), cause=cause)
             raise StateTypeError(str(report), report)
 
 
