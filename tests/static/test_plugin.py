@@ -1,11 +1,22 @@
 """The mypy plugin: the suite's verdicts with it, its options, and that it is never in the way."""
 
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from flax import nnx
-from type_checkers import PLUGIN, expected, installed, mypy, reported, run, schema_files
+from type_checkers import (
+    HERE,
+    PLUGIN,
+    Errors,
+    expected,
+    installed,
+    mypy,
+    reported,
+    run,
+    schema_files,
+)
 
 pytestmark = [
     installed("mypy"),
@@ -51,34 +62,122 @@ def test_no_configuration_file() -> None:
     assert read_options(None) == read_options("no such file") == PluginOptions()
 
 
-def test_a_mypy_with_another_interface_gets_no_plugin(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from mypy.plugin import Plugin
+USER = """
+from flax import nnx
+from schema_models import BlockState, ModelState
 
-    from typedstate.mypy_plugin import plugin
+from typedstate import Only, Pure, TypedState
 
-    monkeypatch.setitem(sys.modules, "typedstate.mypy_plugin.hooks", None)
-    assert plugin("9.9") is Plugin
-    error = capsys.readouterr().err
-    assert error.startswith("typedstate.mypy_plugin: no plugin on mypy 9.9: ")
-    assert error.count("\n") == 1
+class Own(TypedState):
+    params: Only[BlockState, nnx.Param]
+
+def uses(state: ModelState, own: Own, pure: Pure[BlockState]) -> None:
+    state["hed"]
+    own.params.dropout
+    own.params.norm.scael
+    pure["up"]["krenel"]
+    state["blocks"][0]["up"]["kernel"] = 3
+    nnx.filter_state(state, nnx.Param)["temprature"]
+"""
+
+FOUND = "found = mypy_plugin.plugin(version)\n"
 
 
-def test_a_hook_that_fails_answers_as_without_the_plugin(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    from typedstate.mypy_plugin import hooks
+def run_changed(folder: Path, change: str, *, loads: bool = True) -> tuple[Errors, str]:
+    """What mypy reports over a user's file, and what it prints beside."""
+    config = folder / "mypy.ini"
+    config.write_text(PLUGIN.format(HERE / "changing_plugin.py"))
+    (folder / "user.py").write_text(f"{USER}# {folder}\n")  # nothing that is in the cache
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CHANGED", change)
+        # mypy takes nothing from a cache that was written with a plugin when there is none.
+        result = mypy([folder / "user.py"], config, "-changed" if loads else "-not-loaded")
+    assert result.returncode in (0, 1), result.stdout + result.stderr
+    assert "INTERNAL ERROR" not in result.stdout
+    return reported(result.stdout), result.stderr
 
-    def fails(context: int) -> int:
-        raise AttributeError(f"no attribute of context {context}")
 
-    safe = hooks.safely(fails, lambda context: context + 1)
-    assert [safe(1), safe(1)] == [2, 2]
-    assert capsys.readouterr().err == (
-        "typedstate.mypy_plugin: part of the plugin is off: "
-        "AttributeError: no attribute of context 1\n"
+WITHOUT_PLUGIN = {
+    ("user.py", 13): ['"NormState" has no attribute "scael"; maybe "scale"?  [attr-defined]'],
+}
+NOT_LOADED = "typedstate.mypy_plugin: no plugin on mypy {}: {}\n"
+FAILED = "typedstate.mypy_plugin does not fit mypy {}, whose own answers stand where it fails: {}\n"
+
+
+def test_a_mypy_that_has_not_changed(tmp_path: Path) -> None:
+    errors, printed = run_changed(tmp_path, FOUND)
+    assert [line for _, line in errors] == [11, 12, 13, 14, 15, 16]
+    assert not printed
+
+
+def test_a_module_of_mypy_that_is_gone(tmp_path: Path) -> None:
+    hide = 'import sys; kept = sys.modules["mypy.maptype"]; sys.modules["mypy.maptype"] = None\n'
+    errors, printed = run_changed(
+        tmp_path, f'{hide}{FOUND}sys.modules["mypy.maptype"] = kept', loads=False
     )
+    assert errors == WITHOUT_PLUGIN
+    reason = "ModuleNotFoundError: import of mypy.maptype halted; None in sys.modules"
+    assert printed == NOT_LOADED.format(version("mypy"), reason)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            "fields = 'type default_type is_lvalue context api'\n"
+            "mypy.plugin.AttributeContext = collections.namedtuple('AttributeContext', fields)\n",
+            "AttributeError: AttributeContext has no default_attr_type",
+        ),
+        (
+            "class Plugin: get_type_analyze_hook = get_base_class_hook = None\n"
+            "from typedstate.mypy_plugin import hooks, fallback\nfallback.Plugin = Plugin\n",
+            "AttributeError: type object 'Plugin' has no attribute 'get_attribute_hook'",
+        ),
+    ],
+)
+def test_an_interface_that_lacks_something(tmp_path: Path, change: str, reason: str) -> None:
+    errors, printed = run_changed(tmp_path, change + FOUND, loads=False)
+    assert errors == WITHOUT_PLUGIN
+    assert printed == NOT_LOADED.format(version("mypy"), reason)
+
+
+@pytest.mark.parametrize("name", ["type", "api", "context", "args", "cls"])
+def test_an_attribute_that_is_gone_when_a_hook_runs(tmp_path: Path, name: str) -> None:
+    call = f"lambda hook, context: hook(Lacking(context, {name!r}))"
+    _, printed = run_changed(tmp_path, f"{FOUND}found = calling(found, {call})")
+    reason = f"AttributeError: the context has no {name}"
+    assert printed == FAILED.format(version("mypy"), reason)
+
+
+def test_a_hook_that_is_given_more(tmp_path: Path) -> None:
+    call = "lambda hook, context: hook(context, None)"
+    errors, printed = run_changed(tmp_path, f"{FOUND}found = calling(found, {call})")
+    assert errors == WITHOUT_PLUGIN
+    assert printed == FAILED.format(version("mypy"), "TypeError: a hook was given 2 arguments")
+
+
+def test_a_method_that_is_asked_otherwise(tmp_path: Path) -> None:
+    change = """
+class Changed(found):
+    def get_method_hook(self, fullname):
+        return super().get_method_hook(fullname, 1)
+
+    def get_attribute_hook(self, fullname):
+        return super().get_attribute_hook()
+found = Changed
+"""
+    errors, printed = run_changed(tmp_path, FOUND + change)
+    assert errors == WITHOUT_PLUGIN
+    assert printed.count("\n") == 1
+    assert printed.startswith(FAILED.format(version("mypy"), "TypeError: ")[:-1])
+
+
+def test_a_plugin_that_can_not_be_set_up(tmp_path: Path) -> None:
+    change = "from typedstate.mypy_plugin import hooks\nhooks.read_options = None\n"
+    errors, printed = run_changed(tmp_path, FOUND + change)
+    assert errors == WITHOUT_PLUGIN
+    reason = "TypeError: 'NoneType' object is not callable"
+    assert printed == FAILED.format(version("mypy"), reason)
 
 
 ODD = """

@@ -16,6 +16,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from typedstate import __version__
+
 if TYPE_CHECKING:
     from mypy.plugin import Plugin
 
@@ -23,14 +25,19 @@ if TYPE_CHECKING:
 def plugin(version: str) -> type[Plugin]:
     """The entry point that mypy calls; an unknown mypy gets a plugin that does nothing."""
     try:
+        from .fallback import ask_interface
         from .hooks import SchemaPlugin
+
+        ask_interface()
     except Exception as error:
         from mypy.plugin import Plugin
 
-        text = f"typedstate.mypy_plugin: no plugin on mypy {version}: {error}"
+        text = (
+            f"typedstate.mypy_plugin: no plugin on mypy {version}: {type(error).__name__}: {error}"
+        )
         print(text.splitlines()[0], file=sys.stderr)
         return Plugin
     return SchemaPlugin
 
 
-__all__ = ["plugin"]
+__all__ = ["__version__", "plugin"]

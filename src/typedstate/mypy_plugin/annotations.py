@@ -8,6 +8,7 @@ from mypy.nodes import TypeInfo
 from mypy.plugin import AnalyzeTypeContext
 from mypy.types import AnyType, Instance, PlaceholderType, Type, TypeOfAny, get_proper_type
 
+from .fallback import report
 from .filters import bare, of_annotation
 from .tags import Tag
 from .trees import STATE, Reader, tree_of
@@ -27,14 +28,17 @@ def analyze(reader: Reader, fullname: str, context: AnalyzeTypeContext) -> Type:
 def as_without(fullname: str, context: AnalyzeTypeContext) -> Type:
     """The type that mypy gives without the plugin, as far as its public interface goes."""
     # The hook stands in for mypy's own analysis of Annotated, which has no public name.
-    special = getattr(context.api, "try_analyze_special_unbound_type", None)
-    if special is not None and not fullname.startswith("typedstate."):
-        found: Type | None = special(context.type, fullname)
-        if found is not None:
-            return found
-    if fullname.startswith("typedstate.") or not context.type.args:
-        return AnyType(TypeOfAny.special_form)
-    return context.api.analyze_type(context.type.args[0])
+    try:
+        special = getattr(context.api, "try_analyze_special_unbound_type", None)
+        if special is not None and not fullname.startswith("typedstate."):
+            found: Type | None = special(context.type, fullname)
+            if found is not None:
+                return found
+        if not fullname.startswith("typedstate.") and context.type.args:
+            return context.api.analyze_type(context.type.args[0])
+    except Exception as error:
+        report(error)
+    return AnyType(TypeOfAny.special_form)
 
 
 def _tagged(reader: Reader, name: str, context: AnalyzeTypeContext, default: Type) -> Type:

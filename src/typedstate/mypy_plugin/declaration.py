@@ -7,14 +7,27 @@ class is analysed and kept in its metadata, which mypy writes into its cache.
 from __future__ import annotations
 
 import ast
+import contextlib
+from collections.abc import Hashable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from mypy.nodes import DictExpr, Expression, RefExpr, StrExpr, TypeInfo
+from mypy.nodes import (
+    AssignmentStmt,
+    DictExpr,
+    Expression,
+    NameExpr,
+    RefExpr,
+    StrExpr,
+    TypeAlias,
+    TypeInfo,
+)
 from mypy.plugin import ClassDefContext
+from mypy.types import UnboundType
 
 METADATA: Final = "typedstate"
+UNKNOWN: Final = ""  # in the place of a key's source
 
 
 def remember(context: ClassDefContext) -> None:
@@ -26,14 +39,38 @@ def remember(context: ClassDefContext) -> None:
     if aliases is None:
         found["open"] = True  # the text is not there: any key may be
     else:
-        found["keys"] = aliases
+        found["keys"] = {**dict.fromkeys(_hidden(context), UNKNOWN), **aliases}
     context.cls.info.metadata[METADATA] = found
+
+
+def _hidden(context: ClassDefContext) -> Iterator[str]:
+    """The fields whose annotation is a type alias in which an `Alias` may stand."""
+    for statement in context.cls.defs.body:
+        hint = statement.unanalyzed_type if isinstance(statement, AssignmentStmt) else None
+        if not isinstance(hint, UnboundType) or not isinstance(statement, AssignmentStmt):
+            continue
+        symbol = context.api.lookup_qualified(hint.name, hint, suppress_errors=True)
+        node = None if symbol is None else symbol.node
+        if not isinstance(node, TypeAlias) or node.module.startswith("typedstate."):
+            continue
+        home = context.api.modules.get(node.module)
+        source = None if home is None else source_of(home.path)
+        if source is None or "Alias(" in source:
+            yield from (name.name for name in statement.lvalues if isinstance(name, NameExpr))
 
 
 def metadata_of(info: TypeInfo) -> dict[str, Any]:
     """What `remember` wrote for a class; empty for one that it has not seen."""
     found = info.metadata.get(METADATA)
     return found if isinstance(found, dict) else {}
+
+
+def key_of(metadata: Mapping[str, Any], field: str) -> tuple[Hashable] | None:
+    """The key of a field in a one-tuple; None where it is not known."""
+    source: str | None = metadata["keys"].get(field)
+    if source is None:
+        return (field,)
+    return None if source == UNKNOWN else (ast.literal_eval(source),)
 
 
 def _extra(given: Expression | None) -> Any:
@@ -72,7 +109,7 @@ def _classes(source: str) -> tuple[ast.ClassDef, ...]:
     return tuple(node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef))
 
 
-def _aliases(source: str, line: int) -> dict[str, Any] | None:
+def _aliases(source: str, line: int) -> dict[str, str] | None:
     """The keys of the fields that have an alias, by field; None where the class is not found."""
     if "Alias" not in source and "Shared" not in source:
         return {}
@@ -83,7 +120,7 @@ def _aliases(source: str, line: int) -> dict[str, Any] | None:
     found = next((cls for cls in classes if _first_line(cls) <= line <= cls.lineno), None)
     if found is None:
         return None
-    aliases: dict[str, Any] = {}
+    aliases: dict[str, str] = {}
     for node in found.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             key = _key(node.annotation)
@@ -96,20 +133,31 @@ def _first_line(cls: ast.ClassDef) -> int:
     return min([cls.lineno, *(item.lineno for item in cls.decorator_list)])
 
 
-def _key(annotation: ast.expr) -> Any:
-    """The key of an ``Annotated[..., Alias(key)]``: ``[key]``, or ``[]`` where it is unknown."""
-    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-        try:
-            annotation = ast.parse(annotation.value.strip(), mode="eval").body
-        except SyntaxError:
-            return None
-    if not isinstance(annotation, ast.Subscript) or not isinstance(annotation.slice, ast.Tuple):
-        return None
-    for item in annotation.slice.elts[1:]:
+def _key(annotation: ast.expr) -> str | None:
+    """The source of the key of an ``Annotated[..., Alias(key)]``; empty where it is unknown."""
+    for item in _metadata(annotation):
         if isinstance(item, ast.Call) and ast.unparse(item.func).rpartition(".")[2] == "Alias":
             try:
                 given = item.args[0] if item.args else item.keywords[0].value
-                return [ast.literal_eval(given)]
+                return repr(ast.literal_eval(given))
             except (ValueError, IndexError):
-                return []
+                return UNKNOWN
     return None
+
+
+def _metadata(annotation: ast.expr) -> Iterator[ast.expr]:
+    """The metadata of ``Annotated[X, ...]``, also of an optional or a quoted one."""
+    match annotation:
+        case ast.Constant(value=str(text)):
+            with contextlib.suppress(SyntaxError):
+                yield from _metadata(ast.parse(text.strip(), mode="eval").body)
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            yield from _metadata(left)
+            yield from _metadata(right)
+        case ast.Subscript(slice=ast.Tuple(elts=[first, *others])):
+            yield from others
+            yield from _metadata(first)
+        case ast.Subscript(slice=inner):  # Optional
+            yield from _metadata(inner)
+        case _:
+            return

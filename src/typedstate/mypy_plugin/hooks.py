@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-import sys
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from mypy.nodes import SymbolTableNode, TypeAlias, TypeInfo
 from mypy.options import Options
@@ -24,12 +24,10 @@ from mypy.types import FunctionLike, Instance, Type, get_proper_type
 from . import declaration
 from .accesses import Accesses
 from .annotations import analyze, as_without
+from .fallback import no_hook, report, safely
 from .functions import Functions
-from .options import read_options
+from .options import PluginOptions, read_options
 from .trees import SCHEMA, STATE, Reader, is_schema
-
-C = TypeVar("C")
-R = TypeVar("R")
 
 # mypy asks about every name of every module: the answer is no by one look into a table.
 _FORM_TYPES: Final = "typedstate.form_types."
@@ -46,25 +44,25 @@ _FOREIGN: Final = ("builtins.", "typing.", "abc.", "enum.", "jax.", "numpy.", "f
 class SchemaPlugin(Plugin):
     """Knows schemas by their keys; see the package."""
 
+    settings = PluginOptions()
+    _functions: Mapping[str, Callable[[FunctionContext], Type]] = MappingProxyType({})
+    _methods: Mapping[str, Callable[[MethodContext], Type]] = MappingProxyType({})
+
     def __init__(self, options: Options) -> None:
         """Reads the plugin's own options from the file that configures mypy."""
         super().__init__(options)
-        self.settings = read_options(options.config_file)
         self.reader = Reader(self.class_named)
-        self.accesses = Accesses(self.reader, self.settings)
-        functions = Functions(self.reader)
-        self._functions = _function_hooks(functions)
-        self._methods: dict[str, Callable[[MethodContext], Type]] = {
-            "__getitem__": safely(self.accesses.get_item, _returned),
-            "get": safely(self.accesses.get, _returned),
-            "of": safely(functions.of, _returned),
-            "to_pure_dict": safely(functions.to_pure_dict_method, _returned),
-            "filter": safely(functions.filtered_method, _returned),
-            "split": safely(functions.filtered_method, _returned),
-        }
         self._is_tree = {"builtins.dict": True, STATE: True}
         self._is_tree |= {f"{_FORM_TYPES}{name}": True for name in _TREES}
+        try:
+            self.settings = read_options(options.config_file)
+            self.accesses = Accesses(self.reader, self.settings)
+            self._functions = _function_hooks(Functions(self.reader))
+            self._methods = _method_hooks(self.accesses, Functions(self.reader))
+        except Exception as error:
+            report(error)
 
+    @no_hook
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
         """What a cached result depends on, beside the files."""
         return self.settings.as_json()
@@ -81,6 +79,7 @@ class SchemaPlugin(Plugin):
             return target.type if isinstance(target, Instance) else None
         return node if isinstance(node, TypeInfo) else None
 
+    @no_hook
     def get_type_analyze_hook(self, fullname: str) -> Callable[[AnalyzeTypeContext], Type] | None:
         """Forms in annotations: `Only`, `Rest` and `Plus` are Annotated, `Pure` an alias."""
         if fullname not in _ANALYZED:
@@ -90,6 +89,7 @@ class SchemaPlugin(Plugin):
             functools.partial(as_without, fullname),
         )
 
+    @no_hook
     def get_base_class_hook(self, fullname: str) -> Callable[[ClassDefContext], None] | None:
         """The body of a schema class, for its keys."""
         if fullname == SCHEMA:
@@ -98,6 +98,7 @@ class SchemaPlugin(Plugin):
             return None
         return _REMEMBER
 
+    @no_hook
     def get_attribute_hook(self, fullname: str) -> Callable[[AttributeContext], Type] | None:
         """Attributes of schemas, and of the trees whose leaves a form changes."""
         if not self._names_tree(fullname):
@@ -105,6 +106,7 @@ class SchemaPlugin(Plugin):
         name = fullname.rpartition(".")[2]
         return safely(functools.partial(self.accesses.attribute, name), _attribute)
 
+    @no_hook
     def get_method_signature_hook(
         self, fullname: str
     ) -> Callable[[MethodSigContext], FunctionLike] | None:
@@ -113,11 +115,13 @@ class SchemaPlugin(Plugin):
             return None
         return safely(self.accesses.set_item, _signature)
 
+    @no_hook
     def get_method_hook(self, fullname: str) -> Callable[[MethodContext], Type] | None:
         """Reads under literal keys, and ``S.of(node, *filters)``."""
         hook = self._methods.get(fullname.rpartition(".")[2])
         return None if hook is None or not self._names_tree(fullname) else hook
 
+    @no_hook
     def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
         """Flax's functions over states, and `check`."""
         return self._functions.get(fullname)
@@ -145,29 +149,19 @@ def _function_hooks(functions: Functions) -> dict[str, Callable[[FunctionContext
     return {name: safely(hook, _returned) for name, hook in found.items()}
 
 
-_reported: set[str] = set()
-
-
-def safely(hook: Callable[[C], R], default: Callable[[C], R]) -> Callable[[C], R]:
-    """A hook that answers as if there were no plugin where it fails."""
-
-    def safe(context: C) -> R:
-        try:
-            return hook(context)
-        except Exception as error:
-            _report(error)
-            return default(context)
-
-    return safe
-
-
-def _report(error: Exception) -> None:
-    """One line for each kind of failure: an API of mypy that has changed, most likely."""
-    text = f"typedstate.mypy_plugin: part of the plugin is off: {type(error).__name__}: {error}"
-    line = text.splitlines()[0]
-    if line not in _reported:
-        _reported.add(line)
-        print(line, file=sys.stderr)
+def _method_hooks(
+    accesses: Accesses, functions: Functions
+) -> dict[str, Callable[[MethodContext], Type]]:
+    """The methods of trees that are answered for, by name."""
+    found = {
+        "__getitem__": accesses.get_item,
+        "get": accesses.get,
+        "of": functions.of,
+        "to_pure_dict": functions.to_pure_dict_method,
+        "filter": functions.filtered_method,
+        "split": functions.filtered_method,
+    }
+    return {name: safely(hook, _returned) for name, hook in found.items()}
 
 
 def _returned(context: FunctionContext | MethodContext) -> Type:

@@ -21,7 +21,7 @@ from mypy.types import (
     get_proper_type,
 )
 
-from .declaration import metadata_of
+from .declaration import key_of, metadata_of
 from .filters import VARIABLE, Lookup, bare, selects
 from .tags import Tag, tag_of, tagged
 
@@ -116,18 +116,19 @@ def fields_of(base: Instance) -> dict[Hashable, Field] | None:
         metadata = metadata_of(info)
         if metadata.get("open") or not metadata:
             return None
-        keys: Mapping[str, Any] = metadata["keys"]
         carrier = map_instance_to_supertype(base, info)
         for name, symbol in info.names.items():
             if not isinstance(symbol.node, Var) or symbol.node.type is None:
                 continue
+            if symbol.node.is_classvar:
+                continue
             if name.startswith("__") and name.endswith("__"):
                 continue
-            alias = keys.get(name, [name])
-            if not alias:
+            key = key_of(metadata, name)
+            if key is None:
                 return None
             declared = expand_type_by_instance(symbol.node.type, carrier)
-            found[name] = Field(name, alias[0], declared)
+            found[name] = Field(name, key[0], declared)
     return {field.key: field for field in found.values()}
 
 
@@ -379,5 +380,7 @@ def _unknown_key(fields: Mapping[Hashable, Field], key: Hashable) -> Absent:
         close = difflib.get_close_matches(key, known, n=1)
         if close:
             return Absent(f'did you mean "{close[0]}"?')
-    shown = ", ".join(f'"{name}"' if isinstance(name, str) else repr(name) for name in fields)
+    # Not in the order of the class, which mypy's JSON cache does not keep.
+    names = sorted(f'"{name}"' if isinstance(name, str) else repr(name) for name in fields)
+    shown = ", ".join(names)
     return Absent(f"it has {shown}" if shown else "it has none")

@@ -1,0 +1,91 @@
+"""Where mypy is not the one that the plugin was written for: its own answers, and one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+from mypy.plugin import (
+    AnalyzeTypeContext,
+    AttributeContext,
+    ClassDefContext,
+    FunctionContext,
+    MethodContext,
+    MethodSigContext,
+    Plugin,
+)
+from mypy.version import __version__
+
+C = TypeVar("C")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_HOOKS: Final = (
+    "get_type_analyze_hook",
+    "get_base_class_hook",
+    "get_attribute_hook",
+    "get_method_signature_hook",
+    "get_method_hook",
+    "get_function_hook",
+)
+_CALLED: Final = {"args", "callee_arg_names", "context", "api"}
+_CONTEXTS: Final[dict[Any, set[str]]] = {
+    AnalyzeTypeContext: {"type", "context", "api"},
+    AttributeContext: {"type", "default_attr_type", "is_lvalue", "context", "api"},
+    ClassDefContext: {"cls", "reason", "api"},
+    FunctionContext: {"arg_types", "default_return_type", *_CALLED},
+    MethodContext: {"type", "arg_types", "default_return_type", *_CALLED},
+    MethodSigContext: {"type", "args", "default_signature", "context", "api"},
+}
+
+_failures: list[str] = []
+
+
+def ask_interface() -> None:
+    """Raises AttributeError where mypy's plugin interface lacks what the hooks stand on."""
+    for name in _HOOKS:
+        getattr(Plugin, name)
+    for context, wanted in _CONTEXTS.items():
+        missing = sorted(wanted - set(context._fields))
+        if missing:
+            raise AttributeError(f"{context.__name__} has no {', '.join(missing)}")
+
+
+def report(error: Exception) -> None:
+    """One line in a run of mypy, however much fails."""
+    if not _failures:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        text = f"typedstate.mypy_plugin does not fit mypy {__version__}, whose own answers stand"
+        print(f"{text} where it fails: {reason}", file=sys.stderr)
+    _failures.append(repr(error))
+
+
+def safely(hook: Callable[[C], R], default: Callable[[C], R]) -> Callable[[C], R]:
+    """A hook that answers as if there were no plugin where it fails."""
+
+    def safe(context: C, *unknown: Any) -> R:
+        try:
+            if unknown:
+                raise TypeError(f"a hook was given {len(unknown) + 1} arguments")
+            return hook(context)
+        except Exception as error:
+            report(error)
+            return default(context)
+
+    return safe
+
+
+def no_hook(
+    method: Callable[Concatenate[Any, P], R | None],
+) -> Callable[Concatenate[Any, P], R | None]:
+    """A method of the plugin that has no hook to offer where it fails."""
+
+    def safe(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
+        try:
+            return method(self, *args, **kwargs)
+        except Exception as error:
+            report(error)
+            return None
+
+    return safe
