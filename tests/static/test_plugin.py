@@ -13,6 +13,7 @@ from type_checkers import (
     expected,
     installed,
     mypy,
+    mypy_in,
     reported,
     run,
     schema_files,
@@ -244,6 +245,82 @@ def test_odd_code_is_no_internal_error(tmp_path: Path) -> None:
     assert not result.stderr
     assert "INTERNAL ERROR" not in result.stdout
     assert "did you mean" not in result.stdout
+
+
+SCHEMA = """
+import jax
+from flax import nnx
+from typedstate import TypedState
+
+class Leaves(TypedState):
+    {}: nnx.{}[jax.Array]
+
+class Whole(TypedState):
+    up: Leaves
+"""
+BETWEEN = """
+from flax import nnx
+from dependent_schema import Whole
+from typedstate import Only, Pure
+
+def pure(state: Whole) -> Pure[Whole]:
+    return nnx.to_pure_dict(state)
+
+def only(state: Whole) -> Only[Whole, nnx.Param]:
+    return state
+
+def whole(pure: Pure[Whole]) -> Whole:
+    return Whole(pure)
+"""
+DEPENDENT = """
+import jax
+from dependent_between import only, pure, whole
+from flax import nnx
+from typing import assert_type
+
+state = whole({})
+assert_type(pure(state)["up"]["kernel"], jax.Array)
+
+def f() -> None:
+    pure(state)["up"]["kernel"]
+    only(state)["up"]
+    assert_type(state["up"]["kernel"], nnx.Param[jax.Array])
+"""
+OF_ANOTHER_KIND = """\
+dependent.py:12: error: "Only[Whole, Param]" has no key "up": Only drops it  [index]
+dependent.py:13: error: Expression is of type "BatchStat[Array]", not "Param[Array]"  [assert-type]
+"""
+OF_ANOTHER_KEY = """\
+dependent.py:8: error: Expression is of type "Any", not "Array"  [assert-type]
+dependent.py:8: error: "Pure[Leaves]" has no key "kernel": it has "weight"  [index]
+dependent.py:11: error: "Pure[Leaves]" has no key "kernel": it has "weight"  [index]
+dependent.py:13: error: Expression is of type "Any", not "Param[Array]"  [assert-type]
+dependent.py:13: error: "Leaves" has no key "kernel": it has "weight"  [index]
+"""
+
+
+@pytest.mark.parametrize("daemon", [False, True])
+def test_answers_change_with_the_schema(tmp_path: Path, daemon: bool) -> None:
+    config = tmp_path / "mypy.ini"
+    config.write_text(PLUGIN.format("typedstate.mypy_plugin"))
+    (tmp_path / "dependent_between.py").write_text(BETWEEN)
+    (tmp_path / "dependent.py").write_text(DEPENDENT)
+    status = tmp_path / "daemon.json"
+
+    def errors(key: str, kind: str) -> str:
+        (tmp_path / "dependent_schema.py").write_text(SCHEMA.format(key, kind))
+        result = mypy_in(tmp_path, [tmp_path / "dependent.py"], config, status if daemon else None)
+        assert not result.stderr
+        return "".join(line for line in result.stdout.splitlines(True) if " error: " in line)
+
+    try:
+        assert not errors("kernel", "Param")
+        assert errors("kernel", "BatchStat") == OF_ANOTHER_KIND
+        assert errors("weight", "Param") == OF_ANOTHER_KEY
+        assert not errors("kernel", "Param")
+    finally:
+        if daemon:
+            run(sys.executable, "-m", "mypy.dmypy", "--status-file", status, "stop")
 
 
 def test_the_package_imports_without_mypy() -> None:

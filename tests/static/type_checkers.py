@@ -38,27 +38,34 @@ def mypy(
     files: Iterable[Path], config: Path, variant: str = "", *options: str
 ) -> subprocess.CompletedProcess[str]:
     """One run of mypy; its cache is kept for the next session of the same environment."""
+    return run(sys.executable, "-m", "mypy", *_given(config, variant), *options, *files)
+
+
+def mypy_in(
+    folder: Path, files: Iterable[Path], config: Path, daemon: Path | None
+) -> subprocess.CompletedProcess[str]:
+    """One run of mypy from a folder, or one more of the daemon that a status file names."""
+    program = ["mypy"] if daemon is None else ["mypy.dmypy", "--status-file", daemon, "run", "--"]
+    variant = "-plugin" if daemon is None else "-daemon"
+    options = ["--cache-fine-grained"] if daemon is not None else []
+    given = [*program, *_given(config, variant), *options, *files]
+    return run(sys.executable, "-m", *given, folder=folder)
+
+
+def _given(config: Path, variant: str) -> list[str | Path]:
     state = f"{sys.prefix} {sys.version} {importlib.metadata.version('mypy')}"
     key = hashlib.sha256(state.encode()).hexdigest()[:16]
     cache = Path(tempfile.gettempdir(), f"typedstate-mypy-{key}{variant}")
-    given: list[str | Path] = [
-        "--config-file",
-        config,
-        "--cache-dir",
-        cache,
-        "--hide-error-context",
-        *options,
-    ]
-    return run(sys.executable, "-m", "mypy", *given, *files)
+    return ["--config-file", config, "--cache-dir", cache, "--hide-error-context"]
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, folder: Path = SCHEMAS) -> subprocess.CompletedProcess[str]:
     """Runs a checker where nothing of the caller's own configuration helps it."""
     hidden = {"MYPYPATH", "PYTHONPATH", "MYPY_CONFIG_FILE_DIR"}
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
     return subprocess.run(
         [str(argument) for argument in arguments],
-        cwd=SCHEMAS,
+        cwd=folder,
         env=environment,
         capture_output=True,
         text=True,

@@ -16,8 +16,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from typedstate import __version__
-
 if TYPE_CHECKING:
     from mypy.plugin import Plugin
 
@@ -40,4 +38,4 @@ def plugin(version: str) -> type[Plugin]:
     return SchemaPlugin
 
 
-__all__ = ["__version__", "plugin"]
+__all__ = ["plugin"]

@@ -25,7 +25,7 @@ from .declaration import source_of
 from .guards import guarded_reads
 from .options import PluginOptions
 from .titles import title
-from .trees import Absent, Reader, Tree, field_named, tree_of
+from .trees import Absent, Reader, Tree, tree_of
 
 _KEYS: Final = ("builtins.str", "builtins.int")  # an enum's literals are no keys
 
@@ -48,7 +48,7 @@ class Accesses:
         tree = tree_of(context.type)
         if tree is None or self._is_method(context.type, name, tree):
             return context.default_attr_type
-        field = field_named(tree.base, name)
+        field = self.reader.fields(tree.base).named(name)
         if field is not None and field.key != name:
             text = f'"{title(context.type)}" has no attribute "{name}" at run time: its key is '
             context.api.fail(f"{text}{field.key!r}", context.context, code=ATTR_DEFINED)
@@ -68,7 +68,7 @@ class Accesses:
         if not isinstance(found, Instance):
             return True
         own = found.type.get(name)
-        return own is not None and field_named(tree.base, name) is None
+        return own is not None and self.reader.fields(tree.base).named(name) is None
 
     def _report_optional(self, context: AttributeContext, name: str, declared: Type) -> None:
         if not self.settings.report_unguarded_optional:

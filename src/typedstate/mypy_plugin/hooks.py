@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -24,6 +26,7 @@ from mypy.types import FunctionLike, Instance, Type, get_proper_type
 from . import declaration
 from .accesses import Accesses
 from .annotations import analyze, as_without
+from .dependencies import depending
 from .fallback import no_hook, report, safely
 from .functions import Functions
 from .options import PluginOptions, read_options
@@ -31,7 +34,8 @@ from .trees import SCHEMA, STATE, Reader, is_schema
 
 # mypy asks about every name of every module: the answer is no by one look into a table.
 _FORM_TYPES: Final = "typedstate.form_types."
-_TREES: Final = ("StateMap", "Entries", "Abstract", "Shardings", "Specs", "Like")
+_CLASSES: Final = ("StateMap", "Entries", "Abstract", "Shardings", "Specs", "Like")
+_TREES: Final = frozenset({"builtins.dict", STATE} | {f"{_FORM_TYPES}{name}" for name in _CLASSES})
 _ANALYZED: Final = frozenset(
     {"typing.Annotated", "typing_extensions.Annotated"}
     | {f"{_FORM_TYPES}{name}" for name in ("Pure", "Values")}
@@ -52,20 +56,18 @@ class SchemaPlugin(Plugin):
         """Reads the plugin's own options from the file that configures mypy."""
         super().__init__(options)
         self.reader = Reader(self.class_named)
-        self._is_tree = {"builtins.dict": True, STATE: True}
-        self._is_tree |= {f"{_FORM_TYPES}{name}": True for name in _TREES}
         try:
             self.settings = read_options(options.config_file)
             self.accesses = Accesses(self.reader, self.settings)
-            self._functions = _function_hooks(Functions(self.reader))
-            self._methods = _method_hooks(self.accesses, Functions(self.reader))
+            self._functions = _function_hooks(self.reader)
+            self._methods = _method_hooks(self.reader, self.accesses)
         except Exception as error:
             report(error)
 
     @no_hook
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
-        """What a cached result depends on, beside the files."""
-        return self.settings.as_json()
+        """What a cached result depends on, beside the files: mypy asks the entry module only."""
+        return {**self.settings.as_json(), "plugin": _digest()}
 
     def class_named(self, fullname: str) -> TypeInfo | None:
         """The class of a full name, in the modules that mypy has read."""
@@ -104,7 +106,9 @@ class SchemaPlugin(Plugin):
         if not self._names_tree(fullname):
             return None
         name = fullname.rpartition(".")[2]
-        return safely(functools.partial(self.accesses.attribute, name), _attribute)
+        return safely(
+            depending(self.reader, functools.partial(self.accesses.attribute, name)), _attribute
+        )
 
     @no_hook
     def get_method_signature_hook(
@@ -113,7 +117,7 @@ class SchemaPlugin(Plugin):
         """Writes under literal keys."""
         if not fullname.endswith(".__setitem__") or not self._names_tree(fullname):
             return None
-        return safely(self.accesses.set_item, _signature)
+        return safely(depending(self.reader, self.accesses.set_item), _signature)
 
     @no_hook
     def get_method_hook(self, fullname: str) -> Callable[[MethodContext], Type] | None:
@@ -133,26 +137,33 @@ class SchemaPlugin(Plugin):
     def _names_tree(self, member: str) -> bool:
         """Whether the class of an attribute or a method may be a tree."""
         owner = member.rpartition(".")[0]
-        known = self._is_tree.get(owner)
-        if known is None:
-            known = self._is_tree[owner] = self._names_schema(owner)
-        return known
+        if owner in _TREES:
+            return True
+        # Not kept: in the daemon a class may become a schema.
+        return not owner.startswith(_FOREIGN) and self._names_schema(owner)
 
 
-def _function_hooks(functions: Functions) -> dict[str, Callable[[FunctionContext], Type]]:
+@functools.cache
+def _digest() -> str:
+    """A hash of the plugin's own text."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+
+
+def _function_hooks(reader: Reader) -> dict[str, Callable[[FunctionContext], Type]]:
     """The functions that are answered for, by full name."""
+    functions = Functions(reader)
     found = {"typedstate.checking.check": functions.check}
     for module in _FLAX:
         found |= {f"{module}{name}": functions.filtered for name in _FILTERING}
         found |= {f"{module}{name}": functions.as_pure for name in ("as_pure", "pure")}
         found[f"{module}to_pure_dict"] = functions.to_pure_dict
-    return {name: safely(hook, _returned) for name, hook in found.items()}
+    return {name: safely(depending(reader, hook), _returned) for name, hook in found.items()}
 
 
-def _method_hooks(
-    accesses: Accesses, functions: Functions
-) -> dict[str, Callable[[MethodContext], Type]]:
+def _method_hooks(reader: Reader, accesses: Accesses) -> dict[str, Callable[[MethodContext], Type]]:
     """The methods of trees that are answered for, by name."""
+    functions = Functions(reader)
     found = {
         "__getitem__": accesses.get_item,
         "get": accesses.get,
@@ -161,7 +172,7 @@ def _method_hooks(
         "filter": functions.filtered_method,
         "split": functions.filtered_method,
     }
-    return {name: safely(hook, _returned) for name, hook in found.items()}
+    return {name: safely(depending(reader, hook), _returned) for name, hook in found.items()}
 
 
 def _returned(context: FunctionContext | MethodContext) -> Type:

@@ -107,35 +107,53 @@ def _nominal(typ: Instance) -> Tag | None:
     return None
 
 
-def fields_of(base: Instance) -> dict[Hashable, Field] | None:
-    """The fields of a schema by key; None where a key is not known."""
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What is known of the fields of a schema class.
+
+    Attributes:
+      by_key: the fields whose keys are known.
+      complete: whether these are all.
+    """
+
+    by_key: Mapping[Hashable, Field]
+    complete: bool
+
+    def named(self, name: str) -> Field | None:
+        """The field of an attribute."""
+        return next((field for field in self.by_key.values() if field.name == name), None)
+
+
+def fields_of(base: Instance) -> Fields:
+    """The fields of a schema, its bases' first."""
     found: dict[str, Field] = {}
+    complete = True
     for info in reversed(base.type.mro):
         if not is_schema(info):
             continue
         metadata = metadata_of(info)
         if metadata.get("open") or not metadata:
-            return None
+            complete = False
+            continue
         carrier = map_instance_to_supertype(base, info)
-        for name, symbol in info.names.items():
-            if not isinstance(symbol.node, Var) or symbol.node.type is None:
-                continue
-            if symbol.node.is_classvar:
-                continue
-            if name.startswith("__") and name.endswith("__"):
-                continue
+        for name, declared in _declared(info):
             key = key_of(metadata, name)
             if key is None:
-                return None
-            declared = expand_type_by_instance(symbol.node.type, carrier)
-            found[name] = Field(name, key[0], declared)
-    return {field.key: field for field in found.values()}
+                found.pop(name, None)
+                complete = False
+            else:
+                found[name] = Field(name, key[0], expand_type_by_instance(declared, carrier))
+    return Fields({field.key: field for field in found.values()}, complete)
 
 
-def field_named(base: Instance, name: str) -> Field | None:
-    """The field of an attribute."""
-    fields = fields_of(base) or {}
-    return next((field for field in fields.values() if field.name == name), None)
+def _declared(info: TypeInfo) -> Iterator[tuple[str, Type]]:
+    """The annotations of a class body."""
+    for name, symbol in info.names.items():
+        node = symbol.node
+        if not isinstance(node, Var) or node.type is None or node.is_classvar:
+            continue
+        if not (name.startswith("__") and name.endswith("__")):
+            yield name, node.type
 
 
 class Reader:
@@ -143,11 +161,18 @@ class Reader:
 
     Attributes:
       lookup: finds a class by its full name.
+      consulted: the schema classes that were read since this was emptied.
     """
 
     def __init__(self, lookup: Lookup) -> None:
         """Keeps how classes are found."""
         self.lookup = lookup
+        self.consulted: set[TypeInfo] = set()
+
+    def fields(self, base: Instance) -> Fields:
+        """The fields of a schema; remembers that they were asked for."""
+        self.consulted.update(info for info in base.type.mro if is_schema(info))
+        return fields_of(base)
 
     def read(self, tree: Tree, key: Hashable) -> Type | Absent | None:
         """What stands under a key; None where that is not known."""
@@ -172,21 +197,22 @@ class Reader:
                 return self._field(base, key)
 
     def _field(self, base: Instance, key: Hashable) -> Type | Absent | None:
-        fields = fields_of(base)
-        if fields is None:
+        fields = self.fields(base)
+        found = fields.by_key.get(key)
+        if found is not None and type(found.key) is type(key):  # True is no 1
+            return found.type
+        if not fields.complete:
             return None
-        if key in fields and type(next(k for k in fields if k == key)) is type(key):
-            return fields[key].type
         for info in base.type.mro:
             extra = metadata_of(info).get("extra")
             if isinstance(extra, dict):
-                found = self._extra(cast(dict[str, Any], extra), key)
-                return found if found is not None else _unknown_key(fields, key)
+                patterned = self._extra(cast(dict[str, Any], extra), key)
+                return patterned if patterned is not None else _unknown_key(fields.by_key, key)
             if extra == "allow":
                 return None
             if extra == "forbid":
                 break
-        return _unknown_key(fields, key)
+        return _unknown_key(fields.by_key, key)
 
     def _extra(self, patterns: Mapping[str, Any], key: Hashable) -> Type | None:
         for pattern, name in patterns.items():
@@ -231,13 +257,19 @@ class Reader:
                 return Instance(info, [inner, *form.args])
 
     def _dict_keys(self, inner: Instance) -> tuple[Type, ...]:
-        """The class of a Pure's keys: str, unless its schema has others."""
-        tree = tree_of(inner)
-        fields = {} if tree is None or tree.base.type.fullname in _LEVELS else fields_of(tree.base)
-        info = self.lookup("builtins.str")
-        level = tree is not None and tree.base.type.fullname in _LEVELS
-        others = any(not isinstance(key, str) for key in fields or ())
-        return () if info is None or level or others else (bare(info),)
+        """The class of a Pure's keys: str, unless its schema has others or may have."""
+        tree, info = tree_of(inner), self.lookup("builtins.str")
+        if tree is None or info is None or tree.base.type.fullname in _LEVELS:
+            return ()
+        # The fields may not be analyzed yet; that a class has an alias is known with the class.
+        for schema in filter(is_schema, tree.base.type.mro):
+            metadata = metadata_of(schema)
+            keys = [key_of(metadata, field) for field in metadata.get("keys", ())]
+            if "keys" not in metadata or any(key is None for key in keys):
+                return ()
+            if any(key is not None and not isinstance(key[0], str) for key in keys):
+                return ()
+        return (bare(info),)
 
     def _carried(self, name: str, tag: Tag, args: tuple[Type, ...]) -> Type:
         info = self.lookup(name)
@@ -279,11 +311,11 @@ class Reader:
         elif base.type.fullname == _ENTRIES:
             yield from base.args
         else:
-            fields = fields_of(base)
+            fields = self.fields(base)
             extras = (metadata_of(info).get("extra") for info in base.type.mro)
-            if fields is None or any(extra not in (None, "forbid") for extra in extras):
+            if not fields.complete or any(extra not in (None, "forbid") for extra in extras):
                 yield AnyType(TypeOfAny.special_form)
-            yield from (field.type for field in (fields or {}).values())
+            yield from (field.type for field in fields.by_key.values())
 
     def _leaf(self, form: Tag, leaf: Instance) -> Type | None:
         match form.form:

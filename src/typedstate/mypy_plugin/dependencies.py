@@ -1,0 +1,36 @@
+"""What an answer of the plugin depends on, so that mypy asks again when that changes.
+
+mypy follows the classes that types name. Behind a key, an answer is read out of a schema that no
+type of the module may name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from mypy.plugin import AttributeContext, FunctionContext, MethodContext, MethodSigContext
+from mypy.server.trigger import make_wildcard_trigger
+
+from .trees import Reader
+
+C = TypeVar("C", AttributeContext, FunctionContext, MethodContext, MethodSigContext)
+R = TypeVar("R")
+
+
+def depending(reader: Reader, hook: Callable[[C], R]) -> Callable[[C], R]:
+    """A hook whose answers depend on the schemas that it reads, in the cache and in the daemon."""
+
+    def asked(context: C) -> R:
+        reader.consulted.clear()
+        answer = hook(context)
+        if reader.consulted:
+            checker = cast(Any, context.api)
+            target = checker.tscope.current_target()
+            for info in reader.consulted:
+                checker.module_refs.add(info.module_name)
+                trigger = make_wildcard_trigger(info.fullname)
+                checker.tree.plugin_deps.setdefault(trigger, set()).add(target)
+        return answer
+
+    return asked
