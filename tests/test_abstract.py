@@ -340,6 +340,18 @@ def test_an_optimizer_is_sharded_like_its_model(mesh: jax.sharding.Mesh) -> None
     assert not explain(tree, Placed[hint])
 
 
+def test_a_state_made_of_states_gets_a_tree_like_it(mesh: jax.sharding.Mesh) -> None:
+    class Two(TypedState):
+        one: Named
+        other: Named
+
+    whole: Any = nnx.state(Model(nnx.Rngs(0)))
+    tree = nnx.State({"one": whole, "other": whole})
+    placed = jax.device_put(tree, shardings(Two, mesh, like=tree))
+    assert explain(placed, Placed[Two])
+    assert not explain(tree, Placed[Two])
+
+
 # -- Following a tree ------------------------------------------------------------------------------
 
 

@@ -12,13 +12,15 @@ import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from flax import nnx
 from flax.nnx.training.optimizer import OptVariable
 from hypothesis import given
+from jax.experimental.layout import Format
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float, Key
-from zoo import leaf, named, state
+from zoo import as_dict, leaf, named, state
 
 from typedstate import (
     Abstract,
@@ -427,6 +429,98 @@ def test_declared_names_stay_and_metadata_may_be_without() -> None:
     assert messages(explain(weight(jnp.ones((2, 4)), "tensor"), hint)) == [
         "w: expected P('fsdp'), found P('tensor') [sharding]"
     ]
+
+
+def test_one_sharded_over_another_says_more() -> None:
+    class Plain(TypedState):
+        w: nnx.Param[Float[Array, "d hidden"]]
+
+    by_d = Sharded[Plain, "d=fsdp"]
+    assert names_by_dims(Sharded[by_d, "hidden=tensor"]) == P("fsdp", "tensor")
+    assert names_by_dims(Sharded[by_d, "d=tensor"]) == P("tensor")
+    assert names_by_dims(Sharded[by_d, "d=None"]) == P()
+    assert names_by_dims(Sharded[by_d, "hidden=fsdp"]) == P(None, "fsdp")
+
+
+# -- Optimizer state -----------------------------------------------------------------------------
+
+
+class MomentsState(TypedState):
+    mu: Like[NamedState, OptVariable]
+    nu: Like[NamedState, OptVariable]
+
+
+def moments(mesh: jax.sharding.Mesh, **metadata: Any) -> Any:
+    """What ``nnx.Optimizer`` keeps of a parameter at P('fsdp', 'tensor')."""
+    rules = (("embed", "fsdp"), ("mlp", "tensor"))
+
+    class Model(nnx.Module):
+        def __init__(self) -> None:
+            init = nnx.with_partitioning(nnx.initializers.ones, ("embed", "mlp"), **metadata)
+            self.w = nnx.Param(init(jax.random.key(0), (8, 16), jnp.float32))
+
+    with set_mesh(mesh), rules_of(rules):
+        optimizer = nnx.Optimizer(Model(), optax.scale_by_adam(), wrt=nnx.Param)
+    tree = as_dict(nnx.state(optimizer))["opt_state"]
+    tree = tree if "mu" in tree else tree[0]
+    return nnx.State({"mu": tree["mu"], "nu": tree["nu"]})
+
+
+def test_moments_have_the_names_of_their_parameters(mesh: jax.sharding.Mesh) -> None:
+    tree = moments(mesh)
+    assert explain(tree, MomentsState)
+    other = Sharded[MomentsState, "hidden=tensor"]
+    assert messages(explain(tree, other)) == [
+        f"{name}.w: expected P('embed', 'tensor'), found P('embed', 'mlp') [sharding]"
+        for name in ("mu", "nu")
+    ]
+
+
+def test_moments_may_have_names_of_their_own(mesh: jax.sharding.Mesh) -> None:
+    """From Flax 0.12.8 a parameter's ``optimizer_sharding`` becomes the names of its moments."""
+    tree = moments(mesh, optimizer_sharding=("embed", None))
+    names = leaves.declared_names(leaves.metadata_of(tree["mu"]["w"]))
+    own: Any = Sharded[MomentsState, "hidden=None"]
+    hint, wrong = (own, MomentsState) if names == ("embed",) else (MomentsState, own)
+    assert explain(tree, hint), explain(tree, hint)
+    assert {violation.code for violation in explain(tree, wrong).violations} == {"sharding"}
+    with rules_of((("embed", "fsdp"), ("mlp", "tensor"))):
+        placed = jax.device_put(tree, shardings(hint, mesh, like=tree))
+        assert unknown(explain(placed, Placed[hint])) == []
+        assert not explain(placed, Placed[wrong])
+
+
+@pytest.mark.parametrize("key", ["sharding", "sharding_names", "out_sharding"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("embed", "mlp"),
+        ["embed", "mlp"],
+        (("embed",), "mlp"),
+        P("embed", "mlp"),
+        P(("embed",), "mlp"),
+    ],
+    ids=str,
+)
+def test_names_are_read_under_every_spelling(key: str, names: Any) -> None:
+    """Flax has called them `sharding`, `sharding_names` and `out_sharding` in turn."""
+    tree = weight(jnp.ones((8, 16)), **{key: names, "eager_sharding": False})
+    assert explain(tree, NamedState)
+    turned = weight(jnp.ones((8, 16)), **{key: names[::-1], "eager_sharding": False})
+    (line,) = messages(explain(turned, NamedState))
+    assert line == "w: expected P('embed', 'mlp'), found P('mlp', 'embed') [sharding]"
+
+
+def test_names_of_a_sharding_in_the_metadata_are_those_of_its_spec(
+    mesh: jax.sharding.Mesh,
+) -> None:
+    at = NamedSharding(mesh, P("fsdp", "tensor"))
+    for place in (at, Format(None, at)):
+        tree = weight(jnp.ones((8, 16)), sharding=place, eager_sharding=False)
+        assert explain(tree, MeshNamedState)
+        assert messages(explain(tree, NamedState)) == [
+            "w: expected P('embed', 'mlp'), found P('fsdp', 'tensor') [sharding]"
+        ]
 
 
 @pytest.mark.parametrize(

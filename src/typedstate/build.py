@@ -180,10 +180,13 @@ class Builder:
                 return self.make(self, Leaf(None, spec), site)
 
     def _branch(self, made: dict[Hashable, Any], site: Site, container: Container) -> Any:
-        """Flax drops branches without leaves."""
+        """Flax drops branches without leaves; a State made by hand may hold States."""
         if site.path == ():
             self._plain = container == "dict"
-        return made if made or site.path == () else ABSENT
+            return made
+        if made and container != "dict" and leaves.is_state(site.like):
+            return leaves.State(made)
+        return made or ABSENT
 
     def _new_scope(self) -> Scope:
         self._scopes += 1

@@ -395,7 +395,8 @@ else:
         """``Sharded[S, "d=fsdp hidden=tensor"]``: axis names by dims, where S declares none.
 
         A dim counts by its name where it is written or linked; ``d=a,b`` splits it over two
-        axes. All other axes of S are then declared as not split.
+        axes. All other axes of S are then declared as not split. Over a `Like` it says where
+        moments lie otherwise than their parameters, as ``optimizer_sharding`` has it.
         """
 
         @staticmethod

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Final
 
-from .dims import Axes, Axis, Expr, Name, names_of, show, substitute
+from .axis_names import axes_of
+from .dims import Axes, Axis, Dim, Expr, Name, names_of, show, substitute
 from .spec import (
     Array,
     Bound,
+    Guarded,
     Leaf,
     Node,
+    OneOf,
     Path,
     Placed,
     SchemaRef,
@@ -46,7 +49,7 @@ class Placing(Unchanged):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Naming(Unchanged):
-    """`Sharded`: axis names by dims, where a leaf declares none.
+    """`Sharded`: axis names by dims, where a leaf declares none of its own.
 
     A dim is found by its name where it is written, or by that of a schema that links it.
 
@@ -75,29 +78,32 @@ class Naming(Unchanged):
         return replace(self, pending=(links, *self.pending))
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
-        """The leaf with names for all its axes; a mesh axis splits the first that has it."""
-        if isinstance(spec, Leaf) and spec.names is not None:
-            return spec
-        array = spec.value if isinstance(spec, Leaf) else spec
-        if not isinstance(array, Array) or array.shape is None:
-            return spec
-        names: list[Any] = []
-        used: set[Any] = set()
-        for dim in array.shape:
-            entry = ... if isinstance(dim, Axes) else self._entry(dim)
-            axes: set[Any] = (
-                set(cast(Any, entry)) if isinstance(entry, tuple) else {entry} - {None, ...}
-            )
-            names.append(None if axes & used else entry)
-            used |= axes
+        """The leaf with names for all its axes; a mesh axis splits the first that has it.
+
+        Names of another `Sharded`, or that a `Like` took over, stay where this one is silent.
+        """
         leaf = spec if isinstance(spec, Leaf) else Leaf(None, spec)
+        shape = _shape_of(leaf.value)
+        if shape is None or (leaf.names is not None and not leaf.by_dims):
+            return spec
+        before = leaf.names or ()
+        if any(isinstance(dim, Axes) for dim in shape) and before and len(before) != len(shape):
+            return spec  # names of each axis, over a run of which the number is open
+        names = [... if isinstance(dim, Axes) else self._entry(dim) for dim in shape]
+        used: set[Any] = set()
+        for axis in sorted(range(len(names)), key=lambda axis: names[axis] is _SILENT):
+            if names[axis] is _SILENT:
+                names[axis] = before[axis] if axis < len(before) else None
+            axes = {name for name in axes_of(names[axis]) if name is not ...}
+            names[axis] = None if axes & used else names[axis]
+            used |= axes
         return replace(leaf, names=tuple(names), by_dims=True)
 
     def _entry(self, dim: Axis) -> Any:
         if dim.expr is None:
-            return None
-        found = {text: self.table[text] for text in self._spellings(dim.expr) if text in self.table}
-        return list(found.values())[-1] if found else None
+            return _SILENT
+        found = [self.table[text] for text in self._spellings(dim.expr) if text in self.table]
+        return found[-1] if found else _SILENT
 
     def _spellings(self, expr: Expr[str]) -> Iterator[str]:
         """The dim as it is written here, and in every schema that links it, outwards."""
@@ -116,6 +122,21 @@ class Naming(Unchanged):
 
 
 Links = tuple[tuple[str, Expr[str]], ...]
+_SILENT: Final[Any] = object()
+
+
+def _shape_of(value: Spec) -> tuple[Dim, ...] | None:
+    """The shape of the array that a leaf holds; None where it is open, or holds several."""
+    match value:
+        case Array(shape=shape):
+            return shape
+        case Guarded(inner=inner):
+            return _shape_of(inner)
+        case OneOf(options):
+            shapes = {_shape_of(option) for option in options} - {None}
+            return shapes.pop() if len(shapes) == 1 else None
+        case _:
+            return None
 
 
 def _relinked(expr: Expr[str], links: Links) -> Expr[str]:
