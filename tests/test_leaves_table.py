@@ -27,6 +27,8 @@ from typedstate import (
     explain,
     fits,
 )
+from typedstate.doctor.constructs import CONSTRUCTS
+from typedstate.doctor.guard import outcome
 
 one = jnp.ones(2)
 matrix = jnp.ones((2, 3))
@@ -408,15 +410,31 @@ def test_extra_keys_are_forbidden_allowed_or_typed() -> None:
         assert (fits(found, Forbid), fits(found, Allow), fits(found, Typed)) == wanted, tree
 
 
-def test_hijax_and_reference_variables_are_leaves_of_the_kind_and_value_they_stand_for() -> None:
-    schema = holder(nnx.Param[Float[Array, "n"]])
-    for make in (lambda: nnx.Param(one, ref=True), lambda: nnx.Param(one, hijax=True)):
-        try:
-            variable = make()
-        except Exception:  # not on this Flax
-            continue
-        if zoo.HAS_VARIABLE_STATE:
-            continue
-        assert fits(nnx.State({"x": variable}), schema), explain(nnx.State({"x": variable}), schema)
-        assert not fits(nnx.State({"x": variable}), holder(nnx.Param[Float[Array, "a b"]]))
-        assert not fits(nnx.State({"x": variable}), holder(nnx.Cache))
+@pytest.mark.parametrize(
+    "name", ["Param as a reference", "Param as hijax", "Param as hijax reference"]
+)
+def test_a_leaf_is_of_the_kind_and_value_that_it_stands_for(name: str) -> None:
+    build = next(construct.build for construct in CONSTRUCTS if construct.name == name)
+    try:
+        found = nnx.state(build())
+    except (AttributeError, TypeError, ValueError) as error:
+        pytest.skip(f"not on this pair of Flax and JAX: {error}")
+    right, *wrong = (
+        holder(nnx.Param[Float[Array, "2"]]),
+        holder(nnx.Param[Float[Array, "a b"]]),
+        holder(nnx.Param[Float[Array, "3"]]),
+        holder(nnx.Param[Int[Array, "2"]]),
+        holder(nnx.Cache),
+    )
+
+    def ask(state: Any) -> Any:
+        assert explain(state, right), explain(state, right)
+        assert isinstance(state, right)
+        for schema in wrong:
+            assert not explain(state, schema)
+            assert not isinstance(state, schema)
+        return 0
+
+    ask(found)
+    if not outcome(lambda: str(jax.make_jaxpr(lambda _: 0)(found))).startswith("raises "):
+        jax.make_jaxpr(ask)(found)

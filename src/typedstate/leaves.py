@@ -18,7 +18,7 @@ import numpy as np
 from flax import nnx
 from flax.core import spmd as _flax_spmd
 from flax.nnx import variablelib
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
 
 try:
     from flax.nnx import graphlib as _graphlib
@@ -38,6 +38,8 @@ _Tracer: Final[Any] = cast(Any, jax).core.Tracer
 #: The slot in which a Variable keeps its raw value.
 RAW_SLOT: Final = "_raw_value" if "_raw_value" in Variable.__slots__ else "raw_value"
 _Hijax: Final[Any] = getattr(variablelib, "HijaxVariable", None)
+_HIJAX_SLOTS: Final = ("_raw_value", "_metadata", "_var_type")  # where it holds no leaves
+_HIJAX_HOLDS_LEAVES: Final = "_leaves" in getattr(_Hijax, "__slots__", ())
 #: The class of a state's leaves up to Flax 0.10; its module keeps the name as an alias later.
 VariableState: Final[Any] = vars(variablelib).get("VariableState")
 if VariableState is Variable:
@@ -68,7 +70,9 @@ _SHARDING_KEYS: Final = ("out_sharding", "sharding_names", "sharding")
 _partitioned: Final[Any] = nnx.with_partitioning(lambda: 0, ("axis",))()
 #: The key under which ``nnx.with_partitioning`` keeps axis names.
 _NAMES_KEY: Final[str] = next(key for key in _SHARDING_KEYS if key in _partitioned.metadata)
-_PLAIN_METADATA: Final = dict.fromkeys({"hijax", "ref"} & set(Variable(None)._var_metadata), False)
+_PLAIN_METADATA: Final = dict.fromkeys(
+    {"has_ref", "hijax", "is_hijax", "ref"} & set(Variable(None)._var_metadata), False
+)
 
 
 def is_variable(value: object) -> bool:
@@ -131,19 +135,22 @@ def _plain(variable: Any) -> Any:
         return variable
     if isinstance(variable, _Tracer):
         kind: Any = cast(Any, jax).typeof(variable)
-        leaves, treedef = kind._leaves, kind._treedef
-        if leaves is None:  # Flax 0.12.8 keeps them as quasi-dynamic data
-            held: Any = import_module("jax.experimental").cur_qdd(variable)
-            leaves, treedef = held.leaf_avals, held.treedef
-        return _tree.unflatten(treedef, leaves)
-    if type(variable) is _Hijax:
+        leaves = getattr(kind, "_leaves", None)
+        if leaves is not None:
+            return _tree.unflatten(kind._treedef, leaves)
+        held: Any = import_module("jax.experimental").cur_qdd(variable)  # quasi-dynamic data
+        return _tree.unflatten(held.treedef, held.leaf_avals)
+    if type(variable) is not _Hijax:
+        return variable
+    if _HIJAX_HOLDS_LEAVES:
         return _tree.unflatten(variable._treedef, variable._leaves)
-    return variable
+    value, metadata, kind = (object.__getattribute__(variable, name) for name in _HIJAX_SLOTS)
+    return kind._new(value, metadata)
 
 
 def is_reference(value: object) -> bool:
-    """Whether a value is a mutable array reference."""
-    return bool(_is_ref(value))
+    """Whether a value is a mutable array reference, no abstract value of one."""
+    return not isinstance(value, _AbstractValue) and bool(_is_ref(value))
 
 
 def is_array(value: object) -> bool:
@@ -194,13 +201,24 @@ def resolve_names(
       own: the Variable's own ``sharding_rules``.
 
     Raises:
-      ValueError: the two say different things of one name.
+      ValueError: the two say different things of one name, or `own` holds no pairs.
     """
     around: Any = _spmd.get_logical_axis_rules() if context is None else tuple(context)
+    own = _pairs(own)
     if not around and not own:
         return names
-    rules = _spmd.composite_rules(around, tuple(own or ()))
+    rules = _spmd.composite_rules(around, own)
     return tuple(_spmd.from_sharding_rules(names, rules))
+
+
+def _pairs(rules: Any) -> tuple[Any, ...]:
+    """A Variable's own rules, which may be any object that its user gave."""
+    if rules is None:
+        return ()
+    try:
+        return tuple((name, axis) for name, axis in rules)
+    except Exception:
+        raise ValueError("the Variable's sharding_rules are no pairs of names") from None
 
 
 def context_rules() -> Any:
@@ -220,6 +238,12 @@ def context_mesh() -> Any:
     return None if mesh is None or mesh.empty else mesh
 
 
+def mesh_of(metadata: Mapping[str, Any]) -> Any:
+    """The mesh of a Variable's own, None where its metadata has none."""
+    mesh = metadata.get("mesh")
+    return mesh if isinstance(mesh, Mesh | AbstractMesh) and not mesh.empty else None
+
+
 def is_traced(value: object) -> bool:
     """Whether a value is a tracer, or the abstract value that stands for one."""
     return isinstance(value, _Tracer | _AbstractValue)
@@ -235,7 +259,7 @@ def axis_names(names: Any) -> tuple[Any, ...]:
     at = getattr(names, "sharding", names)  # a Format has a layout beside it
     spec = at.spec if isinstance(at, NamedSharding) else at
     if not isinstance(spec, tuple | list | PartitionSpec):
-        return (spec,)
+        return (_plain_axis(spec),)
     entries = [_plain_axis(entry) for entry in cast(Any, spec)]
     while entries and entries[-1] is None:
         entries.pop()
@@ -243,10 +267,17 @@ def axis_names(names: Any) -> tuple[Any, ...]:
 
 
 def _plain_axis(entry: Any) -> Any:
-    items: Any = entry
+    if entry is None or isinstance(entry, str):
+        return entry
     if isinstance(entry, tuple | list):
+        items = [_plain_axis(item) for item in cast(Any, entry)]
         return items[0] if len(items) == 1 else tuple(items) or None
-    return entry
+    try:
+        hash(entry)
+        is_plain = bool(entry == entry and str(entry))
+    except Exception:  # metadata may be of any class; names are compared, hashed and shown
+        is_plain = False
+    return entry if is_plain else f"<{type(entry).__name__}>"
 
 
 def mapping_of(value: Any) -> Mapping[Hashable, Any] | None:
@@ -284,7 +315,7 @@ def is_module_class(cls: object) -> bool:
 
 def is_module(value: object) -> bool:
     """Whether a value is a live graph node: a Module, an Optimizer, an ``nnx.List``."""
-    return bool(_graph.is_graph_node(value)) and not is_variable(value)
+    return is_object(value) and not is_variable(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +390,8 @@ def is_node(value: object) -> bool:
 
 def is_object(value: object) -> bool:
     """Whether Flax takes a value for one object, wherever it stands."""
-    return bool(_graph.is_graph_node(value))
+    # Flax asks JAX for the type of an AbstractRef, and JAX has none
+    return not isinstance(value, _AbstractValue) and bool(_graph.is_graph_node(value))
 
 
 def has_no_children(value: object) -> bool:

@@ -70,6 +70,11 @@ def _identity(found: Findings) -> str:
     return "leaves are VariableState copies, never the module's own Variables" if copies else ""
 
 
+def _abstract_modules(found: Findings) -> str:
+    lost = found.facts.get("an abstract module's raw arrays are leaves") == "no"
+    return "the state of an abstract module lacks its raw arrays" if lost else ""
+
+
 def _scalars(found: Findings) -> str:
     row = found.leaves.get("nnx.data(float)", {})
     if "built" in row:
@@ -118,6 +123,7 @@ RULES: dict[str, Rule] = {
     "checks of references": _references,
     "merge and update of tree-mode graph definitions": _tree_mode,
     "Shared on a state": _identity,
+    "infer of an abstract module": _abstract_modules,
     "leaves that are Python scalars": _scalars,
     "StateMap over nnx.List": _lists,
     "schemas of modules with list attributes": _plain_lists,
