@@ -94,14 +94,20 @@ def of(
     state = node_or_state
     if leaves.is_module(node_or_state):
         state = nnx.state(node_or_state, *(filters and (_any_of(filters),)))
-    elif filters and leaves.mapping_of(state) is not None:
-        state = state if leaves.is_state(state) else nnx.State(state)
-        state = nnx.filter_state(state, _any_of(filters))
+    elif filters and (mapping := leaves.mapping_of(state)) is not None:
+        state = _filtered(state if leaves.is_state(state) else nnx.State(mapping), filters)
     if filters:
         from .forms import Only
 
         hint = Only[(hint, *filters)]
     return check(state, hint, dims=dims)
+
+
+def _filtered(state: Any, filters: tuple[Any, ...]) -> Any:
+    try:
+        return nnx.filter_state(state, _any_of(filters))
+    except Exception:  # keys that Flax can't sort, a filter that raises: the check says which
+        return state
 
 
 def _any_of(filters: tuple[Any, ...]) -> Any:

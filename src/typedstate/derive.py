@@ -217,7 +217,10 @@ def _build(
     if follows and leaves.is_module(like):
         like = leaves.module_tree(like).mapping
     builder = Builder(make, choices or {}, given, frozenset(outermost), follows, alike)
-    found = builder.root(spec, like if follows else ABSENT)
+    try:
+        found = builder.root(spec, like if follows else ABSENT)
+    except RecursionError:
+        raise SchemaError(f"{title} can't be made: like= is nested too deeply to read") from None
     if builder.faults:
         lines = [f"  {line}" for line in list(builder.faults)[:_SHOWN]]
         more = len(builder.faults) - len(lines)

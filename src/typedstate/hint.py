@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from flax import nnx
 
-from . import checking as checks
+from . import checking as checks, leaves
 from .describe import class_name, describe
 from .errors import SchemaError
 from .parse import Context, NotYet, array, is_jaxtyped, parse
@@ -61,8 +61,8 @@ class HintMeta(type):
         if len(args) != 1 or kwargs:
             raise TypeError(f"{cls.__name__} takes one mapping of keys to leaves")
         value: Any = args[0]
-        plain = isinstance(args[0], Mapping) and not isinstance(args[0], nnx.State)
-        return checks.check(nnx.State(value) if plain else value, cast(Any, cls))
+        mapping = None if leaves.is_state(value) else leaves.mapping_of(value)
+        return checks.check(value if mapping is None else nnx.State(mapping), cast(Any, cls))
 
     def of(cls, node_or_state: Any, *filters: Any, dims: Mapping[str, int] | None = None) -> Any:
         """The state of a node, or a state itself, once it is checked.

@@ -42,7 +42,7 @@ def compare_placement(
         key: Any = (at, rank, names, rules, own, leaves.context_rules())
         try:
             hash(key)
-        except TypeError:  # rules in lists
+        except Exception:  # rules in lists, or of a class of the user's own
             return _compare_on_mesh(at, rank, names, rules, own)
         return _compare_cached(*key)
     declared = spread(names, rank)
@@ -51,7 +51,7 @@ def compare_placement(
         return wanted
     if leaves.is_traced(value):
         return _compare_traced(leaves.type_of(value), declared, wanted)
-    mesh = metadata.get("mesh") or leaves.context_mesh()
+    mesh = leaves.mesh_of(metadata) or leaves.context_mesh()
     if at is None:
         kind = "a numpy array" if isinstance(value, np.ndarray) else "no sharding"
         return _compare_whole(wanted, kind, mesh)

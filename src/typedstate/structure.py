@@ -12,7 +12,7 @@ from . import leaves, patterns
 from .checking import explain
 from .errors import StateTypeError
 from .leaves import Slot
-from .report import Code, Report, Violation, show_path
+from .report import Code, Report, Violation, show_key, show_path
 from .spec import Path
 from .values import describe_value
 
@@ -113,7 +113,7 @@ def _compare_names(path: Path, metadata: Mapping[str, Any], leaf: Any, findings:
 
 
 def _axes(names: tuple[Any, ...] | None) -> str:
-    return "no axis names" if names is None else f"the axis names {names}"
+    return "no axis names" if names is None else f"the axis names {show_key(names)}"
 
 
 def update(node: Any, *states: Any, new: bool = False, resize: bool = False) -> None:
@@ -133,6 +133,7 @@ def update(node: Any, *states: Any, new: bool = False, resize: bool = False) -> 
     found = _joined(states, findings)
     tree = leaves.module_tree(node)
     live = dict(_flat(tree.mapping, ()))
+    added: dict[Path, Any] = {}
     for path, leaf in found.items():
         target = _resolve(path, tree.shared)
         if target in live:
@@ -143,12 +144,27 @@ def update(node: Any, *states: Any, new: bool = False, resize: bool = False) -> 
             shorter = next(other for other in live if target[: len(other)] == other)
             expected, actual = describe_value(live[shorter]), "a sub-state"
             findings.add(shorter, "container", expected, actual)
-        elif not new:
+        elif new:
+            added[path] = leaf
+        else:
             note = _meant(target, live) or "new=True adds it"
             findings.add(path, "extra", "no such key", describe_value(leaf), note)
     findings.refuse()
+    if added:
+        _rehearse(nnx.clone(node), added, findings)
+        findings.refuse()
     if states:
         nnx.update(node, *states)
+
+
+def _rehearse(twin: Any, added: Mapping[Path, Any], findings: _Findings) -> None:
+    """Adds the new leaves to a twin: what Flax can't add, it notices halfway through."""
+    for path, leaf in added.items():
+        try:
+            nnx.update(twin, _nested({path: leaf}))
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            findings.add(path, "extra", "a key that Flax can add", describe_value(leaf), reason)
 
 
 def _compare_leaf(path: Path, live: Any, leaf: Any, resize: bool, findings: _Findings) -> None:
@@ -194,7 +210,7 @@ def _joined(states: tuple[Any, ...], findings: _Findings) -> dict[Path, Any]:
             note = patterns.container_note(state)
             findings.add((), "container", "a state", describe_value(state), note)
             continue
-        for path, leaf in _flat(state, ()):
+        for path, leaf in _readable(state, findings):
             if path in found:
                 expected = "each leaf in one state"
                 findings.add(
@@ -202,6 +218,14 @@ def _joined(states: tuple[Any, ...], findings: _Findings) -> dict[Path, Any]:
                 )
             found[path] = leaf
     return found
+
+
+def _readable(state: Any, findings: _Findings) -> list[tuple[Path, Any]]:
+    try:
+        return list(_flat(state, ()))
+    except RecursionError:
+        findings.add((), "container", "a state", "a tree nested too deeply to read")
+        return []
 
 
 def _flat(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:

@@ -23,6 +23,7 @@ from ..errors import SchemaError
 from ..forms import Bind, Entries, StateMap
 from ..parse import Context, NotYet, parse
 from ..schema import SchemaMeta, TypedState
+from .naming import key_text
 from .observe import observe
 from .shape import Shaper
 from .template import (
@@ -299,7 +300,7 @@ def _is_attribute(key: Any) -> bool:
 
 
 def _stand_in(key: Any, taken: set[str]) -> str:
-    base = re.sub(r"\W+", "_", str(key), flags=re.ASCII).strip("_")[:40]
+    base = re.sub(r"\W+", "_", key_text(key), flags=re.ASCII).strip("_")[:40]
     base = f"{base}_" if base and not base[0].isdigit() else f"key_{base}".rstrip("_")
     found, number = base, 1
     while found in taken or not _is_attribute(found):

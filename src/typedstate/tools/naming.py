@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from ..report import show_key
 from .template import ArrayUse, FieldUse, LeafUse, Slot, use_dims
 
 _AXES: Final[dict[tuple[str, int], tuple[str, ...]]] = {
@@ -20,15 +21,20 @@ _AXES: Final[dict[tuple[str, int], tuple[str, ...]]] = {
 }
 
 
+def key_text(key: Hashable) -> str:
+    """A key as the text of which names are made."""
+    return key if isinstance(key, str) else show_key(key)
+
+
 def named_axes(key: Hashable, use: LeafUse, slots: Sequence[Slot]) -> list[Slot]:
     """Names and justifies the axes of a leaf by what the field calls them."""
     shape = use.value.dims if isinstance(use.value, ArrayUse) else None
     rank = len(slots) if shape is not None else -1
-    names: tuple[str, ...] | None = _AXES.get((str(key), rank))
+    names: tuple[str, ...] | None = _AXES.get((key_text(key), rank))
     if names is None and key == "kernel" and rank >= 4:
         names = (*(f"window{axis}" for axis in range(rank - 2)), "cin", "cout")
     if names is None:
-        base = "".join(c if c.isalnum() and c.isascii() else "_" for c in str(key)).strip("_")
+        base = "".join(c if c.isalnum() and c.isascii() else "_" for c in key_text(key)).strip("_")
         base = (base if base and not base[0].isdigit() else f"n{base}").lower()
         base = f"{base}_size" if keyword.iskeyword(base) else base
         names = (base,) if rank == 1 else tuple(f"{base}{axis}" for axis in range(len(slots)))

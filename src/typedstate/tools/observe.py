@@ -110,7 +110,7 @@ def _observe(value: Any, module: Any) -> Seen:
     if mapping is None:
         return _leaf(value)
     items: dict[Hashable, Seen] = {}
-    for key, item in mapping.items():
+    for key, item in dict(mapping).items():  # another thread may write meanwhile
         below = _observe(item, _below(module, key))
         if not isinstance(below, BranchSeen) or below.items:  # Flax drops branches without leaves
             items[key] = below
@@ -161,7 +161,7 @@ def _value(value: Any) -> ValueSeen:
     cls = cast(Any, type(value))
     if cls in _SCALARS or value is None:
         return OtherSeen(cls)
-    if hasattr(value, "shape") and hasattr(value, "dtype") and not issubclass(cls, np.generic):
+    if leaves.is_shaped(value) and not issubclass(cls, np.generic):
         array = np.ndarray if issubclass(cls, np.ndarray) else jax.Array
         return ArraySeen(array, value.dtype, tuple(value.shape))
     if issubclass(cls, tuple) and (value or cls is tuple):

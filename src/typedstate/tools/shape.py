@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .linking import alone, canonical, collapsed, groups, merged
-from .naming import named_axes, singular, title_of, unique_names
+from .naming import key_text, named_axes, singular, title_of, unique_names
 from .observe import (
     ArraySeen,
     BranchSeen,
@@ -216,7 +216,7 @@ class Shaper:
         fields: list[FieldUse] = []
         for key in keys:
             column = [None if branch is None else branch.items.get(key) for branch in branches]
-            use, inner = self.summarise(column, str(key), example)
+            use, inner = self.summarise(column, key_text(key), example)
             places: list[int | None] = [len(slots) + index for index in range(len(inner))]
             absent = any(
                 item is None and branch is not None

@@ -7,6 +7,7 @@ in it as literals only.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import keyword
 import re
 import sys
@@ -208,7 +209,8 @@ class _Writer:
         if type(key) is str:
             return _quoted(key)
         if type(key) in _LITERALS or (type(key) is float and key == key and abs(key) < 1e308):
-            return repr(key)
+            with contextlib.suppress(ValueError):  # an int of more digits than Python writes
+                return repr(key)
         if type(key) is tuple:
             inner = ", ".join(self._key(item, where) for item in key)
             return f"({inner},)" if len(key) == 1 else f"({inner})"
