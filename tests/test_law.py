@@ -14,14 +14,10 @@ from hypothesis import given, strategies as st
 from jaxtyping import Array, Float
 from zoo import state
 
-from typedstate import Bind, Same, StateMap, StateOf, TypedState, checked, explain, leaves
-from typedstate.checking import spec_of
+from typedstate import Bind, Same, StateMap, StateOf, TypedState, checked, explain
+from typedstate.checking import Known, spec_of
 from typedstate.explainer import Explanation
-from typedstate.replay import Plans
 
-pytestmark = pytest.mark.skipif(
-    not leaves.AVALS_ARE_INTERNED, reason="sizes are only read where abstract values are interned"
-)
 EVEN = Is[lambda array: array.shape[0] % 2 == 0]
 
 
@@ -105,17 +101,17 @@ def test_a_law_allows_what_the_explainer_accepts(hint: Any, data: st.DataObject)
     learned = made(hint, first)
     explanation = Explanation()
     explanation.visit(learned, spec_of(hint))
-    assert explanation.report(""), explain(learned, hint)
-    plans = Plans()
-    assert plans.learn(learned, explanation.found) is not None
+    report = explanation.report("")
+    assert report, report
+    known = Known()
+    assert known.learn(learned, explanation, report) is not None
     size = st.integers(1, 12)
     for _ in range(8):
         near = data.draw(st.sampled_from(RIGHT[hint]))
         sizes = [data.draw(st.sampled_from([near[i]] * 6 + [data.draw(size)])) for i in range(6)]
         value = made(hint, sizes)
-        if plans.match(value) or plans.resize(value):
+        if known.accepts(value) is not None:
             assert explain(value, hint)
-            assert plans.match(value) is not None
 
 
 @pytest.mark.parametrize(
@@ -128,16 +124,16 @@ def test_a_law_allows_what_the_explainer_accepts(hint: Any, data: st.DataObject)
 )
 def test_other_sizes_need_no_walk(hint: Any, first: list[int], other: list[int]) -> None:
     assert isinstance(made(hint, first), hint)
-    assert hint.__dict__["__typedstate_plans__"].resize(made(hint, other)) is not None
+    assert hint.__dict__["__typedstate_known__"].accepts(made(hint, other)) is not None
 
 
 def test_trees_that_must_be_alike_are_walked() -> None:
     explanation = Explanation()
     value = made(AloneState, [2, 3, 3, 2, 3, 3])
     explanation.visit(value, spec_of(Same[AloneState, "T"]))
-    plans = Plans()
-    assert plans.learn(value, explanation.found) is not None
-    assert plans.resize(made(AloneState, [5, 7, 7, 5, 7, 7])) is None
+    known = Known()
+    assert known.learn(value, explanation, explanation.report("")) is not None
+    assert known.accepts(made(AloneState, [5, 7, 7, 5, 7, 7])) is None
 
 
 def test_tracers_have_sizes_too() -> None:

@@ -25,12 +25,10 @@ from typedstate import (
     TypedState,
     checked,
     explain,
-    leaves,
 )
-from typedstate.checking import spec_of
+from typedstate.checking import Known, spec_of
 from typedstate.explainer import Explanation
 from typedstate.layout import layout_of
-from typedstate.replay import Plans
 
 
 class LinearState(TypedState):
@@ -54,14 +52,15 @@ class Net(nnx.Module):
         self.name = "net"
 
 
-def learned(hint: Any, module: Any) -> Plans:
+def learned(hint: Any, module: Any) -> Known:
     explanation = Explanation()
     explanation.visit(module, spec_of(Annotated[type(module), hint]))
-    assert explanation.report(""), explanation.report("")
-    plans = Plans()
-    assert plans.learn(module, explanation.found) is not None
-    assert plans.match(module) is not None
-    return plans
+    report = explanation.report("")
+    assert report, report
+    known = Known()
+    assert known.learn(module, explanation, report) is not None
+    assert known.accepts(module) is not None
+    return known
 
 
 def tie(net: Net) -> None:
@@ -139,28 +138,25 @@ def test_the_fast_path_accepts_what_the_state_allows(
     first, second = (changed, net) if back else (net, changed)
     if not explain(nnx.state(first), NetState):
         pytest.skip("nothing to learn from")
-    plans = learned(NetState, first)
+    known = learned(NetState, first)
     accepts = bool(explain(nnx.state(second), NetState))
     assert bool(explain(second, Annotated[Net, NetState])) is accepts
-    assert accepts or plans.match(second) is None
-    assert accepts or plans.resize(second) is None
+    assert accepts or known.accepts(second) is None
 
 
 def test_what_is_no_part_of_the_state_may_differ() -> None:
-    plans, other = learned(NetState, Net()), Net()
-    assert plans.match(other) is not None
+    known, other = learned(NetState, Net()), Net()
+    assert known.accepts(other) is not None
     static(other)
-    assert plans.match(other) is not None
+    assert known.accepts(other) is not None
 
 
 def test_other_sizes_of_a_module_follow_the_law() -> None:
-    if not leaves.AVALS_ARE_INTERNED:
-        pytest.skip("sizes are only read where abstract values are interned")
-    plans = learned(NetState, Net())
-    assert plans.resize(Net(d=6)) is not None
+    known = learned(NetState, Net())
+    assert known.accepts(Net(d=6)) is not None
     wrong = Net(d=6)
     other_shape(wrong)
-    assert plans.resize(wrong) is None
+    assert known.accepts(wrong) is None
 
 
 class TiedState(TypedState):
@@ -182,9 +178,9 @@ class PairState(TypedState):
 def test_sharing_is_part_of_what_is_recognised() -> None:
     tied, free = Pair(tied=True), Pair(tied=False)
     for one, other in ((tied, free), (free, tied)):
-        plans = learned(PairState, one)
-        assert plans.match(other) is None
-        assert plans.match(Pair(one is tied)) is not None
+        known = learned(PairState, one)
+        assert known.accepts(other) is None
+        assert known.accepts(Pair(one is tied)) is not None
 
 
 def test_an_optimizer_holds_pytrees() -> None:
@@ -194,9 +190,9 @@ def test_an_optimizer_holds_pytrees() -> None:
         return nnx.Optimizer(model, tx, wrt=nnx.Param)
 
     hint = StateOf[Any]
-    plans = learned(hint, optimizer(optax.adamw(1e-3)))
-    assert plans.match(optimizer(optax.adamw(1e-2))) is not None
-    assert plans.match(optimizer(optax.sgd(1e-2))) is None
+    known = learned(hint, optimizer(optax.adamw(1e-3)))
+    assert known.accepts(optimizer(optax.adamw(1e-2))) is not None
+    assert known.accepts(optimizer(optax.sgd(1e-2))) is None
 
 
 def test_modules_at_any_depth_of_a_boundary() -> None:

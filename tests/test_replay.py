@@ -22,9 +22,8 @@ from jaxtyping import Array, Float
 from zoo import LinearState, leaf, named, state
 
 from typedstate import Bind, Only, StateMap, StateOf, TypedState, explain, leaves, source_of
-from typedstate.checking import spec_of
+from typedstate.checking import Known, spec_of
 from typedstate.explainer import Explanation
-from typedstate.replay import Plans
 
 
 class Special(nnx.Param):
@@ -73,22 +72,28 @@ def np_ones(*shape: int) -> jax.Array:
     return jnp.asarray(np.ones(shape, np.float32))
 
 
-def verdicts(plans: Plans, hint: Any, value: Any) -> tuple[bool, bool]:
+def verdicts(known: Known, hint: Any, value: Any) -> tuple[bool, bool]:
     """Whether the fast path recognises a value, and whether the explainer accepts it."""
     explanation = Explanation()
     explanation.visit(value, spec_of(hint))
-    known = plans.match(value) or plans.resize(value)
-    return known is not None, bool(explanation.report(""))
+    return known.accepts(value) is not None, bool(explanation.report(""))
 
 
-def learned(hint: Any, value: Any) -> Plans:
+def learn(known: Known, hint: Any, value: Any) -> bool:
+    """Lets the explainer decide, and the fast path learn from what it accepts."""
     explanation = Explanation()
     explanation.visit(value, spec_of(hint))
-    assert explanation.report("")
-    plans = Plans()
-    assert plans.learn(value, explanation.found) is not None
-    assert plans.match(value) is not None
-    return plans
+    report = explanation.report("")
+    if report:
+        known.learn(value, explanation, report)
+    return bool(report)
+
+
+def learned(hint: Any, value: Any) -> Known:
+    known = Known()
+    assert learn(known, hint, value)
+    assert known.accepts(value) is not None
+    return known
 
 
 # -- Mutations ---------------------------------------------------------------------------------
@@ -195,46 +200,39 @@ CASES += [(Only[zoo.MlpState, nnx.Param], nnx.state(ANIMALS[0].make(), nnx.Param
 @given(st.data())
 def test_the_fast_path_never_accepts_what_the_explainer_refuses(data: st.DataObject) -> None:
     hint, value = data.draw(st.sampled_from(CASES))
-    explanation = Explanation()
-    explanation.visit(value, spec_of(hint))
-    plans = Plans()
-    plans.learn(value, explanation.found)
+    known = learned(hint, value)
     for _ in range(4):  # what is accepted on the way is learned too, as at a boundary
         other = data.draw(mutated(value))
-        explanation = Explanation()
-        explanation.visit(other, spec_of(hint))
-        accepted = bool(explanation.report(""))
-        assert accepted or plans.match(other) is None
-        assert accepted or plans.resize(other) is None
+        fast = known.accepts(other) is not None
+        accepted = learn(known, hint, other)
+        assert accepted or not fast
         assert isinstance(other, hint) is accepted
         assert bool(explain(other, hint)) is accepted
-        if accepted:
-            plans.learn(other, explanation.found)
 
 
 @pytest.mark.parametrize("animal", zoo.ZOO, ids=lambda animal: animal.name)
 def test_the_fast_path_recognises_the_same_structure(animal: zoo.Animal) -> None:
-    plans = learned(animal.schema, nnx.state(animal.make()))
-    assert plans.match(nnx.state(animal.make())) is not None
+    known = learned(animal.schema, nnx.state(animal.make()))
+    assert known.accepts(nnx.state(animal.make())) is not None
 
 
 # -- Guards ------------------------------------------------------------------------------------
 
 
 def test_axis_names_are_asked_again() -> None:
-    plans = learned(GuardedState, guarded())
+    known = learned(GuardedState, guarded())
     other = guarded()
     other["named"] = named(nnx.Param, np_ones(2, 3), "mlp", None)
-    assert verdicts(plans, GuardedState, other) == (False, False)
+    assert verdicts(known, GuardedState, other) == (False, False)
 
 
 def test_predicates_are_asked_again() -> None:
     class Positive(TypedState):
         scale: Annotated[nnx.Param[Float[Array, "n"]], Is[lambda x: bool((x > 0).all())]]
 
-    plans = learned(Positive, state({"scale": nnx.Param(np_ones(3))}))
-    assert verdicts(plans, Positive, state({"scale": nnx.Param(np_ones(3) * 2)})) == (True, True)
-    assert verdicts(plans, Positive, state({"scale": nnx.Param(-np_ones(3))})) == (False, False)
+    known = learned(Positive, state({"scale": nnx.Param(np_ones(3))}))
+    assert verdicts(known, Positive, state({"scale": nnx.Param(np_ones(3) * 2)})) == (True, True)
+    assert verdicts(known, Positive, state({"scale": nnx.Param(-np_ones(3))})) == (False, False)
 
 
 def test_filters_are_asked_again() -> None:
@@ -243,18 +241,18 @@ def test_filters_are_asked_again() -> None:
 
     hint = Only[Whole, nnx.WithTag("a") if hasattr(nnx, "WithTag") else nnx.Param]
     good = {"kernel": leaf(nnx.Param, np_ones(2), tag="a")}
-    plans = learned(hint, state(good))
+    known = learned(hint, state(good))
     bad = state({"kernel": leaf(nnx.BatchStat, np_ones(2), tag="b")})
-    assert verdicts(plans, hint, bad) == (False, False)
+    assert verdicts(known, hint, bad) == (False, False)
 
 
 def test_guards_below_a_named_tuple_are_asked_again() -> None:
     def moments(name: str) -> Moments:
         return MomentsHint(named(nnx.Param, np_ones(3), name), leaf(nnx.Param, np_ones(3)))  # type: ignore[return-value]
 
-    plans = learned(MomentsHint, moments("a"))
-    assert verdicts(plans, MomentsHint, moments("a")) == (True, True)
-    assert verdicts(plans, MomentsHint, moments("b")) == (False, False)
+    known = learned(MomentsHint, moments("a"))
+    assert verdicts(known, MomentsHint, moments("a")) == (True, True)
+    assert verdicts(known, MomentsHint, moments("b")) == (False, False)
 
 
 def test_a_predicate_that_raised_is_asked_again() -> None:
@@ -269,9 +267,9 @@ def test_a_predicate_that_raised_is_asked_again() -> None:
         either: Annotated[nnx.Param[Float[Array, "n"]], Is[flaky]] | nnx.Param
 
     value = state({"either": nnx.Param(np_ones(4))})
-    plans = learned(Either, value)
+    known = learned(Either, value)
     broken = False
-    assert plans.match(value) is None
+    assert known.accepts(value) is None
 
 
 def test_a_module_is_not_known_by_its_class() -> None:
@@ -280,7 +278,7 @@ def test_a_module_is_not_known_by_its_class() -> None:
     value = (nnx.Linear(2, 3, rngs=nnx.Rngs(0)), nnx.state(nnx.Linear(2, 3, rngs=nnx.Rngs(0))))
     explanation.visit(value, spec_of(hint))
     assert explanation.report("")
-    assert Plans().learn(value, explanation.found) is None
+    assert Known().learn(value, explanation, explanation.report("")) is None
 
 
 @pytest.mark.parametrize(
@@ -296,10 +294,10 @@ def test_a_module_is_not_known_by_its_class() -> None:
     ],
 )
 def test_containers_of_a_boundary(hint: Any, value: Any) -> None:
-    plans = learned(hint, value)
+    known = learned(hint, value)
     for other in (None, [], (), {}, {"a": 1}, 3, 3.5, np_ones(3), np_ones(3, 3), [1], (1,)):
-        known, accepted = verdicts(plans, hint, other)
-        assert accepted or not known
+        fast, accepted = verdicts(known, hint, other)
+        assert accepted or not fast
 
 
 # -- Bounds ------------------------------------------------------------------------------------
@@ -317,11 +315,11 @@ def test_plans_are_bounded() -> None:
     before = entries()
     for n in range(40):
         assert isinstance(state({"table": {str(i): nnx.Param(np_ones(2)) for i in range(n)}}), Wide)
-    plans: Plans = Wide.__dict__["__typedstate_plans__"]
-    assert len(plans.sources()) == 16
+    known: Known = Wide.__dict__["__typedstate_known__"]
+    assert len(known.plans.sources()) == 16
     ours = entries() - before  # others may vanish meanwhile
-    assert len(ours) == 16
-    del plans, Wide
+    assert len(ours) == 17  # the first 16, and then at each power of two
+    del known, Wide
     assert not entries() & ours
 
 
@@ -332,7 +330,7 @@ def test_generated_code_can_be_read() -> None:
     assert source_of(Small) == ""
     assert isinstance(state({"kernel": nnx.Param(np_ones(3))}), Small)
     source = source_of(Small)
-    assert source.startswith("def like0(m):")
+    assert source.startswith("def like0(a0, m):")
     assert "numpy" not in source
     assert source in {"".join(lines) for _, _, lines, _ in linecache.cache.values()}  # type: ignore[misc]
 
@@ -347,16 +345,15 @@ def test_like_siblings_share_code() -> None:
 
     sizes = []
     for depth in (4, 400):
-        plans = learned(Deep, stack(depth))
-        sizes.append(len(plans.sources()[0]))
+        sizes.append(len(learned(Deep, stack(depth)).plans.sources()[0]))
     assert sizes[0] == sizes[1] - len("400") + len("4")
 
 
 def test_a_plan_keeps_no_array() -> None:
     value = state({"kernel": nnx.Param(np_ones(2, 3)), "bias": nnx.Param(np_ones(3))})
     array = weakref.ref(raw(value["kernel"]))
-    plans = learned(LinearState, value)
+    known = learned(LinearState, value)
     del value
     gc.collect()
     assert array() is None
-    assert plans.sources()
+    assert known.plans.sources()

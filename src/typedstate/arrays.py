@@ -101,9 +101,9 @@ def _see_run(
 
 def _whole(found: Evidence, size: int, axis: int, broadcast: bool) -> tuple[int, str]:
     """The size of a whole array's axis of which a shard is seen, and how it was seen."""
-    if not found.shards:
+    if not found.shards or (broadcast and size == 1):
         return size, _OF_A_SHARD
-    parts = 1 if broadcast and size == 1 else found.shards[axis]
+    parts = found.shards[axis]
     return size * parts, f"{size} in each of {parts} shards" if parts > 1 else ""
 
 

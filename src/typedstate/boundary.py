@@ -16,21 +16,23 @@ import typing
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial, update_wrapper
+from functools import partial, update_wrapper
 from typing import Any, Final, TypeVar, cast, overload
 
-from jaxtyping import Shaped
 from typing_extensions import TypeAliasType
 
+from .calls import Call, Calls, Precedent
 from .describe import describe
 from .errors import StateTypeError, TypedStateWarning
+from .evidence import Reading
 from .explainer import Explanation
 from .hint import Deferred
+from .law import Root
 from .mode import MODE
 from .parse import Context, NotYet, holds_ours, is_jaxtyped, parse
-from .replay import Plan, Plans
+from .plans import Plan, Plans
 from .report import Report
-from .spec import InPlace, Instance, NoValue, Spec
+from .spec import Instance, NoValue, Path, Spec
 from .wrapper import OMITTED, write_wrapper
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,7 +41,6 @@ T = TypeVar("T")
 _MARK: Final = "__typedstate_checked__"
 _RETURN: Final = "return"
 _YIELD: Final = "yield"
-_MAX_CALLS: Final = 256
 _TYPE_LIKE: Final = (
     *(type, TypeVar, types.ModuleType, TypeAliasType, typing.NewType, Deferred),
     *(str, int),  # e.g. the dims of an array, written once
@@ -227,44 +228,6 @@ class Enforced:
     kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
     plans: Plans = field(default_factory=Plans)
 
-    def match(self, value: Any) -> Plan | None:
-        """The plan that a value is like."""
-        return self.plans.match(value)
-
-
-@dataclass(eq=False)
-class Call:
-    """A call whose arguments were accepted.
-
-    Attributes:
-      explanation: the sizes that were seen, for the return value; None where it is not ours.
-      report: of the arguments.
-      results: the structures of return values accepted for it.
-    """
-
-    explanation: Explanation
-    report: Report
-    results: set[Plan] = field(default_factory=set[Plan])
-
-    @cached_property
-    def published(self) -> list[tuple[Any, Any]]:
-        """Stand-ins for arrays whose axes are the call's names, each with its hint.
-
-        An ``isinstance`` of one tells jaxtyping the sizes, for its hints in the body.
-        """
-        if not self.report or not self.report.dims:
-            return []
-        sizes = {k: n for k, n in self.report.dims.items() if isinstance(n, int)}
-        shapes = {f"*{k}": n for k, n in self.report.dims.items() if isinstance(n, tuple)}
-        shapes[" ".join(sizes)] = tuple(sizes.values())
-        return [(_Carrier(shape), Shaped[Any, text]) for text, shape in shapes.items()]
-
-
-@dataclass(frozen=True, slots=True)
-class _Carrier:
-    shape: tuple[int, ...]
-    dtype: str = "float32"  # jaxtyping takes a name too, and it is the quickest to read
-
 
 class Boundary:
     """The annotations of one function, parsed when they can be, and the calls accepted so far."""
@@ -281,7 +244,7 @@ class Boundary:
         self.others: list[Enforced] = []
         self.result: Enforced | None = None
         self.yielded: Enforced | None = None
-        self.calls: dict[Any, Call] = {}
+        self.calls = Calls()
         self.shares_names = False
         with contextlib.suppress(NotYet):
             self.prepare()
@@ -350,94 +313,57 @@ class Boundary:
 
     # -- A call ---------------------------------------------------------------------------
 
-    def enter(self, values: tuple[Any, ...]) -> Call:
-        """Explains the arguments of a call that is like none before.
+    def enter(self, plans: Any, values: tuple[Any, ...]) -> Call:
+        """Accepts the arguments of a call that is not known: by a law, or by the explainer.
+
+        Args:
+          plans: of the arguments, None for one that is like none before; as `Calls` has them.
+          values: the arguments.
 
         Raises:
           StateTypeError: they do not fit; in mode ``warn`` it is a warning.
         """
         __tracebackhide__ = True
-        resized = self._resized(values)
-        if resized is not None:
-            return resized
+        found: tuple[Plan | None, ...] = plans if isinstance(plans, tuple) else (plans,)
+        known = [plan for plan in found if plan is not None]
+        if len(known) == len(found) and (call := self.calls.follow(tuple(known))) is not None:
+            return call
         explanation = Explanation()
         for item, value in zip(self.ours, values, strict=True):
-            self._visit(explanation, item, value)
+            for root, _, part in _parts(item, value):
+                assert item.spec is not None
+                explanation.visit(part, item.spec, root)
         report = explanation.report(self.name)
-        call = Call(explanation, report)
         if not report:
             self.refuse(report, "arguments")
-            return call
-        self._remember(values, explanation, call)
-        return call
+            return Call(Precedent((), None, report, {}, None), ())
+        every = zip(self.ours, values, found, strict=True)
+        plans = [plan or _learn(item, value, explanation) for item, value, plan in every]
+        roots: dict[str, Root] = {}
+        for number, (item, value, plan) in enumerate(zip(self.ours, values, plans, strict=True)):
+            if plan is not None:
+                roots |= _roots(item, value, number, plan)
+        return self.calls.learn(plans, explanation, report, roots, bool(self.results))
 
-    def _resized(self, values: tuple[Any, ...]) -> Call | None:
-        """A call like an accepted one but for its sizes, where nothing else has its names."""
-        alone = len(values) == 1 and all(item.spec is None for item in self.results)
-        if not alone or self.shares_names or not self.calls:
-            return None
-        plan = self.ours[0].plans.resize(values[0])
-        if plan is None:
-            return None
-        call = Call(Explanation(), Report(self.name))
-        self._keep((plan,), call)
-        return call
-
-    def _visit(self, explanation: Explanation, item: Enforced, value: Any) -> None:
-        assert item.spec is not None
-        if value is OMITTED:
-            return
-        if item.kind is inspect.Parameter.VAR_POSITIONAL:
-            for index, element in enumerate(value):
-                explanation.visit(element, item.spec, f"{item.name}[{index}]")
-        elif item.kind is inspect.Parameter.VAR_KEYWORD:
-            for key, element in value.items():
-                explanation.visit(element, item.spec, f"{item.name}[{key!r}]")
-        else:
-            explanation.visit(value, item.spec, item.name)
-
-    def _remember(self, values: tuple[Any, ...], explanation: Explanation, call: Call) -> None:
-        key: list[Plan] = []
-        for item, value in zip(self.ours, values, strict=True):
-            plan = value if value is OMITTED else item.match(value)
-            plan = plan or self._learn(item, value, explanation)
-            if plan is None:
-                return
-            key.append(plan)
-        self._keep(tuple(key), call)
-
-    def _keep(self, key: tuple[Plan, ...], call: Call) -> None:
-        if len(self.calls) >= _MAX_CALLS:
-            self.calls.clear()
-        self.calls[key if len(key) != 1 else key[0]] = call
-
-    def _learn(self, item: Enforced, value: Any, explanation: Explanation) -> Plan | None:
-        variadic = item.kind in (
-            inspect.Parameter.VAR_POSITIONAL,
-            inspect.Parameter.VAR_KEYWORD,
-        )
-        if variadic and (isinstance(item.spec, InPlace) or any(explanation.found.guards.values())):
-            return None  # what was read is known by item, not of them together
-        return item.plans.learn(value, explanation.found, item.name)
-
-    def leave(self, call: Call, result: Enforced, value: Any) -> None:
-        """Explains a value that is returned or yielded and is like none before.
+    def leave(self, call: Call, result: Enforced, plan: Plan | None, value: Any) -> None:
+        """Accepts a value that is returned or yielded, by a law or by the explainer.
 
         Raises:
           StateTypeError: it does not fit the call's arguments or its hint.
         """
         __tracebackhide__ = True
+        if not call.precedent.report or (plan is not None and call.follow(result.name, plan)):
+            return
         assert result.spec is not None
-        explanation = call.explanation.after()
+        explanation = call.after()
         explanation.visit(value, result.spec, result.name)
         report = explanation.report(self.name)
         if not report:
-            if call.report:
-                self.refuse(report, "return value" if result.name == _RETURN else "yielded value")
+            self.refuse(report, "return value" if result.name == _RETURN else "yielded value")
             return
-        plan = result.match(value) or result.plans.learn(value, explanation.found, result.name)
-        if plan is not None and len(call.results) < _MAX_CALLS:
-            call.results.add(plan)
+        plan = plan or _learn(result, value, explanation)
+        if plan is not None:
+            call.learn(result.name, plan, explanation, report)
 
     def refuse(self, report: Report, what: str) -> None:
         """Raises, or warns of, what does not fit."""
@@ -468,6 +394,36 @@ class Boundary:
             text = text if len(text) <= 120 else f"{text[:117]}..."
             lines.append(f"  {mark} {item.name}: {text}")
         return "\n".join(lines)
+
+
+def _parts(item: Enforced, value: Any) -> Iterator[tuple[str, Path, Any]]:
+    """The values of one parameter: root, path in what the parameter holds, value."""
+    if value is OMITTED:
+        return
+    if item.kind is inspect.Parameter.VAR_POSITIONAL:
+        for index, element in enumerate(value):
+            yield f"{item.name}[{index}]", (index,), element
+    elif item.kind is inspect.Parameter.VAR_KEYWORD:
+        for key, element in value.items():
+            yield f"{item.name}[{key!r}]", (key,), element
+    else:
+        yield item.name, (), value
+
+
+def _learn(item: Enforced, value: Any, explanation: Explanation) -> Plan | None:
+    """The plan of a parameter's value; `explanation` says how its parts were read."""
+    if value is OMITTED:
+        return OMITTED
+    reading = Reading()
+    for root, prefix, _ in _parts(item, value):
+        reading.join(prefix, explanation.found.readings[root])
+    return item.plans.learn(value, reading)
+
+
+def _roots(item: Enforced, value: Any, number: int, plan: Plan) -> dict[str, Root]:
+    """Where the explainer's paths of a parameter lead."""
+    places = plan.structure.code.places if plan.structure is not None else {}
+    return {root: Root(number, prefix, places) for root, prefix, _ in _parts(item, value)}
 
 
 def _root_of(path: str) -> str:

@@ -10,11 +10,13 @@ from flax import nnx
 from typing_extensions import TypeForm, TypeIs
 
 from . import leaves
+from .calls import Calls
 from .describe import class_name, describe
 from .errors import SchemaError, StateTypeError
 from .explainer import Explanation
 from .parse import Context, NotYet, is_jaxtyped, parse
-from .replay import Plans
+from .law import Root
+from .plans import Plan, Plans
 from .report import Report
 from .spec import Bound, Node, Spec, own_names, parts, schema_names
 
@@ -61,29 +63,62 @@ def explain(value: object, hint: Any, *, dims: Mapping[str, int] | None = None) 
     return explanation.report(name_of(hint, spec))
 
 
+class Known:
+    """What was accepted of one hint class, kept with it.
+
+    Attributes:
+      plans: the structures of its values.
+      calls: those values, each as a call of one argument.
+    """
+
+    __slots__ = ("calls", "plans")
+
+    def __init__(self) -> None:
+        """Knows nothing yet."""
+        self.plans, self.calls = Plans(), Calls()
+
+    def accepts(self, value: object) -> Plan | None:
+        """The plan of a value that is like an accepted one; None where it must be explained."""
+        plan = self.plans.match(value)
+        if plan is None or plan in self.calls.known or self.calls.follow((plan,)) is not None:
+            return plan
+        return None
+
+    def learn(self, value: object, explanation: Explanation, report: Report) -> Plan | None:
+        """Knows a value that the explainer accepted."""
+        plan = self.plans.match(value)
+        plan = plan or self.plans.learn(value, explanation.found.readings[""])
+        if plan is not None:
+            places = plan.structure.code.places if plan.structure is not None else {}
+            self.calls.learn([plan], explanation, report, {"": Root(0, (), places)})
+        return plan
+
+
 def holds(value: object, hint: type) -> bool:
     """What ``isinstance(value, hint)`` answers for a hint class."""
-    plans = hint.__dict__.get("__typedstate_plans__")
-    if plans is not None and (plans.match(value) or plans.resize(value)):
+    known: Known | None = hint.__dict__.get("__typedstate_known__")
+    if known is not None and known.accepts(value) is not None:
         return True
-    spec = spec_of(hint)
     explanation = Explanation()
-    explanation.visit(value, spec)
-    if not explanation.report(""):
+    explanation.visit(value, spec_of(hint))
+    report = explanation.report("")
+    if not report:
         return False
-    if plans is None:
-        plans = Plans()
-        if hasattr(hint, "__typedstate_spec__"):
-            hint.__typedstate_plans__ = plans  # type: ignore[attr-defined]
-    plans.learn(value, explanation.found)
+    if known is None and hasattr(hint, "__typedstate_spec__"):
+        known = Known()
+        hint.__typedstate_known__ = known  # type: ignore[attr-defined]
+    if known is not None:
+        known.learn(value, explanation, report)
     return True
 
 
 def source_of(hint: Any) -> str:
     """The code that was generated for the structures of a schema or form accepted so far."""
     own = cast(Mapping[str, Any], vars(hint))
-    plans: Plans | None = own.get("__typedstate_plans__")
-    return "" if plans is None else "\n".join(plans.sources())
+    known: Known | None = own.get("__typedstate_known__")
+    if known is None:
+        return ""
+    return "\n".join([*known.plans.sources(), *known.calls.sources()])
 
 
 def of(

@@ -97,7 +97,7 @@ _AST_OPERATORS: Final[dict[type[ast.operator], str]] = {
     ast.Mod: "%",
     ast.Pow: "**",
 }
-_MAX_POWER: Final = 64
+MAX_POWER: Final = 64
 
 
 class DimError(ValueError):
@@ -217,7 +217,7 @@ def evaluate(expr: Expr[V], sizes: Mapping[V, int]) -> int | None:
             return left + sign * right
         case Product():
             return left * right
-        case Other("**") if not 0 <= right <= _MAX_POWER:
+        case Other("**") if not 0 <= right <= MAX_POWER:
             return None
         case Other(symbol) if symbol == "**" or right != 0:
             return _OPERATORS[symbol](left, right)

@@ -5,14 +5,14 @@ The explainer collects it; `Evidence.report` settles the names and says what is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from . import dims, skeleton
-from .binding import Conflict, Observation, Origin, Scope, Seen, Sizes, Var, settle
+from .binding import Choice, Conflict, Observation, Origin, Scope, Seen, Sizes, Var, settle
 from .dims import Expr
-from .law import Law, law_of
+from .law import Law, Measure, Root, law_of, shape_of
 from .patterns import common_cause
 from .report import Code, Report, Size, Unknown, Violation, show_path
 from .spec import Path
@@ -31,6 +31,34 @@ class Guard:
 
     path: Path
     test: Callable[[Any], bool]
+
+
+@dataclass(slots=True)
+class Reading:
+    """How one value of a call was read, where keys, classes, dtypes and sizes are not all.
+
+    Attributes:
+      guards: the decisions that a plan must ask again.
+      live: where a live module was read in place.
+      records: where a dataclass or NamedTuple was read, by which fields.
+    """
+
+    guards: list[Guard] = field(default_factory=list[Guard])
+    live: set[Path] = field(default_factory=set[Path])
+    records: dict[Path, tuple[str, ...]] = field(default_factory=dict[Path, tuple[str, ...]])
+
+    def by_path(self) -> dict[Path, list[Guard]]:
+        """The guards of each path."""
+        found: dict[Path, list[Guard]] = {}
+        for guard in self.guards:
+            found.setdefault(guard.path, []).append(guard)
+        return found
+
+    def join(self, prefix: Path, part: Reading) -> None:
+        """Adds how a part of this value was read, which stands below a prefix."""
+        self.guards += [Guard((*prefix, *guard.path), guard.test) for guard in part.guards]
+        self.live |= {(*prefix, *path) for path in part.live}
+        self.records |= {(*prefix, *path): fields for path, fields in part.records.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +107,7 @@ class Evidence:
 
     Attributes:
       given: sizes of outermost names from ``dims=``.
-      guards: per root, the decisions that need asking again.
-      live: per root, where a live module was read in place.
-      repeatable: whether equal keys, classes, dtypes and shapes mean an equal verdict.
+      readings: how each argument was read.
       unknown: what can't be seen.
       part: what the walk, or the alternative that is tried, found so far.
       order: the leaf that is looked at, counted through the call.
@@ -91,9 +117,7 @@ class Evidence:
     """
 
     given: Mapping[str, int] = field(default_factory=dict[str, int])
-    guards: dict[str, list[Guard]] = field(default_factory=dict[str, list[Guard]])
-    live: dict[str, set[Path]] = field(default_factory=dict[str, set[Path]])
-    repeatable: bool = True
+    readings: dict[str, Reading] = field(default_factory=dict[str, Reading])
     unknown: list[Unknown] = field(default_factory=list[Unknown])
     part: Part = field(default_factory=Part)
     order: int = 0
@@ -110,12 +134,9 @@ class Evidence:
         """The same call, for its result, which has no say in what the arguments have bound."""
         return Evidence(
             self.given,
-            {root: list(found) for root, found in self.guards.items()},
-            dict(self.live),
-            self.repeatable,
-            list(self.unknown),
-            self.part.copy(),
-            self.order,
+            unknown=list(self.unknown),
+            part=self.part.copy(),
+            order=self.order,
             groups=dict(self.groups),
             _scopes=self._scopes,
             _apart=dict(self._apart),
@@ -129,7 +150,11 @@ class Evidence:
 
     def guard(self, guard: Guard) -> None:
         """Records a decision that a plan must ask again."""
-        self.guards[self.root].append(guard)
+        self.reading().guards.append(guard)
+
+    def reading(self) -> Reading:
+        """How the argument is read that is looked at."""
+        return self.readings[self.root]
 
     def worth_a_note(self) -> bool:
         """Whether the next violation will be read: looking for its cause takes time."""
@@ -147,19 +172,39 @@ class Evidence:
         return self._apart[name]
 
     def law(
-        self, root: str, places: Mapping[Path, str | None], arrays: Mapping[str, Any]
+        self,
+        names: Mapping[str, Size],
+        roots: Mapping[str, Root],
+        measures: Sequence[Sequence[Measure]],
     ) -> Law | None:
-        """The sizes that the value of a call may have, where no other shares its names."""
-        if list(self.guards) != [root] or self._closed or self.given or self.groups:
+        """The sizes that values like those of this call, which was accepted, may have.
+
+        Args:
+          names: the sizes of the call's names.
+          roots: where the arrays of each argument stand.
+          measures: those of each argument.
+        """
+        if self.given or self.groups:
             return None
         split = [split.expr for split in self.part.splits]
-        return law_of(self.part.seen, split, places, arrays)
+        return law_of(self._batches(), split, names, roots, measures)
+
+    def resized(
+        self, roots: Mapping[str, Root], measures: Sequence[Sequence[Measure]]
+    ) -> Evidence:
+        """What would be seen of values like those of this call, with other measures."""
+        other = self.after()
+        other._closed = self._closed
+        other.part.seen = [_resized(item, roots, measures) for item in self.part.seen]
+        return other
+
+    def _batches(self) -> tuple[list[Observation], list[Observation]]:
+        return self.part.seen[: self._closed], self.part.seen[self._closed :]
 
     def report(self, hint: str) -> Report:
         """Settles the names and gives all violations in tree order."""
         given = {Var(0, name): size for name, size in self.given.items()}
-        early, late = self.part.seen[: self._closed], self.part.seen[self._closed :]
-        sizes, conflicts, open_ = settle((early, late), given)
+        sizes, conflicts, open_ = settle(self._batches(), given)
         found = [
             *self.part.violations,
             *(_conflict(conflict) for conflict in conflicts),
@@ -197,6 +242,20 @@ def _conflict(conflict: Conflict) -> Found:
         axis = "" if origin.axis is None else f" on axis {origin.axis}"
         expected, actual = f"{conflict.expected}{axis}", shown
     return Found(seen.order, Violation(where, code, expected, actual, seen.note, origin.path))
+
+
+def _resized(
+    item: Observation, roots: Mapping[str, Root], measures: Sequence[Sequence[Measure]]
+) -> Observation:
+    if isinstance(item, Choice):
+        return Choice([[_resized(seen, roots, measures) for seen in one] for one in item.options])
+    axis = item.origin.axis
+    if axis is None or item.note:  # of shards only those of the same sizes are alike
+        return item
+    argument, prefix, places = roots[item.origin.root]
+    shape = shape_of(measures[argument][places[(*prefix, *item.origin.path)]])
+    size = shape[axis : axis + len(item.size)] if isinstance(item.size, tuple) else shape[axis]
+    return replace(item, size=size)
 
 
 def _open(seen: Seen) -> Unknown:

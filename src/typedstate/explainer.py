@@ -15,7 +15,7 @@ import numpy as np
 from . import arrays, dims, extras, filters, leaves, patterns, skeleton
 from .binding import Choice, Origin, Scope, Seen, linked
 from .describe import class_name, describe
-from .evidence import Evidence, Part
+from .evidence import Evidence, Guard, Part, Reading
 from .report import Report, show_key, show_path
 from .spec import (
     Alike,
@@ -77,7 +77,7 @@ class Explanation:
         self.found.root = root
         self._depth = self._stretch = 0
         self._empty.clear()
-        self.found.guards.setdefault(root, [])
+        self.found.readings.setdefault(root, Reading())
         try:
             self._visit(value, spec, (), Scope(0), outermost=True)
         except RecursionError:
@@ -429,7 +429,7 @@ class Explanation:
             self.found.add(path, "container", class_name(spec.cls), describe_value(value))
             return
         tree = leaves.module_tree(value)
-        self.found.live.setdefault(self.found.root, set()).add(path)
+        self.found.reading().live.add(path)
         self._visit(tree.mapping, spec.inner, path, scope, outermost=True)
         for found in patterns.wrong_shares(spec.inner, tree.shared):
             self.found.order += 1
@@ -535,8 +535,12 @@ class Explanation:
                 self._visit(value, spec, path, scope, outermost=outermost)
 
     def _literal(self, value: Any, values: tuple[Any, ...], path: Path) -> None:
-        found = any(type(value) is type(item) and value == item for item in values)
-        self.found.repeatable = False  # equal classes do not make equal values
+        def among(item: Any) -> bool:
+            own = leaves.raw_value(item) if leaves.is_variable(item) else item
+            return any(type(own) is type(one) and own == one for one in values)
+
+        found = among(value)
+        self.found.guard(Guard(path, lambda item: among(item) is found))
         if not found:
             self.found.add(path, "array", describe(Literally(values)), describe_value(value))
 
@@ -558,14 +562,25 @@ class Explanation:
         if not isinstance(value, spec.cls):
             self.found.add(path, "container", describe(spec), describe_value(value))
             return
+        self._guard_keys(value, spec, path)
+        guards = self.found.reading().guards
         for key, item in dict(cast(Mapping[Any, Any], value)).items():
-            before = len(self.found.part.violations)
+            before, asked = len(self.found.part.violations), len(guards)
             self._visit(key, spec.key, (*path, key), scope)
+            del guards[asked:]  # keys are compared, not asked
             if len(self.found.part.violations) > before:
                 del self.found.part.violations[before:]
                 expected = f"{describe(spec.key)} keys"
                 self.found.add((*path, key), "key", expected, f"the key {show_key(key)}")
             self._visit(item, spec.value, (*path, key), scope, outermost=outermost)
+
+    def _guard_keys(self, value: Mapping[Any, Any], spec: MappingOf, path: Path) -> None:
+        """To a dict ``1``, ``True`` and ``1.0`` are one key, to a hint they may differ."""
+        if spec.key in (Instance(str), Anything()) and all(type(key) is str for key in value):
+            return
+        kinds = {key: type(key) for key in value}
+        asked = Guard(path, lambda item: all(kinds.get(key) is type(key) for key in item))
+        self.found.guard(asked)
 
     def _record(self, record: Any, spec: Record, path: Path, scope: Scope) -> None:
         value, cls = record, spec.cls
@@ -573,9 +588,10 @@ class Explanation:
         if not isinstance(record, cls):
             self.found.add(path, "container", class_name(spec.cls), describe_value(value))
             return
-        if not typed_dict and not isinstance(record, tuple):
-            self.found.repeatable = False
         names = [name for name, _ in spec.fields]
+        if not typed_dict:
+            records = self.found.reading().records
+            records[path] = tuple(dict.fromkeys((*records.get(path, ()), *names)))
         for name, item in spec.fields:
             there = name in value if typed_dict else hasattr(value, name)
             child = (*path, name)

@@ -1,137 +1,428 @@
-"""Which sizes a structure may have: what the explainer saw of one, as equations between axes.
+"""Which sizes go together: what the explainer saw of one call, as equations between axes.
 
-Where a value is like an accepted one but for the sizes of its arrays, the explainer would walk
-it the same way and see the same dims with other sizes. Whether those agree is all that is left
-to decide, and a `Law` decides it by the rules of `binding.settle`, or leaves it to the explainer.
+Where values are like accepted ones but for the sizes of their arrays, the explainer would walk
+them the same way and see the same dims with other sizes. Whether those agree is all that is
+left to decide: a `Law` decides it by the rules of `binding.settle`, in generated code, or leaves
+it to the explainer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple
 
 from . import dims
 from .binding import Choice, Observation, Seen, Var
-from .dims import Expr, Name, Size
+from .dims import Expr, Name, Other, Product, Sum
+from .dims import Size as Fixed
+from .report import Size
 from .spec import Path
 
-#: An axis of an array that may have another size, or the size of one that may not.
-Slot = tuple[str, int] | int
+_MAX_KNOWN: Final = 256
+#: An operation that no hint can write: the natural number that solves an equation.
+_SOLVE: Final = "solve"
+
+#: What is known of an array's sizes: its abstract value, or its shape where abstract values
+#: that are equal are not one object.
+Measure = Any
+#: One axis of an array: the number of the argument, of its measure there, of the axis.
+Slot = tuple[int, int, int]
+
+
+class Root(NamedTuple):
+    """Where the explainer's paths of one root lead: below `prefix`, in an argument."""
+
+    argument: int
+    prefix: Path
+    places: Mapping[Path, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Law:
-    """The sizes that arrays of one structure may have.
+class Relation:
+    """An axis, or a fixed size, with the expression that it has to equal.
 
     Attributes:
-      arrays: of each array that may differ, the learned abstract value.
-      fixed: axes that keep their sizes.
-      equal: axes of one size.
-      equations: axes with their sizes as expressions over other axes.
+      slot: the axis.
+      size: over other axes.
+      broadcast: size 1 fits too.
     """
 
-    arrays: Mapping[str, Any]
-    fixed: frozenset[tuple[tuple[str, int], int]]
-    equal: frozenset[tuple[tuple[str, int], Slot]]
-    equations: frozenset[tuple[Slot, Expr[Any]]]
+    slot: Slot | int
+    size: Expr[Slot]
+    broadcast: bool = False
 
-    def allows(self, arrays: Mapping[str, Any]) -> bool:
-        """Whether the explainer would accept the same structure with these abstract values."""
-        for name, learned in self.arrays.items():
-            found = arrays[name]
-            same = type(found) is type(learned) and found.dtype == learned.dtype
-            if not same or len(found.shape) != len(learned.shape):
-                return False
-        sizes: dict[Hashable, Any] = {
-            (name, axis): size
-            for name, found in arrays.items()
-            for axis, size in enumerate(found.shape)
-        }
-        if not all(isinstance(size, int) for size in sizes.values()):
-            return False  # symbolic ones, of jax.export
-        return (
-            all(sizes[slot] == size for slot, size in self.fixed)
-            and all(sizes[slot] == sizes.get(other, other) for slot, other in self.equal)
-            and all(
-                dims.evaluate(expr, sizes) == sizes.get(slot, slot) for slot, expr in self.equations
-            )
-        )
+    def arguments(self) -> set[int]:
+        """Whose axes it speaks of."""
+        own = set[int]() if isinstance(self.slot, int) else {self.slot[0]}
+        return own | {argument for argument, _, _ in dims.names_of(self.size)}
+
+
+def shape_of(measure: Measure) -> tuple[int, ...]:
+    """The shape that a measure says."""
+    return measure if type(measure) is tuple else measure.shape
+
+
+class Law:
+    """The sizes that the arrays of one call may have.
+
+    Attributes:
+      relations: what has to hold.
+      sizes: of the call's names, over axes.
+      source: the generated code; empty as long as no other sizes came.
+    """
+
+    __slots__ = ("_alone", "_known", "_learned", "_names", "relations", "sizes", "source")
+
+    def __init__(
+        self,
+        relations: Iterable[Relation],
+        sizes: Mapping[str, Expr[Slot] | tuple[Expr[Slot], ...]],
+        learned: Sequence[Sequence[Measure]],
+    ) -> None:
+        """Keeps the relations; code is generated once they are asked for."""
+        self.relations = frozenset(relations)
+        self.sizes = sizes
+        self.source = ""
+        self._learned = learned
+        self._known: list[set[Any]] = [set() for _ in learned]
+        self._alone: list[Callable[..., bool]] = []
+        self._names: dict[str, Any] = {}
+
+    def allows(self, plans: Sequence[Any]) -> bool:
+        """Whether the explainer would accept the same structures with these plans' measures."""
+        if not self._names:
+            self._generate()
+        try:
+            for plan, alone, known in zip(plans, self._alone, self._known, strict=True):
+                if plan not in known:
+                    if not alone(*plan.measures):
+                        return False
+                    if len(known) >= _MAX_KNOWN:
+                        known.clear()
+                    known.add(plan)
+            return self._names["across"](*(plan.measures for plan in plans))
+        except Exception:  # another rank, no result of a division: the explainer decides
+            return False
+
+    def named(self, plans: Sequence[Any]) -> dict[str, Size]:
+        """The sizes of the call's names, where a call with these plans is allowed."""
+        return self._names["named"](*(plan.measures for plan in plans))
+
+    def _generate(self) -> None:
+        count = len(self._learned)
+        names: dict[str, Any] = {"power": _power, "solved": _solved}
+        own: list[list[str]] = [[] for _ in range(count)]
+        across: list[str] = []
+        for relation in sorted(self.relations, key=repr):
+            arguments = relation.arguments()
+            if len(arguments) > 1:
+                across.append(f"if not ({_condition(relation, self._far)}): return False")
+            else:
+                (argument,) = arguments
+                condition = _condition(relation, _near)
+                own[argument].append(f"if not ({condition}): return False")
+        given = ", ".join(f"p{i}" for i in range(count))
+        functions = [_alone(i, item, own[i], names) for i, item in enumerate(self._learned)]
+        functions.append(_function("across", given, [*across, "return True"]))
+        functions.append(_function("named", given, [f"return {{{self._dims()}}}"]))
+        self.source = "\n".join(functions)
+        exec(self.source, names)
+        self._alone = [names[f"alone{i}"] for i in range(count)]
+        self._names = names
+
+    def _dims(self) -> str:
+        items: list[str] = []
+        for name, size in self.sizes.items():
+            parts = size if isinstance(size, tuple) else (size,)
+            texts = [_expression(part, self._far) for part in parts]
+            shown = f"({''.join(f'{text}, ' for text in texts)})" if size is parts else texts[0]
+            items.append(f"{name!r}: {shown}")
+        return ", ".join(items)
+
+    def _far(self, slot: Slot) -> str:
+        argument, measure, axis = slot
+        shape = "" if type(self._learned[argument][measure]) is tuple else ".shape"
+        return f"p{argument}[{measure}]{shape}[{axis}]"
+
+
+def _near(slot: Slot) -> str:
+    return f"s{slot[1]}_{slot[2]}"
+
+
+def _alone(
+    argument: int, learned: Sequence[Measure], conditions: list[str], names: dict[str, Any]
+) -> str:
+    """Says of one argument whether its arrays have the dtypes, ranks and sizes by themselves."""
+    lines: list[str] = []
+    for index, measure in enumerate(learned):
+        shape = f"a{index}"
+        if type(measure) is not tuple:
+            kind, dtype = f"t{argument}_{index}", f"d{argument}_{index}"
+            names[kind], names[dtype] = type(measure), measure.dtype
+            test = f"type({shape}) is not {kind} or {shape}.dtype != {dtype}"
+            lines.append(f"if {test}: return False")
+            shape += ".shape"
+        sizes = [f"s{index}_{axis}" for axis in range(len(shape_of(measure)))]
+        lines.append(f"[{', '.join(sizes)}] = {shape}")
+        if sizes:
+            ints = " is ".join(f"type({size})" for size in sizes)
+            lines.append(f"if not (int is {ints}): return False")  # symbolic ones, of jax.export
+    parameters = ", ".join(f"a{i}" for i in range(len(learned)))
+    return _function(f"alone{argument}", parameters, [*lines, *conditions, "return True"])
+
+
+def _function(name: str, parameters: str, lines: list[str]) -> str:
+    return "\n".join([f"def {name}({parameters}):", *(f"    {line}" for line in lines), ""])
+
+
+def _condition(relation: Relation, text: Callable[[Slot], str]) -> str:
+    left = str(relation.slot) if isinstance(relation.slot, int) else text(relation.slot)
+    same = f"{left} == {_expression(relation.size, text)}"
+    return f"{left} == 1 or {same}" if relation.broadcast else same
+
+
+def _expression(expr: Expr[Slot], text: Callable[[Slot], str]) -> str:
+    match expr:
+        case Fixed(value):
+            return f"({value})" if value < 0 else str(value)
+        case Name(slot):
+            return text(slot)
+        case _:
+            left, right = _expression(expr.left, text), _expression(expr.right, text)
+    match expr:
+        case Sum(sign=sign):
+            return f"({left} {'+' if sign > 0 else '-'} {right})"
+        case Product():
+            return f"({left} * {right})"
+        case Other("**"):
+            return f"power({left}, {right})"
+        case Other(symbol) if symbol == _SOLVE:
+            return f"solved({left}, {right})"
+        case Other(symbol):
+            return f"({left} {symbol} {right})"
+
+
+def _power(base: int, exponent: int) -> int:
+    if not 0 <= exponent <= dims.MAX_POWER:
+        raise ValueError  # `dims.evaluate` leaves it open
+    return base**exponent
+
+
+def _solved(size: int, slope: int) -> int:
+    quotient, remainder = divmod(size, slope)
+    if remainder or quotient < 0:
+        raise ValueError
+    return quotient
+
+
+# -- From what was seen to a law ----------------------------------------------------------------
+
+#: A name, or one axis of a run of axes that has a name.
+_Axis = Var | tuple[Var, int]
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What was seen, sorted by what an equation can say of it; each axis with its size.
+
+    Attributes:
+      exact: where a name stands by itself.
+      broad: the same of ``#name``.
+      mixed: expressions; whether size 1 fits too.
+      hard: axes that stay as they were: in unions, of shards.
+      pinned: names that do: of such axes, ``#*name``, never solved.
+    """
+
+    roots: Mapping[str, Root]
+    measures: Sequence[Sequence[Measure]]
+    exact: dict[_Axis, dict[Slot | int, int]] = field(default_factory=dict[Any, Any])
+    broad: dict[_Axis, dict[Slot | int, int]] = field(default_factory=dict[Any, Any])
+    mixed: dict[tuple[Slot | int, Expr[Var], bool], int] = field(default_factory=dict[Any, int])
+    hard: set[Slot | int] = field(default_factory=set[Any])
+    pinned: set[Var] = field(default_factory=set[Var])
+
+    def see(self, items: Iterable[Observation]) -> None:
+        """Sorts what was seen."""
+        for item in items:
+            if isinstance(item, Choice):
+                for option in item.options:
+                    self._keep(option)
+                continue
+            if item.note:  # the whole of which a shard is seen
+                self._keep([replace(item, note="")])
+                continue
+            expr, size = item.expr, item.size
+            if isinstance(size, tuple):
+                self._run(item, size)
+            elif not isinstance(expr, Name):
+                self.mixed[self._slot(item), expr, item.broadcast] = size
+            else:
+                names = self.broad if item.broadcast else self.exact
+                names.setdefault(expr.name, {})[self._slot(item)] = size
+
+    def size(self, slot: Slot | int) -> int:
+        """What was seen of an axis."""
+        if isinstance(slot, int):
+            return slot
+        argument, measure, axis = slot
+        return shape_of(self.measures[argument][measure])[axis]
+
+    def bound(self) -> dict[_Axis, Expr[Slot]]:
+        """Which axis gives a name its size."""
+        broad = {name: _term(_widest(slots)) for name, slots in self.broad.items()}
+        return broad | {name: _term(next(iter(slots))) for name, slots in self.exact.items()}
+
+    def _slot(self, seen: Seen) -> Slot | int:
+        origin = seen.origin
+        if origin.axis is None:
+            assert isinstance(seen.size, int)
+            return seen.size
+        argument, prefix, places = self.roots[origin.root]
+        path = (*prefix, *origin.path) if prefix else origin.path
+        return argument, places[path], origin.axis
+
+    def _run(self, seen: Seen, sizes: tuple[int, ...]) -> None:
+        """A run of axes is as many names as it has axes."""
+        slot = self._slot(seen)
+        assert isinstance(slot, tuple)
+        assert isinstance(seen.expr, Name)
+        argument, measure, first = slot
+        if seen.broadcast:
+            self.pinned.add(seen.expr.name)
+        for index, size in enumerate(sizes):
+            axis = (argument, measure, first + index)
+            self.exact.setdefault((seen.expr.name, index), {})[axis] = size
+
+    def _keep(self, items: Iterable[Observation]) -> None:
+        """What equations can't say must stay as it was, e.g. alternatives that fit but for dims."""
+        part = _Facts(self.roots, self.measures)
+        part.see(items)
+        self.pinned |= part.pinned
+        for names in (part.exact, part.broad):
+            for name, slots in names.items():
+                self.pinned.add(_name(name))
+                self.hard.update(slots)
+        for slot, expr, _ in part.mixed:
+            self.pinned.update(dims.names_of(expr))
+            self.hard.add(slot)
+        self.hard |= part.hard
+
+
+def _name(axis: _Axis) -> Var:
+    return axis if isinstance(axis, Var) else axis[0]
 
 
 def law_of(
-    observations: Iterable[Observation],
+    batches: tuple[Sequence[Observation], Sequence[Observation]],
     split: Iterable[Expr[Var]],
-    places: Mapping[Path, str | None],
-    arrays: Mapping[str, Any],
+    names: Mapping[str, Size],
+    roots: Mapping[str, Root],
+    measures: Sequence[Sequence[Measure]],
 ) -> Law | None:
-    """The law of an accepted value, None where only the explainer can tell.
+    """The law of an accepted call, None where only the explainer can tell.
 
     Args:
-      observations: all that the explainer saw of its sizes.
+      batches: what the explainer saw of the sizes of its arguments, then of its result.
       split: sizes that a mesh has to divide.
-      places: which array stands at a path; None for one that must be as it was.
-      arrays: the abstract value of each.
+      names: the call's names with their sizes.
+      roots: where the arrays of each root stand.
+      measures: those of each argument.
     """
-    if not all(isinstance(size, int) for aval in arrays.values() for size in aval.shape):
-        return None
-    plain, hard = _sorted(observations)
-    looked_at = [seen.origin.path for seen in plain + hard if seen.origin.axis is not None]
-    if any(path not in places for path in looked_at):
+    shapes = (shape_of(measure) for argument in measures for measure in argument)
+    if not all(type(size) is int for shape in shapes for size in shape):
+        return None  # symbolic ones, of jax.export
+    facts, terms = _Facts(roots, measures), dict[_Axis, Expr[Slot]]()
+    try:
+        for batch in batches:
+            facts.see(batch)
+            terms = {**facts.bound(), **terms}
+    except KeyError:
         return None  # something that generated code reaches by another path
-    pinned = {name for seen in hard for name in dims.names_of(seen.expr)}
-    pinned |= {name for expr in split for name in dims.names_of(expr)}
-    _close(pinned, plain)
-    fixed: set[tuple[tuple[str, int], int]] = set()
-    equal: set[tuple[tuple[str, int], Slot]] = set()
-    equations: set[tuple[Slot, Expr[Any]]] = set()
-    for seen in hard:
-        place = places.get(seen.origin.path)
-        if place is not None:
-            fixed |= {((place, axis), size) for axis, size in enumerate(arrays[place].shape)}
-    first: dict[Var, Slot] = {}
-    for seen in plain:
-        slot = _slot(seen, places)
-        names = _names(seen)
-        if names <= pinned:
-            if isinstance(slot, tuple):
-                fixed.add((slot, _size(seen)))
-        elif isinstance(seen.expr, Name):
-            other = first.setdefault(seen.expr.name, slot)
-            if slot != other:
-                pair = (slot, other) if isinstance(slot, tuple) else (other, slot)
-                assert isinstance(pair[0], tuple)
-                equal.add((pair[0], pair[1]))
-    for seen in plain:
-        if not isinstance(seen.expr, Name) and not _names(seen) <= pinned:
-            expr = dims.substitute(seen.expr, lambda name: _as(first[name]))
-            equations.add((_slot(seen, places), expr))
-    return Law(dict(arrays), frozenset(fixed), frozenset(equal), frozenset(equations))
+    for expr in split:
+        facts.pinned.update(dims.names_of(expr))
+    mixed = {key: set(dims.names_of(key[1])) for key in facts.mixed}
+    for own in _solve(mixed, terms):
+        facts.pinned |= own
+    _close(facts.pinned, list(mixed.values()))
+    sizes = {name: _sizes(name, size, facts.pinned, terms) for name, size in names.items()}
+    return Law(_relations(facts, mixed, terms), sizes, measures)
 
 
-def _sorted(observations: Iterable[Observation]) -> tuple[list[Seen], list[Seen]]:
-    """What equations can say, and what is fixed as it was: unions, shards, ``#``, ``*``, ..."""
-    plain: list[Seen] = []
-    hard: list[Seen] = []
-    for item in observations:
-        if isinstance(item, Choice):
-            for option in item.options:
-                hard += [seen for part in _sorted(option) for seen in part]
-        elif item.broadcast or isinstance(item.size, tuple) or item.note:
-            hard.append(item)
+def _widest(slots: Mapping[Slot | int, int]) -> Slot | int:
+    """Of axes that are of one size or 1, one that gives the name its size."""
+    return next((slot for slot, size in slots.items() if size != 1), next(iter(slots)))
+
+
+_Mixed = Mapping[tuple[Slot | int, Expr[Var], bool], set[Var]]
+
+
+def _solve(mixed: _Mixed, terms: dict[_Axis, Expr[Slot]]) -> list[set[Var]]:
+    """Solves each expression of one open name, as `binding` does; returns what stays open."""
+    waiting = [(key, own) for key, own in mixed.items() if not own <= terms.keys()]
+    while waiting:
+        later: list[tuple[tuple[Slot | int, Expr[Var], bool], set[Var]]] = []
+        for key, own in waiting:
+            (slot, expr, broadcast), open_ = key, own - terms.keys()
+            line = _linear(expr, terms) if len(open_) == 1 and not broadcast else None
+            if line is not None:
+                rest = Sum(_term(slot), line[1], -1)
+                terms[open_.pop()] = Other(_SOLVE, rest, line[0])
+            elif open_:
+                later.append((key, own))
+        if len(later) == len(waiting):
+            return [own for _, own in later]
+        waiting = later
+    return []
+
+
+def _linear(
+    expr: Expr[Var], terms: Mapping[_Axis, Expr[Slot]]
+) -> tuple[Expr[Slot], Expr[Slot]] | None:
+    """Writes an expression as ``slope * open name + offset``, where it can be."""
+    if all(name in terms for name in dims.names_of(expr)):
+        return Fixed(0), dims.substitute(expr, lambda name: terms[name])
+    match expr:
+        case Name():
+            return Fixed(1), Fixed(0)
+        case Sum(left, right, sign):
+            a, b = _linear(left, terms), _linear(right, terms)
+            if a is None or b is None:
+                return None
+            return Sum(a[0], b[0], sign), Sum(a[1], b[1], sign)
+        case Product(left, right):
+            a, b = _linear(left, terms), _linear(right, terms)
+            if a is None or b is None or (a[0] != Fixed(0) and b[0] != Fixed(0)):
+                return None
+            slope, offset = (a, b) if b[0] == Fixed(0) else (b, a)
+            return Product(slope[0], offset[1]), Product(a[1], b[1])
+        case _:
+            return None
+
+
+def _relations(
+    facts: _Facts, mixed: _Mixed, terms: Mapping[_Axis, Expr[Slot]]
+) -> Iterable[Relation]:
+    pinned = facts.pinned
+    found = {Relation(slot, Fixed(facts.size(slot))) for slot in facts.hard}
+    for table, broadcast in ((facts.exact, False), (facts.broad, True)):
+        for name, slots in table.items():
+            fixed = _name(name) in pinned
+            for slot, size in slots.items():
+                expr = Fixed(size) if fixed else terms[name]
+                found.add(Relation(slot, expr, broadcast and not fixed))
+    for key, own in mixed.items():
+        slot, expr, broadcast = key
+        if own <= pinned:
+            found.add(Relation(slot, Fixed(facts.mixed[key])))
         else:
-            plain.append(item)
-    bound = {seen.expr.name for seen in plain if isinstance(seen.expr, Name)}
-    solved = [seen for seen in plain if not bound.issuperset(_names(seen))]
-    if solved:
-        hard += solved
-        plain = [seen for seen in plain if bound.issuperset(_names(seen))]
-    return plain, hard
+            over = dims.substitute(expr, lambda name: terms[name])
+            found.add(Relation(slot, over, broadcast))
+    return (item for item in found if item.size != _term(item.slot) and item.arguments())
 
 
-def _close(pinned: set[Var], plain: list[Seen]) -> None:
+def _close(pinned: set[Var], mixed: list[set[Var]]) -> None:
     """Adds the names that share an expression with one whose size is fixed."""
-    mixed = [_names(seen) for seen in plain if not isinstance(seen.expr, Name)]
     size = -1
     while size != len(pinned):
         size = len(pinned)
@@ -140,21 +431,18 @@ def _close(pinned: set[Var], plain: list[Seen]) -> None:
                 pinned |= names
 
 
-def _slot(seen: Seen, places: Mapping[Path, str | None]) -> Slot:
-    place = places.get(seen.origin.path)
-    if place is None or seen.origin.axis is None:
-        return _size(seen)
-    return place, seen.origin.axis
+def _sizes(
+    name: str, size: Size, pinned: set[Var], terms: Mapping[_Axis, Expr[Slot]]
+) -> Expr[Slot] | tuple[Expr[Slot], ...]:
+    var = Var(0, name)
+
+    def one(axis: _Axis, learned: int) -> Expr[Slot]:
+        return Fixed(learned) if var in pinned or axis not in terms else terms[axis]
+
+    if isinstance(size, tuple):
+        return tuple(one((var, index), item) for index, item in enumerate(size))
+    return one(var, size)
 
 
-def _names(seen: Seen) -> set[Var]:
-    return set(dims.names_of(seen.expr))
-
-
-def _size(seen: Seen) -> int:
-    assert isinstance(seen.size, int)
-    return seen.size
-
-
-def _as(slot: Slot) -> Expr[Any]:
-    return Size(slot) if isinstance(slot, int) else Name(slot)
+def _term(slot: Slot | int) -> Expr[Slot]:
+    return Fixed(slot) if isinstance(slot, int) else Name(slot)

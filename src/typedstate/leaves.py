@@ -47,7 +47,7 @@ if VariableState is Variable:
 _STAND_INS: Final = frozenset[Any]({_Hijax, _Tracer} if _Hijax else ())
 _ShapedArray: Final[Any] = cast(Any, jax).core.ShapedArray
 #: Whether equal abstract values are one object, as from jax 0.10 on.
-AVALS_ARE_INTERNED: Final = _ShapedArray((2, 3), np.dtype("float32")) is _ShapedArray(
+_INTERNED: Final = _ShapedArray((2, 3), np.dtype("float32")) is _ShapedArray(
     (2, 3), np.dtype("float32")
 )
 _WRAPPERS: Final = tuple(
@@ -115,6 +115,11 @@ def slot_of(variable: Any) -> str | None:
         reads_reference = is_reference(raw_value(variable))
         return None if reads_reference else "value"
     return RAW_SLOT if _plain(variable) is variable else None
+
+
+def is_interned(aval: object) -> bool:
+    """Whether an abstract value is the only one that equals it."""
+    return _INTERNED and type(aval) is _ShapedArray
 
 
 def key_base(value: object) -> Any:

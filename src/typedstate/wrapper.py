@@ -19,13 +19,13 @@ from . import beartyped
 from .errors import SchemaError, StateTypeError, TypedStateWarning
 from .mode import is_suspended
 from .parse import NotYet
-from .replay import Plan
+from .plans import Plan
 
 if TYPE_CHECKING:
     from .boundary import Boundary, Enforced
 
 #: Stands for an argument that was not passed: its default is not checked.
-OMITTED: Final = Plan(lambda _: False, "")
+OMITTED: Final = Plan(lambda _: False)
 _numbers: Final = count()
 _Kind: Final = inspect.Parameter
 _STARS: Final[dict[Any, str]] = {_Kind.VAR_POSITIONAL: "*", _Kind.VAR_KEYWORD: "**"}
@@ -108,7 +108,7 @@ class _Writer:
         self.function = boundary.function
         self.names: dict[str, Any] = {
             "target": target,
-            "calls": boundary.calls.get,
+            "calls": boundary.calls.known.get,
             "enter": boundary.enter,
             "leave": boundary.leave,
         }
@@ -172,18 +172,17 @@ class _Writer:
         keys: list[str] = []
         values: list[str] = []
         for index, item in enumerate(self.boundary.ours):
-            self.names[f"match{index}"] = _matcher(item)
+            self.names[f"match{index}"] = item.plans.match
             default = self.defaults.get(item.name)
             omitted = f"§omitted if {item.name} is {default} else " if default else ""
             keys.append(f"{omitted}§match{index}({item.name})")
             values.append(f"{omitted}{item.name}")
         if self.boundary.ours:
             key = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
-            lines.append(f"§call = §calls({key})")
-            lines.append("if §call is None:")
-            lines += _hidden(f"§call = §enter(({', '.join(values)},))")
+            lines += [f"§plans = {key}", "§call = §calls(§plans)", "if §call is None:"]
+            lines += _hidden(f"§call = §enter(§plans, ({', '.join(values)},))")
         elif any(item.spec is not None for item in self.boundary.results):
-            lines.append("§call = §calls(()) or §enter(())")
+            lines.append("§call = §calls(()) or §enter((), ())")
         return lines + self._other_arguments()
 
     def _other_arguments(self) -> list[str]:
@@ -231,11 +230,11 @@ class _Writer:
             return []
         name = item.name
         if item.spec is not None:
-            self.names |= {f"match_{name}": _matcher(item), f"enforced_{name}": item}
-            condition = f"§match_{name}(§found) not in §call.results"
+            self.names |= {f"match_{name}": item.plans.match, f"enforced_{name}": item}
             return [
-                f"if {condition}:",
-                *_hidden(f"§leave(§call, §enforced_{name}, §found)"),
+                f"§plan = §match_{name}(§found)",
+                "if §plan not in §call.results:",
+                *_hidden(f"§leave(§call, §enforced_{name}, §plan, §found)"),
             ]
         test = beartyped.tester(self.function, name, item.hint, None)
         if test is None:
@@ -246,10 +245,6 @@ class _Writer:
             self.names[f"class_{name}"] = test.cls
             condition = f"not §isinstance(§found, §class_{name})"
         return [f"if {condition}:", *_hidden(f"§test_{name}(§found)")]
-
-
-def _matcher(item: Enforced) -> Callable[[Any], Plan | None]:
-    return item.plans.match
 
 
 def _hidden(line: str) -> list[str]:

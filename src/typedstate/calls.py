@@ -1,0 +1,208 @@
+"""The calls that were accepted: what is like one of them needs no explainer.
+
+A call is known by the plans of its arguments. One with the same structures and other sizes
+follows the `Law` of a precedent. A bare question, e.g. ``isinstance``, is a call of one argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+from jaxtyping import Shaped
+
+from .evidence import Evidence
+from .explainer import Explanation
+from .law import Law, Root
+from .plans import Patience, Plan, Structure
+from .report import Report, Size
+
+_MAX_CALLS: Final = 128
+_MAX_PRECEDENTS: Final = 8
+_Key = tuple[Structure | None, ...]
+
+
+@dataclass(eq=False)
+class Precedent:
+    """A call that the explainer accepted.
+
+    Attributes:
+      plans: of its arguments.
+      found: what was seen of them; None where nothing will be compared with it.
+      report: what it said.
+      roots: where the arrays of each argument stand.
+      law: the sizes that others like it may have.
+      results: laws of such a call with a result, by the result's name and structure.
+    """
+
+    plans: tuple[Plan, ...]
+    found: Evidence | None
+    report: Report
+    roots: Mapping[str, Root]
+    law: Law | None
+    results: dict[tuple[str, Structure | None], list[Law]] = field(default_factory=dict[Any, Any])
+    patience: Patience = field(default_factory=lambda: Patience(_MAX_PRECEDENTS))
+
+    @cached_property
+    def hints(self) -> list[tuple[tuple[str, ...], Any]]:
+        """For jaxtyping: names of the call, each group with a hint that has them as axes."""
+        sizes = tuple(name for name, n in self.report.dims.items() if isinstance(n, int))
+        runs = [name for name, n in self.report.dims.items() if isinstance(n, tuple)]
+        groups = [((name,), f"*{name}") for name in runs]
+        groups += [(sizes, " ".join(sizes))] if sizes else []
+        return [(names, Shaped[Any, text]) for names, text in groups]
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """Stands for an array whose axes are a call's names."""
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"  # jaxtyping takes a name too, and it is the quickest to read
+
+
+@dataclass(eq=False)
+class Call:
+    """A call whose arguments were accepted, or of which a warning was given.
+
+    Attributes:
+      precedent: the one that was explained, itself or one like it.
+      plans: of its own arguments.
+      results: the plans of results accepted for it.
+    """
+
+    precedent: Precedent
+    plans: tuple[Plan, ...]
+    results: set[Plan] = field(default_factory=set[Plan])
+
+    @property
+    def dims(self) -> Mapping[str, Size]:
+        """The sizes of the call's names."""
+        precedent = self.precedent
+        if precedent.law is None or self.plans is precedent.plans:
+            return precedent.report.dims
+        return precedent.law.named(self.plans)
+
+    @cached_property
+    def published(self) -> list[tuple[Carrier, Any]]:
+        """Stand-ins for arrays, each with its hint.
+
+        An ``isinstance`` of one tells jaxtyping the sizes, for its hints in the body.
+        """
+        if not self.precedent.report:
+            return []
+        dims: Mapping[str, Any] = self.dims
+        found: list[tuple[Carrier, Any]] = []
+        for names, hint in self.precedent.hints:
+            sizes = tuple(dims[name] for name in names)
+            found.append((Carrier(sizes[0] if isinstance(sizes[0], tuple) else sizes), hint))
+        return found
+
+    def after(self) -> Explanation:
+        """The same call for the explainer, which looks at its result."""
+        precedent = self.precedent
+        assert precedent.found is not None
+        found = precedent.found
+        if self.plans is not precedent.plans and precedent.law is not None:
+            found = found.resized(precedent.roots, [plan.measures for plan in self.plans])
+        later = Explanation()
+        later.found = found.after()
+        return later
+
+    def follow(self, name: str, plan: Plan) -> bool:
+        """Whether a result with this plan is accepted without the explainer."""
+        laws = self.precedent.results.get((name, plan.structure), ())
+        if not any(law.allows((*self.plans, plan)) for law in laws):
+            return False
+        self.accept(plan)
+        return True
+
+    def accept(self, plan: Plan) -> None:
+        """Knows a result."""
+        if len(self.results) >= _MAX_CALLS:
+            self.results.clear()
+        self.results.add(plan)
+
+    def learn(self, name: str, plan: Plan, later: Explanation, report: Report) -> None:
+        """Knows a result that the explainer accepted, and others like it."""
+        self.accept(plan)
+        precedent = self.precedent
+        if not precedent.patience():
+            return
+        places = plan.structure.code.places if plan.structure is not None else {}
+        roots = {**precedent.roots, name: Root(len(self.plans), (), places)}
+        measures = [*(one.measures for one in self.plans), plan.measures]
+        law = later.found.law(report.dims, roots, measures)
+        if law is not None:
+            laws = precedent.results.setdefault((name, plan.structure), [])
+            laws[_MAX_PRECEDENTS - 1 :] = []
+            laws.insert(0, law)
+
+
+class Calls:
+    """The calls that were accepted at one boundary; bounded."""
+
+    __slots__ = ("_patience", "_precedents", "known")
+
+    def __init__(self) -> None:
+        """Knows nothing yet."""
+        self.known: dict[Hashable, Call] = {}
+        self._precedents: dict[_Key, list[Precedent]] = {}
+        self._patience = Patience(_MAX_CALLS)
+
+    def follow(self, plans: tuple[Plan, ...]) -> Call | None:
+        """The call with these plans, where the law of a precedent allows it."""
+        key = tuple(plan.structure for plan in plans)
+        for precedent in self._precedents.get(key, ()):
+            if precedent.law is not None and precedent.law.allows(plans):
+                return self._keep(Call(precedent, plans))
+        return None
+
+    def learn(
+        self,
+        plans: Sequence[Plan | None],
+        explanation: Explanation,
+        report: Report,
+        roots: Mapping[str, Root],
+        has_result: bool = False,
+    ) -> Call:
+        """Knows a call that the explainer accepted, and others like it.
+
+        Args:
+          plans: of its arguments; with one None the call is not remembered.
+          explanation: what the explainer saw.
+          report: what it said.
+          roots: where the arrays of each argument stand.
+          has_result: whether the explainer will be asked of a result.
+        """
+        found, law = explanation.found, None
+        found.readings.clear()  # the plans have what they say
+        known = tuple(plan for plan in plans if plan is not None)
+        whole = len(known) == len(plans)
+        if whole and self._patience():
+            law = found.law(report.dims, roots, [plan.measures for plan in known])
+        precedent = Precedent(known, found if has_result else None, report, roots, law)
+        call = Call(precedent, known)
+        if not whole:
+            return call
+        if law is not None:
+            key = tuple(plan.structure for plan in known)
+            if len(self._precedents) >= _MAX_CALLS:
+                self._precedents.clear()
+            others = self._precedents.setdefault(key, [])
+            others[_MAX_PRECEDENTS - 1 :] = []
+            others.insert(0, precedent)
+        return self._keep(call)
+
+    def _keep(self, call: Call) -> Call:
+        if len(self.known) >= _MAX_CALLS:
+            self.known.clear()
+        self.known[call.plans if len(call.plans) != 1 else call.plans[0]] = call
+        return call
+
+    def sources(self) -> list[str]:
+        """The generated code of the laws that were asked."""
+        every = [one.law for found in self._precedents.values() for one in found]
+        return [law.source for law in every if law is not None and law.source]

@@ -1,0 +1,144 @@
+"""What the fast path knows of one hint: the structures that came, each with the sizes it had.
+
+A plan says that a value is like an accepted one and which sizes it has; whether these go
+together is for a `Law` to say, or for a call that was accepted with the very same plans.
+"""
+
+from __future__ import annotations
+
+import linecache
+import weakref
+from collections.abc import Callable, Hashable
+from functools import partial
+from itertools import count
+from typing import Any, Final
+
+from .evidence import Reading
+from .law import Measure
+from .replay import Code, Unrepeatable, generate, is_aval
+
+_MAX_STRUCTURES: Final = 16
+_MAX_SIZES: Final = 256
+_numbers: Final = count()
+
+
+class Patience:
+    """Whether to learn once more: at first always, then ever more rarely.
+
+    What is never like anything known is then walked by the explainer and little else.
+    """
+
+    __slots__ = ("_asked", "_free")
+
+    def __init__(self, free: int) -> None:
+        """Says yes so many times, then at each power of two."""
+        self._asked, self._free = 0, free
+
+    def __call__(self) -> bool:
+        """Counts one more time."""
+        self._asked += 1
+        return self._asked <= self._free or self._asked & (self._asked - 1) == 0
+
+
+class Plan:
+    """A structure with sizes.
+
+    Attributes:
+      match: whether a value has both; may raise, which means no.
+      measures: its arrays' sizes.
+      structure: what it is a plan of.
+    """
+
+    __slots__ = ("__weakref__", "match", "measures", "structure")
+
+    def __init__(
+        self,
+        match: Callable[[Any], bool],
+        measures: tuple[Measure, ...] = (),
+        structure: Structure | None = None,
+    ) -> None:
+        """Keeps the generated function."""
+        self.match = match
+        self.measures = measures
+        self.structure = structure
+
+
+class Structure:
+    """Values that are alike but for the sizes of their arrays.
+
+    Attributes:
+      code: what recognises them.
+      latest: the plan that was used last.
+    """
+
+    __slots__ = ("__weakref__", "_plans", "code", "latest")
+
+    def __init__(self, code: Code, name: str) -> None:
+        """Knows the sizes of the value from which the code was generated."""
+        self.code = code
+        self._plans: dict[Hashable, Plan] = {}
+        lines = code.source.splitlines(keepends=True)
+        linecache.cache[name] = (len(code.source), None, lines, name)
+        weakref.finalize(self, linecache.cache.pop, name, None)
+        key = tuple(id(item) if is_aval(item) else item for item in code.measures)
+        self.latest = self._plans[key] = self._plan(code.measures)
+
+    def sized(self, value: Any) -> Plan | None:
+        """The plan of a value of other sizes than the latest; may raise, which means none."""
+        key, measures = self.code.read(value)
+        plan = self._plans.get(key)
+        if plan is None:
+            if not self.code.like(*measures, value):
+                return None
+            plan = self._plan(measures)
+            if len(self._plans) >= _MAX_SIZES:
+                self._plans.clear()
+            self._plans[key] = plan
+        elif not plan.match(value):
+            return None
+        self.latest = plan
+        return plan
+
+    def _plan(self, measures: tuple[Measure, ...]) -> Plan:
+        return Plan(partial(self.code.like, *measures), measures, self)
+
+
+class Plans:
+    """The structures of the values that were accepted for one hint; bounded."""
+
+    __slots__ = ("_known", "_patience")
+
+    def __init__(self) -> None:
+        """Knows nothing yet."""
+        self._known: tuple[Structure, ...] = ()
+        self._patience = Patience(_MAX_STRUCTURES)
+
+    def match(self, value: Any) -> Plan | None:
+        """The plan of a value, None where its structure is not known."""
+        for structure in self._known:
+            try:
+                plan = structure.latest
+                if plan.match(value):
+                    return plan
+                plan = structure.sized(value)
+                if plan is not None:
+                    return plan
+            except Exception:  # a missing key, an attribute that is not there: not alike
+                continue
+        return None
+
+    def learn(self, value: Any, reading: Reading) -> Plan | None:
+        """Generates the code of a value that the explainer accepted, where that can be."""
+        if not self._patience():
+            return None
+        name = f"<typedstate plan {next(_numbers)}>"
+        try:
+            structure = Structure(generate(value, reading, name), name)
+        except (Unrepeatable, RecursionError):
+            return None
+        self._known = (structure, *self._known[: _MAX_STRUCTURES - 1])
+        return structure.latest
+
+    def sources(self) -> list[str]:
+        """The generated code of each structure."""
+        return [structure.code.source for structure in self._known]
