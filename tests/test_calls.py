@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -287,7 +287,7 @@ def test_a_generator_of_batches_needs_one_walk(walks: list[str]) -> None:
     for size in range(1, 5):
         assert len(list(batches(linear(2, size), [array(3, size), array(9, size)]))) == 2
     assert walks == ["state", "yield"]
-    with pytest.raises(StateTypeError, match="dout is 6, but dout=7 from state.kernel, axis 1"):
+    with pytest.raises(StateTypeError, match=r"dout is 6, but dout=7 from state\.kernel, axis 1"):
         list(batches(linear(2, 7), [array(3, 7), array(3, 6)]))
 
 

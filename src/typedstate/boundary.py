@@ -324,7 +324,7 @@ class Boundary:
           StateTypeError: they do not fit; in mode ``warn`` it is a warning.
         """
         __tracebackhide__ = True
-        found: tuple[Plan | None, ...] = plans if isinstance(plans, tuple) else (plans,)
+        found = cast(tuple[Plan | None, ...], plans if isinstance(plans, tuple) else (plans,))
         known = [plan for plan in found if plan is not None]
         if len(known) == len(found) and (call := self.calls.follow(tuple(known))) is not None:
             return call
@@ -410,7 +410,7 @@ def _parts(item: Enforced, value: Any) -> Iterator[tuple[str, Path, Any]]:
         yield item.name, (), value
 
 
-def _learn(item: Enforced, value: Any, explanation: Explanation) -> Plan | None:
+def _learn(item: Enforced, value: object, explanation: Explanation) -> Plan | None:
     """The plan of a parameter's value; `explanation` says how its parts were read."""
     if value is OMITTED:
         return OMITTED
@@ -422,8 +422,7 @@ def _learn(item: Enforced, value: Any, explanation: Explanation) -> Plan | None:
 
 def _roots(item: Enforced, value: Any, number: int, plan: Plan) -> dict[str, Root]:
     """Where the explainer's paths of a parameter lead."""
-    places = plan.structure.code.places if plan.structure is not None else {}
-    return {root: Root(number, prefix, places) for root, prefix, _ in _parts(item, value)}
+    return {root: Root(number, prefix, plan.places) for root, prefix, _ in _parts(item, value)}
 
 
 def _root_of(path: str) -> str:

@@ -50,7 +50,7 @@ class Precedent:
         """For jaxtyping: names of the call, each group with a hint that has them as axes."""
         sizes = tuple(name for name, n in self.report.dims.items() if isinstance(n, int))
         runs = [name for name, n in self.report.dims.items() if isinstance(n, tuple)]
-        groups = [((name,), f"*{name}") for name in runs]
+        groups: list[tuple[tuple[str, ...], str]] = [((name,), f"*{name}") for name in runs]
         groups += [(sizes, " ".join(sizes))] if sizes else []
         return [(names, Shaped[Any, text]) for names, text in groups]
 
@@ -96,7 +96,7 @@ class Call:
         dims: Mapping[str, Any] = self.dims
         found: list[tuple[Carrier, Any]] = []
         for names, hint in self.precedent.hints:
-            sizes = tuple(dims[name] for name in names)
+            sizes: Any = tuple(dims[name] for name in names)
             found.append((Carrier(sizes[0] if isinstance(sizes[0], tuple) else sizes), hint))
         return found
 
@@ -131,8 +131,7 @@ class Call:
         precedent = self.precedent
         if not precedent.patience():
             return
-        places = plan.structure.code.places if plan.structure is not None else {}
-        roots = {**precedent.roots, name: Root(len(self.plans), (), places)}
+        roots = {**precedent.roots, name: Root(len(self.plans), (), plan.places)}
         measures = [*(one.measures for one in self.plans), plan.measures]
         law = later.found.law(report.dims, roots, measures)
         if law is not None:

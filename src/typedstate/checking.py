@@ -14,8 +14,8 @@ from .calls import Calls
 from .describe import class_name, describe
 from .errors import SchemaError, StateTypeError
 from .explainer import Explanation
-from .parse import Context, NotYet, is_jaxtyped, parse
 from .law import Root
+from .parse import Context, NotYet, is_jaxtyped, parse
 from .plans import Plan, Plans
 from .report import Report
 from .spec import Bound, Node, Spec, own_names, parts, schema_names
@@ -89,8 +89,7 @@ class Known:
         plan = self.plans.match(value)
         plan = plan or self.plans.learn(value, explanation.found.readings[""])
         if plan is not None:
-            places = plan.structure.code.places if plan.structure is not None else {}
-            self.calls.learn([plan], explanation, report, {"": Root(0, (), places)})
+            self.calls.learn([plan], explanation, report, {"": Root(0, (), plan.places)})
         return plan
 
 

@@ -189,9 +189,7 @@ class Evidence:
         split = [split.expr for split in self.part.splits]
         return law_of(self._batches(), split, names, roots, measures)
 
-    def resized(
-        self, roots: Mapping[str, Root], measures: Sequence[Sequence[Measure]]
-    ) -> Evidence:
+    def resized(self, roots: Mapping[str, Root], measures: Sequence[Sequence[Measure]]) -> Evidence:
         """What would be seen of values like those of this call, with other measures."""
         other = self.after()
         other._closed = self._closed

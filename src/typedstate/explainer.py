@@ -562,7 +562,7 @@ class Explanation:
         if not isinstance(value, spec.cls):
             self.found.add(path, "container", describe(spec), describe_value(value))
             return
-        self._guard_keys(value, spec, path)
+        self._guard_keys(cast(Mapping[Any, Any], value), spec, path)
         guards = self.found.reading().guards
         for key, item in dict(cast(Mapping[Any, Any], value)).items():
             before, asked = len(self.found.part.violations), len(guards)
@@ -578,7 +578,7 @@ class Explanation:
         """To a dict ``1``, ``True`` and ``1.0`` are one key, to a hint they may differ."""
         if spec.key in (Instance(str), Anything()) and all(type(key) is str for key in value):
             return
-        kinds = {key: type(key) for key in value}
+        kinds: dict[Any, Any] = {key: type(key) for key in value}
         asked = Guard(path, lambda item: all(kinds.get(key) is type(key) for key in item))
         self.found.guard(asked)
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from . import dims
 from .binding import Choice, Observation, Seen, Var
-from .dims import Expr, Name, Other, Product, Sum
-from .dims import Size as Fixed
+from .dims import Expr, Name, Other, Product, Size as Fixed, Sum
 from .report import Size
 from .spec import Path
 
@@ -60,7 +59,7 @@ class Relation:
 
 def shape_of(measure: Measure) -> tuple[int, ...]:
     """The shape that a measure says."""
-    return measure if type(measure) is tuple else measure.shape
+    return cast(tuple[int, ...], measure if type(measure) is tuple else measure.shape)
 
 
 class Law:
@@ -101,13 +100,14 @@ class Law:
                     if len(known) >= _MAX_KNOWN:
                         known.clear()
                     known.add(plan)
-            return self._names["across"](*(plan.measures for plan in plans))
+            return bool(self._names["across"](*(plan.measures for plan in plans)))
         except Exception:  # another rank, no result of a division: the explainer decides
             return False
 
     def named(self, plans: Sequence[Any]) -> dict[str, Size]:
         """The sizes of the call's names, where a call with these plans is allowed."""
-        return self._names["named"](*(plan.measures for plan in plans))
+        found: dict[str, Size] = self._names["named"](*(plan.measures for plan in plans))
+        return found
 
     def _generate(self) -> None:
         count = len(self._learned)
@@ -206,7 +206,7 @@ def _expression(expr: Expr[Slot], text: Callable[[Slot], str]) -> str:
 def _power(base: int, exponent: int) -> int:
     if not 0 <= exponent <= dims.MAX_POWER:
         raise ValueError  # `dims.evaluate` leaves it open
-    return base**exponent
+    return int(base**exponent)
 
 
 def _solved(size: int, slope: int) -> int:
@@ -409,14 +409,14 @@ def _relations(
         for name, slots in table.items():
             fixed = _name(name) in pinned
             for slot, size in slots.items():
-                expr = Fixed(size) if fixed else terms[name]
-                found.add(Relation(slot, expr, broadcast and not fixed))
+                same = Fixed(size) if fixed else terms[name]
+                found.add(Relation(slot, same, broadcast and not fixed))
     for key, own in mixed.items():
         slot, expr, broadcast = key
         if own <= pinned:
             found.add(Relation(slot, Fixed(facts.mixed[key])))
         else:
-            over = dims.substitute(expr, lambda name: terms[name])
+            over = dims.substitute(expr, lambda var: terms[var])
             found.add(Relation(slot, over, broadcast))
     return (item for item in found if item.size != _term(item.slot) and item.arguments())
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import linecache
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from itertools import count
 from typing import Any, Final
@@ -16,6 +16,7 @@ from typing import Any, Final
 from .evidence import Reading
 from .law import Measure
 from .replay import Code, Unrepeatable, generate, is_aval
+from .spec import Path
 
 _MAX_STRUCTURES: Final = 16
 _MAX_SIZES: Final = 256
@@ -61,6 +62,11 @@ class Plan:
         self.match = match
         self.measures = measures
         self.structure = structure
+
+    @property
+    def places(self) -> Mapping[Path, int]:
+        """Which of its measures belongs to the array at a path."""
+        return {} if self.structure is None else self.structure.code.places
 
 
 class Structure:
@@ -117,9 +123,9 @@ class Plans:
         """The plan of a value, None where its structure is not known."""
         for structure in self._known:
             try:
-                plan = structure.latest
-                if plan.match(value):
-                    return plan
+                latest = structure.latest
+                if latest.match(value):
+                    return latest
                 plan = structure.sized(value)
                 if plan is not None:
                     return plan
