@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gc
 import warnings
 from typing import Annotated, Any
 
@@ -680,40 +679,3 @@ def test_sizes_of_shardings_are_asked_again() -> None:
     for _ in range(3):
         assert fits(state({"w": NamedSharding(two, P("fsdp"))}), Shardings[Fixed])
         assert not fits(state({"w": NamedSharding(four, P("fsdp"))}), Shardings[Fixed])
-
-
-# -- What a check leaves behind -----------------------------------------------------------------
-
-
-def test_dropping_the_last_reference_frees_the_buffers(mesh: jax.sharding.Mesh) -> None:
-    @checked
-    def through(tree: Placed[FsdpState]) -> Placed[FsdpState]:
-        return tree
-
-    gc.collect()
-    before = len(jax.live_arrays())
-    tree = placed_model(mesh)
-    for _ in range(2):
-        through(tree)
-        assert explain(tree, Placed[FsdpState])
-        assert fits(tree, Placed[FsdpState])
-        assert not explain(tree, MeshNamedState)
-    assert len(jax.live_arrays()) > before
-    del tree
-    assert len(jax.live_arrays()) == before
-
-
-def test_a_check_does_not_wait_for_a_running_computation(mesh: jax.sharding.Mesh) -> None:
-    def slow(x: jax.Array) -> jax.Array:
-        return jax.lax.fori_loop(0, 1500, lambda _, y: y @ x / 256.0, x)
-
-    x = put(P("fsdp", "tensor"), mesh, (256, 256))
-    compiled = jax.jit(slow, out_shardings=x.sharding).lower(x).compile()
-    running = compiled(x)
-    tree = weight(running, "fsdp", "tensor")
-    for hint in (MeshNamedState, Placed[MeshNamedState]):
-        assert explain(tree, hint)
-        assert fits(tree, hint)
-        assert fits(tree, hint)
-    assert not running.is_ready()
-    running.block_until_ready()
