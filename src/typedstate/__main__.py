@@ -1,4 +1,4 @@
-"""The command line: ``typedstate doctor``, also as ``python -m typedstate doctor``."""
+"""The command line: ``typedstate doctor`` and its like, also as ``python -m typedstate doctor``."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from collections.abc import Sequence
 
 from .requirement import require
 
-_USAGE = "usage: typedstate doctor [--json | --all]"
+_USAGE = """usage: typedstate doctor [--json | --all]
+       typedstate stubs [--check] MODULE..."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; its exit status is the process's."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["doctor"]:
+    if given[:1] in (["doctor"], ["stubs"]):
         try:
             require()
         except ImportError as error:
             print(error, file=sys.stderr)
             return 2
-        from .doctor.cli import main as doctor
+        if given[0] == "doctor":
+            from .doctor.cli import main as command
+        else:
+            from .tools.stubs import main as command
 
-        return doctor(given[1:])
+        return command(given[1:])
     asked = given[:1] in (["-h"], ["--help"])
     print(_USAGE, file=sys.stdout if asked else sys.stderr)
     return 0 if asked else 2

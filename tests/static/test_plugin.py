@@ -302,7 +302,7 @@ dependent.py:13: error: "Leaves" has no key "kernel": it has "weight"  [index]
 @pytest.mark.parametrize("daemon", [False, True])
 def test_answers_change_with_the_schema(tmp_path: Path, daemon: bool) -> None:
     config = tmp_path / "mypy.ini"
-    config.write_text(PLUGIN.format("typedstate.mypy_plugin"))
+    config.write_text(PLUGIN.format("typedstate.mypy_plugin") + OPTIONAL)
     (tmp_path / "dependent_between.py").write_text(BETWEEN)
     (tmp_path / "dependent.py").write_text(DEPENDENT)
     status = tmp_path / "daemon.json"

@@ -35,10 +35,15 @@ def schema_files(*, plugin: bool) -> list[Path]:
 
 
 def mypy(
-    files: Iterable[Path], config: Path, variant: str = "", *options: str
+    files: Iterable[Path],
+    config: Path,
+    variant: str = "",
+    *options: str,
+    folder: Path = SCHEMAS,
 ) -> subprocess.CompletedProcess[str]:
     """One run of mypy; its cache is kept for the next session of the same environment."""
-    return run(sys.executable, "-m", "mypy", *_given(config, variant), *options, *files)
+    given = [*_given(config, variant), *options, *files]
+    return run(sys.executable, "-m", "mypy", *given, folder=folder)
 
 
 def mypy_in(
