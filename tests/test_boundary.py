@@ -1167,6 +1167,11 @@ async def items(params: Later):
     with pytest.raises(SchemaError) as caught:
         space["use"](s, [])
     assert str(caught.value) == "use(): name 'Later' is not defined; define or import it"
+    with pytest.raises(SchemaError) as mistake:
+        exec("@checked\ndef bind(params: Bind[LinearState, 'dinn=3']): ...", globals(), space)
+    assert str(mistake.value) == (
+        "bind(params): Bind names the dim 'dinn' that LinearState doesn't have; did you mean 'din'?"
+    )
     space["Later"] = LinearState
     assert space["use"](s, [s]) is s
     assert inspect.iscoroutinefunction(space["wait"])

@@ -166,6 +166,80 @@ def test_the_hook_checks_everything_that_is_annotated(package: Path) -> None:
     assert lines == [f"{name}: accepted, StateTypeError" for name in ALL]
 
 
+PUZZLES = """
+from __future__ import annotations
+from typing import TYPE_CHECKING, Any
+from jaxtyping import Array, Float
+from .schemas import S
+from . import other
+
+if TYPE_CHECKING:
+    from somewhere import Trainer
+else:
+    Alias = Any
+
+def hidden(trainer: Trainer, s: S) -> None: ...
+def aliased(trainer: Alias.Trainer, s: S) -> list[Trainer]: ...
+def braces(n: int, x: Float[Array, "{n}"], s: S) -> None: ...
+def circular(late: other.Late, s: S) -> None: ...
+"""
+OTHER = """
+from . import puzzles
+class Late: ...
+"""
+
+
+def test_what_only_a_type_checker_can_read_is_left_alone(package: Path) -> None:
+    (package / "pkg" / "puzzles.py").write_text(PUZZLES)
+    (package / "pkg" / "other.py").write_text(OTHER)
+    calls = """
+import warnings, use, jax.numpy as jnp
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    from pkg import other, puzzles
+    refused, x = use.refused, jnp.ones(3)
+    for first in [
+        lambda s: puzzles.hidden(1, s),
+        lambda s: puzzles.aliased(1, s),
+        lambda s: puzzles.braces(3, x, s),
+        lambda s: puzzles.circular(other.Late(), s),
+    ]:
+        print(refused(first, use.good), refused(first, 3))
+    print(refused(puzzles.circular, 1, use.good))
+for item in caught:
+    if "enforced" in str(item.message):
+        print(f"{item.filename.rpartition('pkg')[2]}:{item.lineno}: {item.message}")
+"""
+    assert output(package, HOOK + calls).splitlines() == [
+        *["accepted StateTypeError"] * 4,
+        "StateTypeError",
+        "/puzzles.py:15: braces(x) is not enforced: '{n}': braces read the arguments of a call; "
+        "give the size by dims=",
+        "/puzzles.py:13: hidden(trainer) is not enforced: name 'Trainer' is not defined",
+        "/puzzles.py:14: aliased(trainer) is not enforced: the annotation 'Alias.Trainer' can't be "
+        "evaluated (AttributeError: type object 'Any' has no attribute 'Trainer')",
+        "/puzzles.py:14: aliased(return) is not enforced: name 'Trainer' is not defined",
+    ]
+
+
+def test_a_mistake_in_a_schema_is_an_error_under_the_hook(package: Path) -> None:
+    code = """
+from typedstate import Bind
+from .schemas import S
+def wrong(s: Bind[S, "m=n"]) -> None: ...
+"""
+    (package / "pkg" / "wrong.py").write_text(code)
+    calls = """
+try:
+    import pkg.wrong
+except TypeError as error:
+    print(error)
+"""
+    assert output(package, HOOK + calls).splitlines() == [
+        "wrong(s): Bind names the dim 'm' that S doesn't have; it has n"
+    ]
+
+
 def test_off_is_off(package: Path) -> None:
     code = HOOK + "from use import *; show(); print(hasattr(code.function, '__wrapped__'))"
     lines = output(package, code, mode="off").splitlines()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
 import typing_extensions
 
-from .errors import StateTypeError, TypedStateWarning
+from .errors import StateTypeError, TypedStateWarning, warn_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,7 @@ def tester(function: types.FunctionType, name: str, hint: Any, kind: Any) -> Tes
         enforce = beartype(conf=conf)(probe)
     except BeartypeException as error:
         reason = str(error).splitlines()[0][:200]
-        where = f"{function.__qualname__}({name})"
-        warnings.warn(f"{where} is not enforced: {reason}", TypedStateWarning, stacklevel=2)
+        warn_of(function, f"{function.__qualname__}({name})", reason)
         return None
     return Test(_spread(enforce, kind), _deciding(hint))
 

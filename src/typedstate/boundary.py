@@ -15,15 +15,16 @@ import types
 import typing
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial, update_wrapper
 from typing import Any, Final, TypeVar, cast, overload
 
 from typing_extensions import TypeAliasType
 
 from .calls import Call, Calls, Precedent
+from .checking import check_binds
 from .describe import describe
-from .errors import StateTypeError, TypedStateWarning
+from .errors import SchemaError, StateTypeError, TypedStateWarning, warn_of
 from .evidence import Reading
 from .explainer import Explanation
 from .hint import Deferred
@@ -67,42 +68,67 @@ def checked(target: Any) -> Any:
     """
     if MODE == "off":
         return target
-    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-    local = frame.f_locals if frame.f_locals is not frame.f_globals else {}
-    return decorate(target, local)
+    return _decorate(target, Place(_local_names(sys._getframe(1))))  # pyright: ignore[reportPrivateUsage]
 
 
-def decorate(target: Any, local: Mapping[str, Any]) -> Any:
-    """Decorates whatever may be decorated; `local` resolves names of an enclosing function."""
+def covered(target: Any) -> Any:
+    """`checked` as the import hook writes it, over code that its author may never have run so.
+
+    An annotation that only a type checker can read, or whose dims only jaxtyping evaluates, is
+    left alone, with a warning; in a schema or a form it is an error here too.
+    """
+    place = Place(_local_names(sys._getframe(1)), covered=True)  # pyright: ignore[reportPrivateUsage]
+    return _decorate(target, place)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a decorator stands.
+
+    Attributes:
+      local: the names of the enclosing function or class.
+      covered: by the import hook.
+    """
+
+    local: Mapping[str, Any]
+    covered: bool = False
+
+
+def _local_names(frame: types.FrameType) -> Mapping[str, Any]:
+    return frame.f_locals if frame.f_locals is not frame.f_globals else {}
+
+
+def _decorate(target: Any, place: Place) -> Any:
+    """Decorates whatever may be decorated."""
     if getattr(target, _MARK, False) or getattr(target, "__no_type_check__", False):
         return target
     match target:
         case staticmethod():
-            return staticmethod(decorate(target.__func__, local))
+            return staticmethod(_decorate(target.__func__, place))
         case classmethod():
-            return classmethod(decorate(cast(Any, target).__func__, local))
+            return classmethod(_decorate(cast(Any, target).__func__, place))
         case property(fget=get, fset=put, fdel=delete):
-            got, put_, deleted = (f and decorate(f, local) for f in (get, put, delete))
+            got, put_, deleted = (f and _decorate(f, place) for f in (get, put, delete))
             return property(got, put_, deleted, target.__doc__)
         case type():
-            return _class(target, local)
+            return _class(target, place)
         case types.FunctionType() if not _is_transformed(target):
-            return _function(target, local)
+            return _function(target, place)
         case _ if callable(target):
-            return _callable(target, local)
+            return _callable(target, place)
         case _:
             raise TypeError(f"checked takes a function, a class or a property, not {target!r}")
 
 
-def _class(cls: type, local: Mapping[str, Any]) -> type:
+def _class(cls: type, place: Place) -> type:
     """Decorates the methods that a class defines itself, and the fields of a dataclass."""
-    names = {**local, cls.__name__: cls}
+    inside = replace(place, local={**place.local, cls.__name__: cls})
     for name, value in list(vars(cls).items()):
         dunder = name.startswith("__") and name.endswith("__")
         if dunder and name not in ("__init__", "__call__", "__post_init__"):
             continue
         if isinstance(value, types.FunctionType | staticmethod | classmethod | property):
-            setattr(cls, name, decorate(value, names))
+            setattr(cls, name, _decorate(value, inside))
     return cls
 
 
@@ -114,18 +140,19 @@ def _is_transformed(function: types.FunctionType) -> bool:
     return any(name not in own for name in function.__annotations__ if name != _RETURN)
 
 
-def _callable(target: Any, local: Mapping[str, Any]) -> Any:
+def _callable(target: Any, place: Place) -> Any:
     """A callable that wraps a function, e.g. a jitted one: its attributes stay within reach."""
     inner = inspect.unwrap(target)
     if not isinstance(inner, types.FunctionType):
         return target
-    boundary = Boundary(inner, _names(inner, local))
+    boundary = Boundary(inner, _names(inner, place.local), place.covered)
     if not boundary.enforces:
         return target
     if _may_change_values(target, inner):
-        text = f"{inner.__qualname__} is not enforced: its values may differ from its annotations "
-        text += "above this decorator, put @checked below it"
-        warnings.warn(text, TypedStateWarning, stacklevel=4)
+        text = (
+            "its values may differ from its annotations above this decorator, put @checked below it"
+        )
+        warn_of(inner, inner.__qualname__, text)
         return target
     call = write_wrapper(boundary, target)
     if isinstance(target, types.FunctionType):
@@ -170,8 +197,8 @@ class CheckedCallable:
         return getattr(self.__wrapped__, name)
 
 
-def _function(function: types.FunctionType, local: Mapping[str, Any]) -> Any:
-    boundary = Boundary(function, _names(function, local))
+def _function(function: types.FunctionType, place: Place) -> Any:
+    boundary = Boundary(function, _names(function, place.local), place.covered)
     if not boundary.enforces:
         return function
     return _marked(write_wrapper(boundary, function), function)
@@ -232,13 +259,17 @@ class Enforced:
 class Boundary:
     """The annotations of one function, parsed when they can be, and the calls accepted so far."""
 
-    def __init__(self, function: types.FunctionType, names: tuple[Mapping[str, Any], ...]) -> None:
+    def __init__(
+        self, function: types.FunctionType, names: tuple[Mapping[str, Any], ...], covered: bool
+    ) -> None:
         """Parses the annotations, or waits for the first call where a name is missing."""
         self.function = function
         self.name = f"{function.__qualname__}()"
         self.signature = inspect.signature(function, follow_wrapped=False)
         self.annotations = dict(function.__annotations__)
         self._names = names
+        self._covered = covered
+        self._waits = True
         self.ready = False
         self.ours: list[Enforced] = []
         self.others: list[Enforced] = []
@@ -258,6 +289,18 @@ class Boundary:
     def results(self) -> list[Enforced]:
         """What is enforced of what comes out: the values that are returned, yielded."""
         return [item for item in (self.yielded, self.result) if item is not None]
+
+    def complete(self) -> None:
+        """Parses them at the first call, by which all names should be there.
+
+        Raises:
+          SchemaError: one is still missing, and the function is not covered by the import hook.
+        """
+        self._waits = False
+        try:
+            self.prepare()
+        except NotYet as error:
+            raise SchemaError(f"{self.name}: {error}; define or import it") from None
 
     def prepare(self) -> None:
         """Parses all annotations; raises NotYet, with nothing changed, where a name is missing."""
@@ -296,14 +339,34 @@ class Boundary:
         hint = self._resolved(name, hint)
         if isinstance(hint, TypeVar) or not _may_be_ours(hint):
             return Enforced(name, hint, None, kind)
-        spec = parse(hint, self._context(name))
+        try:
+            spec = parse(hint, self._context(name))
+            check_binds(spec, self._context(name).owner)
+        except (NotYet, SchemaError) as error:
+            if self._raises(error) or (isinstance(error, SchemaError) and _mentions_schema(hint)):
+                raise
+            return Enforced(name, self._leave_alone(name, error), None, kind)
         return Enforced(name, hint, spec if holds_ours(spec) else None, kind)
 
     def _resolved(self, name: str, hint: Any) -> Any:
         while isinstance(hint, str | typing.ForwardRef):
             text = hint if isinstance(hint, str) else hint.__forward_arg__
-            hint = self._context(name).resolve(text)
+            try:
+                hint = self._context(name).resolve(text)
+            except (NotYet, SchemaError) as error:
+                if self._raises(error):
+                    raise
+                return self._leave_alone(name, error)
         return hint
+
+    def _raises(self, error: Exception) -> bool:
+        """Whether a name may still come, or is an error where the user wrote the decorator."""
+        return not self._covered or (self._waits and isinstance(error, NotYet))
+
+    def _leave_alone(self, name: str, error: Exception) -> Any:
+        where = self._context(name).owner
+        warn_of(self.function, where, str(error).removeprefix(f"{where}: "))
+        return Any
 
     @property
     def _yields(self) -> bool:
@@ -444,6 +507,10 @@ def _may_be_ours(hint: Any) -> bool:
 
 def _is_ours_by_class(hint: type) -> bool:
     return not isinstance(parse(hint, Context("", boundary=True)), Instance | NoValue)
+
+
+def _mentions_schema(hint: Any) -> bool:
+    return hasattr(hint, "__typedstate_spec__") or any(map(_mentions_schema, typing.get_args(hint)))
 
 
 def _has_jaxtyped(hint: Any) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from types import FunctionType
+
     from .report import Report
 
 
@@ -29,3 +32,15 @@ class StateTypeError(TypeError):
 
 class TypedStateWarning(UserWarning):
     """What ``TYPEDSTATE=warn`` gives instead of an error, and what can't be enforced."""
+
+
+def warn_of(function: FunctionType, what: str, reason: str) -> None:
+    """Warns, at the line of a function, that it or one of its parameters is not enforced."""
+    code = function.__code__
+    warnings.warn_explicit(
+        f"{what} is not enforced: {reason}",
+        TypedStateWarning,
+        code.co_filename,
+        code.co_firstlineno,
+        registry=function.__globals__.setdefault("__warningregistry__", {}),
+    )

@@ -103,9 +103,9 @@ class CheckingLoader(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Runs the module with the decorator within its reach."""
-        from .boundary import checked
+        from .boundary import covered
 
-        module.__dict__[_NAME] = checked
+        module.__dict__[_NAME] = covered
         super().exec_module(module)
 
 

@@ -96,7 +96,10 @@ class Context:
             raise
         except Exception as error:  # whatever the annotation's own code raises
             reason = f"{type(error).__name__}: {error}"
-            raise self.error(f"the annotation {text!r} can't be evaluated ({reason})") from None
+            said = f"the annotation {text!r} can't be evaluated ({reason})"
+            if self.boundary and isinstance(error, AttributeError):  # of a module half imported
+                raise NotYet(said) from None
+            raise self.error(said) from None
 
 
 class _Names(dict[str, Any]):

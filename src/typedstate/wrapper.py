@@ -18,7 +18,6 @@ from jaxtyping import jaxtyped  # pyright: ignore[reportUnknownVariableType]
 from . import beartyped
 from .errors import SchemaError, StateTypeError, TypedStateWarning
 from .mode import is_suspended
-from .parse import NotYet
 from .plans import Plan
 
 if TYPE_CHECKING:
@@ -56,10 +55,7 @@ def _late(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
 
     def resolve() -> Callable[..., Any]:
         if not made:
-            try:
-                boundary.prepare()
-            except NotYet as error:
-                raise SchemaError(f"{boundary.name}: {error}; define or import it") from None
+            boundary.complete()
             made.append(_Writer(boundary, target).write() if boundary.enforces else target)
         return made[0]
 
