@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -9,11 +10,11 @@ import jax
 import jax.numpy as jnp
 import optax
 import pytest
-from flax import nnx
+from flax import linen, nnx
 from flax.nnx.training.optimizer import OptArray, OptVariable
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 from jaxtyping import Array, BFloat16, Float, Float32, Int, Key, UInt32
-from zoo import leaf, list_of, state
+from zoo import leaf, list_of, named, state
 
 from typedstate import (
     Abstract,
@@ -58,6 +59,7 @@ class ModelState(TypedState):
     head: Bind[LinearState, "din=d dout=vocab"]
 
 
+around: Any = getattr(jax, "set_mesh", None) or getattr(jax.sharding, "use_mesh", None)
 Named = Sharded[ModelState, "d=fsdp 4*d=tensor vocab=tensor"]
 GIVEN: dict[str, Any] = {"d": 8, "layers": 2, "vocab": 12}
 BIASED: dict[str, Any] = {"choices": {"*.bias": True}}
@@ -274,12 +276,12 @@ def test_jax_takes_the_trees(mesh: jax.sharding.Mesh, form: str) -> None:
             jax.tree.map(lambda x: jnp.stack([x] * 3), model_state),
             Stacked[Named, "n"],
         )
-    named: Any = shardings(hint, mesh, like=model_state)
+    on_mesh: Any = shardings(hint, mesh, like=model_state)
     for placed in [
-        jax.device_put(model_state, named),
-        jax.jit(lambda x: x, out_shardings=named)(model_state),
-        jax.jit(lambda x: x, in_shardings=(named,), out_shardings=named)(model_state),
-        jax.jit(lambda x: jax.lax.with_sharding_constraint(x, named))(model_state),
+        jax.device_put(model_state, on_mesh),
+        jax.jit(lambda x: x, out_shardings=on_mesh)(model_state),
+        jax.jit(lambda x: x, in_shardings=(on_mesh,), out_shardings=on_mesh)(model_state),
+        jax.jit(lambda x: jax.lax.with_sharding_constraint(x, on_mesh))(model_state),
     ]:
         report = explain(placed, Placed[hint])
         assert report, report
@@ -290,27 +292,110 @@ def test_jax_takes_the_trees(mesh: jax.sharding.Mesh, form: str) -> None:
     assert explain(arrays, Placed[Abstract[hint]])
 
 
-def test_specs_are_constraints_under_a_mesh(mesh: jax.sharding.Mesh) -> None:
-    set_mesh: Any = getattr(jax, "set_mesh", None) or jax.sharding.use_mesh
+def test_specs_are_constraints_and_shardings_of_jit_under_a_mesh(
+    mesh: jax.sharding.Mesh,
+) -> None:
     model_state: Any = nnx.state(Model(nnx.Rngs(0)))
     found = specs(Named, like=model_state)
-    with set_mesh(mesh):
-        placed = jax.jit(lambda x: jax.lax.with_sharding_constraint(x, found))(model_state)
-    assert explain(placed, Placed[Named])
+    with around(mesh):
+        for placed in [
+            jax.jit(lambda x: jax.lax.with_sharding_constraint(x, found))(model_state),
+            jax.jit(lambda x: x, in_shardings=(found,), out_shardings=found)(model_state),
+            jax.jit(lambda x: x, out_shardings=found)(model_state),
+        ]:
+            assert explain(placed, Placed[Named])
 
 
-def test_orbax_restores_what_is_declared(mesh: jax.sharding.Mesh, tmp_path: Path) -> None:
-    checkpoint = pytest.importorskip("orbax.checkpoint")
-    params = nnx.to_pure_dict(nnx.state(Model(nnx.Rngs(0))))
-    target = abstract(Pure[Named], mesh=mesh, dtype=jnp.float32, **BIASED, **GIVEN)
-    with checkpoint.StandardCheckpointer() as checkpointer:
-        checkpointer.save(tmp_path / "model", params)
-        checkpointer.wait_until_finished()
-        restored = checkpointer.restore(tmp_path / "model", target)
-    report = explain(restored, Placed[Pure[Named]])
+def test_trees_for_explicit_axes() -> None:
+    explicit = jax.make_mesh((4, 2), ("fsdp", "tensor"), axis_types=(AxisType.Explicit,) * 2)
+    model_state: Any = nnx.state(Model(nnx.Rngs(0)))
+    found: list[Any] = []
+
+    def body(inner: Any) -> Any:
+        found.append(explain(inner, Placed[Named]))
+        return inner
+
+    on_mesh = shardings(Named, explicit, like=model_state)
+    with around(explicit):
+        placed = jax.device_put(model_state, on_mesh)
+        out = jax.jit(body, in_shardings=(on_mesh,), out_shardings=on_mesh)(placed)
+    for report in (*found, explain(out, Placed[Named])):
+        assert report, report
+        assert not report.unknown
+
+
+class LogicalState(TypedState):
+    w: Annotated[nnx.Param[Float32[Array, "d n"]], P("embed", "mlp")]
+
+
+RULES = (("embed", "fsdp"), ("mlp", "tensor"))
+
+
+def test_rules_of_argument_variable_and_context_make_the_same_trees(
+    mesh: jax.sharding.Mesh,
+) -> None:
+    wanted = NamedSharding(mesh, P("fsdp", "tensor"))
+    values = jnp.ones((8, 4))
+    first_fit = functools.partial(linen.logical_to_mesh_axes, rules=(("mlp", "fsdp"), *RULES))
+    plain = state({"w": named(nnx.Param, values, "embed", "mlp")})
+    metadata = {"sharding": ("embed", "mlp"), "eager_sharding": False, "sharding_rules": RULES}
+    own = state({"w": leaf(nnx.Param, values, **metadata)})
+    found = [
+        shardings(LogicalState, mesh, RULES, like=plain),
+        shardings(LogicalState, mesh, like=own),
+    ]
+    with linen.logical_axis_rules(RULES):
+        found.append(shardings(LogicalState, mesh, d=8, n=4))
+        assert specs(LogicalState)["w"] == P("fsdp", "tensor")
+        made: Any = abstract(LogicalState, d=8, n=4, mesh=mesh)
+        assert raw(made["w"]).sharding == wanted
+    assert [tree["w"] for tree in found] == [wanted] * 3
+    # Linen takes the first rule whose axis is free: mlp has fsdp before embed comes.
+    assert specs(LogicalState, first_fit)["w"] == P(None, "fsdp")
+
+
+def checkpointers() -> dict[str, Any]:
+    """The ways of orbax to save a tree and to restore it by an abstract one."""
+    ocp = pytest.importorskip("orbax.checkpoint")
+
+    def standard(path: Path, tree: Any, target: Any) -> Any:
+        with ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(path, tree)
+            checkpointer.wait_until_finished()
+            return checkpointer.restore(path, target)
+
+    def pytree(path: Path, tree: Any, target: Any) -> Any:
+        with ocp.PyTreeCheckpointer() as checkpointer:
+            checkpointer.save(path, tree)
+            how = ocp.checkpoint_utils.construct_restore_args(target)
+            return checkpointer.restore(
+                path, args=ocp.args.PyTreeRestore(item=target, restore_args=how)
+            )
+
+    def manager(path: Path, tree: Any, target: Any) -> Any:
+        with ocp.CheckpointManager(path) as steps:
+            steps.save(0, args=ocp.args.StandardSave(tree))
+            steps.wait_until_finished()
+            return steps.restore(0, args=ocp.args.StandardRestore(target))
+
+    return {"standard": standard, "pytree": pytree, "manager": manager}
+
+
+@pytest.mark.parametrize("way", ["standard", "pytree", "manager"])
+@pytest.mark.parametrize("pure", [False, True], ids=["state", "pure"])
+def test_orbax_restores_what_is_declared(
+    mesh: jax.sharding.Mesh, tmp_path: Path, way: str, pure: bool
+) -> None:
+    saved: Any = nnx.state(Model(nnx.Rngs(0)))
+    hint: Any = Named
+    if pure:
+        saved, hint = nnx.to_pure_dict(saved), Pure[Named]
+    target = abstract(hint, mesh=mesh, dtype=jnp.float32, **BIASED, **GIVEN)
+    restored = checkpointers()[way](tmp_path / "model", saved, target)
+    report = explain(restored, Placed[hint])
     assert report, report
     assert not report.unknown
-    assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), params, restored))
+    assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), saved, restored))
 
 
 def test_an_optimizer_is_sharded_like_its_model(mesh: jax.sharding.Mesh) -> None:

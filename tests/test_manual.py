@@ -300,6 +300,16 @@ class Linear(nnx.Module):
         self.linear = nnx.Linear(8, 4, rngs=rngs)
 
 
+def runs_nnx_shard_map() -> bool:
+    """Whether Flax and JAX fit each other there: Flax 0.12.0 and jax 0.8 do not."""
+    run: Any = nnx.shard_map(lambda x: x, mesh=mesh_of(), in_specs=P(), out_specs=P())
+    try:
+        run(jnp.ones(1))
+    except TypeError:
+        return False
+    return True
+
+
 class HolderState(TypedState):
     linear: LinearState
 
@@ -310,6 +320,9 @@ def test_a_module_in_nnx_shard_map() -> None:
     @checked
     def apply(model: Annotated[Linear, holder], x: Float[Array, "batch din"]) -> None:
         """Takes both."""
+
+    if not runs_nnx_shard_map():
+        pytest.skip("this Flax calls shard_map as this JAX no longer has it")
 
     def run(kernel: P) -> None:
         of_leaves = {nnx.filterlib.PathContains("kernel"): kernel, ...: P("tensor")}
