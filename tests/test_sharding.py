@@ -679,3 +679,26 @@ def test_sizes_of_shardings_are_asked_again() -> None:
     for _ in range(3):
         assert fits(state({"w": NamedSharding(two, P("fsdp"))}), Shardings[Fixed])
         assert not fits(state({"w": NamedSharding(four, P("fsdp"))}), Shardings[Fixed])
+
+
+def test_an_alternative_that_does_not_fit_says_nothing_of_placement() -> None:
+    class BothState(TypedState):
+        a: Annotated[nnx.Param[Float[Array, "n"]], P("x")]
+        b: nnx.Param[Float[Array, "n"]]
+
+    class OtherState(TypedState):
+        a: nnx.Param
+        b: nnx.BatchStat
+
+    class EitherState(TypedState):
+        inner: Placed[BothState] | OtherState
+
+    reports: list[Report] = []
+
+    def trace(x: jax.Array) -> jax.Array:
+        inner = {"a": named(nnx.Param, x, "x"), "b": leaf(nnx.BatchStat, x)}
+        reports.append(explain(state({"inner": inner}), EitherState))
+        return x
+
+    jax.jit(trace)(jnp.ones(3))
+    assert str(reports[0]) == "fits EitherState"

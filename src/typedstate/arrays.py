@@ -73,7 +73,7 @@ def _see(found: Evidence, dim: Axis, size: Any, scope: Scope, path: Path, axis: 
         return
     if type(size) is not int and not isinstance(size, int):  # a symbolic size of jax.export
         where = show_path(path, found.root)
-        found.unknown.append(Unknown(where, f"axis {axis} is symbolic"))
+        found.part.unknown.append(Unknown(where, f"axis {axis} is symbolic"))
         return
     expr = dims.substitute(dim.expr, scope.lookup)
     origin = Origin(found.root, path, axis)
@@ -178,7 +178,7 @@ def _judge(found: Evidence, verdict: Verdict, guard: Guard) -> None:
         found.add(path, "sharding", verdict.expected, verdict.actual, verdict.note)
     elif verdict.outcome == "unknown":
         text = f"{verdict.actual} ({verdict.expected})"
-        found.unknown.append(Unknown(show_path(path, found.root), text))
+        found.part.unknown.append(Unknown(show_path(path, found.root), text))
 
 
 def ask_predicates(

@@ -95,10 +95,11 @@ class Part:
     violations: list[Found] = field(default_factory=list[Found])
     seen: list[Observation] = field(default_factory=list[Observation])
     splits: list[Split] = field(default_factory=list[Split])
+    unknown: list[Unknown] = field(default_factory=list[Unknown])
 
     def copy(self) -> Part:
         """An independent copy."""
-        return Part(list(self.violations), list(self.seen), list(self.splits))
+        return Part([*self.violations], [*self.seen], [*self.splits], [*self.unknown])
 
 
 @dataclass(slots=True)
@@ -108,7 +109,6 @@ class Evidence:
     Attributes:
       given: sizes of outermost names from ``dims=``.
       readings: how each argument was read.
-      unknown: what can't be seen.
       part: what the walk, or the alternative that is tried, found so far.
       order: the leaf that is looked at, counted through the call.
       root: the argument that is looked at.
@@ -118,7 +118,6 @@ class Evidence:
 
     given: Mapping[str, int] = field(default_factory=dict[str, int])
     readings: dict[str, Reading] = field(default_factory=dict[str, Reading])
-    unknown: list[Unknown] = field(default_factory=list[Unknown])
     part: Part = field(default_factory=Part)
     order: int = 0
     root: str = ""
@@ -134,7 +133,6 @@ class Evidence:
         """The same call, for its result, which has no say in what the arguments have bound."""
         return Evidence(
             self.given,
-            unknown=list(self.unknown),
             part=self.part.copy(),
             order=self.order,
             groups=dict(self.groups),
@@ -212,7 +210,7 @@ class Evidence:
         violations = tuple(item.violation for item in found)
         names: dict[str, Size] = {var.name: n for var, n in sizes.known.items() if var.scope == 0}
         names |= {var.name: run for var, run in sizes.runs.items() if var.scope == 0}
-        unknown = [*self.unknown, *map(_open, open_)]
+        unknown = [*self.part.unknown, *map(_open, open_)]
         return Report(hint, violations, names, tuple(unknown), common_cause(violations))
 
     def _uneven(self, sizes: Sizes) -> Iterator[Found]:

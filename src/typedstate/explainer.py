@@ -377,6 +377,7 @@ class Explanation:
         fitting = [part for part in tried if not part.violations]
         if fitting:
             kept.splits += fitting[0].splits
+            kept.unknown += fitting[0].unknown
         if len(fitting) == 1 or (fitting and not fitting[0].seen):
             kept.seen += fitting[0].seen
         elif fitting:
@@ -397,6 +398,7 @@ class Explanation:
             best = min(further, key=lambda part: len(part.violations))
             self.found.part.violations += best.violations
             self.found.part.seen += best.seen
+            self.found.part.unknown += best.unknown
             return
         first = tried[0].violations[0].violation
         self.found.add(path, first.code, describe(spec), describe_value(value), first.note)
