@@ -128,27 +128,25 @@ def new_training() -> Any:
 # -- State, map, constraint, update --------------------------------------------------------------
 
 BY_HAND = {
-    "embed": P("tensor", "fsdp"),
-    "qkv": P("fsdp", "tensor"),
-    "out": P("fsdp"),
-    "up": P("fsdp", "tensor"),
-    "down": P("tensor", "fsdp"),
-    "head": P("fsdp", "tensor"),
+    "embed.embedding": P("tensor", "fsdp"),
+    "qkv.kernel": P("fsdp", "tensor"),
+    "qkv.bias": P("tensor"),
+    "out.kernel": P("fsdp"),
+    "out.bias": P("fsdp"),
+    "up.kernel": P("fsdp", "tensor"),
+    "up.bias": P("tensor"),
+    "down.kernel": P("tensor", "fsdp"),
+    "down.bias": P("fsdp"),
+    "head.kernel": P("fsdp", "tensor"),
+    "head.bias": P("tensor"),
+    **{f"{norm}.{name}": P("fsdp") for norm in ("norm1", "norm2") for name in ("scale", "bias")},
 }
-BIASES = {"qkv": P("tensor"), "up": P("tensor"), "head": P("tensor"), "out": P("fsdp")}
-BIASES |= {"down": P("fsdp"), "norm1": P("fsdp"), "norm2": P("fsdp")}
-
-
-def name_axes(path: tuple[Any, ...], leaf: Any) -> P:
-    """The axis names of one leaf, as they are usually written: by hand, by its path."""
-    if path[-1] in ("kernel", "embedding"):
-        return BY_HAND[path[-2]]
-    return BIASES.get(path[-2], P()) if len(path) > 1 else P()
 
 
 @checked
-def by_hand(state: Training) -> Specs[Training]:
-    return nnx.map_state(name_axes, state)
+def by_hand(state: Training, table: dict[str, P] = BY_HAND) -> Specs[Training]:
+    """The axis names of each leaf, as they are usually written: by hand, by its path."""
+    return nnx.map_state(lambda path, _: table.get(".".join(map(str, path[-2:])), P()), state)
 
 
 @checked
@@ -231,29 +229,10 @@ def caught(title: str, call: Any) -> None:
         call()
     except (StateTypeError, SchemaError) as error:
         head, *lines = str(error).partition("\nsignature:")[0].splitlines()
-        print(f"\n{title}\n{head}", *lines[:4], sep="\n")
+        more = [f"  ... and {len(lines) - 4} lines more"] * (len(lines) > 4)
+        print(f"\n{title}\n{head}", *lines[:4], *more, sep="\n")
         return
     raise SystemExit(f"{title}: nothing was caught")
-
-
-def swapped_names(state: Any) -> None:
-    """The axes of one kernel are swapped in the table that is written by hand."""
-    right = BY_HAND["up"]
-    BY_HAND["up"] = P("tensor", "fsdp")
-    try:
-        by_hand(state)
-    finally:
-        BY_HAND["up"] = right
-
-
-def too_many_names(state: Any) -> None:
-    """A bias gets the names of a kernel."""
-    right = BIASES["head"]
-    BIASES["head"] = P("fsdp", "tensor")
-    try:
-        by_hand(state)
-    finally:
-        BIASES["head"] = right
 
 
 def lost_moment(state: Any) -> None:
@@ -274,8 +253,10 @@ def odd_width() -> None:
 
 def main() -> None:
     state = train()
-    caught("Two axes swapped in the table written by hand:", partial(swapped_names, state))
-    caught("More names than axes:", partial(too_many_names, state))
+    swapped = BY_HAND | {"up.kernel": P("tensor", "fsdp")}
+    caught("Two axes swapped in the table written by hand:", partial(by_hand, state, swapped))
+    too_many = BY_HAND | {"head.bias": P("fsdp", "tensor")}
+    caught("A bias with the names of its kernel:", partial(by_hand, state, too_many))
     caught("A moment that is not where it belongs:", partial(lost_moment, state))
     caught("A width that the mesh can't divide:", odd_width)
 
