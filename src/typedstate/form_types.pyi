@@ -5,7 +5,7 @@ be a variable to mypy. One that changes the leaves is a type of its own, or an a
 makes.
 """
 
-from collections.abc import Hashable, ItemsView, ValuesView
+from collections.abc import ItemsView, Mapping, ValuesView
 from typing import (
     Annotated,
     Annotated as Bind,
@@ -27,6 +27,7 @@ from typing import (
 )
 
 from flax import nnx
+from flax.nnx import filterlib
 from typing_extensions import TypeAliasType, TypeVar, TypeVarTuple
 
 __all__ = [
@@ -54,7 +55,7 @@ __all__ = [
 ]
 
 S = TypeVar("S")
-K = TypeVar("K", bound=Hashable, default=Any)
+K = TypeVar("K", bound=int | str, default=Any)
 V = TypeVar("V", default=Any, covariant=True)
 D = TypeVar("D")
 E = TypeVar("E")
@@ -72,7 +73,9 @@ StateOf = TypeAliasType("StateOf", nnx.State[Any, L], type_params=(L,))
 # Every form has `of`; an Annotated one can't, and `S.of(node, *filters)` is `Only`.
 class _Door:
     @classmethod
-    def of(cls, node_or_state: Any, *filters: Any) -> Self: ...
+    def of(
+        cls, node_or_state: Any, *filters: filterlib.Filter, dims: Mapping[str, int] | None = None
+    ) -> Self: ...
 
 # `__getattr__` is None: an entry is read by its key, and Flax's functions keep the type.
 class StateMap(_Door, nnx.State[K, V]):

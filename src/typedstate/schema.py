@@ -367,7 +367,10 @@ if TYPE_CHECKING:
 
         @classmethod
         def of(
-            cls, node_or_state: Any, *filters: Any, dims: Mapping[str, int] | None = None
+            cls,
+            node_or_state: Any,
+            *filters: nnx.filterlib.Filter,
+            dims: Mapping[str, int] | None = None,
         ) -> typing_extensions.Self:
             """The state of a node, or a state itself, once it is checked."""
             ...

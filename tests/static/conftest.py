@@ -3,17 +3,8 @@
 from flax import nnx
 from flax.nnx import statelib
 
-collect_ignore: list[str] = []
+collect_ignore_glob: list[str] = []
 if not hasattr(statelib, "restore_int_paths"):
-    collect_ignore += [
-        "test_static_filters.py",
-        "test_static_functions.py",
-        "test_static_states.py",
-    ]
-    collect_ignore += ["test_static_declared.py"]
-if (
-    not hasattr(nnx, "set_graph_updates")
-    or not hasattr(nnx, "unpack")
-    or not hasattr(nnx, "with_vars")
-):
-    collect_ignore += ["test_static_newest.py"]
+    collect_ignore_glob += ["test_static_*.py"]
+elif not all(hasattr(nnx, name) for name in ("set_graph_updates", "unpack", "with_vars")):
+    collect_ignore_glob += ["test_static_newest.py", "test_static_machinery.py"]

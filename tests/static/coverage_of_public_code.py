@@ -1,21 +1,16 @@
-"""Counts what mypy knows of the state API in other people's code, with the Flax stubs and without
-them.
+"""Counts what mypy knows of the state API in other people's code, with the Flax stubs and without.
 
 Run by hand, in the environment that has the stubs, over checkouts of public code; the other
-interpreter has the same
-Flax and no stubs:
+interpreter has the same Flax and no stubs, and MYPYPATH is where packages find their own modules:
 
-    python coverage_of_public_code.py --plain OTHER/bin/python CHECKOUT/examples CHECKOUT/tests/nnx
+    MYPYPATH=CHECKOUT python coverage_of_public_code.py --plain OTHER/bin/python CHECKOUT/package
 
 A *state expression* is a call of a function of the state API (`nnx.split(...)`), or a use of a
-name that the result was
-assigned or unpacked to. It is *precise* where its type is neither Any nor a tuple of unknown
-length, and where states
-that a Variable class selects have leaves that are not Any. Calls whose own argument is Any to mypy
-(parameters without
-annotations, mostly) can be no better and are counted apart, as is what follows from them. So are
-reads of one key
-(`state["a"]`, `state.a`), which are Any on an undeclared state by choice.
+name that the result was assigned or unpacked to. It is *precise* where its type is neither Any nor
+a tuple of unknown length, and where states that a Variable class selects have leaves that are not
+Any. Calls whose own argument is Any to mypy (parameters without annotations, mostly) can be no
+better and are counted apart, as is what follows from them. So are reads of one key (`state["a"]`,
+`state.a`), which are Any on an undeclared state by choice.
 
 Bodies of functions without annotations are checked too: without, most of this code would be Any.
 """
@@ -61,6 +56,7 @@ API = frozenset(
 )
 OPTIONS = [
     "--ignore-missing-imports",
+    "--follow-imports=silent",  # what MYPYPATH finds is not counted twice
     "--check-untyped-defs",
     "--no-error-summary",
     "--show-column-numbers",

@@ -3,7 +3,7 @@ T), runtime_class)`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import jax
 from flax import nnx
@@ -50,8 +50,6 @@ def check(value: T, expected: type | Of, *items: type | Of) -> T:
     promises."""
     assert agrees(value, expected), f"{type(value)} is no {expected}"
     if items:
-        assert isinstance(value, tuple)
-        assert len(value) == len(items)
-        for item, one in zip(value, items, strict=True):
+        for item, one in zip(cast(tuple[object, ...], value), items, strict=True):
             assert agrees(item, one), f"{type(item)} is no {one}: {item}"
     return value

@@ -17,7 +17,7 @@ class Counter(nnx.Variable[jax.Array]):
     """A user's own kind with a fixed value."""
 
 
-class Bare(nnx.Variable):  # type: ignore[type-arg]  # pyright: ignore[reportMissingTypeArgument]
+class Bare(nnx.Variable):  # type: ignore[type-arg]  # pyright: ignore[reportMissingTypeArgument]  # pyrefly: ignore[implicit-any-type-argument]
     """A user's own kind, written without a parameter."""
 
 
@@ -50,7 +50,7 @@ class LinearState(nnx.State[Any, Any]):
 
     kernel: nnx.Param[jax.Array]
     bias: nnx.Param[jax.Array] | None
-    __getattr__: None  # type: ignore[misc, assignment]  # pyright: ignore[reportIncompatibleMethodOverride]  # ty: ignore[incompatible-attribute-override]
+    __getattr__: None  # type: ignore[misc, assignment]  # pyright: ignore[reportIncompatibleMethodOverride]  # pyrefly: ignore[bad-override-mutable-attribute]  # ty: ignore[incompatible-attribute-override]
 
 
 class OpenState(nnx.State[Any, Any]):

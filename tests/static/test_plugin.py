@@ -35,7 +35,7 @@ def test_the_suite_with_the_plugin(tmp_path: Path) -> None:
     files = schema_files(plugin=True)
     result = mypy(files, config, "-plugin")
     assert not result.stderr
-    assert reported(result.stdout) == expected(files)
+    assert reported(result.stdout) == expected(files, "plugin")
 
 
 @pytest.mark.parametrize(

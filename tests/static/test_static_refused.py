@@ -1,5 +1,6 @@
-"""Wrong uses: each is an error in every type checker, and a comment that silences none is an error
-itself."""
+"""Wrong uses: each line names the error that it must be in every checker."""
+
+# fmt: off
 
 from typing import Any
 
@@ -21,42 +22,42 @@ def takes_linear(state: LinearState) -> None: ...
 # Never called: the lines are wrong.
 def wrong_leaves() -> None:
     params = nnx.state(net(), nnx.Param)
-    takes_statistics(params)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    flat: statelib.FlatState[BatchStat] = nnx.to_flat_state(params)  # type: ignore[arg-type]  # pyright: ignore[reportAssignmentType]
+    takes_statistics(params)  # E: Argument 1 to "takes_statistics" has incompatible type "State[Any, Param[Array]]"; expected "State[Any, BatchStat[Array]]"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
+    flat: statelib.FlatState[BatchStat] = nnx.to_flat_state(params)  # E: Argument 1 to "to_flat_state" has incompatible type "State[Any, Param[Array]]"; expected "State[Any, BatchStat[Array]]"  [arg-type]  # reportAssignmentType / bad-assignment / invalid-assignment
     leaf: BatchStat = flat.leaves[0]
-    other: Param = flat.leaves[0]  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    other: Param = flat.leaves[0]  # E: Incompatible types in assignment (expression has type "BatchStat[Array]", variable has type "Param[Array]")  [assignment]  # reportAssignmentType / bad-assignment / invalid-assignment
     print(leaf, other)
 
 
 def wrong_arity() -> None:
-    a, b = nnx.state(net(), nnx.Param, nnx.BatchStat, ...)  # type: ignore[misc]  # pyright: ignore[reportAssignmentType]
-    graphdef, c = nnx.split(net(), nnx.Param, ...)  # type: ignore[misc]  # pyright: ignore[reportAssignmentType]
-    nnx.pop(net())  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
-    nnx.split_state(nnx.state(net()))  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    a, b = nnx.state(net(), nnx.Param, nnx.BatchStat, ...)  # E: Too many values to unpack (2 expected, 3 provided)  [misc]  # reportAssignmentType / bad-unpacking / invalid-assignment
+    graphdef, c = nnx.split(net(), nnx.Param, ...)  # E: Too many values to unpack (2 expected, 3 provided)  [misc]  # reportAssignmentType / bad-unpacking / invalid-assignment
+    nnx.pop(net())  # E: No overload variant of "pop" matches argument type "Net"  [call-overload]  # reportCallIssue / no-matching-overload / no-matching-overload
+    nnx.split_state(nnx.state(net()))  # E: No overload variant of "split_state" matches argument type "State[Any, Any]"  [call-overload]  # reportCallIssue / no-matching-overload / no-matching-overload
     print(a, b, c, graphdef)
 
 
 def wrong_filter() -> None:
-    nnx.state(net(), 3)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    nnx.state(net(), 3)  # E: No overload variant of "state" matches argument types "Net", "int"  [call-overload]  # reportArgumentType, reportCallIssue / no-matching-overload / no-matching-overload
 
 
 def wrong_graphdef() -> None:
     graphdef, state = nnx.split(linear())
-    module: nnx.BatchNorm = nnx.merge(graphdef, state)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
-    nnx.merge(state, graphdef)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    module: nnx.BatchNorm = nnx.merge(graphdef, state)  # E: Incompatible types in assignment (expression has type "Linear", variable has type "BatchNorm")  [assignment]  # reportAssignmentType / bad-assignment / invalid-assignment
+    nnx.merge(state, graphdef)  # E: No overload variant of "merge" matches argument types "State[Any, Any]", "GraphDef[Linear]"  [call-overload]  # reportArgumentType, reportCallIssue / no-matching-overload / no-matching-overload
     print(module)
 
 
 def wrong_attributes() -> None:
     state = linear_state()
-    state.krenel  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
-    state.kernel = 3  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
+    state.krenel  # E: "LinearState" has no attribute "krenel"; maybe "kernel"?  [attr-defined]  # reportAttributeAccessIssue / not-callable / invalid-attribute-access
+    state.kernel = 3  # E: Incompatible types in assignment (expression has type "int", variable has type "Param[Array]")  [assignment]  # reportAttributeAccessIssue / bad-assignment / invalid-assignment
 
 
 def a_plain_state_is_no_declared_one() -> None:
-    takes_linear(nnx.state(linear()))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    takes_linear(nnx.to_pure_dict(linear_state()))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    takes_linear(nnx.state(linear()))  # E: Argument 1 to "takes_linear" has incompatible type "State[Any, Any]"; expected "LinearState"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
+    takes_linear(nnx.to_pure_dict(linear_state()))  # E: Argument 1 to "takes_linear" has incompatible type "dict[str, Any]"; expected "LinearState"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
 
 
 def to_flat_state_takes_no_dict() -> None:
-    nnx.to_flat_state({"a": 1})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    nnx.to_flat_state({"a": 1})  # E: Argument 1 to "to_flat_state" has incompatible type "dict[str, int]"; expected "State[Any, Any]"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type

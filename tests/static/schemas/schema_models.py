@@ -100,7 +100,7 @@ def plain_state() -> nnx.State[Any, Any]:
     return nnx.state(model())
 
 
-def seen(value: T, runtime_class: type) -> T:
+def seen(value: T, runtime_class: type[Any]) -> T:
     """Asserts that a value is of the class that its static type promises."""
     assert isinstance(value, runtime_class), f"{type(value)} is no {runtime_class}"
     return value

@@ -45,7 +45,7 @@ def test_fits_narrows() -> None:
     if fits(state, LinearState):
         raise AssertionError
     assert fits(state, ModelState)
-    seen(assert_type(state, ModelState), nnx.State)
+    seen(assert_type(state, ModelState), nnx.State)  # ty: ignore[assert-type-unspellable-subtype]  # it keeps what the state is not
 
 
 def test_fits_narrows_to_a_form() -> None:
