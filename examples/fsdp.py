@@ -146,7 +146,8 @@ BY_HAND = {
 @checked
 def by_hand(state: Training, table: dict[str, P] = BY_HAND) -> Specs[Training]:
     """The axis names of each leaf, as they are usually written: by hand, by its path."""
-    return nnx.map_state(lambda path, _: table.get(".".join(map(str, path[-2:])), P()), state)
+    names: Any = nnx.map_state(lambda path, _: table.get(".".join(map(str, path[-2:])), P()), state)
+    return names
 
 
 @checked
@@ -181,7 +182,7 @@ def make_step(graphdef: Any, placed: Placed[Training]) -> Any:
         training = nnx.merge(graphdef, state)
         loss, grads = nnx.value_and_grad(loss_of)(training.model, tokens)
         training.update(grads)
-        return nnx.state(training), loss
+        return Training.of(training), loss
 
     return step
 
@@ -194,7 +195,7 @@ def log(step: int, loss: Float[Array, ""], state: Placed[Training]) -> float:
     return float(loss)
 
 
-def value_of(leaf: Any) -> jax.Array:
+def value_of(leaf: Any) -> Any:
     """A leaf's array, on every Flax."""
     return leaf[...] if hasattr(leaf, "get_value") else leaf.value
 
@@ -209,9 +210,9 @@ def batches() -> Any:
 
 def train() -> Any:
     training = new_training()
-    nnx.update(training, constrain(nnx.state(training)))
-    graphdef, state = nnx.split(training)
-    step = make_step(graphdef, state)
+    nnx.update(training, constrain(Training.of(training)))
+    state = Training.of(training)
+    step = make_step(nnx.graphdef(training), state)
     losses: list[float] = []
     for index, tokens in zip(range(STEPS), batches(), strict=False):
         state, loss = step(state, tokens)

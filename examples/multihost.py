@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 PROCESSES, DEVICES = 2, 4
 TIMEOUT = 240  # seconds
@@ -77,7 +77,7 @@ def work(address: str, index: int, done: Path) -> None:
         up: Bind[LinearState, "din=d dout=hidden"]
         down: Bind[LinearState, "din=hidden dout=d"]
 
-    Model = Sharded[MLPState, "d=model hidden=data"]
+    Model: TypeAlias = Sharded[MLPState, "d=model hidden=data"]
 
     @checked
     def ready(state: Placed[Model]) -> Placed[Model]:
