@@ -15,10 +15,54 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+from jax.sharding import Mesh
+from jaxtyping import Array, Float
+
+from typedstate import Bind, Placed, Sharded, StateTypeError, TypedState, checked, shardings
 
 PROCESSES, DEVICES = 2, 4
 TIMEOUT = 240  # seconds
+
+
+class LinearState(TypedState):
+    kernel: nnx.Param[Float[Array, "din dout"]]
+    bias: nnx.Param[Float[Array, "dout"]]
+
+
+class MLPState(TypedState):
+    up: Bind[LinearState, "din=d dout=hidden"]
+    down: Bind[LinearState, "din=hidden dout=d"]
+
+
+Model = Sharded[MLPState, "d=model hidden=data"]
+SHAPES = {"up": {"kernel": (8, 16), "bias": (16,)}, "down": {"kernel": (16, 8), "bias": (8,)}}
+
+
+@checked
+def ready(state: Placed[Model]) -> Placed[Model]:
+    return state
+
+
+def made(shape: tuple[int, ...], sharding: Any) -> jax.Array:
+    """A global array: each process makes the shards of its own devices."""
+    return jax.make_array_from_callback(shape, sharding, lambda at: np.ones(shape, np.float32)[at])
+
+
+def state_at(partition: Any) -> Any:
+    return nnx.State(
+        {
+            part: {
+                name: nnx.Param(made(shape, partition[part][name]))
+                for name, shape in leaves.items()
+            }
+            for part, leaves in SHAPES.items()
+        }
+    )
 
 
 def main() -> None:
@@ -44,66 +88,24 @@ def run(done: Path) -> None:
         for index in range(PROCESSES)
     ]
     try:
-        outputs = [worker.communicate(timeout=TIMEOUT) for worker in workers]
+        for index, worker in enumerate(workers):
+            out, err = worker.communicate(timeout=TIMEOUT)
+            print(f"process {index}:")
+            print("\n".join(line for line in out.splitlines() if line.startswith("  ")))
+            if worker.returncode:
+                raise SystemExit(f"process {index} failed:\n{err[-2000:]}")
     finally:
         for worker in workers:
             worker.kill()
-    for index, (worker, (out, err)) in enumerate(zip(workers, outputs, strict=True)):
-        print(f"process {index}:")
-        print("\n".join(line for line in out.splitlines() if line.startswith("  ")))
-        if worker.returncode:
-            raise SystemExit(f"process {index} failed:\n{err[-2000:]}")
 
 
 def work(address: str, index: int, done: Path) -> None:
     """What each process does."""
-    import jax
-
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.distributed.initialize(address, PROCESSES, index)
 
-    import numpy as np
-    from flax import nnx
-    from jax.sharding import Mesh
-    from jaxtyping import Array, Float
-
-    from typedstate import Bind, Placed, Sharded, StateTypeError, TypedState, checked, shardings
-
-    class LinearState(TypedState):
-        kernel: nnx.Param[Float[Array, "din dout"]]
-        bias: nnx.Param[Float[Array, "dout"]]
-
-    class MLPState(TypedState):
-        up: Bind[LinearState, "din=d dout=hidden"]
-        down: Bind[LinearState, "din=hidden dout=d"]
-
-    Model: TypeAlias = Sharded[MLPState, "d=model hidden=data"]
-
-    @checked
-    def ready(state: Placed[Model]) -> Placed[Model]:
-        return state
-
-    def made(shape: tuple[int, ...], sharding: Any) -> jax.Array:
-        """A global array: each process makes the shards of its own devices."""
-        return jax.make_array_from_callback(
-            shape, sharding, lambda at: np.ones(shape, np.float32)[at]
-        )
-
     devices = np.array(jax.devices()).reshape(PROCESSES, DEVICES)
     named: Any = shardings(Model, Mesh(devices, ("data", "model")), d=8, hidden=16)
-    shapes = {"up": {"kernel": (8, 16), "bias": (16,)}, "down": {"kernel": (16, 8), "bias": (8,)}}
-
-    def state_at(partition: Any) -> Any:
-        return nnx.State(
-            {
-                part: {
-                    name: nnx.Param(made(shape, partition[part][name]))
-                    for name, shape in leaves.items()
-                }
-                for part, leaves in shapes.items()
-            }
-        )
-
     state, wrong = state_at(named), state_at(named)
     wrong["down"]["kernel"] = nnx.Param(made((16, 8), named["up"]["kernel"]))
     arrays = jax.tree.leaves(state)
