@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from jaxtyping import Shaped
 
@@ -55,8 +55,7 @@ class Precedent:
         return [(names, Shaped[Any, text]) for names, text in groups]
 
 
-@dataclass(frozen=True, slots=True)
-class Carrier:
+class Carrier(NamedTuple):
     """Stands for an array whose axes are a call's names."""
 
     shape: tuple[int, ...]

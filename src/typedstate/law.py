@@ -71,7 +71,10 @@ class Law:
       source: the generated code; empty as long as no other sizes came.
     """
 
-    __slots__ = ("_alone", "_known", "_learned", "_names", "relations", "sizes", "source")
+    __slots__ = (
+        *("_across", "_alone", "_known", "_learned", "_named"),
+        *("relations", "sizes", "source"),
+    )
 
     def __init__(
         self,
@@ -86,11 +89,12 @@ class Law:
         self._learned = learned
         self._known: list[set[Any]] = [set() for _ in learned]
         self._alone: list[Callable[..., bool]] = []
-        self._names: dict[str, Any] = {}
+        self._across: Callable[..., bool] = _ungenerated
+        self._named: Callable[..., dict[str, Size]] = _ungenerated
 
     def allows(self, plans: Sequence[Any]) -> bool:
         """Whether the explainer would accept the same structures with these plans' measures."""
-        if not self._names:
+        if not self.source:
             self._generate()
         try:
             for plan, alone, known in zip(plans, self._alone, self._known, strict=True):
@@ -100,14 +104,13 @@ class Law:
                     if len(known) >= _MAX_KNOWN:
                         known.clear()
                     known.add(plan)
-            return bool(self._names["across"](*(plan.measures for plan in plans)))
+            return bool(self._across(*plans))
         except Exception:  # another rank, no result of a division: the explainer decides
             return False
 
     def named(self, plans: Sequence[Any]) -> dict[str, Size]:
         """The sizes of the call's names, where a call with these plans is allowed."""
-        found: dict[str, Size] = self._names["named"](*(plan.measures for plan in plans))
-        return found
+        return self._named(*plans)
 
     def _generate(self) -> None:
         count = len(self._learned)
@@ -129,7 +132,7 @@ class Law:
         self.source = "\n".join(functions)
         exec(self.source, names)
         self._alone = [names[f"alone{i}"] for i in range(count)]
-        self._names = names
+        self._across, self._named = names["across"], names["named"]
 
     def _dims(self) -> str:
         items: list[str] = []
@@ -143,7 +146,11 @@ class Law:
     def _far(self, slot: Slot) -> str:
         argument, measure, axis = slot
         shape = "" if type(self._learned[argument][measure]) is tuple else ".shape"
-        return f"p{argument}[{measure}]{shape}[{axis}]"
+        return f"p{argument}.measures[{measure}]{shape}[{axis}]"
+
+
+def _ungenerated(*_: Any) -> Any:
+    raise AssertionError("a law is asked before it tells sizes")
 
 
 def _near(slot: Slot) -> str:

@@ -162,6 +162,7 @@ class _Writer:
         self._walks: list[str] = []
         self._shared: list[tuple[Sharing, str, list[int], Any]] = []
         self._constants: dict[tuple[type, Hashable], str] = {}
+        self._classes: dict[type, str] = {}
         self._functions: dict[tuple[str, str], str] = {}
 
     def share(self) -> None:
@@ -191,9 +192,12 @@ class _Writer:
 
     def _class(self, cls: Any) -> str:
         """The name of a class, which says which one where that is safe."""
-        name: str = cls.__name__
-        plain = name.isidentifier() and name.isascii() and not iskeyword(name)
-        return self.constant(cls, f"{name}_" if plain else "t")
+        found = self._classes.get(cls)
+        if found is None:
+            name: str = cls.__name__
+            plain = name.isidentifier() and name.isascii() and not iskeyword(name)
+            found = self._classes[cls] = self.constant(cls, f"{name}_" if plain else "t")
+        return found
 
     def _measure(self, measure: Measure, route: Route, path: Path) -> str:
         """Stands for the measure of an array; equal ones are one."""
@@ -294,8 +298,8 @@ class _Writer:
 
     def _child(self, item: Any, path: Path, route: Route) -> tuple[str, ...]:
         """What is said of ``v``: leaves inline, sub-trees by their function."""
-        is_tree = isinstance(item, tuple | list) or path in self._records
-        if is_tree or leaves.mapping_of(item) is not None:
+        is_tree = isinstance(item, dict | tuple | list) or path in self._records
+        if is_tree or (not leaves.is_variable(item) and leaves.mapping_of(item) is not None):
             return (f"if not {self._calls(self.function(item, path, route), 'v')}: return False",)
         return tuple(self._value("v", item, path, route))
 

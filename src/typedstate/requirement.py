@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib import metadata, util
 from typing import Final
 
@@ -13,6 +14,7 @@ from typing import Final
 OLDEST: Final = {"flax": "0.10.7", "jax": "0.6.2"}
 
 
+@cache
 def require() -> None:
     """Refuses a Flax or JAX that is missing or older than the oldest supported one.
 

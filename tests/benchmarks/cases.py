@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from beartype import beartype
 from flax import nnx
 from jaxtyping import Array, Float, PyTree, jaxtyped
@@ -168,8 +171,12 @@ def new_dims(size: int, effort: Effort) -> Iterator[Row]:
     states = [models.tower_state(size, d) for d in range(5, 8 + min(effort.repeats, 20))]
     fits(first, FreshState)
     fits(states.pop(), FreshState)
-    base = [once(partial(jax.tree.leaves, state)) for state in states]
-    ours = [once(partial(fits, state, FreshState)) for state in states]
+    base: list[float] = []
+    ours: list[float] = []
+    for state in states:
+        jax.tree.leaves(state)  # as after a step: from the cache, not from memory
+        ours.append(once(partial(fits, state, FreshState)))
+        base.append(once(partial(jax.tree.leaves, state)))
     yield Row(
         "passing check, dims not seen before",
         count(first),
@@ -226,6 +233,31 @@ def calls(effort: Effort) -> Iterator[Row]:
     works = (lambda: one(state), lambda: plain(state), lambda: bare(state))
     a, b, c = measure(effort, *works)
     yield Row("@checked f(state)", 2, 1.0, a, "beartype, nnx.State", b, c)
+    yield _new_batches(state, effort)
+
+
+def _new_batches(state: Any, effort: Effort) -> Row:
+    """Calls each of which has a batch size that was not seen before."""
+    sizes = range(1, 3 + 5 * effort.repeats)
+    xs, results = ([np.zeros((n, k), np.float32) for n in sizes] for k in (4, 7))
+
+    def undecorated(state: Any, x: Any) -> Any:
+        return results[len(x) - 1]
+
+    @checked
+    def ours(
+        state: models.LinearState, x: Float[np.ndarray, "batch din"]
+    ) -> Float[np.ndarray, "batch dout"]:
+        return results[len(x) - 1]
+
+    @jaxtyped(typechecker=beartype)
+    def theirs(state: Any, x: Float[np.ndarray, "batch din"]) -> Float[np.ndarray, "batch dout"]:
+        return results[len(x) - 1]
+
+    works = (ours, theirs, undecorated)
+    times: list[list[float]] = [[once(partial(work, state, x)) for work in works] for x in xs]
+    a, b, c = (_least(list(each)) for each in zip(*times[2:], strict=True))
+    return Row("@checked f(state, x) -> array, new batch", 2, 0.6, a, "jaxtyped(beartype)", b, c)
 
 
 def step(size: int, effort: Effort) -> Iterator[Row]:
@@ -243,7 +275,7 @@ def step(size: int, effort: Effort) -> Iterator[Row]:
     ours, base = jax.jit(lambda s, x: hint(s, x)), jax.jit(lambda s, x: run(s, x))
     assert str(jax.make_jaxpr(ours)(state, x)) == str(jax.make_jaxpr(base)(state, x))
     a, b = measure(
-        effort,
+        replace(effort, clock=time.perf_counter),  # JAX computes in threads of its own
         lambda: ours(state, x).block_until_ready(),
         lambda: base(state, x).block_until_ready(),
     )
@@ -336,15 +368,32 @@ class Wide(nnx.Module):
             setattr(self, f"p{index}", nnx.Param(jax.random.normal(rngs.params(), (2, 2))))
 
 
+class Link(nnx.Module):
+    """A layer with another one below it."""
+
+    def __init__(self, depth: int, rngs: nnx.Rngs) -> None:
+        self.kernel = nnx.Param(jax.random.normal(rngs.params(), (2, 2)))
+        self.inner = Link(depth - 1, rngs) if depth > 1 else None
+
+
+class Chains(nnx.Module):
+    """So many layers in chains of ten."""
+
+    def __init__(self, amount: int) -> None:
+        rngs = nnx.Rngs(0)
+        for index in range(amount // 10):
+            setattr(self, f"chain{index}", Link(10, rngs))
+
+
 def first_check(effort: Effort, classes: int, fields: int) -> Iterator[Row]:
-    """Declaration and first check of a schema, against ``nnx.eval_shape`` of such a model."""
-    for text, make, amount in (
-        (f"first check of {classes} classes", _schemas, classes),
-        (f"first check of {fields} fields", _fields, fields),
+    """The first check of a schema, against ``nnx.eval_shape`` of such a model."""
+    for text, make, model, amount in (
+        (f"first check of {classes} classes", _schemas, Chains, classes),
+        (f"first check of {fields} fields", _fields, Wide, fields),
     ):
         half = _first(make, amount // 2)
         whole = _first(make, amount)
-        base = once(lambda amount=amount: nnx.eval_shape(lambda: Wide(amount)))
+        base = once(lambda model=model, amount=amount: nnx.eval_shape(lambda: model(amount)))
         a, b = Time(whole, whole), Time(base, base)
         yield Row(text, amount, 0.05, a, "nnx.eval_shape", b, others={"half as many": half})
 
@@ -361,12 +410,14 @@ def _first(make: Callable[[int], tuple[type, Any]], amount: int) -> float:
 def imports(effort: Effort) -> Iterator[Row]:
     """``import typedstate`` with what a program takes from it, after Flax and jaxtyping."""
     code = (
-        "import time; a = time.perf_counter(); import flax.nnx, jaxtyping;"
-        "b = time.perf_counter(); import typedstate; c = time.perf_counter();"
-        "from typedstate import TypedState, Bind, checked; d = time.perf_counter();"
+        "from time import process_time as now; a = now(); import flax.nnx, jaxtyping;"
+        "b = now(); import typedstate; c = now();"
+        "from typedstate import TypedState, Bind, checked; d = now();"
         "print(b - a, c - b, d - b)"
     )
-    runs = [_python(code) for _ in range(min(1 + effort.repeats // 3, 5))]
+    with tempfile.TemporaryDirectory() as cache:  # byte code, as an installed package has
+        compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": cache}
+        runs = [_python(code, **compiled) for _ in range(min(2 + effort.repeats // 3, 6))][1:]
     flax, alone, used = (_least([float(run.split()[i]) for run in runs]) for i in range(3))
     yield Row("import typedstate", 0, 0.02, alone, "import flax.nnx", flax)
     yield Row("from typedstate import names", 0, None, used, "import flax.nnx", flax)
@@ -380,8 +431,8 @@ def off(effort: Effort) -> Iterator[Row]:
         "print(int(checked(f) is f))"
     )
     same = _python(code, TYPEDSTATE="off").strip() == "1"
-    time = Time(0.0 if same else 1.0, 0.0)
-    yield Row("off: checked(f) is f", 0, 0.0, time, "f itself", Time(1.0, 1.0), unit="")
+    other = Time(0.0 if same else 1.0, 0.0)
+    yield Row("off: checked(f) is f", 0, 0.0, other, "f itself", Time(1.0, 1.0), unit="")
 
 
 def memory(sizes: tuple[int, int]) -> Iterator[Row]:
