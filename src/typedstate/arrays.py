@@ -113,7 +113,7 @@ def see_names(
     """The axis names in a Variable's metadata."""
     verdict = sharding.ask("names", value, wanted, given=by_dims)
     asked = sharding.question("names", wanted, None, by_dims, None, verdict)
-    _judge(found, verdict, Guard(path, asked))
+    _judge(found, verdict, Guard(path, asked, leaves.names_signs(value)))
 
 
 def shards_of(value: Any, raw: Any, spec: Leaf) -> tuple[int, ...] | None:
@@ -135,7 +135,8 @@ def see_placement(
     """Where an array is, against its names and rules."""
     verdict = sharding.ask("placement", value, names, placed.rules)
     asked = sharding.question("placement", names, placed.rules, False, None, verdict)
-    _judge(found, verdict, Guard(path, asked))
+    known = leaves.is_variable(value) and not callable(placed.rules)
+    _judge(found, verdict, Guard(path, asked, leaves.placement_signs(value) if known else None))
 
 
 def see_partition(found: Evidence, value: Any, spec: Partition, path: Path, scope: Scope) -> None:

@@ -13,6 +13,7 @@ from . import dims, skeleton
 from .binding import Choice, Conflict, Observation, Origin, Scope, Seen, Sizes, Var, settle
 from .dims import Expr
 from .law import Law, Measure, Root, law_of, shape_of
+from .leaves import Sign
 from .patterns import common_cause
 from .report import Code, Report, Size, Unknown, Violation, show_path
 from .spec import Path
@@ -27,10 +28,12 @@ class Guard:
     Attributes:
       path: of the leaf that was asked, from the value's root.
       test: asks again; True where the answer is the same.
+      signs: by all of which code sees, without asking, that it is; None where it has to ask.
     """
 
     path: Path
     test: Callable[[Any], bool]
+    signs: tuple[Sign, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -56,7 +59,7 @@ class Reading:
 
     def join(self, prefix: Path, part: Reading) -> None:
         """Adds how a part of this value was read, which stands below a prefix."""
-        self.guards += [Guard((*prefix, *guard.path), guard.test) for guard in part.guards]
+        self.guards += [replace(guard, path=(*prefix, *guard.path)) for guard in part.guards]
         self.live |= {(*prefix, *path) for path in part.live}
         self.records |= {(*prefix, *path): fields for path, fields in part.records.items()}
 

@@ -182,6 +182,34 @@ def declared_names(metadata: Mapping[str, Any]) -> tuple[Any, ...] | None:
     return None
 
 
+#: What code reads of a leaf, as text with ``{}`` for it, or of the context, and what it found.
+Sign = tuple[str | Callable[[], Any], Any]
+
+
+def names_signs(variable: Any) -> tuple[Sign, ...] | None:
+    """By what code sees that `declared_names` are the same; None where it can't."""
+    if slot_of(variable) is None:
+        return None
+    metadata, found = metadata_of(variable), list[Sign]()
+    for key in _SHARDING_KEYS:
+        names = metadata.get(key)
+        found.append((f"{{}}._var_metadata.get({key!r})", names))
+        if names is not None:
+            break
+    return tuple(found)
+
+
+def placement_signs(variable: Any) -> tuple[Sign, ...] | None:
+    """By what code sees that an array lies on its mesh as before, under the same rules."""
+    signs, raw = names_signs(variable), raw_value(variable)
+    at = None if is_traced(raw) else getattr(raw, "sharding", None)
+    if signs is None or not isinstance(at, NamedSharding):
+        return None
+    rules = ("{}._var_metadata.get('sharding_rules')", metadata_of(variable).get("sharding_rules"))
+    where = (f"{{}}.{slot_of(variable)}.sharding", at)
+    return (*signs, rules, where, (context_rules, context_rules()))
+
+
 def with_names(names: tuple[Any, ...]) -> dict[str, Any]:
     """Sharding metadata with these axis names, as the installed Flax spells it."""
     return {_NAMES_KEY: names}

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import jax
 
 from . import leaves
-from .evidence import Reading
+from .evidence import Guard, Reading
 from .law import Measure
 from .layout import Child, layout_of
 from .spec import Path
@@ -241,8 +241,7 @@ class _Writer:
         """Lines that return False unless the value called `name` is like this one."""
         if path in self._live:
             return self._module(name, value, path, route)
-        tests = (self.constant(guard.test, "g") for guard in self.guards.pop(path, ()))
-        guards = [f"if not {test}({name}): return False" for test in tests]
+        guards = [self._guard(name, guard) for guard in self.guards.pop(path, ())]
         if leaves.is_variable(value):
             return [*self._variable(name, value, path, route), *guards]
         mapping = leaves.mapping_of(value)
@@ -254,6 +253,17 @@ class _Writer:
         if path in self._records:
             return [*self._record(name, value, path, route), *guards]
         return [*self._raw(name, value, path, route), *guards]
+
+    def _guard(self, name: str, guard: Guard) -> str:
+        """Asks again, where signs don't show that the answer is the same."""
+        asked = f"not {self.constant(guard.test, 'g')}({name})"
+        if guard.signs is None:
+            return f"if {asked}: return False"
+        other: list[str] = []
+        for read, found in guard.signs:
+            text = read.format(name) if isinstance(read, str) else f"{self.constant(read, 'f')}()"
+            other.append(f"{text} != {self.constant(found, 'k')}")
+        return f"if ({' or '.join(other)}) and {asked}: return False"
 
     def _type(self, name: str, value: Any) -> str:
         return f"if type({name}) is not {self._class(type(value))}: return False"
@@ -299,7 +309,8 @@ class _Writer:
     def _child(self, item: Any, path: Path, route: Route) -> tuple[str, ...]:
         """What is said of ``v``: leaves inline, sub-trees by their function."""
         is_tree = isinstance(item, dict | tuple | list) or path in self._records
-        if is_tree or (not leaves.is_variable(item) and leaves.mapping_of(item) is not None):
+        leaf = cast(object, item)
+        if is_tree or (not leaves.is_variable(leaf) and leaves.mapping_of(leaf) is not None):
             return (f"if not {self._calls(self.function(item, path, route), 'v')}: return False",)
         return tuple(self._value("v", item, path, route))
 

@@ -24,6 +24,7 @@ from typedstate import (
     Bind,
     Like,
     Only,
+    Placed,
     Pure,
     StateMap,
     StateOf,
@@ -136,9 +137,12 @@ def kinds(size: int, effort: Effort) -> Iterator[Row]:
         "StateOf[leaf]": (state, StateOf[FLOAT_LEAF]),
         "unions and extras": (state, OpenState),
         "States nested by hand": (by_hand, models.TowerState),
+        "axis names": (models.named_state(size), models.NamedState),
+        "Placed[S]": (models.named_state(size), Placed[models.NamedState]),
     }
     for name, (value, hint) in forms.items():
-        target = None if name == "Pure[S]" else 0.15  # a dict's tree.leaves runs no Python
+        # a dict's tree.leaves runs no Python; where an array is lies with JAX
+        target = None if name in ("Pure[S]", "Placed[S]") else 0.15
         yield _against_leaves(f"passing check, {name}", target, value, hint, effort)
 
 

@@ -13,10 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
+from jax.sharding import NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float, Int, Key, UInt32
 
 from typedstate import Bind, StateMap, TypedState
 from typedstate.layers import AdamState, OptimizerState
+from typedstate.leaves import make_variable, with_names
 
 list_of: Callable[[list[Any]], Any] = getattr(nnx, "List", list)
 
@@ -62,6 +64,33 @@ def tower_state(leaves: int, d: int) -> Any:
     blocks = {i: {"up": linear(d, 2 * d), "down": linear(2 * d, d)} for i in range(count)}
     state: Any = nnx.State({"blocks": blocks, "head": linear(d, 3)})
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), state)
+
+
+# -- Axis names, on a mesh of one device -------------------------------------------------------
+
+
+class NamedLinearState(TypedState):
+    kernel: Annotated[nnx.Param[Float[Array, "din dout"]], P("data", "model")]
+    bias: Annotated[nnx.Param[Float[Array, "dout"]], P("model")]
+
+
+class NamedState(TypedState):
+    layers: StateMap[int, Bind[NamedLinearState, "din=d dout=4*d"]]
+
+
+def named_state(leaves: int, d: int = 4) -> Any:
+    """A state whose leaves lie on a mesh as their metadata say."""
+    mesh = jax.make_mesh((1, 1), ("data", "model"))
+
+    def param(shape: tuple[int, ...], *names: str) -> Any:
+        value = jax.device_put(jnp.ones(shape), NamedSharding(mesh, P(*names)))
+        return make_variable(nnx.Param, value, with_names(names))
+
+    def linear() -> dict[str, Any]:
+        kernel = param((d, 4 * d), "data", "model")
+        return {"kernel": kernel, "bias": param((4 * d,), "model")}
+
+    return nnx.State({"layers": {i: linear() for i in range(leaves // 2)}})
 
 
 # -- A third of the leaves are PRNG keys ------------------------------------------------------
