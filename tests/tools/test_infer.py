@@ -385,3 +385,16 @@ def test_nesting_too_deep_for_a_schema_is_said() -> None:
         tree = {"a": tree}
     with pytest.raises(SchemaError, match="nested too deeply"):
         infer(tree)
+
+
+def test_axes_of_an_entry_that_no_field_names_are_tied_too() -> None:
+    tree = {"z": {"x": {1: leaf(nnx.Param, jnp.zeros(3))}}, "o": leaf(nnx.Param, jnp.zeros(3))}
+    assert _source(nnx.State(tree)) == _code("""
+        class ZState(TypedState):
+            x: Entries[None, nnx.Param[Float32[Array, "n"]]]
+
+
+        class S(TypedState):
+            z: Bind[ZState, "n"]
+            o: nnx.Param[Float32[Array, "n"]]
+    """)

@@ -62,7 +62,7 @@ def common_name(names: Sequence[str]) -> str:
 
 def unique_names(slots: Sequence[Slot]) -> list[str]:
     """A name for each dim; that of most leaves gets the one that it suggests."""
-    names = [slot.name for slot in slots]
+    names = [slot.name or "n" for slot in slots]  # an entry of a map has no field to name it
     found: dict[int, str] = {}
     taken: set[str] = set()
     order = sorted(range(len(names)), key=lambda index: -len(slots[index].leaves))

@@ -1,0 +1,11 @@
+"""The fuzzed properties under hypothesis, drawn from one seed each time."""
+
+from __future__ import annotations
+
+import pytest
+from targets import TARGETS
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_fuzzed_property_holds(target: str) -> None:
+    TARGETS[target]()
