@@ -1,8 +1,8 @@
 """The matrix: runtime tests on each supported step of Flax, with the JAX and Python that fit it.
 
-`nox -l` lists the sessions, `nox` runs one per Flax, `nox -s tests` every pair on every Python that
-is there, `nox -s "tests-3.11(0.10.7)" -- tests/doctor` one pair with these tests instead of the
-quick ones. Interpreters are taken from the search path and from pyenv.
+`nox -l` lists the sessions, `nox` runs one per step, `nox -s tests` every step on every Python that
+is there, `nox -s "tests-3.11(0.10.7)" -- tests/doctor` one step with these tests only; `doctor` and
+`record` know every recorded Flax. Interpreters are taken from the search path and from pyenv.
 """
 
 from __future__ import annotations
@@ -16,21 +16,31 @@ from pathlib import Path
 import nox
 
 PYTHONS = ("3.11", "3.12", "3.13")
-PAIRS = {
-    "0.10.7": ("flax==0.10.7", "jax==0.6.2", "jaxlib==0.6.2"),
-    "0.11.2": ("flax==0.11.2", "jax==0.7.2", "jaxlib==0.7.2"),
-    "0.12.0": ("flax==0.12.0", "jax==0.8.0", "jaxlib==0.8.0"),
-    "0.12.8": ("flax==0.12.8", "jax==0.10.2", "jaxlib==0.10.2"),
-    "newest": ("flax", "jax"),
+JAX = {  # the one that each Flax is tested and recorded with
+    "0.10.7": "0.6.2",
+    "0.11.2": "0.7.2",
+    "0.12.0": "0.8.0",
+    "0.12.1": "0.8.1",
+    "0.12.2": "0.8.2",
+    "0.12.3": "0.9.0",
+    "0.12.4": "0.9.0",
+    "0.12.5": "0.9.0",
+    "0.12.6": "0.10.2",
+    "0.12.7": "0.10.2",
+    "0.12.8": "0.10.2",
+    "0.12.9": "0.11.1",
+    "0.12.10": "0.12.0.1",
+    "0.12.11": "0.12.0.1",
+    "0.12.12": "0.12.0.1",
 }
 USUAL = {  # one Python for each Flax, so that a plain `nox` covers all of both
     "0.10.7": "3.11",
     "0.11.2": "3.11",
     "0.12.0": "3.12",
+    "0.12.1": "3.11",
     "0.12.8": "3.12",
     "newest": "3.13",
 }
-QUICK = ("tests",)  # what a session runs where it is given no paths
 STATIC = ("--ignore=tests/static",)  # the same on every Flax, but for stubtest
 SOURCES = ("src", "tests", "noxfile.py")
 
@@ -73,8 +83,16 @@ def _add_pyenv_pythons() -> None:
     os.environ["PATH"] = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
 
 
+def _pair(flax: str) -> tuple[str, ...]:
+    """What to install for one Flax."""
+    if flax == "newest":
+        return "flax", "jax"
+    return f"flax=={flax}", f"jax=={JAX[flax]}", f"jaxlib=={JAX[flax]}"
+
+
 _add_pyenv_pythons()
-STEPS = [nox.param(flax, id=flax) for flax in PAIRS]
+STEPS = [nox.param(flax, id=flax) for flax in USUAL]
+PAIRS = [nox.param(flax, id=flax) for flax in (*JAX, "newest")]
 nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False
@@ -85,7 +103,7 @@ nox.options.sessions = [f"tests-{python}({flax})" for flax, python in USUAL.item
 @nox.parametrize("flax", STEPS)
 def tests(session: nox.Session, flax: str) -> None:
     """Run the runtime tests on one Flax."""
-    session.install(*PAIRS[flax], ".[runtime]", "mypy>=2.4")
+    session.install(*_pair(flax), ".[runtime]", "mypy>=2.4")
     session.env["JAX_PLATFORMS"] = "cpu"
     tree = Path(session.create_tmp()) / "tree"  # away from the sources: the wheel is tested
     shutil.rmtree(tree, ignore_errors=True)
@@ -94,23 +112,23 @@ def tests(session: nox.Session, flax: str) -> None:
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(name, tree / name)
     session.chdir(tree)
-    session.run("python", "-m", "pytest", "-q", *STATIC, *(session.posargs or QUICK))
+    session.run("python", "-m", "pytest", "-q", *STATIC, *(session.posargs or ["tests"]))
 
 
 @nox.session(python=PYTHONS, default=False)
-@nox.parametrize("flax", STEPS)
+@nox.parametrize("flax", PAIRS)
 def doctor(session: nox.Session, flax: str) -> None:
     """Compare one Flax with the record: fails where the probe finds something else."""
-    session.install(*PAIRS[flax], ".")
+    session.install(*_pair(flax), ".")
     session.env["JAX_PLATFORMS"] = "cpu"
     session.run("python", "-m", "typedstate.doctor.cli")
 
 
 @nox.session(python=PYTHONS, default=False)
-@nox.parametrize("flax", STEPS)
+@nox.parametrize("flax", PAIRS)
 def record(session: nox.Session, flax: str) -> None:
     """Write what the probe finds on one Flax into the record, and the page that is made from it."""
-    session.install(*PAIRS[flax], "-e", ".")
+    session.install(*_pair(flax), "-e", ".")
     session.env["JAX_PLATFORMS"] = "cpu"
     session.run("python", "-m", "typedstate.doctor.write", "record")
     session.run("python", "-m", "typedstate.doctor.write", "page", "docs/leaves.md")
