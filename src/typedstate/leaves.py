@@ -22,7 +22,7 @@ from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
 
 try:
     from flax.nnx import graphlib as _graphlib
-except ImportError:  # Flax < 0.12.6
+except ImportError:  # Flax < 0.12.5
     from flax.nnx import graph as _graphlib  # type: ignore[no-redef]
 
 Path = tuple[Hashable, ...]

@@ -63,7 +63,8 @@ def test_variable_state_was_in_the_docstring_and_variable_was_not_in_the_state(
     result = diagnose(record["0.10.7 + jax 0.6.2"], record, NO_STUBS)
     claim = next(item for item in result.claims if item.where == "the docstring of nnx.State")
     assert str(claim) == (
-        "the docstring of nnx.State names VariableState, Variable; "
+        'the docstring of nnx.State ("A pytree-like structure that contains a ``Mapping`` from '
+        '...") names VariableState, Variable; '
         "seen but not named: Array, Ref, ndarray; named but not seen: Variable"
     )
 
@@ -72,7 +73,8 @@ def test_the_newest_docstring_says_nothing_about_leaves(record: Record) -> None:
     result = diagnose(_newest(record), record, NO_STUBS)
     claim = next(item for item in result.claims if item.where == "the docstring of nnx.State")
     assert str(claim) == (
-        "the docstring of nnx.State names no leaf; "
+        'the docstring of nnx.State ("A pytree-like ``Mapping`` with hashable and comparable '
+        'keys.") names no leaf; '
         "seen but not named: Array, Ref, Variable, ndarray, scalar"
     )
 

@@ -31,6 +31,8 @@ CLASSES = {
 ANYTHING = "Any"
 NOTHING = "no leaf"
 NO_NAME = "no such name"
+WORDS = 60  # of what Flax says, as many characters are shown
+STATE_DOCSTRING = "the docstring of nnx.State"
 EXAMPLE = "the example in the docstring of nnx.Variable"
 
 
@@ -57,16 +59,25 @@ class Claim:
         """Whether the words name exactly what was seen."""
         return not self.missing and not self.unseen
 
-    def __str__(self) -> str:
-        """One sentence."""
+    @property
+    def verdict(self) -> str:
+        """The words against what was seen."""
         if self.agrees:
-            return f"{self.where} is right: {', '.join(self.names)}"
-        parts = [f"{self.where} names {', '.join(self.names) or NOTHING}"]
+            return f"is right: {', '.join(self.names)}"
+        parts = [f"names {', '.join(self.names) or NOTHING}"]
         if self.missing:
             parts.append(f"seen but not named: {', '.join(self.missing)}")
         if self.unseen:
             parts.append(f"named but not seen: {', '.join(self.unseen)}")
         return "; ".join(parts)
+
+    def __str__(self) -> str:
+        """One sentence."""
+        return f"{self.where} ({_shortened(self.said)}) {self.verdict}"
+
+
+def _shortened(words: str) -> str:
+    return f'"{words}"' if len(words) <= WORDS else f'"{words[: WORDS - 3]}..."'
 
 
 def _first_paragraph(owner: Any) -> str:
@@ -93,7 +104,7 @@ def _printed_leaf(owner: Any) -> str:
 
 
 PLACES: dict[str, Callable[[], str]] = {
-    "the docstring of nnx.State": lambda: _first_paragraph(nnx.State),
+    STATE_DOCSTRING: lambda: _first_paragraph(nnx.State),
     EXAMPLE: lambda: _printed_leaf(nnx.Variable),
     "the return annotation of nnx.state": lambda: _returns(nnx.state),
     "the return annotation of nnx.variables": lambda: _returns(named(nnx, "variables")),

@@ -66,7 +66,7 @@ class Diagnosis:
                     "where": item.where,
                     "said": item.said,
                     "agrees": item.agrees,
-                    "verdict": str(item),
+                    "verdict": item.verdict,
                 }
                 for item in self.claims
             ],

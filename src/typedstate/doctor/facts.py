@@ -169,8 +169,8 @@ def _metadata_is_stored() -> str:
     return _yes(param.get_metadata() is object.__getattribute__(param, "_var_metadata"))
 
 
-def _abstract_raw_array() -> str:
-    abstract = nnx.eval_shape(lambda: Holder(jnp.ones(2)))
+def _abstract_array(mark: Callable[[Any], Any]) -> str:
+    abstract = nnx.eval_shape(lambda: Holder(mark(jnp.ones(2))))
     return _yes(bool(list(leaves_of(nnx.state(abstract)))))
 
 
@@ -188,7 +188,8 @@ FACTS: dict[str, Callable[[], str]] = {
     "a Variable held twice: leaves": lambda: _twice_held(_param),
     "a jax.Array held twice: leaves": lambda: _twice_held(lambda: jnp.ones(2)),
     "a shared Variable's path": _shared_path,
-    "an abstract module's raw arrays are leaves": _abstract_raw_array,
+    "an abstract module's nnx.data arrays are leaves": lambda: _abstract_array(nnx.data),
+    "an abstract module's raw arrays are leaves": lambda: _abstract_array(lambda array: array),
     "class of a live Param": _live_kind,
     "class of a nested level": _nested_class,
     "flatten wraps items in": _flattened_items,

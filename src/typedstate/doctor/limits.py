@@ -71,8 +71,11 @@ def _identity(found: Findings) -> str:
 
 
 def _abstract_modules(found: Findings) -> str:
-    lost = found.facts.get("an abstract module's raw arrays are leaves") == "no"
-    return "the state of an abstract module lacks its raw arrays" if lost else ""
+    if found.facts.get("an abstract module's raw arrays are leaves") != "no":
+        return ""
+    marked = found.facts.get("an abstract module's nnx.data arrays are leaves") == "yes"
+    lacked = "raw arrays that nnx.data does not mark" if marked else "raw arrays"
+    return f"the state of an abstract module lacks its {lacked}"
 
 
 def _scalars(found: Findings) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from typedstate.doctor.changes import change_lines
-from typedstate.doctor.claims import judge
+from typedstate.doctor.claims import STATE_DOCSTRING, Claim, judge
 from typedstate.doctor.contexts import CONTEXTS
 from typedstate.doctor.findings import Findings
 from typedstate.doctor.limits import limits
@@ -30,13 +30,21 @@ what Flax or JAX itself does.
 Cell = Callable[[Findings], str]
 
 
+def _runs(record: Record, answers: Callable[[Findings], Hashable]) -> list[list[Findings]]:
+    """The recorded pairs in runs of the same answers."""
+    return [list(run) for _, run in groupby(record.values(), key=answers)]
+
+
+def _versions(run: Sequence[Findings]) -> str:
+    first, last = run[0].flax, run[-1].flax
+    return f"Flax {first}" if first == last else f"Flax {first} to {last}"
+
+
 def _by_version(record: Record, title: str, cells: dict[str, Cell]) -> Iterator[str]:
-    """A table with a column for each recorded pair."""
-    entries = list(record.values())
-    head = (title, *(f"Flax {entry.flax}" for entry in entries))
-    rows = (
-        (escaped(name), *(code(cell(entry)) for entry in entries)) for name, cell in cells.items()
-    )
+    """A table with a column for each run of pairs with the same answers."""
+    runs = _runs(record, lambda entry: tuple(cell(entry) for cell in cells.values()))
+    head = (title, *map(_versions, runs))
+    rows = ((escaped(name), *(code(cell(run[0])) for run in runs)) for name, cell in cells.items())
     yield from table(head, rows)
 
 
@@ -89,29 +97,22 @@ def _facts(record: Record) -> Iterator[str]:
     yield from _by_version(record, "fact", {name: _fact(name) for name in names})
 
 
-def _said(entry: Findings) -> Iterator[str]:
-    yield f"### Flax {entry.flax}"
-    yield ""
-    claims = judge(entry.says, entry.leaves)
-    rows = ((item.where, code(item.said), escaped(_verdict(str(item)))) for item in claims)
-    yield from table(("place", "what it says", "against what was seen"), rows)
-
-
-def _verdict(sentence: str) -> str:
-    """The part of a claim's sentence that follows its place."""
-    for start in (" is right: ", " names "):
-        if start in sentence:
-            return start.strip() + " " + sentence.split(start, 1)[1]
-    return sentence
+def _claims(entry: Findings) -> tuple[Claim, ...]:
+    return judge(entry.says, entry.leaves)
 
 
 def _sayings(record: Record) -> Iterator[str]:
     yield "## What Flax says of its leaves"
     yield ""
     yield "Docstrings and annotations as the package had them, against the leaves that were seen."
-    for entry in record.values():
+    for run in _runs(record, _claims):
         yield ""
-        yield from _said(entry)
+        yield f"### {_versions(run)}"
+        yield ""
+        rows = (
+            (claim.where, code(claim.said), escaped(claim.verdict)) for claim in _claims(run[0])
+        )
+        yield from table(("place", "what it says", "against what was seen"), rows)
 
 
 def _changes(record: Record) -> Iterator[str]:
@@ -123,16 +124,20 @@ def _changes(record: Record) -> Iterator[str]:
         yield ""
         yield f"### From Flax {older.flax} (JAX {older.jax}) to {newer.flax} (JAX {newer.jax})"
         yield ""
-        yield from change_lines(older, newer) or ["Nothing that the probe sees."]
+        changed = change_lines(older, newer)
+        yield from changed or ["Nothing that the probe sees."]
+        if changed:
+            yield ""
+            yield f"The docstring of `nnx.State` then: {newer.says[STATE_DOCSTRING]}"
 
 
 def _limits(record: Record) -> Iterator[str]:
     yield "## What typedstate can't do there"
-    for entry in record.values():
+    for run in _runs(record, limits):
         yield ""
-        yield f"### Flax {entry.flax}, JAX {entry.jax}"
+        yield f"### {_versions(run)}"
         yield ""
-        yield from (f"- {item}" for item in limits(entry))
+        yield from (f"- {item}" for item in limits(run[0]))
 
 
 def _sections(record: Record) -> Iterator[str]:

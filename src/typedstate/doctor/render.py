@@ -59,6 +59,9 @@ def _lines(result: Diagnosis, every_cell: bool) -> Iterator[str]:
     yield ""
     yield from _standing(result)
     yield ""
+    yield "A[B] is a leaf of kind A that holds a B, C:A[B] one of class C that stands for such a"
+    yield "leaf, a name alone a raw leaf. What raises is refused by Flax or JAX itself."
+    yield ""
     yield f"Leaves of {STATE}, by what the module holds"
     yield from _columns(_constructs(found))
     yield ""
