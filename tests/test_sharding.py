@@ -256,6 +256,15 @@ def test_an_array_is_where_its_names_say(
     assert messages(report) == [f"{expected} {text} [sharding]" for text in found]
 
 
+def test_what_a_mesh_can_not_split_is_said(mesh: jax.sharding.Mesh) -> None:
+    """Where names are constraints only, XLA puts what it can't split somewhere else."""
+    odd = put(P("fsdp"), mesh, (8, 3))
+    assert messages(explain(weight(odd, "fsdp", "tensor"), Placed[MeshNamedState])) == [
+        "w: expected P('fsdp', 'tensor'), found P('fsdp') (no array of this shape can be: "
+        "needs axis 1 divisible by tensor=2, found size 3) [sharding]"
+    ]
+
+
 def test_what_is_not_on_a_mesh_is_not_placed() -> None:
     one = explain(weight(jnp.ones((8, 16)), "fsdp", "tensor"), Placed[MeshNamedState])
     assert messages(one) == [

@@ -14,11 +14,12 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from . import leaves
-from .axis_names import Names, Rules, axes_of, lacking, resolve, room, show, spread
+from .axis_names import Names, Rules, axes_of, lacking, problems, resolve, room, show, spread
 from .manual import compare_shard, manual_axes
 from .verdict import MATCH, Verdict, Wanted
 
 _spec: Final[Any] = PartitionSpec
+Shape = tuple[int, ...]
 _AUTO: Final = "is Auto: a tracer does not show it"
 
 
@@ -38,12 +39,12 @@ def compare_placement(
     at = None if leaves.is_traced(value) else getattr(value, "sharding", None)
     if isinstance(at, NamedSharding):
         if callable(rules):  # its answers are not ours to keep
-            return _compare_on_mesh(at, rank, names, rules, own)
-        key: Any = (at, rank, names, rules, own, leaves.context_rules())
+            return _compare_on_mesh(at, value.shape, names, rules, own)
+        key: Any = (at, value.shape, names, rules, own, leaves.context_rules())
         try:
             hash(key)
         except Exception:  # rules in lists, or of a class of the user's own
-            return _compare_on_mesh(at, rank, names, rules, own)
+            return _compare_on_mesh(at, value.shape, names, rules, own)
         return _compare_cached(*key)
     declared = spread(names, rank)
     wanted = _resolved(declared, rank, rules, own)
@@ -57,7 +58,7 @@ def compare_placement(
         return _compare_whole(wanted, kind, mesh)
     at = getattr(at, "sharding", at)  # a Format has a layout beside it
     if isinstance(at, NamedSharding):
-        return _compare_named(at, declared, wanted)
+        return _compare_named(at, declared, wanted, value.shape)
     return _compare_other(at, wanted, mesh, rank)
 
 
@@ -74,26 +75,28 @@ def _resolved(declared: Names, rank: int, rules: Rules | None, own: Any) -> Name
 
 @lru_cache(maxsize=1024)
 def _compare_cached(
-    at: NamedSharding, rank: int, names: Names, rules: Rules | None, own: Any, context: Any
+    at: NamedSharding, shape: Shape, names: Names, rules: Rules | None, own: Any, context: Any
 ) -> Verdict:
     """The comparison on a mesh; `context` stands in the key only, as `resolve` reads it."""
-    return _compare_on_mesh(at, rank, names, rules, own)
+    return _compare_on_mesh(at, shape, names, rules, own)
 
 
 def _compare_on_mesh(
-    at: NamedSharding, rank: int, names: Names, rules: Rules | None, own: Any
+    at: NamedSharding, shape: Shape, names: Names, rules: Rules | None, own: Any
 ) -> Verdict:
-    declared = spread(names, rank)
-    wanted = _resolved(declared, rank, rules, own)
-    return wanted if isinstance(wanted, Verdict) else _compare_named(at, declared, wanted)
+    declared = spread(names, len(shape))
+    wanted = _resolved(declared, len(shape), rules, own)
+    return wanted if isinstance(wanted, Verdict) else _compare_named(at, declared, wanted, shape)
 
 
-def _compare_named(at: NamedSharding, declared: Names, names: Names) -> Verdict:
+def _compare_named(at: NamedSharding, declared: Names, names: Names, shape: Shape) -> Verdict:
     wanted, actual = Wanted(names, at.mesh), leaves.axis_names(at.spec)
     if lost := lacking(at.mesh, declared, names):
         return Verdict("mismatch", show(names), show(actual), lost)
     if wanted.differs(actual):
-        return Verdict("mismatch", show(names), show(actual))
+        faults = [f"{needed}, found {found}" for needed, found in problems(names, shape, at.mesh)]
+        note = f"no array of this shape can be: needs {faults[0]}" if faults else ""
+        return Verdict("mismatch", show(names), show(actual), note)
     unreduced = getattr(at.spec, "unreduced", None)
     if unreduced:
         axes = ", ".join(map(repr, sorted(unreduced)))
