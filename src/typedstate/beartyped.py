@@ -30,14 +30,14 @@ class Test:
 def tester(function: types.FunctionType, name: str, hint: Any, kind: Any) -> Test | None:
     """The test of a hint; None, with a warning, for a hint that beartype can't check.
 
-    A method's ``Self`` is left to type checkers.
+    A method's ``Self``, and ``P.args`` and ``P.kwargs``, are left to type checkers.
     """
     from beartype import BeartypeConf, beartype
     from beartype.roar import BeartypeException
 
     from .mode import MODE
 
-    if _is_self(hint):
+    if _is_self(hint) or isinstance(hint, typing.ParamSpecArgs | typing.ParamSpecKwargs):
         return None
     violation = TypedStateWarning if MODE == "warn" else StateTypeError
     conf = BeartypeConf(violation_type=violation)
