@@ -28,6 +28,7 @@ from typedstate import (
     Same,
     SchemaError,
     Scoped,
+    Sharded,
     Shardings,
     Specs,
     Stacked,
@@ -35,6 +36,7 @@ from typedstate import (
     StateOf,
     TypedState,
     Values,
+    abstract,
     explain,
     fits,
 )
@@ -44,55 +46,9 @@ class Kernel(TypedState):
     kernel: nnx.Param[Float[Array, "din dout"]]
 
 
-FILTERS = {
-    "Param": (nnx.Param,),
-    "BatchStat": (nnx.BatchStat,),
-    "LoRAParam": (nnx.LoRAParam,),
-    "OptState": (nnx.OptState,),
-    "RngState": (nnx.RngState,),
-    "Variable": (nnx.Variable,),
-    "array": (jax.Array,),
-    "everything": (...,),
-    "nothing": (None,),
-    "True": (True,),
-    "two kinds": (nnx.Param, nnx.RngKey),
-    "a tuple": ((nnx.BatchStat, nnx.RngCount),),
-    "Not": (nnx.Not(nnx.Param),),
-    "All": (nnx.All(nnx.Param, nnx.PathContains("kernel")),),
-    "Any": (nnx.Any(nnx.BatchStat, nnx.PathContains("bias")),),
-    "Not All": (nnx.Not(nnx.All(nnx.Variable, nnx.PathContains("up"))),),
-    "PathContains": (nnx.PathContains("kernel"),),
-    "PathContains an int": (nnx.PathContains(0),),
-    "OfType": (nnx.OfType(nnx.Param),),
-    "path callable": (lambda path, value: "up" in path or path[-1] == "bias",),
-    "first entries": (lambda path, value: 1 not in path,),
-    "value callable": (lambda path, value: isinstance(value, nnx.Variable),),
-}
-
-
 @pytest.fixture(scope="module")
 def states() -> dict[str, nnx.State[Any, Any]]:
     return {animal.name: nnx.state(animal.make()) for animal in zoo.ZOO}
-
-
-@pytest.mark.parametrize("filters", FILTERS.values(), ids=FILTERS)
-@pytest.mark.parametrize("animal", zoo.ZOO, ids=lambda animal: animal.name)
-def test_only_and_rest_are_what_nnx_split_gives(
-    animal: zoo.Animal, filters: tuple[Any, ...], states: dict[str, Any]
-) -> None:
-    found = states[animal.name]
-    wanted = filters[0] if len(filters) == 1 else filters
-    kept, rest = nnx.split_state(found, wanted, ...)
-    for form, value in ((Only, kept), (Rest, rest)):
-        try:
-            hint = form[(animal.schema, *filters)]
-        except SchemaError:  # a form of nothing
-            assert not nnx.to_flat_state(value)
-            continue
-        assert str(explain(value, hint)).startswith("fits"), (form, explain(value, hint))
-        other = rest if value is kept else kept
-        if nnx.to_flat_state(value) and nnx.to_flat_state(other):
-            assert not fits(found, hint)
 
 
 @pytest.mark.parametrize("animal", zoo.ZOO, ids=lambda animal: animal.name)
@@ -543,5 +499,63 @@ def test_a_form_that_means_nothing_says_so(make: Any, message: str) -> None:
 
 def test_an_axis_beyond_a_leaf_is_refused_when_the_form_is_first_used() -> None:
     with pytest.raises(SchemaError) as error:
-        explain(nnx.State({}), Stacked[LinearState, "n", Axis(2)])
-    assert str(error.value) == "Axis(2) lies beyond the 1 axes of a leaf"
+        explain(nnx.State({}), Stacked[zoo.NormState, "n", Axis(2)])
+    assert str(error.value) == "Axis(2) lies beyond the 1 axis of a leaf"
+
+
+def test_what_may_be_absent_is_where_it_can_not_have_the_axis() -> None:
+    hint = Stacked[LinearState, "n", Axis(2)]
+    assert explain(state({"kernel": nnx.Param(jnp.ones((2, 3, 5)))}), hint).dims == {
+        "n": 5,
+        "din": 2,
+        "dout": 3,
+    }
+    found = state({"kernel": nnx.Param(jnp.ones((2, 3, 5))), "bias": nnx.Param(jnp.ones(3))})
+    assert str(explain(found, hint)) == (
+        "does not fit Stacked[LinearState, 'n', Axis(2)]: 1 violation\n"
+        "  bias: not declared, found Param float32[3] [extra]\n"
+        "  dims: din=2 dout=3 n=5"
+    )
+
+
+@pytest.mark.parametrize(
+    ("axis", "shape"),
+    [
+        (Axis(0), (7, 5, 6, 2, 3)),
+        (Axis(1), (5, 7, 6, 2, 3)),
+        (Axis(3), (5, 6, 2, 7, 3)),
+        (Axis(-1), (5, 6, 2, 3, 7)),
+        (Axis(-4), (5, 7, 6, 2, 3)),
+    ],
+)
+def test_stacked_inserts_its_axis_within_a_run_of_axes(axis: Axis, shape: Any) -> None:
+    hint = Stacked[zoo.ConvState, "layers", axis]
+    found = state({"kernel": nnx.Param(jnp.ones(shape))})
+    assert explain(found, hint).dims == {"window": (5, 6), "cin": 2, "cout": 3, "layers": 7}
+    assert explain(jax.eval_shape(lambda: found), Abstract[hint])
+    sizes: dict[str, Any] = {"window": (5, 6), "cin": 2, "cout": 3, "layers": 7}
+    built = abstract(hint, dtype=jnp.float32, choices={"bias": False}, **sizes)
+    assert [found.shape for found in jax.tree.leaves(built)] == [shape]
+
+
+def test_an_axis_within_a_run_is_said_in_reports() -> None:
+    hint = Stacked[Stacked[zoo.ConvState, "layers", Axis(1)], "model"]
+    found = state({"kernel": nnx.Param(jnp.ones((8, 5, 7, 2, 3)))})
+    assert explain(found, hint).dims == {
+        "model": 8,
+        "layers": 7,
+        "window": (5,),
+        "cin": 2,
+        "cout": 3,
+    }
+    report = explain(state({"kernel": nnx.Param(jnp.ones((8, 5, 7)))}), hint)
+    assert str(report).splitlines()[1:2] == [
+        '  kernel: expected rank at least 4 ("*window cin cout, layers at axis 1, '
+        'model at axis 0"), found shape (8, 5, 7) [rank]'
+    ]
+    with pytest.raises(SchemaError) as error:
+        explain(found, Sharded[hint, "layers=fsdp"])
+    assert str(error.value) == (
+        "Sharded[..., 'layers=fsdp']: Axis(1) of Float[Array, \"*window cin cout, layers at "
+        "axis 1, model at axis 0\"] can't be given a name: its place is open"
+    )

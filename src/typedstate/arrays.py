@@ -14,7 +14,7 @@ import jax
 
 from . import dims, leaves, patterns, sharding
 from .binding import Origin, Scope, Seen
-from .describe import class_name, describe
+from .describe import class_name, describe, show_dims
 from .dims import Axes, Axis, Dim
 from .evidence import Evidence, Guard, Split
 from .manual import is_shard
@@ -46,26 +46,40 @@ def see_array(found: Evidence, value: Any, spec: Array, path: Path, scope: Scope
 
 def _shape(found: Evidence, shape: tuple[Any, ...], spec: Array, path: Path, scope: Scope) -> None:
     wanted = spec.shape or ()
+    places = list(range(len(shape)))
+    for index, inserted in reversed(spec.inserted):
+        if not -len(places) <= index < len(places):
+            _see_rank(found, shape, spec, path)
+            return
+        axis = places.pop(index)
+        _see(found, inserted, shape[axis], scope, path, axis)
     run, local = None, scope
     for index, dim in enumerate(wanted):
         if isinstance(dim, Axes):
             run = index
         if dim.per_leaf and local is scope:
             local = found.new_scope()
-    if len(shape) != len(wanted) and (run is None or len(shape) < len(wanted) - 1):
-        count = len(wanted) if run is None else f"at least {len(wanted) - 1}"
-        text = dims.show_shape(wanted)
-        expected = f'rank {count} ("{text}")'
-        found.add(path, "rank", expected, f"shape {shape}")
+    if len(places) != len(wanted) and (run is None or len(places) < len(wanted) - 1):
+        _see_rank(found, shape, spec, path)
         return
     skip = 0
     for index, dim in enumerate(wanted):
         of = local if dim.per_leaf else scope
         if isinstance(dim, Axes):
-            skip = len(shape) - len(wanted)
-            _see_run(found, dim, shape[index : index + skip + 1], of, path, index)
+            skip = len(places) - len(wanted)
+            sizes = tuple(shape[axis] for axis in places[index : index + skip + 1])
+            _see_run(found, dim, sizes, of, path, index)
         else:
-            _see(found, dim, shape[index + skip], of, path, index + skip)
+            axis = places[index + skip]
+            _see(found, dim, shape[axis], of, path, axis)
+
+
+def _see_rank(found: Evidence, shape: tuple[Any, ...], spec: Array, path: Path) -> None:
+    dims_ = spec.shape or ()
+    runs = sum(isinstance(dim, Axes) for dim in dims_)
+    count = len(dims_) + len(spec.inserted) - runs
+    expected = f'rank {"at least " if runs else ""}{count} ("{show_dims(spec)}")'
+    found.add(path, "rank", expected, f"shape {shape}")
 
 
 def _see(found: Evidence, dim: Axis, size: Any, scope: Scope, path: Path, axis: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from flax import nnx
@@ -18,7 +19,8 @@ from .law import Root
 from .parse import Context, NotYet, is_jaxtyped, parse
 from .plans import Plan, Plans
 from .report import Report
-from .spec import Bound, Node, Spec, own_names, parts, schema_names
+from .spec import Alike, Apart, Bound, Node, Spec, own_names, parts, schema_names
+from .transform import root_of
 
 T = TypeVar("T")
 
@@ -166,16 +168,27 @@ def spec_of(hint: Any) -> Spec:
 def check_binds(spec: Spec, owner: str) -> None:
     """Refuses a Bind of a dim that its schema doesn't have."""
     if isinstance(spec, Bound):
-        known = outermost_names(spec.inner)
+        known = [*outermost_names(spec.inner), *outermost_names(_before_forms(spec.inner))]
         for name, _ in spec.links:
             if name not in known and name.isidentifier():  # forms link names of their own
                 close = difflib.get_close_matches(name, known, n=1)
-                has = f"it has {', '.join(known)}" if known else "it has none"
+                has = f"it has {', '.join(dict.fromkeys(known))}" if known else "it has none"
                 fix = f"did you mean {close[0]!r}?" if close else has
                 text = f"Bind names the dim {name!r} that {describe(spec.inner)} doesn't have"
                 raise SchemaError(f"{owner}: {text}; {fix}")
     for part in parts(spec):
         check_binds(part, owner)
+
+
+def _before_forms(spec: Spec) -> Spec:
+    """The schema of which a spec is a form: the form may have left out what has a dim."""
+    match spec:
+        case Node(ref):
+            return Node(root_of(ref))
+        case Bound(inner=inner) | Apart(inner=inner) | Alike(inner=inner):
+            return replace(spec, inner=_before_forms(inner))
+        case _:
+            return spec
 
 
 def name_of(hint: Any, spec: Spec | None = None) -> str:

@@ -398,11 +398,21 @@ def _open_shape(builder: Builder, array: Array, site: Site) -> tuple[int | None,
             if run is None:
                 return None
             found += run
-        elif dim.expr is None:
-            found.append(None)
         else:
-            found.append(builder.size(dims_.substitute(dim.expr, site.scope.lookup))[0])
+            found.append(_open_size(builder, dim, site))
+    for index, axis in array.inserted:
+        _insert(found, index, _open_size(builder, axis, site))
     return tuple(found)
+
+
+def _open_size(builder: Builder, dim: Axis, site: Site) -> int | None:
+    if dim.expr is None:
+        return None
+    return builder.size(dims_.substitute(dim.expr, site.scope.lookup))[0]
+
+
+def _insert(sizes: list[Any], index: int, size: Any) -> None:
+    sizes.insert(index if index >= 0 else len(sizes) + 1 + index, size)
 
 
 def _shape(builder: Builder, array: Array, site: Site, like: Any) -> tuple[int, ...] | None:
@@ -421,6 +431,13 @@ def _shape(builder: Builder, array: Array, site: Site, like: Any) -> tuple[int, 
             whole = False
         else:
             found += sizes
+    for index, dim in array.inserted:
+        sizes = _sizes(builder, dim, site)
+        if isinstance(sizes, str):
+            builder.fault(site, f"axis {index} is open: {sizes}")
+            whole = False
+        else:
+            _insert(found, index, sizes[0])
     return tuple(found) if whole else None
 
 

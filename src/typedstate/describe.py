@@ -93,7 +93,13 @@ def _describe_array(spec: Array) -> str:
         cls = "ShapeDtypeStruct"
     if spec.shape is None:
         return f"{spec.dtype}[{cls}]" if spec.dtype else cls
-    return f'{spec.dtype or "Shaped"}[{cls}, "{show_shape(spec.shape)}"]'
+    return f'{spec.dtype or "Shaped"}[{cls}, "{show_dims(spec)}"]'
+
+
+def show_dims(spec: Array) -> str:
+    """The dims of an array as in a hint; those inserted into a run of axes after it."""
+    inserted = [f"{axis.text} at axis {index}" for index, axis in spec.inserted]
+    return ", ".join([show_shape(spec.shape or ()), *inserted])
 
 
 def _describe_leaf(spec: Leaf) -> str:

@@ -212,12 +212,15 @@ class Explanation:
             return
         if item.optional or item.shared is not None:
             return
-        if not needs_leaf(item.spec):
+        spec: Spec | None = item.spec
+        if isinstance(spec, Decide):
+            spec = filters.surely(spec, child)
+        if spec is None or not needs_leaf(spec):
             self._absent(item.spec, child, scope)
             return
         self.found.order += 1
         note = patterns.missing_note(item.key, unknown) if self.found.worth_a_note() else ""
-        self.found.add(child, "missing", describe(item.spec), "nothing", note)
+        self.found.add(child, "missing", describe(spec), "nothing", note)
 
     def _absent(self, spec: Spec, path: Path, scope: Scope) -> None:
         """Flax drops a branch without leaves: it is checked as an empty one, e.g. its length."""
@@ -395,7 +398,7 @@ class Explanation:
 
         further = [part for part in tried if not head(part)]
         if further:
-            best = min(further, key=lambda part: len(part.violations))
+            best = min(further, key=_distance)
             self.found.part.violations += best.violations
             self.found.part.seen += best.seen
             self.found.part.unknown += best.unknown
@@ -605,6 +608,13 @@ class Explanation:
         for key in value if typed_dict else ():
             if key not in names:
                 self.found.add((*path, key), "extra", "no such key", describe_value(value[key]))
+
+
+def _distance(part: Part) -> tuple[int, int, int]:
+    """How far an alternative is from fitting: one that finds other containers is another thing."""
+    found = [item.violation for item in part.violations]
+    strange = sum(violation.code == "container" for violation in found)
+    return strange, len(found), -max(len(violation.keys) for violation in found)
 
 
 def _as_int(key: object) -> int | None:

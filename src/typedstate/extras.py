@@ -12,19 +12,24 @@ from flax.nnx import filterlib
 
 from . import leaves, patterns
 from .evidence import Evidence, Guard
-from .spec import Extra, Path, Selection, Spec
+from .spec import Allowed, Extra, Path, Selection, Spec
 
 
 def allowed(found: Evidence, value: Any, extra: Extra, path: Path) -> bool:
     """Whether all leaves below an undeclared key are of a kind that may stand anywhere."""
-    if not extra.selections and (extra.allow or not extra.kinds):
-        return extra.allow
+    if not extra.allowed or Allowed() in extra.allowed:
+        return bool(extra.allowed)
     level = len(path) - 1
     return all(
-        (extra.allow or (leaves.is_variable(leaf) and _is_of(leaf, extra.kinds)))
-        and all(_selected(found, leaf, keys, level, one) for one in extra.selections)
+        any(_allows(found, item, leaf, keys, level) for item in extra.allowed)
         for keys, leaf in _leaves_below(value, path)
     )
+
+
+def _allows(found: Evidence, allowed: Allowed, leaf: Any, path: Path, level: int) -> bool:
+    if allowed.kinds is not None and not (leaves.is_variable(leaf) and _is_of(leaf, allowed.kinds)):
+        return False
+    return all(_selected(found, leaf, path, level, one) for one in allowed.selections)
 
 
 def _selected(found: Evidence, leaf: Any, path: Path, level: int, selection: Selection) -> bool:

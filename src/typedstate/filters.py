@@ -7,6 +7,7 @@ declared leaf gets yes, no or maybe, and a maybe is left to the real leaf.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import Enum
 from types import EllipsisType
 from typing import Any, cast
@@ -14,21 +15,37 @@ from typing import Any, cast
 from flax import nnx
 from flax.nnx import filterlib
 
-from .spec import Leaf, Path, Spec
+from .spec import Array, Decide, Leaf, Path, Spec
 
 _PathContains: Any = filterlib.PathContains
 _PathIn: Any = getattr(filterlib, "PathIn", None)
 
 
+@dataclass(frozen=True, slots=True)
 class Wildcard:
-    """A key that a map leaves open, in the path of a declared leaf."""
+    """A key that a map leaves open, in the path of a declared leaf.
+
+    Attributes:
+      of: the class of the key.
+    """
+
+    of: type = object
 
     def __repr__(self) -> str:
         """``*``."""
         return "*"
 
+    def may_be(self, key: object) -> bool:
+        """Whether a real path may have this key there."""
+        return isinstance(key, self.of)
+
+    def may_have(self, text: str) -> bool:
+        """Whether a real path may have a key there that is written with this text in it."""
+        return self.of is not int or text.isdecimal()
+
 
 WILDCARD = Wildcard()
+WILDCARDS = {"int": Wildcard(int), "str": Wildcard(str)}
 
 
 class Answer(Enum):
@@ -72,11 +89,27 @@ def decide(filter_: Any, path: Path, leaf: Spec) -> Answer:
         case _PathContains():
             return _path_contains(filter_, path)
         case _ if _PathIn is not None and isinstance(filter_, _PathIn):
-            if any(key is WILDCARD for key in path):
-                return Answer.MAYBE
-            return Answer.YES if path in filter_.paths else Answer.NO
+            return _any([_is_path(wanted, path) for wanted in filter_.paths])
+        case str() | filterlib.WithTag() if isinstance(leaf, Array):
+            return Answer.NO  # an array has no tag
         case _:
             return Answer.MAYBE
+
+
+def surely(spec: Decide, path: Path) -> Leaf | None:
+    """The leaf that must be at a real path, where the filter need not see it to say so."""
+    leaf = spec.yes if spec.yes is not None else spec.no
+    while isinstance(leaf, Decide):
+        leaf = leaf.yes if leaf.yes is not None else leaf.no
+    if not isinstance(leaf, Leaf):
+        return None
+    answer = decide(spec.filter, path[len(path) - len(spec.path) :], leaf)
+    if answer is Answer.MAYBE:
+        return None
+    option = spec.yes if answer is Answer.YES else spec.no
+    if isinstance(option, Decide):
+        return surely(option, path)
+    return option if isinstance(option, Leaf) else None
 
 
 def _any(answers: list[Answer]) -> Answer:
@@ -95,11 +128,87 @@ def _of_type(cls: type, leaf: Spec) -> Answer:
 
 def _path_contains(filter_: Any, path: Path) -> Answer:
     exact = getattr(filter_, "exact", True)
-    if exact and filter_.key in path:
+    wanted = filter_.key
+    known = [key for key in path if not isinstance(key, Wildcard)]
+    if wanted in known if exact else any(str(wanted) in str(key) for key in known):
         return Answer.YES
-    if not exact and any(str(filter_.key) in str(key) for key in path):
-        return Answer.YES if not any(key is WILDCARD for key in path) else Answer.MAYBE
-    return Answer.MAYBE if any(key is WILDCARD for key in path) else Answer.NO
+    for key in path:
+        if isinstance(key, Wildcard):
+            may = key.may_be(wanted) if exact else key.may_have(str(wanted))
+            if may:
+                return Answer.MAYBE
+    return Answer.NO
+
+
+def _is_path(wanted: Path, path: Path) -> Answer:
+    if len(wanted) != len(path):
+        return Answer.NO
+    answers = [
+        (Answer.MAYBE if key.may_be(other) else Answer.NO)
+        if isinstance(key, Wildcard)
+        else (Answer.YES if key == other else Answer.NO)
+        for key, other in zip(path, wanted, strict=True)
+    ]
+    return ~_any([~answer for answer in answers])
+
+
+def asks_for_kinds(filter_: Any) -> bool:
+    """Whether a filter reads what only a Variable has: its class or its tag."""
+    match filter_:
+        case str():
+            return True
+        case type() | filterlib.OfType():
+            cls = filter_ if isinstance(filter_, type) else filter_.type
+            return issubclass(cls, nnx.Variable)
+        case list() | tuple():
+            return any(asks_for_kinds(item) for item in cast(Iterable[Any], filter_))
+        case filterlib.Any(predicates=inner) | filterlib.All(predicates=inner):
+            return asks_for_kinds(inner)
+        case filterlib.Not(predicate=inner):
+            return asks_for_kinds(inner)
+        case _:
+            return isinstance(filter_, filterlib.WithTag)
+
+
+def reads_value(filter_: Any, path: Path) -> bool:
+    """Whether a filter reads more of a leaf than its path, its Variable's class and its tag.
+
+    A callable is asked with a stand-in that notices when it is touched.
+    """
+    match filter_:
+        case EllipsisType() | bool() | None | str():
+            return False
+        case type() | filterlib.OfType():
+            return not asks_for_kinds(filter_)
+        case list() | tuple():
+            return any(reads_value(item, path) for item in cast(Iterable[Any], filter_))
+        case filterlib.Any(predicates=inner) | filterlib.All(predicates=inner):
+            return reads_value(inner, path)
+        case filterlib.Not(predicate=inner):
+            return reads_value(inner, path)
+        case filterlib.Everything() | filterlib.Nothing() | filterlib.WithTag() | _PathContains():
+            return False
+        case _ if _PathIn is not None and isinstance(filter_, _PathIn):
+            return False
+        case _:
+            return _touches(filter_, path)
+
+
+class _Touched(Exception):
+    pass
+
+
+class _Untouchable:
+    def __getattribute__(self, name: str) -> Any:
+        raise _Touched
+
+
+def _touches(predicate: Any, path: Path) -> bool:
+    try:
+        predicate(path, _Untouchable())
+    except Exception:  # or the user's own code can't read a path with a wildcard
+        return True
+    return False
 
 
 def show(filter_: Any) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from jax.sharding import NamedSharding, PartitionSpec
 
 from . import axis_names, dims
+from .composing import refuse_senseless
 from .describe import describe
 from .dims import Expr, Name
 from .errors import SchemaError
@@ -38,11 +39,11 @@ from .spec import (
     Spec,
     Tree,
 )
-from .stacking import Stacking
+from .stacking import Stacking, show_axis
 from .transform import Transform, rewrite
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Axis:
     """Where `Stacked` inserts its axis.
 
@@ -53,6 +54,10 @@ class Axis:
 
     index: int = 0
     partition_name: str | None = None
+
+    def __repr__(self) -> str:
+        """As its user wrote it."""
+        return show_axis(self.index, self.partition_name)
 
 
 class FormMeta(HintMeta):
@@ -115,6 +120,7 @@ def _show_other(arg: Any) -> str:
 
 
 def _transformed(spec: Spec, transform: Transform) -> Spec:
+    refuse_senseless(spec, transform)
     found = rewrite(spec, transform)
     if found is None:
         raise SchemaError(f"{transform.title(describe(spec))} is empty: no leaf is left")
@@ -403,7 +409,8 @@ else:
         def __typedstate_form__(inner: Spec, text: str) -> Spec:
             owner = f"Sharded[{describe(inner)}, {text!r}]"
             table = _axis_names(text, owner)
-            _refuse_strangers(_want_tree(inner, "Sharded"), table, owner)
+            refuse_senseless(_want_tree(inner, "Sharded"), Naming(text, table))
+            _refuse_strangers(inner, table, owner)
             return _transformed(inner, Naming(text, table))
 
     class Like(metaclass=FormMeta):

@@ -62,7 +62,7 @@ def too_deep(mapping: Mapping[Hashable, Any], schema: Schema) -> Hashable | None
         return None
     (key,) = mapping
     below = leaves.mapping_of(mapping[key])
-    if below is None or any(field.key == key for field in schema.fields) or schema.extra.allow:
+    if below is None or any(field.key == key for field in schema.fields) or schema.extra.open:
         return None
     required = [field.key for field in schema.fields if not field.optional]
     return key if required and all(wanted in below for wanted in required) else None

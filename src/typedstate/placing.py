@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from .axis_names import axes_of
+from .describe import describe
 from .dims import Axes, Axis, Dim, Expr, Name, names_of, show, substitute
+from .errors import SchemaError
 from .spec import (
     Array,
     Bound,
@@ -17,11 +19,11 @@ from .spec import (
     OneOf,
     Path,
     Placed,
-    SchemaRef,
     Spec,
+    all_dims,
     parts,
 )
-from .transform import Derived, Unchanged
+from .transform import Unchanged, root_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +88,7 @@ class Naming(Unchanged):
         shape = _shape_of(leaf.value)
         if shape is None or (leaf.names is not None and not leaf.by_dims):
             return spec
+        self._refuse_open_places(leaf.value)
         before = leaf.names or ()
         if any(isinstance(dim, Axes) for dim in shape) and before and len(before) != len(shape):
             return spec  # names of each axis, over a run of which the number is open
@@ -98,6 +101,12 @@ class Naming(Unchanged):
             names[axis] = None if axes & used else names[axis]
             used |= axes
         return replace(leaf, names=tuple(names), by_dims=True)
+
+    def _refuse_open_places(self, value: Spec) -> None:
+        for index, dim in value.inserted if isinstance(value, Array) else ():
+            if self._entry(dim) is not _SILENT:
+                text = f"Axis({index}) of {describe(value)} can't be given a name"
+                raise SchemaError(f"Sharded[..., {self.text!r}]: {text}: its place is open")
 
     def _entry(self, dim: Axis) -> Any:
         if dim.expr is None:
@@ -151,13 +160,13 @@ def spellings(spec: Spec, seen: frozenset[int] = frozenset()) -> Iterator[str]:
       SchemaError: a schema below is not defined yet.
     """
     match spec:
-        case Array(shape=shape) if shape is not None:
-            for dim in shape:
+        case Array():
+            for dim in all_dims(spec):
                 if isinstance(dim, Axis) and dim.expr is not None:
                     yield show(dim.expr)
-        case Node(ref) if id(_root(ref)) not in seen:
+        case Node(ref) if id(root_of(ref)) not in seen:
             schema = ref.resolve()
-            below = seen | {id(_root(ref))}
+            below = seen | {id(root_of(ref))}
             for item in schema.fields:
                 yield from spellings(item.spec, below)
             for _, inner in schema.extra.patterns:
@@ -169,9 +178,3 @@ def spellings(spec: Spec, seen: frozenset[int] = frozenset()) -> Iterator[str]:
         case _:
             for part in parts(spec):
                 yield from spellings(part, seen)
-
-
-def _root(ref: SchemaRef) -> SchemaRef:
-    while isinstance(ref, Derived):
-        ref = ref.base
-    return ref

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 
 from .spec import (
+    Allowed,
     Anything,
     Array,
     Container,
@@ -59,6 +60,11 @@ class Unwrapping(Unchanged):
 @dataclass(frozen=True, slots=True, eq=False)
 class Abstracting(Unchanged):
     """`Abstract`: a ``jax.ShapeDtypeStruct`` in the place of each array."""
+
+    @property
+    def keeps_values(self) -> bool:
+        """An array is a ``jax.ShapeDtypeStruct``."""
+        return False
 
     def title(self, name: str) -> str:
         """``Abstract[S]``."""
@@ -161,13 +167,18 @@ class Resembling(Unchanged):
         """Another dtype leaves the kinds alone."""
         return not self.kinds and not self.values
 
+    @property
+    def keeps_values(self) -> bool:
+        """Another dtype is another array."""
+        return self.dtype is None
+
     def extra(self, extra: Extra, path: Path) -> Extra:
         """The kinds that were allowed are other ones now."""
         if self.keeps_kinds:
             return extra
         kinds = tuple(kind.kind for kind in self.kinds if kind.kind is not None)
-        if not self.values and extra.kinds:
-            return replace(extra, kinds=kinds, selections=())
+        if extra.allowed and not self.values and not extra.open:
+            return replace(extra, allowed=(Allowed(kinds),))
         return _extra_of_any_kind(extra)
 
     def _kinds(self, spec: Spec, value: Spec) -> Spec:
@@ -191,5 +202,4 @@ class Resembling(Unchanged):
 
 
 def _extra_of_any_kind(extra: Extra) -> Extra:
-    allow = extra.allow or bool(extra.kinds)
-    return replace(extra, allow=allow, kinds=(), selections=())
+    return replace(extra, allowed=(Allowed(),) if extra.allowed else ())

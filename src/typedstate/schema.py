@@ -21,6 +21,7 @@ from .errors import SchemaError
 from .hint import Deferred, HintMeta, is_open, show_argument
 from .parse import TYPE_ALIASES, Context, NotYet, parse
 from .spec import (
+    Allowed,
     Anything,
     Bound,
     Extra,
@@ -108,7 +109,7 @@ class ClassRef:
 
     def _extra(self) -> Extra:
         if isinstance(self.extra, str):
-            return Extra(allow=self.extra == "allow")
+            return Extra(allowed=(Allowed(),) if self.extra == "allow" else ())
         context = Context(f"{self.name}, extra=")
         if self.declared:
             context = replace(

@@ -7,6 +7,7 @@ from typing import Any
 
 from .filters import Answer, decide, show as show_filter
 from .spec import (
+    Allowed,
     Anything,
     Decide,
     Extra,
@@ -44,8 +45,9 @@ class Selecting(Unchanged):
 
     def extra(self, extra: Extra, path: Path) -> Extra:
         """The filters decide on the real leaves."""
-        selection = Selection(self.filters, self.keep, path)
-        return replace(extra, selections=(*extra.selections, selection))
+        one = Selection(self.filters, self.keep, path)
+        allowed = (replace(item, selections=(*item.selections, one)) for item in extra.allowed)
+        return replace(extra, allowed=tuple(allowed))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,4 +66,4 @@ class Adding(Unchanged):
 
     def extra(self, extra: Extra, path: Path) -> Extra:
         """More kinds may stand under undeclared keys."""
-        return replace(extra, kinds=(*extra.kinds, *self.kinds))
+        return replace(extra, allowed=(*extra.allowed, Allowed(self.kinds)))

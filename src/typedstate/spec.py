@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from re import Pattern
 from typing import Any, Final, Literal, Protocol
 
-from .dims import Axes, Dim, Expr, names_of, show
+from .dims import Axes, Axis, Dim, Expr, names_of, show
 
 Path = tuple[Hashable, ...]
 Container = Literal["any", "state", "dict"]
@@ -54,6 +54,8 @@ class Array:
       shape: its dims, None for any shape.
       cls: the class that the array must have; None for whatever has shape and dtype.
       abstract: a ``jax.ShapeDtypeStruct`` stands for the array.
+      inserted: further axes with their places, the last inserted last: where a run of axes
+        stands before one, its place in `shape` can't be known.
     """
 
     dtype: str
@@ -61,6 +63,7 @@ class Array:
     shape: tuple[Dim, ...] | None
     cls: type | None
     abstract: bool = False
+    inserted: tuple[tuple[int, Axis], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,20 +230,34 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowed:
+    """Leaves that may stand under undeclared keys, at any depth.
+
+    Attributes:
+      kinds: of these Variable classes; None for any leaf.
+      selections: what `Only` and `Rest` say of them.
+    """
+
+    kinds: tuple[type, ...] | None = None
+    selections: tuple[Selection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Extra:
     """What may stand under keys that are not declared.
 
     Attributes:
-      allow: anything.
       patterns: keys like ``layers_{}`` with what stands there.
-      kinds: leaves of these Variable classes, at any depth.
-      selections: what the leaves that are allowed so must fit as well.
+      allowed: leaves that any of these allows.
     """
 
-    allow: bool = False
     patterns: tuple[tuple[str, Spec], ...] = ()
-    kinds: tuple[type, ...] = ()
-    selections: tuple[Selection, ...] = ()
+    allowed: tuple[Allowed, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Whether leaves of any kind are allowed."""
+        return any(item.kinds is None for item in self.allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,11 +421,17 @@ def unbind(spec: Bound) -> tuple[list[tuple[tuple[str, Expr[str]], ...]], Spec]:
     return binds, inner
 
 
+def all_dims(spec: Array | Partition) -> tuple[Dim, ...]:
+    """Every dim of an array, inserted ones first."""
+    inserted = spec.inserted if isinstance(spec, Array) else ()
+    return (*(axis for _, axis in inserted), *(spec.shape or ()))
+
+
 def own_names(spec: Spec) -> Iterator[str]:
     """Yields the dim names that belong to the class in whose annotation `spec` stands."""
     match spec:
-        case Array(shape=shape) | Partition(shape=shape) if shape is not None:
-            for dim in shape:
+        case Array() | Partition():
+            for dim in all_dims(spec):
                 if isinstance(dim, Axes):
                     yield from () if dim.name is None else (dim.name,)
                 elif dim.expr is not None:

@@ -16,7 +16,7 @@ from .spec import (
     Path,
     Spec,
 )
-from .transform import Unchanged, map_value
+from .transform import Impossible, Unchanged, map_value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,10 +47,17 @@ class Stacking(Unchanged):
         """Filters may read paths."""
         return not all(isinstance(item, type) for item in self.filters)
 
+    @property
+    def keeps_values(self) -> bool:
+        """An array has one more axis."""
+        return False
+
     def title(self, name: str) -> str:
         """``Stacked[S, "layers"]``."""
         filters = [show_filter(item) for item in self.filters]
-        return f"Stacked[{', '.join([name, repr(self.text), *filters])}]"
+        first = self.index == 0 and self.partition is None
+        axis = [] if first else [show_axis(self.index, self.partition)]
+        return f"Stacked[{', '.join([name, repr(self.text), *axis, *filters])}]"
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """Selected leaves get the axis; a maybe is decided by the real leaf."""
@@ -86,24 +93,22 @@ class Stacking(Unchanged):
 
     def _stack(self, spec: Array | Anything) -> Spec:
         array = spec if isinstance(spec, Array) else Array("", None, None, None)
-        new = Axis(self.text, Name(self.dim))
-        shape: tuple[Dim, ...] = (Axes(None),) if array.shape is None else array.shape
-        return replace(array, shape=_insert(shape, new, self.index))
+        return _insert(array, Axis(self.text, Name(self.dim)), self.index)
 
 
-def _insert(shape: tuple[Dim, ...], new: Axis, index: int) -> tuple[Dim, ...]:
-    """Inserts an axis; where a run of axes stands before it, single axes of the run move out."""
-    at = index if index >= 0 else len(shape) + 1 + index
+def show_axis(index: int, partition: str | None) -> str:
+    """``Axis(1)``."""
+    return f"Axis({index})" if partition is None else f"Axis({index}, {partition!r})"
+
+
+def _insert(array: Array, new: Axis, index: int) -> Array:
+    """Inserts an axis; behind a run of axes its place is only known in the real array."""
+    shape: tuple[Dim, ...] = (Axes(None),) if array.shape is None else array.shape
     run = next((i for i, dim in enumerate(shape) if isinstance(dim, Axes)), None)
-    if index < 0:
-        if run is not None and at <= run:
-            raise SchemaError(f"Axis({index}) lies within {shape[run]}: count from the front")
-    elif run is not None and run < at:
-        dim = shape[run]
-        if not isinstance(dim, Axes) or dim.name is not None:
-            raise SchemaError(f"Axis({index}) lies behind *name: its place can't be known")
-        single: tuple[Dim, ...] = (Axis("_", None),) * (at - run)
-        shape = (*shape[:run], *single, dim, *shape[run + 1 :])
-    elif at > len(shape):
-        raise SchemaError(f"Axis({index}) lies beyond the {len(shape)} axes of a leaf")
-    return (*shape[:at], new, *shape[at:])
+    at = index if index >= 0 else len(shape) + 1 + index
+    if run is not None and (array.inserted or (at > run if index >= 0 else at <= run)):
+        return replace(array, shape=shape, inserted=(*array.inserted, (index, new)))
+    if not 0 <= at <= len(shape):
+        axes = f"{len(shape)} {'axis' if len(shape) == 1 else 'axes'}"
+        raise Impossible(f"Axis({index}) lies beyond the {axes} of a leaf")
+    return replace(array, shape=(*shape[:at], new, *shape[at:]))

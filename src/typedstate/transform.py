@@ -6,12 +6,13 @@ through nested schemas, so that recursive schemas have forms too.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 from .dims import Expr, Name
 from .errors import SchemaError
-from .filters import WILDCARD
+from .filters import WILDCARD, WILDCARDS, reads_value
 from .spec import (
     Alike,
     Anything,
@@ -41,6 +42,12 @@ from .spec import (
     TupleOf,
 )
 
+T = TypeVar("T")
+
+
+class Impossible(SchemaError):
+    """No tree of this form can have such a leaf: where it may be absent, it is."""
+
 
 class Transform(Protocol):
     """What a form does."""
@@ -58,6 +65,11 @@ class Transform(Protocol):
     @property
     def keeps_kinds(self) -> bool:
         """Whether a filter still selects the leaves that it selected before."""
+        ...
+
+    @property
+    def keeps_values(self) -> bool:
+        """Whether an array is what it was, in the eyes of a filter that reads it."""
         ...
 
     def title(self, name: str) -> str:
@@ -102,6 +114,11 @@ class Unchanged:
     @property
     def keeps_kinds(self) -> bool:
         """Filters select what they selected before."""
+        return True
+
+    @property
+    def keeps_values(self) -> bool:
+        """Arrays are what they were."""
         return True
 
     def entered(self) -> Self:
@@ -149,12 +166,17 @@ class Derived:
         schema = self.base.resolve()
         fields: list[Field] = []
         for item in schema.fields:
-            spec = rewrite(item.spec, self.transform, (*self.path, item.key))
+            try:
+                spec = rewrite(item.spec, self.transform, (*self.path, item.key))
+            except Impossible:
+                if not item.optional:
+                    raise
+                continue
             if isinstance(spec, OneOf) and NoValue() in spec.options:
                 fields.append(replace(item, spec=_present(spec), optional=True))
             elif spec is not None:
                 fields.append(replace(item, spec=spec))
-        extra = self.transform.extra(schema.extra, self.path)
+        extra = _extra(self.transform, schema.extra, self.path)
         kept: list[tuple[str, Spec]] = []
         for pattern, spec in extra.patterns:
             inner = rewrite(spec, self.transform, (*self.path, WILDCARD))
@@ -165,13 +187,19 @@ class Derived:
         return Schema(self.name, tuple(fields), extra, container)
 
 
+def root_of(ref: SchemaRef) -> SchemaRef:
+    """The schema that forms were made of."""
+    while isinstance(ref, Derived):
+        ref = ref.base
+    return ref
+
+
 def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
     """Carries a transform through a tree; None where nothing is left of it.
 
     Raises:
       SchemaError: the form has no meaning for this hint.
     """
-    below = (*path, WILDCARD)
     match spec:
         case Node(ref):
             within = transform.entered()
@@ -187,12 +215,12 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
             found = rewrite(inner, transform, path)
             return None if found is None else replace(spec, inner=found)
         case Map():
-            found = rewrite(spec.entry, transform, below)
+            found = rewrite(spec.entry, transform, (*path, WILDCARDS[spec.key]))
             if found is None:
                 return None
             container = transform.container(spec.container)
             return replace(
-                spec, entry=found, container=container, extra=transform.extra(spec.extra, path)
+                spec, entry=found, container=container, extra=_extra(transform, spec.extra, path)
             )
         case Entries(items):
             kept = tuple(
@@ -201,25 +229,27 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
             )
             container = transform.container(spec.container)
             return replace(
-                spec, items=kept, container=container, extra=transform.extra(spec.extra, path)
+                spec, items=kept, container=container, extra=_extra(transform, spec.extra, path)
             )
         case Tree(leaf):
-            found = rewrite(leaf, transform, below)
+            found = rewrite(leaf, transform, (*path, WILDCARD))
             if found is None:
                 return None
             return replace(spec, leaf=found, container=transform.container(spec.container))
         case OneOf(options):
-            rewritten = [rewrite(option, transform, path) for option in options]
+            rewritten = _possible(options, lambda option: rewrite(option, transform, path))
             left = [option for option in rewritten if option is not None]
             if not left:
                 return None
-            return one_of((*left, *[NoValue()] * (len(left) < len(options))))
+            return one_of((*left, *[NoValue()] * (len(left) < len(rewritten))))
         case Decide(filter=filter_, yes=yes, no=no):
             then = None if yes is None else rewrite(yes, transform, path)
             other = None if no is None else rewrite(no, transform, path)
             if then is None and other is None:
                 return None
-            if not transform.keeps_kinds:  # what is there is one of the two, or was left out
+            asks_again = transform.keeps_values or not reads_value(filter_, spec.path)
+            if not transform.keeps_kinds or not asks_again:
+                # what is there is one of the two, or was left out
                 return one_of(tuple(option or NoValue() for option in (then, other)))
             return Decide(filter_, spec.path, then, other)
         case TupleOf(items, rest) if path == ():
@@ -230,6 +260,37 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
             raise SchemaError(f"{transform.title('...')}: a live module has no forms")
         case _:
             return transform.leaf(spec, path)
+
+
+def _extra(transform: Transform, extra: Extra, path: Path) -> Extra:
+    """What may stand under undeclared keys; what a filter read of values can't be asked again."""
+    found = transform.extra(extra, path)
+    if transform.keeps_values:
+        return found
+    allowed = (
+        replace(
+            item,
+            selections=tuple(
+                one for one in item.selections if not reads_value(one.filter, one.path)
+            ),
+        )
+        for item in found.allowed
+    )
+    return replace(found, allowed=tuple(allowed))
+
+
+def _possible(options: tuple[Spec, ...], change: Callable[[Spec], T]) -> list[T]:
+    """What becomes of the alternatives that a tree of the form can have at all."""
+    found: list[T] = []
+    failed: list[Impossible] = []
+    for option in options:
+        try:
+            found.append(change(option))
+        except Impossible as error:
+            failed.append(error)
+    if not found:
+        raise failed[0]
+    return found
 
 
 def _present(spec: OneOf) -> Spec:
@@ -258,7 +319,7 @@ def map_value(spec: Spec, change: Any) -> Spec:
         case Record(fields=fields):
             return replace(spec, fields=tuple((k, map_value(v, change)) for k, v in fields))
         case OneOf(options):
-            return OneOf(tuple(map_value(option, change) for option in options))
+            return one_of(tuple(_possible(options, lambda option: map_value(option, change))))
         case Guarded(inner=inner):
             return replace(spec, inner=map_value(inner, change))
         case Leaf(value=value):

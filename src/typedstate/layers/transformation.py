@@ -12,7 +12,7 @@ import optax  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTyp
 from flax.nnx.training.optimizer import OptArray, OptVariable
 from jaxtyping import Array, Bool, Float, Inexact, Int, Key
 
-from ..forms import Cast, Like
+from ..forms import Cast, Like, Stacked
 from ..schema import TypedState
 
 S = TypeVar("S")
@@ -136,8 +136,8 @@ class ScaleByLBFGSState(TypedState, Generic[S]):
     count: Annotated[OptArray, Int[Array, ""]]
     params: Like[S, OptVariable]
     updates: Like[S, OptVariable]
-    diff_params_memory: Like[S, Annotated[OptVariable, Inexact[Array, "memory ..."]]]
-    diff_updates_memory: Like[S, Annotated[OptVariable, Inexact[Array, "memory ..."]]]
+    diff_params_memory: Stacked[Like[S, OptVariable], "memory"]
+    diff_updates_memory: Stacked[Like[S, OptVariable], "memory"]
     weights_memory: Annotated[OptArray, Inexact[Array, "memory"]]
 
 

@@ -27,6 +27,7 @@ from ..dims import Axes, Expr, Name
 from ..errors import SchemaError
 from ..spec import (
     Alike,
+    Allowed,
     Anything,
     Apart,
     Array,
@@ -217,9 +218,9 @@ class _Writer:
         raise self.error(where, f"a key of class {type(key).__name__} has no literal")
 
     def _extra(self, extra: Extra, where: str) -> str:
-        if extra.kinds or (extra.selections and (extra.allow or extra.patterns)):
+        if extra.allowed not in ((), (Allowed(),)):
             raise self.error(where, "a form of Plus has no source: write Plus[...] around it")
-        if extra.allow:
+        if extra.allowed:
             return ', extra="allow"'
         if not extra.patterns:
             return ""
@@ -270,7 +271,7 @@ class _Writer:
 
     def _plain(self, spec: Map | Entries, where: str) -> None:
         extra = spec.extra
-        if extra.allow or extra.patterns or extra.kinds:
+        if extra.allowed or extra.patterns:
             raise self.error(where, "a form of Plus has no source: write Plus[...] around it")
 
     def _leaf(self, leaf: Leaf, where: str) -> str:
@@ -339,6 +340,8 @@ class _Writer:
         found: Any = getattr(jaxtyping, array.dtype or "Shaped", None)
         if found is None or (array.dtypes is not None and tuple(found.dtypes) != array.dtypes):
             raise self.error(where, f"jaxtyping has no dtype class {array.dtype!r}")
+        if array.inserted:
+            raise self.error(where, f"{describe(array)} has no source")
         shape = "..." if array.shape is None else " ".join(map(self._dim, array.shape))
         return f"{self._import('jaxtyping', array.dtype or 'Shaped')}[{cls}, {_quoted(shape)}]"
 
