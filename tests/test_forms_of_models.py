@@ -57,6 +57,8 @@ def made_of(model: Model) -> dict[str, Any]:
     """What Flax and JAX make of a model, by the name of the form."""
     found: dict[str, Any] = {}
     for form in FORMS:
+        if zoo.HAS_VARIABLE_STATE and (model.animal.name, form.name) == ("tied", "Abstract by nnx"):
+            continue  # of a raw array, nnx.eval_shape leaves nothing on Flax 0.10
         try:
             found[form.name] = form.make(model)
         except (ValueError, TypeError) as error:
@@ -90,7 +92,11 @@ def hint_of(form: Form, model: Model, made: dict[str, Any]) -> Any:
     return hint
 
 
-@pytest.mark.parametrize("animal", ANIMALS, ids=lambda animal: animal.name)
+#: Up to Flax 0.10 an optimizer holds its model: what is left out of it is a part of both.
+MODELS = [a for a in ANIMALS if not (zoo.HAS_VARIABLE_STATE and a.name in OPTIMIZERS)]
+
+
+@pytest.mark.parametrize("animal", MODELS, ids=lambda animal: animal.name)
 def test_a_form_accepts_its_own_trees_and_no_neighbours(animal: Any) -> None:
     model = Model(animal)
     made = made_of(model)

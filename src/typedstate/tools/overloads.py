@@ -229,7 +229,7 @@ def _overloads(module: ModuleType, name: str, classes: Mapping[str, ast.ClassDef
     spec: Schema = cls.__typedstate_ref__.resolve()
     hints = _hints(module, name, classes)
     known: list[tuple[str, str]] = []
-    others = spec.extra.allow or bool(spec.extra.patterns)
+    others = spec.extra.open or bool(spec.extra.patterns)
     for field in spec.fields:
         key = _literal(field.key)
         if key is None:
