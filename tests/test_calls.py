@@ -15,7 +15,17 @@ from hypothesis import given, settings, strategies as st
 from jaxtyping import Array, Float, Int
 from zoo import state
 
-from typedstate import Bind, Same, Scoped, StateMap, StateTypeError, TypedState, boundary, checked
+from typedstate import (
+    Bind,
+    Same,
+    Scoped,
+    StateMap,
+    StateTypeError,
+    TypedState,
+    boundary,
+    checked,
+    leaves,
+)
 from typedstate.explainer import Explanation
 
 
@@ -298,7 +308,9 @@ def test_sizes_not_seen_before_are_known_in_the_body() -> None:
     def body(state: LinearState, x: Float[Array, "*batch din"]) -> None:
         seen.append(isinstance(x[..., 0], Float[Array, "*batch"]))
         seen.append(isinstance(x[..., 0], Float[Array, "*batch dout"]))
-        seen.append(isinstance(jnp.ones(state.kernel.shape[1]), Float[Array, "dout"]))
+        seen.append(
+            isinstance(jnp.ones(leaves.raw_value(state["kernel"]).shape[1]), Float[Array, "dout"])
+        )
 
     for batch, dout in ((2, 3), (4, 5), (6, 7)):
         body(linear(2, dout), array(batch, 2))

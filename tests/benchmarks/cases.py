@@ -441,12 +441,19 @@ def off(effort: Effort) -> Iterator[Row]:
 
 def memory(sizes: tuple[int, int]) -> Iterator[Row]:
     """The most that a passing check holds at a time, for few and for many leaves."""
-    few, many = (state_of(models.Tower(size)) for size in sizes)
-    a, b = (peak_bytes(lambda state=state: fits(state, models.TowerState)) for state in (many, few))
-    ours, base = Time(float(a), float(a)), Time(float(b), float(b))
-    yield Row(
-        "memory of a passing check", sizes[1], 1.5, ours, f"{sizes[0]} leaves", base, unit="B"
-    )
+
+    @checked
+    def run(model: Annotated[models.Tower, models.TowerState]) -> None: ...
+
+    towers = [models.Tower(size) for size in sizes]
+    states = [state_of(tower) for tower in towers]
+    for work, works in (
+        ("check", [partial(fits, state, models.TowerState) for state in states]),
+        ("check of a module", [partial(run, tower) for tower in towers]),
+    ):
+        base, ours = (Time(float(n), float(n)) for n in map(peak_bytes, works))
+        text, few = f"memory of a passing {work}", f"{sizes[0]} leaves"
+        yield Row(text, sizes[1], 1.5, ours, few, base, unit="B")
 
 
 def _least(values: list[float]) -> Time:
