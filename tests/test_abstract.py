@@ -23,6 +23,7 @@ from typedstate import (
     Like,
     Only,
     Placed,
+    PlacedBy,
     Plus,
     Pure,
     SchemaError,
@@ -352,6 +353,29 @@ def test_rules_of_argument_variable_and_context_make_the_same_trees(
     assert [tree["w"] for tree in found] == [wanted] * 3
     # Linen takes the first rule whose axis is free: mlp has fsdp before embed comes.
     assert specs(LogicalState, first_fit)["w"] == P(None, "fsdp")
+
+
+def test_rules_of_a_declaration_go_with_it(mesh: jax.sharding.Mesh) -> None:
+    first_fit = functools.partial(linen.logical_to_mesh_axes, rules=(("mlp", "fsdp"), *RULES))
+    for rules, spec in [(RULES, P("fsdp", "tensor")), (first_fit, P(None, "fsdp"))]:
+        hint: Any = PlacedBy[LogicalState, rules]
+        assert specs(hint)["w"] == spec
+        on_mesh = shardings(hint, mesh, d=8, n=4)
+        assert on_mesh["w"] == NamedSharding(mesh, spec)
+        made: Any = abstract(hint, d=8, n=4, mesh=mesh)
+        assert raw(made["w"]).sharding == NamedSharding(mesh, spec)
+        for tree, form in [
+            (specs(hint), Specs[hint]),
+            (on_mesh, Shardings[hint]),
+            (made, Abstract[hint]),
+            (made, Placed[Abstract[hint]]),
+        ]:
+            report = explain(tree, form)
+            assert report, report
+            assert not report.unknown
+        turned = nnx.State({"w": NamedSharding(mesh, P(*reversed([*spec, None][:2])))})
+        assert not explain(turned, Shardings[hint])
+    assert specs(PlacedBy[LogicalState, first_fit], RULES)["w"] == P("fsdp", "tensor")
 
 
 def checkpointers() -> dict[str, Any]:

@@ -163,8 +163,8 @@ def see_partition(found: Evidence, value: Any, spec: Partition, path: Path, scop
     shape = spec.shape
     fixed = shape is not None and not any(isinstance(dim, Axes) for dim in shape)
     rank = len(shape) if shape is not None and fixed else None
-    verdict = sharding.ask("partition", value, spec.names, rank=rank)
-    asked = sharding.question("partition", spec.names, None, False, rank, verdict)
+    verdict = sharding.ask("partition", value, spec.names, spec.rules, rank=rank)
+    asked = sharding.question("partition", spec.names, spec.rules, False, rank, verdict)
     _judge(found, verdict, Guard(path, asked))
     if verdict.outcome != "mismatch" and shape is not None and fixed:
         _splits(found, value, shape, path, scope)

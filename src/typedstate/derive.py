@@ -263,7 +263,9 @@ class _Partitioner:
             builder.fault(site, "its rank is open: give the sizes of *name, or like=")
             return _spec()
         try:
-            resolved = axis_names.resolve(names, self.rules, metadata.get("sharding_rules"))
+            placed = None if spec.placed is None else spec.placed.rules
+            rules = placed if self.rules is None else self.rules
+            resolved = axis_names.resolve(names, rules, metadata.get("sharding_rules"))
         except ValueError as error:
             builder.fault(site, f"{axis_names.show(names)}: {error}")
             return _spec()

@@ -391,7 +391,11 @@ else:
             return _placed(inner, "Placed", rules)
 
     class PlacedBy(metaclass=FormMeta):
-        """``PlacedBy[S, rules]``: every array is sharded as declared, by these logical rules."""
+        """``PlacedBy[S, rules]``: every array is sharded as declared, by these logical rules.
+
+        Rules are pairs, or a callable such as Linen's ``logical_to_mesh_axes`` with rules of its
+        own. `Shardings` and `Specs` of it, and the trees that are derived from it, go by them.
+        """
 
         @staticmethod
         def __typedstate_form__(inner: Spec, rules: Any) -> Spec:

@@ -45,7 +45,8 @@ class Placing(Unchanged):
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """Arrays, also raw ones, are looked at."""
         if isinstance(spec, Leaf):
-            return replace(spec, placed=self.placed)
+            known = spec.placed is not None and self.placed.rules is None
+            return spec if known else replace(spec, placed=self.placed)
         return Leaf(None, spec, placed=self.placed) if isinstance(spec, Array) else spec
 
 

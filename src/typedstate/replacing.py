@@ -100,21 +100,20 @@ class Replacing(Unchanged):
         """A Variable may hold it, or it stands for the Variable."""
         if isinstance(spec, Anything):
             return spec
-        names = spec.names if isinstance(spec, Leaf) else None
-        raw = self._value(spec.value if isinstance(spec, Leaf) else spec, names)
+        raw = self._value(spec.value) if isinstance(spec, Leaf) else self._value(spec)
+        if isinstance(spec, Leaf) and isinstance(raw, Partition):
+            rules = None if spec.placed is None else spec.placed.rules
+            raw = replace(raw, names=spec.names, rules=rules)
         if not isinstance(spec, Leaf) or spec.kind is None:
             return raw
         return OneOf((Leaf(spec.kind, raw, spec.exact), raw))
 
-    def _bare(self, array: Spec) -> Spec:
-        return self._value(array, None)
-
-    def _value(self, value: Spec, names: tuple[Any, ...] | None) -> Spec:
+    def _value(self, value: Spec) -> Spec:
         """Stands for an array by itself; for a structure as a whole, for its arrays, or not."""
         if isinstance(value, Array | Anything):
             shape = value.shape if isinstance(value, Array) else None
-            return Partition(self.cls, names, shape)
-        inner = map_value(value, self._bare)
+            return Partition(self.cls, shape=shape)
+        inner = map_value(value, self._value)
         return one_of(tuple(dict.fromkeys((inner, Partition(self.cls), NoValue()))))
 
     @property

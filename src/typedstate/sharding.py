@@ -52,11 +52,13 @@ def compare_names(found: Names | None, wanted: Names, rank: int | None, given: b
     return Verdict("mismatch", show(expected), actual)
 
 
-def compare_partition(found: Any, names: Names | None, rank: int | None, own: Any) -> Verdict:
+def compare_partition(
+    found: Any, names: Names | None, rank: int | None, rules: Rules | None, own: Any
+) -> Verdict:
     """Compares a PartitionSpec or NamedSharding with declared names.
 
-    Names are resolved by the rules of the context and by `own`, those of the Variable that
-    holds it; without any they stand for themselves, as ``nnx.get_partition_spec`` has it. A
+    Names are resolved by `rules` or those of the context, and by `own`, those of the Variable
+    that holds it; without any they stand for themselves, as ``nnx.get_partition_spec`` has it. A
     name that the mesh doesn't have is unknown.
     """
     spec = found.spec if isinstance(found, NamedSharding) else found
@@ -68,7 +70,7 @@ def compare_partition(found: Any, names: Names | None, rank: int | None, own: An
     if names is None or ... in declared:
         return MATCH
     try:
-        resolved = resolve(declared, None, own)
+        resolved = resolve(declared, rules, own)
     except ValueError as error:
         return Verdict("mismatch", show(declared), show(actual), str(error))
     if lost := lacking(mesh, declared, resolved):
@@ -172,7 +174,7 @@ def ask(
     raw = leaves.raw_value(leaf) if variable else leaf
     metadata: Mapping[str, Any] = leaves.metadata_of(leaf) if variable else {}
     if about == "partition":
-        return compare_partition(raw, names, rank, metadata.get("sharding_rules"))
+        return compare_partition(raw, names, rank, rules, metadata.get("sharding_rules"))
     if about == "names":
         found = leaves.declared_names(metadata)
         assert names is not None

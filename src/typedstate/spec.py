@@ -133,11 +133,13 @@ class Partition:
       cls: which of the two.
       names: declared for the array's axes, None for any.
       shape: the array's, None for any: no more names than axes, sizes that can be divided.
+      rules: of a `Placed` or `PlacedBy` that it stands for.
     """
 
     cls: type
     names: tuple[Any, ...] | None = None
     shape: tuple[Dim, ...] | None = None
+    rules: Any = None
 
 
 @dataclass(frozen=True, slots=True)
