@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mappin
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
+import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,6 +38,7 @@ from typedstate import (
     StateTypeError,
     TypedState,
     TypedStateWarning,
+    check,
     checked,
     fits,
     leaves,
@@ -791,6 +793,77 @@ def test_a_module_in_a_container() -> None:
     step([linear(2, 2), linear(2, 2)])
     step([linear(2, 2), linear(2, 2)])
     refused(step, [linear(2, 2), linear(2, 3)])
+
+
+def test_a_container_that_jax_rebuilds_may_hold_anything_meanwhile() -> None:
+    @checked
+    @flax.struct.dataclass
+    class Batch:
+        tokens: Int[Array, "n"]
+        state: LinearState
+        weight: float = flax.struct.field(pytree_node=False, default=1.0)
+
+    @checked
+    @functools.partial(
+        jax.tree_util.register_dataclass, data_fields=["tokens", "scale"], meta_fields=[]
+    )
+    @dataclasses.dataclass
+    class Scaled:
+        tokens: Int[Array, "n"]
+        scale: float
+
+    @jax.tree_util.register_pytree_node_class
+    class Custom:
+        @checked
+        def __init__(self, tokens: Int[Array, "n"]) -> None:
+            self.tokens = tokens
+
+        def tree_flatten(self) -> tuple[Any, None]:
+            return (self.tokens,), None
+
+        @classmethod
+        def tree_unflatten(cls, _: None, children: Any) -> Any:
+            return cls(*children)
+
+    @checked
+    def use(batch: Batch, scaled: Scaled) -> Float[Array, ""]:
+        return batch.tokens.sum() * scaled.scale
+
+    tokens = jnp.arange(3)
+    batch, scaled = Batch(tokens, linear_state()), Scaled(tokens, 2.0)
+    for container in (batch, scaled, Custom(tokens)):
+        for made in (None, True, "x", object()):
+            rebuilt = jax.tree.map(lambda _, made=made: made, container)
+            assert type(rebuilt) is type(container)
+            assert rebuilt.tokens is made
+        assert type(jax.eval_shape(lambda it: it, container)) is type(container)
+    assert use(batch, scaled) == 6.0
+    assert jax.jit(use)(batch, scaled) == 6.0  # the number is an array in there
+    refused(Batch, None, linear_state())
+    refused(batch.replace, tokens=None)
+    refused(Scaled, None, 2.0)
+    refused(Scaled, tokens, None)
+    refused(Custom, None)
+    refused(use, batch, batch)
+
+
+def test_a_dtype_is_no_class_of_values() -> None:
+    with pytest.raises(SchemaError) as caught:
+
+        @checked
+        def use(step: jnp.int32, x: Float[Array, "n"]) -> None: ...
+
+    assert str(caught.value) == (
+        "test_a_dtype_is_no_class_of_values.<locals>.use(step): jnp.int32 is a dtype, of which "
+        'nothing is an instance: write Int32[Array, ""]'
+    )
+    for dtype, name in {
+        jnp.bfloat16: "BFloat16",
+        jnp.bool_: "Bool",
+        jnp.complex64: "Complex64",
+    }.items():
+        with pytest.raises(SchemaError, match=f'write {name}\\[Array, ""\\]'):
+            check(jnp.ones(()), dtype)
 
 
 def test_a_module_class_that_is_a_dataclass() -> None:

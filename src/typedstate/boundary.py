@@ -506,7 +506,10 @@ def _may_be_ours(hint: Any) -> bool:
 
 
 def _is_ours_by_class(hint: type) -> bool:
-    return not isinstance(parse(hint, Context("", boundary=True)), Instance | NoValue)
+    try:
+        return not isinstance(parse(hint, Context("", boundary=True)), Instance | NoValue)
+    except SchemaError:  # said again, with where it stands
+        return True
 
 
 def _mentions_schema(hint: Any) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, Literal, TypeGuard, TypeVar, cast, get_args, get_origin
 
 import jax
+import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 import typing_extensions
@@ -53,6 +54,8 @@ _WRAPPERS: Final = (
     typing_extensions.NotRequired,
     typing_extensions.ReadOnly,
 )
+#: The class of ``jnp.int32`` and its like.
+_ScalarMeta: Final[type] = type(jnp.int32)
 _ANY_DTYPE: Final[Any] = cast(Any, jaxtyping.Shaped).dtypes
 #: The syntax of Python 3.12 makes another class than ``typing_extensions`` has.
 TYPE_ALIASES: Final = (
@@ -192,6 +195,13 @@ def dtype_class(hint: Any) -> tuple[str, tuple[Any, ...] | None] | None:
     return ("", None) if dtypes is _ANY_DTYPE else (hint.__name__, tuple(dtypes))
 
 
+def _dtype_class_of(scalar: Any) -> str:
+    """The class of jaxtyping for a scalar type of ``jax.numpy``."""
+    name = np.dtype(scalar.dtype).name
+    classes = vars(jaxtyping)
+    return next((key for key in classes if key.lower() == name), "Shaped")
+
+
 def variable_class(hint: Any) -> TypeGuard[type]:
     """Whether a hint is a Variable class."""
     return isinstance(hint, type) and issubclass(hint, nnx.Variable)
@@ -231,6 +241,11 @@ def _class(hint: Any, context: Context) -> Spec:
         return Array("", None, None, None, abstract=True)
     if issubclass(hint, jax.Array | np.ndarray):
         return Array("", None, None, cls)
+    if isinstance(hint, _ScalarMeta):
+        raise context.error(
+            f"jnp.{cls.__name__} is a dtype, of which nothing is an instance: write "
+            f'{_dtype_class_of(cls)}[Array, ""]'
+        )
     if dtype_class(hint) is not None:
         raise context.error(
             f'{hint.__name__} alone is no array: write {hint.__name__}[Array, "..."]'
@@ -364,7 +379,8 @@ def _record(hint: Any, context: Context) -> Spec | None:
             if get_origin(item) is typing.ClassVar or isinstance(item, dataclasses.InitVar):
                 continue
             try:
-                fields[name] = parse(item, inner)
+                found = parse(item, inner)
+                fields[name] = _or_traced(found) if context.boundary else found
             except (SchemaError, NotYet):
                 if not context.boundary:
                     raise
@@ -372,6 +388,17 @@ def _record(hint: Any, context: Context) -> Spec | None:
     spec = Record(cls, tuple(fields.items()), required & set(fields))
     ours = any(holds_ours(item) for item in fields.values())
     return spec if ours or not context.boundary else None
+
+
+def _or_traced(spec: Spec) -> Spec:
+    """A Python number in a container that is a pytree becomes an array under ``jax.jit``."""
+    match spec:
+        case Instance(cls) if issubclass(cls, int | float | complex):
+            return OneOf((spec, Array("", None, (), None)))
+        case OneOf(options):
+            return OneOf(tuple(dict.fromkeys(_or_traced(option) for option in options)))
+        case _:
+            return spec
 
 
 def _is_named_tuple(cls: Any) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import inspect
 import linecache
+import sys
+import types
 import weakref
 from collections.abc import Callable
 from itertools import count
@@ -29,9 +31,29 @@ _numbers: Final = count()
 _Kind: Final = inspect.Parameter
 _STARS: Final[dict[Any, str]] = {_Kind.VAR_POSITIONAL: "*", _Kind.VAR_KEYWORD: "**"}
 _PREFIX: Final = "§"
+_SOURCE: Final = "<typedstate boundary"
+
+
+def _is_rebuilt() -> bool:
+    """Whether JAX makes a container again from its leaves, which may be anything meanwhile.
+
+    Source: "Custom pytree nodes and initialization" in JAX's documentation of pytrees.
+    """
+    frame: types.FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None and frame.f_code.co_filename.startswith(_SOURCE):
+        frame = frame.f_back
+    if frame is None:
+        return False
+    module: str = frame.f_globals.get("__name__", "")
+    if module == "flax.struct" or module.partition(".")[0] == "jax":
+        return True
+    return "unflatten" in frame.f_code.co_name
+
+
 #: What the generated code needs beside its function; a parameter may shadow any builtin.
 _NAMES: Final[dict[str, Any]] = {
     "suspended": is_suspended,
+    "rebuilt": _is_rebuilt,
     "omitted": OMITTED,
     "Refusals": (StateTypeError, SchemaError, TypedStateWarning),
     "BaseException": BaseException,
@@ -84,7 +106,7 @@ def _compiled(
     body = "\n".join(f"    {line}" for line in ["__tracebackhide__ = True", *lines])
     source = f"{define} §checked({head}):\n{body}\n".replace(_PREFIX, prefix)
     space = {f"{prefix}{name}": value for name, value in {**_NAMES, **names}.items()}
-    name = f"<typedstate boundary {next(_numbers)} of {function.__qualname__}>"
+    name = f"{_SOURCE} {next(_numbers)} of {function.__qualname__}>"
     exec(compile(source, name, "exec"), space)
     wrapper: Callable[..., Any] = space.pop(f"{prefix}checked")  # else it would hold itself
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
@@ -115,7 +137,7 @@ class _Writer:
         invoke = f"§target({self._call()})"
         if _is_async(self.function):
             invoke = f"await {invoke}"
-        lines = [*self._suspended(invoke), *self._arguments(), *self._body(invoke)]
+        lines = [*self._muted(invoke), *self._arguments(), *self._body(invoke)]
         return _compiled(self.function, head, lines, self.names, prefix)
 
     def _prefix(self) -> str:
@@ -154,7 +176,10 @@ class _Writer:
             pieces.append(f"{_STARS.get(item.kind, keyword)}{item.name}")
         return ", ".join(pieces)
 
-    def _suspended(self, invoke: str) -> list[str]:
+    def _muted(self, invoke: str) -> list[str]:
+        """The plain call, where boundaries are mute."""
+        if self.function.__name__ == "__init__":
+            return [f"if §suspended() or §rebuilt(): return {invoke}"]
         if inspect.isgeneratorfunction(self.function):
             return [f"if §suspended(): return (yield from {invoke})"]
         if inspect.isasyncgenfunction(self.function):
