@@ -144,6 +144,36 @@ def test_the_wrong_axis_has_the_wrong_size() -> None:
     ]
 
 
+def test_an_array_beside_a_state_has_the_sizes_of_its_shard() -> None:
+    @checked
+    def apply(model: Placed[Model], x: Float[Array, "batch d"]) -> None:
+        """Takes both."""
+
+    def look(tree: Any) -> str:
+        with pytest.raises(StateTypeError) as error:
+            apply(tree["model"], tree["x"])
+        return str(error.value)
+
+    tree = {"model": model_state(), "x": jnp.ones((4, 8))}
+    assert inside(look, tree, {"model": specs_like(), "x": P(None, "fsdp")}).splitlines() == [
+        "the arguments of test_an_array_beside_a_state_has_the_sizes_of_its_shard.<locals>"
+        ".apply() do not fit: 1 violation",
+        "  x: d is 2, but d=8 from model.up.kernel, axis 0 "
+        "(of one shard: Placed[...] compares whole arrays) [dim]",
+        "  dims: d=8 hidden=4 batch=4",
+        "  unknown: model.up.kernel: 'fsdp' is Manual: one shard does not show which axis it "
+        "splits (P('fsdp', 'tensor')), and 1 more",
+        "signature:",
+        "     model: Placed[Sharded[ModelState, 'd=fsdp hidden=tensor']]",
+        '  -> x: Float[Array, "batch d"]',
+    ]
+    inside(
+        lambda tree: apply(tree["model"], tree["x"]),
+        tree,
+        {"model": specs_like(), "x": P("fsdp")},
+    )
+
+
 def test_sizes_that_are_given_are_those_of_whole_arrays() -> None:
     def look(shards: Any) -> list[bool]:
         hint: Any = Placed[Model]

@@ -130,14 +130,14 @@ def see_names(
     _judge(found, verdict, Guard(path, asked, leaves.names_signs(value)))
 
 
-def shards_of(value: Any, raw: Any, spec: Leaf) -> tuple[int, ...] | None:
+def shards_of(value: Any, raw: Any, spec: Leaf | None) -> tuple[int, ...] | None:
     """Into how many shards each axis of a leaf is split, where shard_map shows one of them.
 
     Only `Placed` knows it: empty where nothing says so, None for what is no shard.
     """
     if not leaves.is_traced(raw) or not is_shard(raw):
         return None
-    if spec.placed is None:
+    if spec is None or spec.placed is None:
         return ()
     verdict = sharding.ask("placement", value, spec.names, spec.placed.rules)
     return verdict.shards or (1,) * len(raw.shape)

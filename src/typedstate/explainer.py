@@ -74,7 +74,7 @@ class Explanation:
 
     def visit(self, value: object, spec: Spec, root: str = "") -> None:
         """Walks one value of the call."""
-        self.found.root = root
+        self.found.root, self.found.shards = root, None
         self._depth = self._stretch = 0
         self._empty.clear()
         self.found.readings.setdefault(root, Reading())
@@ -498,7 +498,11 @@ class Explanation:
     ) -> None:
         """A raw leaf of a state, or a value or container of values at a boundary."""
         self.found.order += 1
+        around = self.found.shards
+        if around is None:  # within a leaf, that of the leaf is known
+            self.found.shards = arrays.shards_of(value, value, None)
         self._value(value, spec, path, scope, outermost)
+        self.found.shards = around
 
     def _value(
         self, value: Any, spec: Spec, path: Path, scope: Scope, outermost: bool = False
