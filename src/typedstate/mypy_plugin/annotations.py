@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
+from mypy.errorcodes import TYPE_ARG
 from mypy.nodes import TypeInfo
 from mypy.plugin import AnalyzeTypeContext
 from mypy.types import AnyType, Instance, PlaceholderType, Type, TypeOfAny, get_proper_type
@@ -63,7 +64,11 @@ def _is_complete(typ: Instance) -> bool:
 def _unwrapped(reader: Reader, name: str, context: AnalyzeTypeContext) -> Type:
     """A dict or a state, as the alias of the form says, with the form as its tag."""
     inner: Type = AnyType(TypeOfAny.special_form)
-    if len(context.type.args) == 1:
+    given = len(context.type.args)
+    if given > 1:
+        message = f"Bad number of arguments for type alias, expected 1, given {given}"
+        context.api.fail(message, context.context, code=TYPE_ARG)
+    if given == 1:
         inner = context.api.analyze_type(context.type.args[0])
     if isinstance(inner, PlaceholderType):
         return inner

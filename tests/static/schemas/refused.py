@@ -190,7 +190,7 @@ def what_a_declaration_can_not_be() -> None:
         no_entry: StateMap[LinearState]  # E: Type argument "LinearState" of "StateMap" must be a subtype of "int | str"  [type-var]  # reportInvalidTypeArguments / bad-specialization / invalid-type-arguments
         by_state: StateMap[LinearState, LinearState]  # E: Type argument "LinearState" of "StateMap" must be a subtype of "int | str"  [type-var]  # reportInvalidTypeArguments / bad-specialization / invalid-type-arguments
         like: Like[LinearState]  # E: "Like" expects 2 type arguments, but 1 given  [type-arg]  # E: Missing type arguments for generic type "Like"  [type-arg]  # reportInvalidTypeArguments / bad-specialization / invalid-type-arguments
-        pure: Pure[LinearState, LinearState]  # E: Bad number of arguments for type alias, expected 1, given 2  [type-arg]  # reportInvalidTypeForm / bad-specialization / invalid-type-arguments  # plugin: - (it answers for Pure before mypy counts)
+        pure: Pure[LinearState, LinearState]  # E: Bad number of arguments for type alias, expected 1, given 2  [type-arg]  # reportInvalidTypeForm / bad-specialization / invalid-type-arguments
         not_generic: LinearState[int]  # E: "LinearState" expects no type arguments, but 1 given  [type-arg]  # reportInvalidTypeArguments / bad-specialization / invalid-type-form
 
     print(Sometimes, AnotherKind, Forms)
