@@ -27,15 +27,23 @@ pytestmark = [
 ]
 
 OPTIONAL = "\n[typedstate-mypy]\nreport_unguarded_optional = true\n"
+OPTIONS = f"{OPTIONAL}infer_module_states = true\n"
 
 
 def test_the_suite_with_the_plugin(tmp_path: Path) -> None:
     config = tmp_path / "mypy.ini"
-    config.write_text(PLUGIN.format("typedstate.mypy_plugin") + OPTIONAL)
+    config.write_text(PLUGIN.format("typedstate.mypy_plugin") + OPTIONS)
     files = schema_files(plugin=True)
     result = mypy(files, config, "-plugin")
     assert not result.stderr
     assert reported(result.stdout) == expected(files, "plugin")
+
+
+def test_module_states_are_no_matter_unless_asked_for(tmp_path: Path) -> None:
+    config = tmp_path / "mypy.ini"
+    config.write_text("[mypy]\nstrict = true\nplugins = typedstate.mypy_plugin\n")
+    result = mypy([HERE / "schemas" / "plugin_modules.py"], config, "-stubs-plugin")
+    assert "plugin_modules.py" not in {file for file, _ in reported(result.stdout)}
 
 
 @pytest.mark.parametrize(
@@ -239,7 +247,7 @@ def f(tree: Tree, g: Generic1[Tree], only: Only[Tree, nnx.BatchStat], e: Entries
 
 def test_odd_code_is_no_internal_error(tmp_path: Path) -> None:
     config = tmp_path / "mypy.ini"
-    config.write_text(PLUGIN.format("typedstate.mypy_plugin") + OPTIONAL)
+    config.write_text(PLUGIN.format("typedstate.mypy_plugin") + OPTIONS)
     (tmp_path / "odd.py").write_text(ODD)
     result = mypy([tmp_path / "odd.py"], config, "-plugin")
     assert not result.stderr
@@ -302,7 +310,7 @@ dependent.py:13: error: "Leaves" has no key "kernel": it has "weight"  [index]
 @pytest.mark.parametrize("daemon", [False, True])
 def test_answers_change_with_the_schema(tmp_path: Path, daemon: bool) -> None:
     config = tmp_path / "mypy.ini"
-    config.write_text(PLUGIN.format("typedstate.mypy_plugin") + OPTIONAL)
+    config.write_text(PLUGIN.format("typedstate.mypy_plugin") + OPTIONS)
     (tmp_path / "dependent_between.py").write_text(BETWEEN)
     (tmp_path / "dependent.py").write_text(DEPENDENT)
     status = tmp_path / "daemon.json"

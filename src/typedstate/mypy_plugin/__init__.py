@@ -2,13 +2,15 @@
 
 On top of what every type checker sees it gives literal keys at any depth, ``Only`` and ``Rest``
 without what they drop, and the exact leaves of ``Pure``, ``Abstract`` and their like. Where it
-does not know, a value is what it is without the plugin. An option in mypy's configuration::
+does not know, a value is what it is without the plugin. Options in mypy's configuration::
 
     [typedstate-mypy]
     report_unguarded_optional = true
+    infer_module_states = true
 
-in ``mypy.ini`` (``[tool.typedstate-mypy]`` in ``pyproject.toml``) also reports attributes of
-optional fields that are read before ``"bias" in state`` was asked.
+in ``mypy.ini`` (``[tool.typedstate-mypy]`` in ``pyproject.toml``). The first reports attributes of
+optional fields that are read before ``"bias" in state`` was asked; with the second
+``nnx.state(Net(rngs))["head"]`` is what the attribute ``head`` of the class ``Net`` says.
 """
 
 from __future__ import annotations

@@ -21,11 +21,12 @@ from mypy.types import (
     get_proper_type,
 )
 
+from .absence import Absent
 from .declaration import source_of
 from .guards import guarded_reads
 from .options import PluginOptions
 from .titles import title
-from .trees import Absent, Reader, Tree, tree_of
+from .trees import Reader, Tree, tree_of
 
 _KEYS: Final = ("builtins.str", "builtins.int")  # an enum's literals are no keys
 
@@ -60,7 +61,7 @@ class Accesses:
             return _any()
         if field is not None and not context.is_lvalue:
             self._report_optional(context, name, field.type)
-        return context.default_attr_type if found is None or not tree.forms else found
+        return context.default_attr_type if found is None or not tree.is_ours else found
 
     def _is_method(self, typ: Type, name: str, tree: Tree) -> bool:
         """Whether an attribute is State's own."""
@@ -92,7 +93,7 @@ class Accesses:
         if tree is None or key is None:
             return context.default_return_type
         found = self.reader.read(tree, key)
-        if isinstance(found, Absent) and (tree.forms or not found.of_class):
+        if isinstance(found, Absent) and (tree.is_ours or not found.of_class):
             self._fail(context, key, found)
             return _any()
         if found is None or isinstance(found, Absent):
@@ -108,7 +109,7 @@ class Accesses:
         given = context.arg_types[1] if len(context.arg_types) > 1 else []
         other: Type = given[0] if given else NoneType()
         if isinstance(found, Absent):
-            if not found.dropped and (tree.forms or not found.of_class):
+            if not found.dropped and (tree.is_ours or not found.of_class):
                 self._fail(context, key, found)
             return other
         if found is None:
@@ -126,7 +127,7 @@ class Accesses:
         if key is None:
             return context.default_signature
         found = self.reader.read(tree, key)
-        if isinstance(found, Absent) and (tree.forms or not found.of_class):
+        if isinstance(found, Absent) and (tree.is_ours or not found.of_class):
             self._fail(context, key, found)
         if found is None or isinstance(found, Absent):
             return context.default_signature

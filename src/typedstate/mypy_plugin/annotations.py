@@ -10,9 +10,9 @@ from mypy.plugin import AnalyzeTypeContext
 from mypy.types import AnyType, Instance, PlaceholderType, Type, TypeOfAny, get_proper_type
 
 from .fallback import report
-from .filters import bare, of_annotation
+from .filters import STATE, bare, of_annotation
 from .tags import Tag
-from .trees import STATE, Reader, tree_of
+from .trees import Reader, tree_of
 
 KEEPING: Final = ("Only", "Rest", "Plus")
 

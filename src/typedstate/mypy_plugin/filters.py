@@ -36,6 +36,7 @@ from mypy.types import (
 
 from .tags import operands_of, with_operands
 
+STATE: Final = "flax.nnx.statelib.State"
 VARIABLE: Final = "flax.nnx.variablelib.Variable"
 _LIBRARY: Final = "flax.nnx.filterlib."
 

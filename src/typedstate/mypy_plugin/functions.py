@@ -7,12 +7,13 @@ from typing import Final
 
 from mypy.nodes import Expression, IndexExpr, MemberExpr, NameExpr, RefExpr, TupleExpr, TypeInfo
 from mypy.plugin import FunctionContext, MethodContext
-from mypy.types import AnyType, Instance, TupleType, Type, get_proper_type
+from mypy.types import AnyType, Instance, TupleType, Type, TypeOfAny, get_proper_type
 
 from .annotations import KEEPING
-from .filters import bare, leaf_of, of_expression
-from .tags import Tag
-from .trees import STATE, Reader, tree_of
+from .filters import STATE, bare, leaf_of, of_expression
+from .modules import OF_MODULE, is_module
+from .tags import Tag, tag_of, tagged
+from .trees import Reader, tree_of
 
 _ANNOTATED: Final = ("typing.Annotated", "typing_extensions.Annotated")
 
@@ -22,11 +23,13 @@ class Functions:
 
     Attributes:
       reader: reads types out of trees.
+      of_modules: whether the state of a module is read from its class.
     """
 
-    def __init__(self, reader: Reader) -> None:
-        """Keeps the reader."""
+    def __init__(self, reader: Reader, *, of_modules: bool) -> None:
+        """Keeps both."""
         self.reader = reader
+        self.of_modules = of_modules
 
     def of(self, context: MethodContext) -> Type:
         """``S.of(node, *filters)`` is an `Only`."""
@@ -71,11 +74,25 @@ class Functions:
         return self.reader.wrap(Tag(form, found, ()), found)
 
     def filtered(self, context: FunctionContext) -> Type:
-        """``nnx.state``, ``split``, ``pop``, ``filter_state``, ``split_state``."""
+        """``nnx.state``, ``split``, ``variables``, ``filter_state``, ``split_state``."""
         if not context.arg_types or not context.arg_types[0]:
             return context.default_return_type
         filters = self._filters(context.args[1:], context.callee_arg_names[1:])
-        return self._filtered(context.arg_types[0][0], filters, context.default_return_type)
+        given = self._state_of(context.arg_types[0][0])
+        return self._filtered(given, filters, context.default_return_type)
+
+    def popped(self, context: FunctionContext) -> Type:
+        """``nnx.pop``: what is popped was sown, mostly, and no attribute declares it."""
+        filters = self._filters(context.args[1:], context.callee_arg_names[1:])
+        any_node = AnyType(TypeOfAny.special_form)
+        return self._filtered(any_node, filters, context.default_return_type)
+
+    def _state_of(self, given: Type) -> Type:
+        """The state of a module, where it is read from the class; else what is given."""
+        found = get_proper_type(given)
+        if self.of_modules and isinstance(found, Instance) and is_module(found):
+            return self.reader.modules.state_of(found)
+        return found
 
     def filtered_method(self, context: MethodContext) -> Type:
         """``state.filter`` and ``state.split``."""
@@ -83,7 +100,9 @@ class Functions:
         return self._filtered(context.type, filters, context.default_return_type)
 
     def _filtered(self, given: Type, filters: list[Type], default: Type) -> Type:
-        if not filters:
+        tree = get_proper_type(given)
+        whole = isinstance(tree, Instance) and is_state_of_module(tree)
+        if not filters and not whole:
             return default
         found = get_proper_type(default)
         if isinstance(found, Instance):
@@ -92,12 +111,11 @@ class Functions:
             items = found.items
         else:
             return default
-        head = len(items) - len(filters)
+        head = len(items) - max(len(filters), 1)
         if head not in (0, 1):
             return default
-        given = get_proper_type(given)
         states = [
-            self._part(given, filters[: index + 1], item) for index, item in enumerate(items[head:])
+            self._part(tree, filters[: index + 1], item) for index, item in enumerate(items[head:])
         ]
         if isinstance(found, TupleType):
             return TupleType([*items[:head], *states], found.partial_fallback)
@@ -105,20 +123,29 @@ class Functions:
 
     def _part(self, given: Type, filters: list[Type], default: Type) -> Type:
         """The state that the last of some filters selects from what the others leave."""
-        found = get_proper_type(default)
+        found, tree = get_proper_type(default), get_proper_type(given)
         if not isinstance(found, Instance):
             return default
-        tree = get_proper_type(given)
-        if isinstance(tree, Instance) and tree.type == found.type and tree_of(tree) is not None:
-            return self._selected(tree, filters)
+        if not isinstance(tree, Instance) or tree.type != found.type or tree_of(tree) is None:
+            return self._with_leaves(found, filters)
+        selected = self._selected(tree, filters)
+        tag = tag_of(selected) if isinstance(selected, Instance) else None
+        if tag is None or not is_state_of_module(tree):
+            return selected
+        return tagged(self._with_leaves(found, filters), tag)
+
+    def _with_leaves(self, state: Instance, filters: list[Type]) -> Instance:
+        """A state whose leaves are what the last filter says, where mypy does not know."""
         array = self.reader.lookup("jax.Array")
-        leaf = None if array is None else leaf_of(filters[-1], bare(array))
-        if found.type.fullname != STATE or leaf is None or not _is_any(found.args[1]):
-            return default
-        return Instance(found.type, [found.args[0], leaf])
+        leaf = None if array is None or not filters else leaf_of(filters[-1], bare(array))
+        if state.type.fullname != STATE or leaf is None or not _is_any(state.args[1]):
+            return state
+        return Instance(state.type, [state.args[0], leaf])
 
     def _selected(self, tree: Instance, filters: list[Type]) -> Type:
         inner = tree
+        if not filters:
+            return inner
         if len(filters) > 1:
             rest = self.reader.wrap(Tag("Rest", inner, tuple(filters[:-1])), inner)
             inner = rest if isinstance(rest, Instance) else inner
@@ -152,6 +179,15 @@ def _class_of(expr: Expression) -> Type | None:
     if isinstance(expr, RefExpr) and isinstance(expr.node, TypeInfo):
         return bare(expr.node) if not expr.node.defn.type_vars else None
     return None
+
+
+def is_state_of_module(typ: Instance) -> bool:
+    """Whether a type is a state that is read from a module class, whole or in part."""
+    tag = tag_of(typ)
+    while tag is not None and tag.form != OF_MODULE:
+        inner = get_proper_type(tag.inner)
+        tag = tag_of(inner) if isinstance(inner, Instance) else None
+    return tag is not None
 
 
 def _is_any(typ: Type) -> bool:

@@ -28,9 +28,11 @@ from .accesses import Accesses
 from .annotations import analyze, as_without
 from .dependencies import depending
 from .fallback import no_hook, report, safely
+from .filters import STATE
 from .functions import Functions
+from .modules import Modules
 from .options import PluginOptions, read_options
-from .trees import SCHEMA, STATE, Reader, is_schema
+from .trees import SCHEMA, Reader, is_schema
 
 # mypy asks about every name of every module: the answer is no by one look into a table.
 _FORM_TYPES: Final = "typedstate.form_types."
@@ -40,7 +42,7 @@ _ANALYZED: Final = frozenset(
     {"typing.Annotated", "typing_extensions.Annotated"}
     | {f"{_FORM_TYPES}{name}" for name in ("Pure", "Values")}
 )
-_FILTERING: Final = ("state", "variables", "pop", "split", "filter_state", "split_state")
+_FILTERING: Final = ("state", "variables", "split", "filter_state", "split_state")
 _FLAX: Final = ("flax.nnx.statelib.", "flax.nnx.graphlib.", "flax.nnx.graph.")
 _FOREIGN: Final = ("builtins.", "typing.", "abc.", "enum.", "jax.", "numpy.", "flax.")
 
@@ -55,12 +57,13 @@ class SchemaPlugin(Plugin):
     def __init__(self, options: Options) -> None:
         """Reads the plugin's own options from the file that configures mypy."""
         super().__init__(options)
-        self.reader = Reader(self.class_named)
+        self.reader = Reader(self.class_named, Modules(self.class_named, self._path_of))
         try:
             self.settings = read_options(options.config_file)
             self.accesses = Accesses(self.reader, self.settings)
-            self._functions = _function_hooks(self.reader)
-            self._methods = _method_hooks(self.reader, self.accesses)
+            functions = Functions(self.reader, of_modules=self.settings.infer_module_states)
+            self._functions = _function_hooks(self.reader, functions)
+            self._methods = _method_hooks(self.reader, self.accesses, functions)
         except Exception as error:
             report(error)
 
@@ -80,6 +83,11 @@ class SchemaPlugin(Plugin):
             target = get_proper_type(node.target)
             return target.type if isinstance(target, Instance) else None
         return node if isinstance(node, TypeInfo) else None
+
+    def _path_of(self, module: str) -> str | None:
+        """The file of a module that mypy has read."""
+        file = (self._modules or {}).get(module)
+        return None if file is None else file.path
 
     @no_hook
     def get_type_analyze_hook(self, fullname: str) -> Callable[[AnalyzeTypeContext], Type] | None:
@@ -150,20 +158,23 @@ def _digest() -> str:
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
-def _function_hooks(reader: Reader) -> dict[str, Callable[[FunctionContext], Type]]:
+def _function_hooks(
+    reader: Reader, functions: Functions
+) -> dict[str, Callable[[FunctionContext], Type]]:
     """The functions that are answered for, by full name."""
-    functions = Functions(reader)
     found = {"typedstate.checking.check": functions.check}
     for module in _FLAX:
         found |= {f"{module}{name}": functions.filtered for name in _FILTERING}
         found |= {f"{module}{name}": functions.as_pure for name in ("as_pure", "pure")}
+        found[f"{module}pop"] = functions.popped
         found[f"{module}to_pure_dict"] = functions.to_pure_dict
     return {name: safely(depending(reader, hook), _returned) for name, hook in found.items()}
 
 
-def _method_hooks(reader: Reader, accesses: Accesses) -> dict[str, Callable[[MethodContext], Type]]:
+def _method_hooks(
+    reader: Reader, accesses: Accesses, functions: Functions
+) -> dict[str, Callable[[MethodContext], Type]]:
     """The methods of trees that are answered for, by name."""
-    functions = Functions(reader)
     found = {
         "__getitem__": accesses.get_item,
         "get": accesses.get,

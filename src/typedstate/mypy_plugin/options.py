@@ -18,9 +18,12 @@ class PluginOptions:
     Attributes:
       report_unguarded_optional: an optional field is not read as an attribute before its
         presence was asked for.
+      infer_module_states: ``nnx.state(module)`` has the keys that the attributes of the module's
+        class say.
     """
 
     report_unguarded_optional: bool = False
+    infer_module_states: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """What mypy's cache depends on."""

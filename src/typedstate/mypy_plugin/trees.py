@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -21,16 +20,18 @@ from mypy.types import (
     get_proper_type,
 )
 
+from .absence import Absent, unknown_key
 from .declaration import key_of, metadata_of
-from .filters import VARIABLE, Lookup, bare, selects
+from .filters import STATE, VARIABLE, Lookup, bare, selects
+from .modules import DICT, LIST, OF_MODULE, Modules, is_module
 from .tags import Tag, tag_of, tagged
 
 SCHEMA: Final = "typedstate.schema.TypedState"
-STATE: Final = "flax.nnx.statelib.State"
 _FORMS: Final = "typedstate.form_types."
 _MAP: Final = f"{_FORMS}StateMap"
 _ENTRIES: Final = f"{_FORMS}Entries"
 _LEVELS: Final = (_MAP, _ENTRIES)
+_NESTING: Final = (*_LEVELS, LIST, DICT)  # one may be in another without end
 _NOMINAL: Final = ("Abstract", "Shardings", "Specs", "Like")
 _VALUES: Final = {
     "Abstract": "jax.ShapeDtypeStruct",
@@ -41,7 +42,7 @@ _VALUES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A schema, `StateMap` or `Entries` within the forms around it.
+    """A schema, `StateMap`, `Entries` or module within the forms around it.
 
     Attributes:
       base: the type in the middle.
@@ -50,6 +51,11 @@ class Tree:
 
     base: Instance
     forms: tuple[Tag, ...] = ()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether mypy knows nothing of its keys and attributes itself."""
+        return bool(self.forms) or is_module(self.base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +73,6 @@ class Field:
     type: Type
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """Why nothing stands under a key.
-
-    Attributes:
-      reason: the end of a message that begins with the tree and the key.
-      dropped: whether the schema has the key, and a form took it away.
-      of_class: whether no key of this class can be there: mypy sees that by itself, too.
-    """
-
-    reason: str
-    dropped: bool = False
-    of_class: bool = False
-
-
 def is_schema(info: TypeInfo) -> bool:
     """Whether a class is a schema of a user's."""
     return info.has_base(SCHEMA) and info.fullname != SCHEMA
@@ -94,6 +85,9 @@ def tree_of(typ: Type) -> Tree | None:
         return None
     tag = tag_of(found) or _nominal(found)
     if tag is not None:
+        if tag.form == OF_MODULE:
+            module = get_proper_type(tag.inner)
+            return Tree(module) if isinstance(module, Instance) else None
         inner = tree_of(tag.inner)
         return None if inner is None else Tree(inner.base, (*inner.forms, tag))
     known = is_schema(found.type) or found.type.fullname in _LEVELS
@@ -161,12 +155,14 @@ class Reader:
 
     Attributes:
       lookup: finds a class by its full name.
-      consulted: the schema classes that were read since this was emptied.
+      modules: reads module classes.
+      consulted: the classes that were read since this was emptied.
     """
 
-    def __init__(self, lookup: Lookup) -> None:
+    def __init__(self, lookup: Lookup, modules: Modules) -> None:
         """Keeps how classes are found."""
         self.lookup = lookup
+        self.modules = modules
         self.consulted: set[TypeInfo] = set()
 
     def fields(self, base: Instance) -> Fields:
@@ -193,6 +189,9 @@ class Reader:
                 return _entry_of_map(base, key)
             case name if name == _ENTRIES:
                 return _entry(base, key)
+            case _ if is_module(base):
+                self.consulted.update(base.type.mro)
+                return self.modules.read(base, key)
             case _:
                 return self._field(base, key)
 
@@ -207,12 +206,12 @@ class Reader:
             extra = metadata_of(info).get("extra")
             if isinstance(extra, dict):
                 patterned = self._extra(cast(dict[str, Any], extra), key)
-                return patterned if patterned is not None else _unknown_key(fields.by_key, key)
+                return patterned if patterned is not None else _no_field(fields.by_key, key)
             if extra == "allow":
                 return None
             if extra == "forbid":
                 break
-        return _unknown_key(fields.by_key, key)
+        return _no_field(fields.by_key, key)
 
     def _extra(self, patterns: Mapping[str, Any], key: Hashable) -> Type | None:
         for pattern, name in patterns.items():
@@ -259,7 +258,7 @@ class Reader:
     def _dict_keys(self, inner: Instance) -> tuple[Type, ...]:
         """The class of a Pure's keys: str, unless its schema has others or may have."""
         tree, info = tree_of(inner), self.lookup("builtins.str")
-        if tree is None or info is None or tree.base.type.fullname in _LEVELS:
+        if tree is None or info is None or not is_schema(tree.base.type):
             return ()
         # The fields may not be analyzed yet; that a class has an alias is known with the class.
         for schema in filter(is_schema, tree.base.type.mro):
@@ -281,7 +280,7 @@ class Reader:
     def _keeps(self, tree: Tree, seen: Mapping[str, int]) -> bool:
         """Whether the forms of a tree leave any of its leaves."""
         name, depth = tree.base.type.fullname, len(tree.forms)
-        if name in seen and name not in _LEVELS:
+        if name in seen and name not in _NESTING:
             return seen[name] != depth  # itself, once more; with other forms it is unknown
         deeper = {**seen, name: depth}
         return any(self._keeps_child(tree.forms, typ, deeper) for typ in self._children(tree.base))
@@ -310,6 +309,9 @@ class Reader:
             yield base.args[1]
         elif base.type.fullname == _ENTRIES:
             yield from base.args
+        elif is_module(base):
+            self.consulted.update(base.type.mro)
+            yield from self.modules.children(base)
         else:
             fields = self.fields(base)
             extras = (metadata_of(info).get("extra") for info in base.type.mro)
@@ -403,16 +405,8 @@ def _entry(base: Instance, key: Hashable) -> Type | Absent | None:
     return base.args[key]
 
 
-def _unknown_key(fields: Mapping[Hashable, Field], key: Hashable) -> Absent:
-    if isinstance(key, str):
-        for field in fields.values():
-            if field.name == key:
-                return Absent(f"the key of {key} is {field.key!r}")
-        known = [name for name in fields if isinstance(name, str)]
-        close = difflib.get_close_matches(key, known, n=1)
-        if close:
-            return Absent(f'did you mean "{close[0]}"?')
-    # Not in the order of the class, which mypy's JSON cache does not keep.
-    names = sorted(f'"{name}"' if isinstance(name, str) else repr(name) for name in fields)
-    shown = ", ".join(names)
-    return Absent(f"it has {shown}" if shown else "it has none")
+def _no_field(fields: Mapping[Hashable, Field], key: Hashable) -> Absent:
+    for field in fields.values():
+        if field.name == key:
+            return Absent(f"the key of {key} is {field.key!r}")
+    return unknown_key(fields, key)

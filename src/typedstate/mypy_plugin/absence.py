@@ -1,0 +1,36 @@
+"""Why nothing stands under a key."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Nothing stands under a key, and that is certain.
+
+    Attributes:
+      reason: the end of a message that begins with the tree and the key.
+      dropped: whether the schema has the key, and a form took it away.
+      of_class: whether no key of this class can be there: mypy sees that by itself, too.
+    """
+
+    reason: str
+    dropped: bool = False
+    of_class: bool = False
+
+
+def unknown_key(known: Iterable[Hashable], key: Hashable) -> Absent:
+    """None of the known keys: the one that was meant, or all of them."""
+    keys = list(known)
+    if isinstance(key, str):
+        close = difflib.get_close_matches(
+            key, [name for name in keys if isinstance(name, str)], n=1
+        )
+        if close:
+            return Absent(f'did you mean "{close[0]}"?')
+    # Not in the order of the class, which mypy's JSON cache does not keep.
+    shown = sorted(f'"{name}"' if isinstance(name, str) else repr(name) for name in keys)
+    return Absent(f"it has {', '.join(shown)}" if shown else "it has none")
