@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from typing import Any, Final, cast
 
@@ -24,10 +25,12 @@ from mypy.types import (
 from .absence import Absent
 from .declaration import source_of
 from .guards import guarded_reads
+from .modules import is_module
 from .options import PluginOptions
 from .titles import title
 from .trees import Reader, Tree, tree_of
 
+_Context = AttributeContext | MethodContext | MethodSigContext
 _KEYS: Final = ("builtins.str", "builtins.int")  # an enum's literals are no keys
 
 
@@ -49,12 +52,14 @@ class Accesses:
         tree = tree_of(context.type)
         if tree is None or self._is_method(context.type, name, tree):
             return context.default_attr_type
+        if context.is_lvalue and is_module(tree.base):  # no schema says what may be written
+            return context.default_attr_type
         field = self.reader.fields(tree.base).named(name)
         if field is not None and field.key != name:
             text = f'"{title(context.type)}" has no attribute "{name}" at run time: its key is '
             context.api.fail(f"{text}{field.key!r}", context.context, code=ATTR_DEFINED)
             return _any()
-        found = self.reader.read(tree, name)
+        found = self._read(context, tree, name)
         if isinstance(found, Absent):
             text = f'"{title(context.type)}" has no attribute "{name}": {found.reason}'
             context.api.fail(text, context.context, code=ATTR_DEFINED)
@@ -92,7 +97,7 @@ class Accesses:
         tree, key = tree_of(context.type), literal_of(context.arg_types)
         if tree is None or key is None:
             return context.default_return_type
-        found = self.reader.read(tree, key)
+        found = self._read(context, tree, key)
         if isinstance(found, Absent) and (tree.is_ours or not found.of_class):
             self._fail(context, key, found)
             return _any()
@@ -105,7 +110,7 @@ class Accesses:
         tree, key = tree_of(context.type), literal_of(context.arg_types)
         if tree is None or key is None:
             return context.default_return_type
-        found = self.reader.read(tree, key)
+        found = self._read(context, tree, key)
         given = context.arg_types[1] if len(context.arg_types) > 1 else []
         other: Type = given[0] if given else NoneType()
         if isinstance(found, Absent):
@@ -119,14 +124,14 @@ class Accesses:
     def set_item(self, context: MethodSigContext) -> FunctionLike:
         """``tree[key] = value``: the value is what the schema has there."""
         tree = tree_of(context.type)
-        if tree is None or not context.args or not context.args[0]:
+        if tree is None or is_module(tree.base) or not context.args or not context.args[0]:
             return context.default_signature
         checker = cast(Any, context.api)
         given = checker.expr_checker.accept(context.args[0][0])
         key = literal_of([[given]])
         if key is None:
             return context.default_signature
-        found = self.reader.read(tree, key)
+        found = self._read(context, tree, key)
         if isinstance(found, Absent) and (tree.is_ours or not found.of_class):
             self._fail(context, key, found)
         if found is None or isinstance(found, Absent):
@@ -135,10 +140,26 @@ class Accesses:
         arg_types = [*signature.arg_types[:-1], _present(found)]
         return cast(FunctionLike, cast(Any, signature).copy_modified(arg_types=arg_types))
 
+    def _read(self, context: _Context, tree: Tree, key: Hashable) -> Type | Absent | None:
+        """What stands under a key; not known where the checked file itself gives it to a state."""
+        found = self.reader.read(tree, key)
+        if isinstance(found, Absent) and is_module(tree.base):
+            source = source_of(cast(Any, context.api).tree.path)
+            if source is None or _is_written(source, key):
+                return None
+        return found
+
     def _fail(self, context: MethodContext | MethodSigContext, key: Hashable, why: Absent) -> None:
         shown = f'"{key}"' if isinstance(key, str) else repr(key)
         text = f'"{title(context.type)}" has no key {shown}: {why.reason}'
         context.api.fail(text, context.context, code=INDEX)
+
+
+def _is_written(source: str, key: Hashable) -> bool:
+    """Whether a text has an assignment to a key or to an attribute of that name."""
+    shown = re.escape(str(key))
+    quoted = f"[\"']{shown}[\"']" if isinstance(key, str) else shown
+    return re.search(rf"(\[\s*{quoted}\s*\]|\.{shown})\s*=(?!=)", source) is not None
 
 
 def literal_of(arg_types: list[list[Type]]) -> Hashable | None:

@@ -258,8 +258,10 @@ class Reader:
     def _dict_keys(self, inner: Instance) -> tuple[Type, ...]:
         """The class of a Pure's keys: str, unless its schema has others or may have."""
         tree, info = tree_of(inner), self.lookup("builtins.str")
-        if tree is None or info is None or not is_schema(tree.base.type):
+        if tree is None or info is None or tree.base.type.fullname in _LEVELS:
             return ()
+        if is_module(tree.base):
+            return () if tree.base.type.has_base(LIST) else (bare(info),)
         # The fields may not be analyzed yet; that a class has an alias is known with the class.
         for schema in filter(is_schema, tree.base.type.mro):
             metadata = metadata_of(schema)

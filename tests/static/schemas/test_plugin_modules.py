@@ -113,5 +113,12 @@ def test_pure() -> None:
     seen(assert_type(pure["head"]["linear"]["kernel"], jax.Array), jax.Array)
 
 
+def test_what_is_written_is_no_matter_of_the_class() -> None:
+    state = nnx.state(net())
+    state["head"]["scale"] = 0
+    state["head"]["fresh"] = nnx.Param(jnp.ones(3))
+    seen(assert_type(state["head"]["fresh"], Any), nnx.Param)
+
+
 def takes(state: nnx.State[Any, Any], block: Block, other: Model) -> nnx.State[Any, Any]:
     return nnx.state(block) if state else nnx.state(other)
