@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -32,28 +32,31 @@ def of(value: Any) -> Skeleton:
     """Reads the skeleton of a state, nested dicts, lists and tuples, or a live module."""
     if leaves.is_module(value):
         value = leaves.module_tree(value).mapping
-    return dict(_bones(value, ()))
+    return dict(_bones(value, (), None))
 
 
-def _bones(value: Any, path: Path) -> Iterator[tuple[Path, Bone]]:
-    mapping = leaves.mapping_of(value)
-    if mapping is not None:
-        for key, item in dict(mapping).items():
-            yield from _bones(item, (*path, key))
-        return
-    if isinstance(value, tuple | list):
-        for index, item in enumerate(cast(Iterable[Any], value)):
-            yield from _bones(item, (*path, index))
-        return
-    if value is None:
-        return
-    kind = None
+def _bones(value: Any, path: Path, kind: type | None) -> Iterator[tuple[Path, Bone]]:
+    """Yields the leaves below; what a Variable holds has its kind."""
     if leaves.is_variable(value):
         kind, value = leaves.kind_of(value), leaves.raw_value(value)
-    if leaves.is_shaped(value):
+    items = _items(value)
+    if items:
+        for key, item in items:
+            yield from _bones(item, (*path, key), kind)
+    elif leaves.is_shaped(value):
         yield path, Bone(kind, str(value.dtype), tuple(value.shape))
-    else:
+    elif kind is not None or (items is None and value is not None):
         yield path, Bone(kind, type(value).__name__, ())
+
+
+def _items(value: Any) -> list[tuple[Hashable, Any]] | None:
+    """What a container holds, by key or index; None for what is no container."""
+    mapping = leaves.mapping_of(value)
+    if mapping is not None:
+        return list(mapping.items())
+    if isinstance(value, tuple | list):
+        return list(enumerate(cast(Iterable[Any], value)))
+    return None
 
 
 def differences(first: Skeleton, other: Skeleton) -> Iterator[tuple[Path, Code, str, str]]:

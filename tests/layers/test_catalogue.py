@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import jax.numpy as jnp
 import pytest
 from flax import nnx
-from layer_cases import CASES, ELSEWHERE, INSTALLED, NOTHING, Case, layer_classes
+from layer_cases import INSTALLED, NOTHING, Case, fault_of, layer_classes
 from mutations import changed, flat, leaves_of
 
 from typedstate import TypedState, explain, fits, layers, leaves
@@ -19,16 +20,32 @@ def name_of(case: Case) -> str:
 
 @pytest.mark.parametrize("name", sorted(layer_classes()))
 def test_every_layer_has_a_schema(name: str) -> None:
-    cls = layer_classes()[name]
-    if issubclass(nnx.Module, cls) or name in ELSEWHERE:
-        return
-    if any(case.name == name for case in CASES):
-        return
-    try:
-        layer = cls()
-    except NotImplementedError:  # an abstract class
-        return
-    assert not nnx.state(layer), f"{name} holds state, and typedstate.layers has no schema for it"
+    assert not (fault := fault_of(name, layer_classes()[name])), fault
+
+
+@pytest.mark.parametrize("exported", [True, False])
+def test_a_layer_that_flax_adds_is_found_and_named(
+    monkeypatch: pytest.MonkeyPatch, exported: bool
+) -> None:
+    class Sparse(nnx.Module):
+        def __init__(self, size: int = 2) -> None:
+            self.kernel = nnx.Param(jnp.ones(size))
+
+    class Needy(nnx.Module):
+        def __init__(self, size: int) -> None:
+            self.kernel = nnx.Param(jnp.ones(size))
+
+    module = nnx if exported else importlib.import_module("flax.nnx.nn.linear")
+    for cls in (Sparse, Needy):
+        cls.__module__ = "flax.nnx.nn.linear"
+        monkeypatch.setattr(module, cls.__name__, cls, raising=False)
+    found = layer_classes()
+    assert fault_of("Sparse", found["Sparse"]) == (
+        "Sparse holds state, and typedstate.layers has no schema for it"
+    )
+    assert fault_of("Needy", found["Needy"]).startswith(
+        "Needy has no case in layer_cases and can't be built without arguments: "
+    )
 
 
 @pytest.mark.parametrize("case", INSTALLED, ids=name_of)
