@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
 from collections.abc import Callable
@@ -283,6 +284,9 @@ def test_what_flax_refuses_halfway_leaves_the_node_as_it_was(key: Any) -> None:
     node = linear()
     before = node.kernel[...]
     state = {"kernel": leaf(nnx.Param, matrix), "sub": {key: leaf(nnx.Param, one)}}
+    with contextlib.suppress(Exception):
+        nnx.update(linear(), nnx.State(state))
+        pytest.skip("this Flax adds it")
     with pytest.raises(StateTypeError, match=r"Flax|declared") as raised:
         update(node, state, new=True)
     assert raised.value.report is not None

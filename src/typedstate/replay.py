@@ -177,7 +177,8 @@ class _Writer:
     def constant(self, value: Any, prefix: str) -> str:
         """A value in the generated code: plain keys as they are, all else by a name."""
         cls: type = cast(Any, type(value))
-        if cls is int or (cls is str and value.isidentifier() and value.isascii()):
+        is_short = cls is int and abs(value) < 1 << 64  # Python writes no int of many digits
+        if is_short or (cls is str and value.isidentifier() and value.isascii()):
             return repr(value)
         try:
             key: tuple[type, Hashable] = (cls, value if prefix == "k" else id(value))
@@ -355,7 +356,8 @@ class _Writer:
                 lines.append(f"if {name}.type is not {kind}: return False")
             lines.append(f"r = {name}.{slot}")
             route = (route, "", f".{slot}")
-        if leaves.mapping_of(raw) is not None or isinstance(raw, tuple | list):
+        is_tree = isinstance(raw, tuple | list) or path in self._records
+        if is_tree or leaves.mapping_of(raw) is not None:
             function = self.function(raw, path, route)
             return [*lines, f"if not {self._calls(function, 'r')}: return False"]
         return [*lines, *self._raw("r", raw, path, route)]

@@ -218,6 +218,7 @@ def reports(hint: Any, tree: Any) -> None:
 @given(trees)
 def source(tree: Any) -> None:
     """Inferred source declares the inferred schema, and running it runs nothing else."""
+    tree = {"root": tree}  # of text keys, so that the schema is a class with a name
     schema_ = infer(tree)
     try:
         text = to_source(schema_)
