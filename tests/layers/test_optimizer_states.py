@@ -19,11 +19,13 @@ from typedstate.layers import (
     AdamState,
     Chain,
     LinearState,
+    Lookahead,
     Maskable,
     ModelAndOptimizerState,
     OptimizerState,
     Raw,
     ScaleByAdamState,
+    SgdState,
 )
 
 
@@ -122,3 +124,16 @@ def test_model_and_optimizer() -> None:
     report = explain(state, hint)
     assert report, str(report)
     assert not fits(changed(state, ("model", "kernel"), drop=True), hint)
+
+
+def test_lookahead_keeps_the_state_of_the_fast_optimizer() -> None:
+    tx = optax.lookahead(optax.adam(RATE), sync_period=2, slow_step_size=0.5)
+    params = optax.LookaheadParams.init_synced(nnx.state(Model(), nnx.Param))
+    state = tx.init(params)
+    hint = Raw[Lookahead[AdamState[P]]]
+    assert explain(state, hint), str(explain(state, hint))
+    late = state._replace(steps_since_sync=jnp.float32(0))
+    assert str(explain(late, hint)).splitlines()[1] == (
+        "  steps_since_sync: expected dtype Int, found float32[] [dtype]"
+    )
+    assert not fits(state, Raw[Lookahead[SgdState[P]]])

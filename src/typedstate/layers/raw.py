@@ -39,6 +39,7 @@ from ..transform import rewrite
 _NAMES: Final = {
     "Masked": ("MaskedState",),
     "MultiTransform": ("PartitionState", "MultiTransformState"),
+    "Lookahead": ("LookaheadState",),
     "Injected": ("InjectStatefulHyperparamsState", "InjectHyperparamsState"),
     "MultiSteps": ("MultiStepsState",),
     "ApplyIfFinite": ("ApplyIfFiniteState",),

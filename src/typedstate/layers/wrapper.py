@@ -74,6 +74,16 @@ class Conditional(TypedState, Generic[T]):
     inner_state: T
 
 
+class Lookahead(TypedState, Generic[T]):
+    """The state of ``optax.lookahead`` around an optimizer with state T.
+
+    Its parameters are pairs, so ``nnx.Optimizer`` can't keep it: write ``Raw[Lookahead[T]]``.
+    """
+
+    fast_state: T
+    steps_since_sync: Annotated[OptArray, Int[Array, ""]]
+
+
 class ScheduleFree(TypedState, Generic[T, S]):
     """The state of ``optax.contrib.schedule_free``."""
 
