@@ -38,10 +38,9 @@ def check(value: object, hint: TypeForm[T], *, dims: Mapping[str, int] | None = 
       SchemaError: the hint can mean nothing.
     """
     __tracebackhide__ = True
-    if dims is None and isinstance(hint, type) and holds(value, hint):
-        return value  # type: ignore[return-value]
-    report = explain(value, hint, dims=dims)
-    if not report:
+    known = dims is None and isinstance(hint, type)
+    report = _judged(value, hint) if known else explain(value, hint, dims=dims)
+    if report is not None and not report:
         raise StateTypeError(str(report), report)
     return value  # type: ignore[return-value]
 
@@ -97,20 +96,27 @@ class Known:
 
 def holds(value: object, hint: type) -> bool:
     """What ``isinstance(value, hint)`` answers for a hint class."""
+    report = _judged(value, hint)
+    return report is None or bool(report)
+
+
+def _judged(value: object, hint: Any) -> Report | None:
+    """What the explainer says of a value; None for one that is like an accepted one."""
     known: Known | None = hint.__dict__.get("__typedstate_known__")
     if known is not None and known.accepts(value) is not None:
-        return True
+        return None
+    spec = spec_of(hint)
     explanation = Explanation()
-    explanation.visit(value, spec_of(hint))
-    report = explanation.report("")
+    explanation.visit(value, spec)
+    report = explanation.report(name_of(hint, spec))
     if not report:
-        return False
+        return report
     if known is None and hasattr(hint, "__typedstate_spec__"):
         known = Known()
-        hint.__typedstate_known__ = known  # type: ignore[attr-defined]
+        hint.__typedstate_known__ = known
     if known is not None:
         known.learn(value, explanation, report)
-    return True
+    return report
 
 
 def source_of(hint: Any) -> str:

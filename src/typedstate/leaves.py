@@ -371,7 +371,7 @@ class _Walk:
     keep: list[object] = field(default_factory=list[object])
 
     def once(self, value: object, path: Path) -> bool:
-        first = self.seen.setdefault(id(value), path)
+        first = self.seen.setdefault(object.__hash__(value), path)  # `id` takes long, by JAX
         self.keep.append(value)  # an id is only a name while its object lives
         if first != path:
             self.shared[path] = first

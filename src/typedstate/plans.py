@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from .evidence import Reading
 from .law import Measure
-from .replay import Code, Unrepeatable, generate, is_aval
+from .replay import Code, Unrepeatable, address, generate, is_aval
 from .spec import Path
 
 _MAX_STRUCTURES: Final = 16
@@ -86,7 +86,7 @@ class Structure:
         lines = code.source.splitlines(keepends=True)
         linecache.cache[name] = (len(code.source), None, lines, name)
         weakref.finalize(self, linecache.cache.pop, name, None)
-        key = tuple(id(item) if is_aval(item) else item for item in code.measures)
+        key = tuple(address(item) if is_aval(item) else item for item in code.measures)
         self.latest = self._plans[key] = self._plan(code.measures)
 
     def sized(self, value: Any) -> Plan | None:

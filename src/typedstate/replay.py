@@ -21,10 +21,12 @@ from .layout import Child, layout_of
 from .spec import Path
 
 _LOOP: Final = 3
+#: Tells objects apart as `id` does, for which JAX has Python call an audit hook each time.
+address: Final = object.__hash__
 _SCALARS: Final = (bool, int, float, complex, str, bytes, type(None))
 #: Stands in generated code for a measure of the whole value, by its number.
 _MEASURE: Final = re.compile(r"@(\d+)@")
-_SEE: Final = re.compile(r"if id\((\w)\) != seen\(\): return False")
+_SEE: Final = re.compile(r"if address\((\w)\) != seen\(\): return False")
 
 #: How code reaches a part of a value: what stands before and after the text of the whole.
 Route = tuple["Route", str, str] | None
@@ -71,7 +73,7 @@ def generate(value: Any, reading: Reading, name: str) -> Code:
     measures = [writer.measures[number] for number in order]
     places = {number: place for place, number in enumerate(order)}
     reads = [_text(writer.routes[number], "m") for number in order]
-    keys = [f"id(a{i})" if is_aval(item) else f"a{i}" for i, item in enumerate(measures)]
+    keys = [f"address(a{i})" if is_aval(item) else f"a{i}" for i, item in enumerate(measures)]
     read = [f"    a{place} = {text}" for place, text in enumerate(reads)]
     names = ", ".join(f"a{place}" for place in range(len(order)))
     read.append(f"    return ({', '.join(keys)},), ({names},)" if keys else "    return (), ()")
@@ -149,7 +151,7 @@ class _Writer:
     """Writes one function per distinct sub-tree; like siblings share it in a loop."""
 
     def __init__(self, reading: Reading) -> None:
-        self.names: dict[str, Any] = {}
+        self.names: dict[str, Any] = {"address": address}
         self.functions: list[str] = []
         self.measures: list[Measure] = []
         self.routes: list[Route] = []
@@ -170,7 +172,7 @@ class _Writer:
         if not self._shared:
             return
         names = dict(self.names)
-        exec(_SEE.sub(r"seen(id(\1))", "\n".join(self._walks)), names)
+        exec(_SEE.sub(r"seen(address(\1))", "\n".join(self._walks)), names)
         for sharing, function, order, module in self._shared:
             sharing.learn(names[function], *(self.measures[number] for number in order), module)
 
@@ -181,10 +183,10 @@ class _Writer:
         if is_short or (cls is str and value.isidentifier() and value.isascii()):
             return repr(value)
         try:
-            key: tuple[type, Hashable] = (cls, value if prefix == "k" else id(value))
+            key: tuple[type, Hashable] = (cls, value if prefix == "k" else address(value))
             found = self._constants.get(key)
         except TypeError:
-            key, found = (cls, id(value)), None
+            key, found = (cls, address(value)), None
         if found is None:
             found = f"{prefix}{len(self.names)}"
             self.names[found] = value
@@ -202,7 +204,7 @@ class _Writer:
 
     def _measure(self, measure: Measure, route: Route, path: Path) -> str:
         """Stands for the measure of an array; equal ones are one."""
-        key = id(measure) if is_aval(measure) else measure
+        key = address(measure) if is_aval(measure) else measure
         number = self._numbers.setdefault(key, len(self.measures))
         if number == len(self.measures):
             self.measures.append(measure)
@@ -410,8 +412,8 @@ class _Writer:
         layout = layout_of(node)
         lines = [self._type("m", node)]
         if leaves.is_object(node):
-            self._objects.add(id(node))
-            lines.append("if id(m) != seen(): return False")
+            self._objects.add(address(node))
+            lines.append("if address(m) != seen(): return False")
         match layout.kind:
             case "attributes":
                 if layout.record is not None:
@@ -446,11 +448,14 @@ class _Writer:
         if child.role == "ignored" or leaves.has_no_children(value):
             return (*lines, self._type("v", value))
         if leaves.is_object(value) or leaves.is_variable(value):
-            if id(value) in self._objects:
-                return (*lines, "if id(v) != seen(): return False")  # it is looked at where first
+            if address(value) in self._objects:
+                return (
+                    *lines,
+                    "if address(v) != seen(): return False",
+                )  # it is looked at where first
             if child.role == "leaf":
-                self._objects.add(id(value))
-                lines.append("if id(v) != seen(): return False")
+                self._objects.add(address(value))
+                lines.append("if address(v) != seen(): return False")
         if child.role == "node":
             function = self._node(value, path, route)
             return (*lines, f"if not {self._calls(function, 'v', 'seen')}: return False")

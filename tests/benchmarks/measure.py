@@ -59,7 +59,13 @@ def measure(effort: Effort, *works: Work) -> list[Time]:
 
 def once(work: Work) -> float:
     """The time of a single call, for what can't be repeated."""
-    return _once(work, 1, time.thread_time)
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return _once(work, 1, time.thread_time)
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _loops(work: Work, effort: Effort) -> int:
