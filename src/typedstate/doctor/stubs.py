@@ -78,7 +78,8 @@ class Stubs:
                 yield f"{stub.name} is stubbed and does not exist in this Flax"
             elif stub.unknown:
                 names = ", ".join(stub.unknown)
-                yield f"{stub.name} is stubbed with names of another Flax: {names}"
+                text = "the stubs also allow what only other versions of Flax have there"
+                yield f"{stub.name}: {text}: {names}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and strings."""
