@@ -209,6 +209,24 @@ def test_a_wrong_dim_and_a_size_that_is_none_are_named() -> None:
     ]
 
 
+def test_a_name_that_is_asked_for_is_taken() -> None:
+    class StemState(TypedState):
+        kernel: nnx.Param[Float32[Array, "*window d"]]
+        positions: nnx.Param[Float32[Array, "patches+1 d"]]
+
+    class VisionState(TypedState):
+        stem: Bind[StemState, "d"]
+
+    assert refusal(abstract, VisionState, d=2) == [
+        "abstract(VisionState) can't be made:",
+        "  stem.kernel: axis 0 is open: give window=(...)",
+        "  stem.positions: axis 0 is open: give patches=",
+    ]
+    made = abstract(VisionState, d=2, window=(3, 3), patches=4)
+    shapes = jax.tree.map(lambda array: array.shape, nnx.to_pure_dict(made))
+    assert shapes == {"stem": {"kernel": (3, 3, 2), "positions": (5, 2)}}
+
+
 def test_names_in_metadata_are_those_of_the_declaration(mesh: jax.sharding.Mesh) -> None:
     class S(TypedState):
         w: Annotated[nnx.Param[Float32[Array, "d n"]], P("embed", "mlp")]

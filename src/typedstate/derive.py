@@ -25,7 +25,7 @@ from .describe import describe
 from .dims import Axes, Axis
 from .errors import SchemaError
 from .forms import Abstract, Shardings, Specs
-from .placing import spellings
+from .placing import written_names
 from .spec import Anything, Array, Guarded, Instance, Leaf, NoValue, OneOf, Record, Spec, TupleOf
 from .values import dtype_name
 
@@ -209,7 +209,7 @@ def _build(
 ) -> Any:
     spec = spec_of(hint)
     outermost = outermost_names(spec)
-    known = dict.fromkeys([*outermost, *filter(str.isidentifier, spellings(spec))])
+    known = dict.fromkeys([*outermost, *written_names(spec)])
     for name in given:
         if name not in known:
             raise SchemaError(f"{title}: there is no dim {name!r}; there are {', '.join(known)}")

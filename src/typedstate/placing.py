@@ -154,28 +154,48 @@ def _relinked(expr: Expr[str], links: Links) -> Expr[str]:
     return substitute(expr, lambda name: table.get(name) or Name(name))
 
 
-def spellings(spec: Spec, seen: frozenset[int] = frozenset()) -> Iterator[str]:
-    """Yields every dim that is written in a spec or in a schema below it.
+def spellings(spec: Spec) -> Iterator[str]:
+    """Yields every axis that is written in a spec or in a schema below it, as it is written.
 
     Raises:
       SchemaError: a schema below is not defined yet.
     """
+    for dim in _written(spec):
+        if isinstance(dim, Axis) and dim.expr is not None:
+            yield show(dim.expr)
+
+
+def written_names(spec: Spec) -> Iterator[str]:
+    """Yields every name of a dim in a spec or in a schema below it.
+
+    Raises:
+      SchemaError: a schema below is not defined yet.
+    """
+    for dim in _written(spec):
+        match dim:
+            case Axes(name) if name is not None:
+                yield name
+            case Axis(expr=expr) if expr is not None:
+                yield from names_of(expr)
+            case _:
+                continue
+
+
+def _written(spec: Spec, seen: frozenset[int] = frozenset()) -> Iterator[Dim]:
     match spec:
         case Array():
-            for dim in all_dims(spec):
-                if isinstance(dim, Axis) and dim.expr is not None:
-                    yield show(dim.expr)
+            yield from all_dims(spec)
         case Node(ref) if id(root_of(ref)) not in seen:
             schema = ref.resolve()
             below = seen | {id(root_of(ref))}
             for item in schema.fields:
-                yield from spellings(item.spec, below)
+                yield from _written(item.spec, below)
             for _, inner in schema.extra.patterns:
-                yield from spellings(inner, below)
+                yield from _written(inner, below)
         case Bound(inner, links):
             for name, expr in links:
-                yield from (name, show(expr))
-            yield from spellings(inner, seen)
+                yield from (Axis(name, Name(name)), Axis(show(expr), expr))
+            yield from _written(inner, seen)
         case _:
             for part in parts(spec):
-                yield from spellings(part, seen)
+                yield from _written(part, seen)
