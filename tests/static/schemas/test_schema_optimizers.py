@@ -29,6 +29,7 @@ from typedstate.layers import (
     LinearState,
     LinesearchInfoState,
     LionState,
+    Lookahead,
     Maskable,
     Masked,
     ModelAndOptimizerState,
@@ -211,5 +212,9 @@ def test_wrappers() -> None:
     )
     free = kept(contrib.schedule_free(adam, RATE), ScheduleFree[AdamState[S], S])
     seen(assert_type(free, ScheduleFree[AdamState[S], S]), nnx.State)
+    pairs = {"fast_state": nnx.state(model()), "steps_since_sync": OptArray(jnp.int32(0))}
+    ahead = check(nnx.State(pairs), Lookahead[S])
+    seen(assert_type(ahead, Lookahead[S]), nnx.State)
+    seen(assert_type(ahead.fast_state, S), nnx.State)
     raw = adam.init(nnx.state(model(), nnx.Param))
     seen(assert_type(check(raw, Raw[AdamState[S]]), Any), tuple)
