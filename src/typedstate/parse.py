@@ -55,7 +55,7 @@ _WRAPPERS: Final = (
     typing_extensions.ReadOnly,
 )
 #: The class of ``jnp.int32`` and its like.
-_ScalarMeta: Final[type] = type(jnp.int32)
+_ScalarMeta: Final[Any] = cast(Any, type(jnp.int32))
 _ANY_DTYPE: Final[Any] = cast(Any, jaxtyping.Shaped).dtypes
 #: The syntax of Python 3.12 makes another class than ``typing_extensions`` has.
 TYPE_ALIASES: Final = (
