@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .requirement import require
 
@@ -25,10 +26,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             from .tools.stubs import main as command
 
-        return command(given[1:])
+        return _piped(command, given[1:])
     asked = given[:1] in (["-h"], ["--help"])
     print(_USAGE, file=sys.stdout if asked else sys.stderr)
     return 0 if asked else 2
+
+
+def _piped(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+    """Runs a command whose reader, e.g. ``head``, may go away."""
+    try:
+        status = command(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # and nothing is left to flush at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import typedstate.doctor
+from typedstate.__main__ import main
 from typedstate.doctor import cli
 from typedstate.doctor.diagnosis import Diagnosis, diagnose
 from typedstate.doctor.findings import Findings
@@ -54,6 +56,14 @@ def test_a_difference_is_the_exit_status(monkeypatch: pytest.MonkeyPatch, found:
     changed = diagnose(found, {older.pair: older}, stubs())
     monkeypatch.setattr(cli, "doctor", lambda: changed)
     assert cli.main([]) == 1
+
+
+def test_a_reader_that_goes_away_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", encoding="utf-8") as gone:
+        monkeypatch.setattr(sys, "stdout", gone)
+        assert main(["doctor"]) == 1
 
 
 def test_wrong_usage_is_status_2() -> None:
