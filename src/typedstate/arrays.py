@@ -6,8 +6,6 @@ The explainer calls these for what stands at a leaf; what they see goes into its
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
-from re import Pattern
 from typing import Any, Final
 
 import jax
@@ -20,7 +18,7 @@ from .evidence import Evidence, Guard, Split
 from .manual import is_shard
 from .report import Unknown, show_path
 from .spec import Array, Leaf, Partition, Path, Placed, Predicate
-from .values import describe_value, dtype_name
+from .values import describe_value, has_dtype
 from .verdict import Verdict
 
 #: Said of sizes that do not agree where shard_map shows one shard of each array.
@@ -37,7 +35,7 @@ def see_array(found: Evidence, value: Any, spec: Array, path: Path, scope: Scope
         note = patterns.array_note(value, spec)
         found.add(path, "array", describe(spec), describe_value(value), note)
         return
-    if spec.dtypes is not None and not _has_dtype(value.dtype, spec.dtypes):
+    if spec.dtypes is not None and not has_dtype(value.dtype, spec.dtypes):
         note = patterns.dtype_note(spec.dtype, value)
         found.add(path, "dtype", f"dtype {spec.dtype}", describe_value(value), note)
     if spec.shape is not None:
@@ -233,14 +231,3 @@ def _is_of_array_class(value: Any, spec: Array) -> bool:
     if spec.cls is None or isinstance(value, spec.cls):
         return True
     return issubclass(spec.cls, jax.Array) and leaves.stands_for_array(value)
-
-
-@lru_cache(maxsize=1024)
-def _has_dtype(dtype: Any, wanted: tuple[str | Pattern[str], ...]) -> bool:
-    name = dtype_name(dtype)
-    return any(
-        name == item or (name == "bool" and item == "bool_")
-        if isinstance(item, str)
-        else item.match(name) is not None
-        for item in wanted
-    )

@@ -15,7 +15,7 @@ from flax import nnx
 
 from .errors import SchemaError
 from .parse import Context, parse
-from .spec import Field, NoValue, OneOf
+from .spec import Field, NoValue, OneOf, present
 
 _RESERVED: Final = frozenset({name for name in dir(nnx.State) if not name.startswith("_")} | {"of"})
 _ALLOWED_IN_BODY: Final = frozenset(
@@ -84,8 +84,7 @@ def parse_field(name: str, raw: Any, context: Context) -> Field:
     spec = parse(hint, context)
     optional = False
     if isinstance(spec, OneOf) and NoValue() in spec.options:
-        rest = tuple(option for option in spec.options if option != NoValue())
-        spec, optional = (rest[0] if len(rest) == 1 else OneOf(rest)), True
+        spec, optional = present(spec), True
     key = name if alias is None else alias.key
     _refuse_key(key, context)
     return Field(name, key, spec, optional, None if shared is None else shared.path)

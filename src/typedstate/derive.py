@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from re import Pattern
 from typing import Any, Final, TypeVar, cast, overload
 
 import jax
@@ -27,7 +26,7 @@ from .errors import SchemaError
 from .forms import Abstract, Shardings, Specs
 from .placing import written_names
 from .spec import Anything, Array, Guarded, Instance, Leaf, NoValue, OneOf, Record, Spec, TupleOf
-from .values import dtype_name
+from .values import has_dtype
 
 T = TypeVar("T")
 
@@ -357,7 +356,7 @@ class _AbstractMaker:
         named = not isinstance(chosen, bool | int | str) and chosen is not ABSENT
         first = (_dtype(chosen),) if named else ()
         for dtype in (*first, *self.dtypes):
-            if array.dtypes is None or _is_one_of(dtype, array.dtypes):
+            if array.dtypes is None or has_dtype(np.dtype(dtype), array.dtypes):
                 return dtype
         if array.dtypes is not None and len(array.dtypes) == 1 and isinstance(array.dtypes[0], str):
             return jnp.dtype(array.dtypes[0])
@@ -379,14 +378,6 @@ def _item(like: Any, key: Any) -> Any:
         return getattr(like, key) if isinstance(key, str) and hasattr(like, key) else like[key]
     except (TypeError, KeyError, IndexError):
         return ABSENT
-
-
-def _is_one_of(dtype: Any, wanted: tuple[str | Pattern[str], ...]) -> bool:
-    name = dtype_name(np.dtype(dtype))
-    return any(
-        item in (name, f"{name}_") if isinstance(item, str) else item.match(name) is not None
-        for item in wanted
-    )
 
 
 def _open_shape(builder: Builder, array: Array, site: Site) -> tuple[int | None, ...] | None:

@@ -41,7 +41,9 @@ from .spec import (
     Spec,
     Tree,
     TupleOf,
+    one_of,
     parts,
+    present,
 )
 
 _UNIONS: Final = (typing.Union, types.UnionType)
@@ -229,8 +231,7 @@ def _union(args: tuple[Any, ...], context: Context) -> Spec:
     for arg in args:
         option = parse(arg, context)
         options += option.options if isinstance(option, OneOf) else (option,)
-    unique = list(dict.fromkeys(options))
-    return unique[0] if len(unique) == 1 else OneOf(tuple(unique))
+    return one_of(tuple(dict.fromkeys(options)))
 
 
 def _class(hint: Any, context: Context) -> Spec:
@@ -429,9 +430,7 @@ def _annotated(hint: Any, context: Context) -> Spec:
 
 def _with_metadata(spec: Spec, item: Any, context: Context) -> Spec:
     if isinstance(spec, OneOf) and NoValue() in spec.options:  # ``Annotated[X | None, ...]``
-        rest = tuple(option for option in spec.options if option != NoValue())
-        present = rest[0] if len(rest) == 1 else OneOf(rest)
-        return OneOf((_with_metadata(present, item, context), NoValue()))
+        return OneOf((_with_metadata(present(spec), item, context), NoValue()))
     if isinstance(item, PartitionSpec):
         names = leaves.axis_names(item)
         leaf = spec if isinstance(spec, Leaf) else None

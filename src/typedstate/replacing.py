@@ -23,8 +23,9 @@ from .spec import (
     Partition,
     Path,
     Spec,
+    one_of,
 )
-from .transform import Unchanged, map_value, one_of
+from .transform import Unchanged, map_value
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -429,6 +429,16 @@ def all_dims(spec: Array | Partition) -> tuple[Dim, ...]:
     return (*(axis for _, axis in inserted), *(spec.shape or ()))
 
 
+def one_of(options: tuple[Spec, ...]) -> Spec:
+    """A union, or what it is a union of where there is only one."""
+    return options[0] if len(options) == 1 else OneOf(options)
+
+
+def present(spec: OneOf) -> Spec:
+    """A union without ``None``."""
+    return one_of(tuple(option for option in spec.options if option != NoValue()))
+
+
 def own_names(spec: Spec) -> Iterator[str]:
     """Yields the dim names that belong to the class in whose annotation `spec` stands."""
     match spec:

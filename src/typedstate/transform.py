@@ -40,6 +40,8 @@ from .spec import (
     Spec,
     Tree,
     TupleOf,
+    one_of,
+    present,
 )
 
 T = TypeVar("T")
@@ -173,7 +175,7 @@ class Derived:
                     raise
                 continue
             if isinstance(spec, OneOf) and NoValue() in spec.options:
-                fields.append(replace(item, spec=_present(spec), optional=True))
+                fields.append(replace(item, spec=present(spec), optional=True))
             elif spec is not None:
                 fields.append(replace(item, spec=spec))
         extra = _extra(self.transform, schema.extra, self.path)
@@ -293,10 +295,6 @@ def _possible(options: tuple[Spec, ...], change: Callable[[Spec], T]) -> list[T]
     return found
 
 
-def _present(spec: OneOf) -> Spec:
-    return one_of(tuple(option for option in spec.options if option != NoValue()))
-
-
 def _self_link(name: str) -> tuple[str, Expr[str]]:
     return name, Name(name)
 
@@ -326,8 +324,3 @@ def map_value(spec: Spec, change: Any) -> Spec:
             return replace(spec, value=map_value(value, change))
         case _:
             return spec
-
-
-def one_of(options: tuple[Spec, ...]) -> Spec:
-    """A union, or what it is a union of where there is only one."""
-    return options[0] if len(options) == 1 else OneOf(options)

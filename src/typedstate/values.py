@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Mapping
+from functools import lru_cache
+from re import Pattern
 from typing import Any
 
 import jax
@@ -39,6 +41,18 @@ def dtype_name(dtype: Any) -> str:
     if name == "void" and getattr(dtype, "names", None):
         return str(dtype)
     return "bool" if name == "bool_" else name
+
+
+@lru_cache(maxsize=1024)
+def has_dtype(dtype: Any, wanted: tuple[str | Pattern[str], ...]) -> bool:
+    """Whether a dtype is one of those that a dtype class of jaxtyping has."""
+    name = dtype_name(dtype)
+    return any(
+        name == item or (name == "bool" and item == "bool_")
+        if isinstance(item, str)
+        else item.match(name) is not None
+        for item in wanted
+    )
 
 
 def _describe_mapping(mapping: Mapping[Hashable, Any], of: str) -> str:
