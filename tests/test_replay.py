@@ -348,7 +348,7 @@ def test_generated_code_can_be_read() -> None:
     assert source_of(Small) == ""
     assert isinstance(state({"kernel": nnx.Param(np_ones(3))}), Small)
     source = source_of(Small)
-    assert source.startswith("def like0(a0, m):")
+    assert source.startswith("def like0(v0, a0):")
     assert "numpy" not in source
     assert source in {"".join(lines) for _, _, lines, _ in linecache.cache.values()}  # type: ignore[misc]
 

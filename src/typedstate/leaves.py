@@ -7,6 +7,7 @@ module and the entries of a GraphDef are answered here, by capability found at i
 from __future__ import annotations
 
 import operator
+import types
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -122,6 +123,24 @@ def is_interned(aval: object) -> bool:
     return _INTERNED and type(aval) is _ShapedArray
 
 
+def aval_reader(cls: type) -> Callable[[Any], Any] | None:
+    """JAX's own function that reads the abstract value of arrays of a class.
+
+    None where it would take other objects too: what it takes is of the class, and reading is
+    quicker than by the attribute.
+    """
+    read: Any = getattr(vars(cls).get("aval"), "fget", None)
+    if read is None or isinstance(read, types.FunctionType):
+        return None
+    try:
+        read(None)
+    except TypeError:
+        return cast(Callable[[Any], Any], read)
+    except Exception:
+        return None
+    return None
+
+
 def key_base(value: object) -> Any:
     """The plain array behind a PRNG key array, whose abstract value is cheap to read."""
     base = getattr(value, "_base_array", None)
@@ -193,9 +212,10 @@ def names_signs(variable: Any) -> tuple[Sign, ...] | None:
     metadata, found = metadata_of(variable), list[Sign]()
     for key in _SHARDING_KEYS:
         names = metadata.get(key)
-        found.append((f"{{}}._var_metadata.get({key!r})", names))
         if names is not None:
+            found.append((f"{{}}._var_metadata[{key!r}]", names))
             break
+        found.append((f"{{}}._var_metadata.get({key!r})", None))
     return tuple(found)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import linecache
 import weakref
 from collections.abc import Callable, Hashable, Mapping
-from functools import partial
 from itertools import count
+from types import FunctionType
 from typing import Any, Final
 
 from .evidence import Reading
@@ -94,7 +94,7 @@ class Structure:
         key, measures = self.code.read(value)
         plan = self._plans.get(key)
         if plan is None:
-            if not self.code.like(*measures, value):
+            if not self.code.like(value, *measures):
                 return None
             plan = self._plan(measures)
             if len(self._plans) >= _MAX_SIZES:
@@ -106,7 +106,9 @@ class Structure:
         return plan
 
     def _plan(self, measures: tuple[Measure, ...]) -> Plan:
-        return Plan(partial(self.code.like, *measures), measures, self)
+        like = self.code.like
+        match = FunctionType(like.__code__, like.__globals__, like.__name__, measures)
+        return Plan(match, measures, self)
 
 
 class Plans:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from keyword import iskeyword
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import jax
 
@@ -20,13 +20,21 @@ from .law import Measure
 from .layout import Child, layout_of
 from .spec import Path
 
+#: So many like items are looked at in a loop.
 _LOOP: Final = 3
+#: The most lines of a sub-tree that stand where it is; longer ones are a function of their own.
+_INLINE: Final = 12
+_INLINE_IN_LOOP: Final = 60
+#: The most sub-trees of one node that do: code must stay small.
+_MOST_INLINE: Final = 16
 #: Tells objects apart as `id` does, for which JAX has Python call an audit hook each time.
 address: Final = object.__hash__
 _SCALARS: Final = (bool, int, float, complex, str, bytes, type(None))
 #: Stands in generated code for a measure of the whole value, by its number.
 _MEASURE: Final = re.compile(r"@(\d+)@")
-_SEE: Final = re.compile(r"if address\((\w)\) != seen\(\): return False")
+#: A local name, which says how far below the value of its function it is: ``v#0`` is the value.
+_LEVEL: Final = re.compile(r"#(\d+)")
+_SEE: Final = re.compile(r"if address\((\w+)\) != seen\(\): return False")
 
 #: How code reaches a part of a value: what stands before and after the text of the whole.
 Route = tuple["Route", str, str] | None
@@ -42,7 +50,7 @@ class Code:
 
     Attributes:
       source: its text.
-      like: of measures and a value, whether it is like the accepted one; may raise, for no.
+      like: of a value and measures, whether it is like the accepted one; may raise, for no.
       read: the measures of a value, after a key that equal ones share; may raise, for no.
       measures: those of the value that was accepted.
       places: which measure belongs to the array at a path.
@@ -72,12 +80,12 @@ def generate(value: Any, reading: Reading, name: str) -> Code:
         raise Unrepeatable
     measures = [writer.measures[number] for number in order]
     places = {number: place for place, number in enumerate(order)}
-    reads = [_text(writer.routes[number], "m") for number in order]
+    reads = [_text(writer.routes[number], "v0") for number in order]
     keys = [f"address(a{i})" if is_aval(item) else f"a{i}" for i, item in enumerate(measures)]
     read = [f"    a{place} = {text}" for place, text in enumerate(reads)]
     names = ", ".join(f"a{place}" for place in range(len(order)))
     read.append(f"    return ({', '.join(keys)},), ({names},)" if keys else "    return (), ()")
-    source = "\n".join([*writer.functions, "def read(m):", *read, ""])
+    source = "\n".join([*writer.functions, "def read(v0):", *read, ""])
     exec(compile(source, name, "exec"), writer.names)
     writer.share()
     return Code(
@@ -120,17 +128,17 @@ class Sharing:
         self._pattern: list[int] | None = None
         self._walk: Callable[..., bool] = lambda *_: False
 
-    def learn(self, walk: Callable[..., bool], *arguments: Any) -> None:
+    def learn(self, walk: Callable[..., bool], module: Any, *measures: Measure) -> None:
         """Takes the pattern from the module that was accepted; `walk` shows each id."""
         self._walk = walk
-        walk(*arguments, self.ids.append)
+        walk(module, self.ids.append, *measures)
         if len(set(self.ids)) != len(self.ids):
             self._pattern = _occurrences(self.ids)
 
-    def again(self, *arguments: Any) -> bool:
+    def again(self, module: Any, *measures: Measure) -> bool:
         """Whether a module with other objects is like the accepted one."""
         ids: list[int] = []
-        if not self._walk(*arguments, ids.append):
+        if not self._walk(module, ids.append, *measures):
             return False
         if self._pattern is None:
             same = len(set(ids)) == len(ids)
@@ -147,8 +155,18 @@ def _occurrences(objects: list[int]) -> list[int]:
     return [first.setdefault(number, index) for index, number in enumerate(objects)]
 
 
+class _Item(NamedTuple):
+    """What is said of one item ``v#1`` of a value: lines, which a tree's function may have."""
+
+    lines: tuple[str, ...]
+    is_tree: bool = False
+
+
 class _Writer:
-    """Writes one function per distinct sub-tree; like siblings share it in a loop."""
+    """Writes the functions; like siblings share a loop, like sub-trees a function.
+
+    Text speaks of a value as ``v#0``, of its items as ``v#1``, and of measures as ``@0@``.
+    """
 
     def __init__(self, reading: Reading) -> None:
         self.names: dict[str, Any] = {"address": address}
@@ -165,6 +183,7 @@ class _Writer:
         self._shared: list[tuple[Sharing, str, list[int], Any]] = []
         self._constants: dict[tuple[type, Hashable], str] = {}
         self._classes: dict[type, str] = {}
+        self._readers: dict[type, str | None] = {}
         self._functions: dict[tuple[str, str], str] = {}
 
     def share(self) -> None:
@@ -174,7 +193,7 @@ class _Writer:
         names = dict(self.names)
         exec(_SEE.sub(r"seen(address(\1))", "\n".join(self._walks)), names)
         for sharing, function, order, module in self._shared:
-            sharing.learn(names[function], *(self.measures[number] for number in order), module)
+            sharing.learn(names[function], module, *(self.measures[number] for number in order))
 
     def constant(self, value: Any, prefix: str) -> str:
         """A value in the generated code: plain keys as they are, all else by a name."""
@@ -188,7 +207,7 @@ class _Writer:
         except TypeError:
             key, found = (cls, address(value)), None
         if found is None:
-            found = f"{prefix}{len(self.names)}"
+            found = f"{prefix}_{len(self.names)}"
             self.names[found] = value
             self._constants[key] = found
         return found
@@ -199,8 +218,15 @@ class _Writer:
         if found is None:
             name: str = cls.__name__
             plain = name.isidentifier() and name.isascii() and not iskeyword(name)
-            found = self._classes[cls] = self.constant(cls, f"{name}_" if plain else "t")
+            found = self._classes[cls] = self.constant(cls, name if plain else "t")
         return found
+
+    def _reader(self, cls: type) -> str | None:
+        """What reads the abstract value of arrays of this class and of no other."""
+        if cls not in self._readers:
+            read = leaves.aval_reader(cls)
+            self._readers[cls] = None if read is None else self.constant(read, "aval")
+        return self._readers[cls]
 
     def _measure(self, measure: Measure, route: Route, path: Path) -> str:
         """Stands for the measure of an array; equal ones are one."""
@@ -216,156 +242,169 @@ class _Writer:
 
     def function(self, value: Any, path: Path, route: Route) -> tuple[str, list[int]]:
         """The name of the function that recognises a value, and the measures that it takes."""
-        return self._define("m", self._value("m", value, path, route))
+        return self._define("v0", self._value(value, path, route))
 
-    def _define(self, parameters: str, lines: list[str]) -> tuple[str, list[int]]:
-        text = "\n    ".join(lines)
+    def _define(self, parameters: str, lines: Iterable[str]) -> tuple[str, list[int]]:
+        text = _LEVEL.sub(r"\1", "\n    ".join(lines))
         order = list(dict.fromkeys(_MEASURE.findall(text)))
         if order:
             own = {number: f"a{place}" for place, number in enumerate(order)}
             text = _MEASURE.sub(lambda match: own[match[1]], text)
-            parameters = f"{', '.join(own.values())}, {parameters}"
+            parameters = f"{parameters}, {', '.join(own.values())}"
         found = self._functions.get((parameters, text))
         if found is None:
             found = f"like{len(self._functions)}"
             self._functions[parameters, text] = found
             self.functions.append(f"def {found}({parameters}):\n    {text}\n    return True")
-            if parameters.endswith("seen"):
+            if parameters.startswith("v0, seen"):
                 self._walks.append(self.functions[-1])
         return found, [int(number) for number in order]
 
     def _calls(self, function: tuple[str, list[int]], *arguments: str) -> str:
         name, order = function
-        return f"{name}({', '.join([*(f'@{number}@' for number in order), *arguments])})"
+        return f"{name}({', '.join([*arguments, *(f'@{number}@' for number in order)])})"
 
     # -- Values ----------------------------------------------------------------------------
 
-    def _value(self, name: str, value: Any, path: Path, route: Route) -> list[str]:
-        """Lines that return False unless the value called `name` is like this one."""
+    def _value(self, value: Any, path: Path, route: Route) -> list[str]:
+        """Lines that return False unless the value called ``v#0`` is like this one."""
         if path in self._live:
-            return self._module(name, value, path, route)
-        guards = [self._guard(name, guard) for guard in self.guards.pop(path, ())]
+            return self._module(value, path, route)
+        guards = [self._guard(guard) for guard in self.guards.pop(path, ())]
         if leaves.is_variable(value):
-            return [*self._variable(name, value, path, route), *guards]
+            return [*self._variable(value, path, route), *guards]
         mapping = leaves.mapping_of(value)
         if mapping is not None:
-            lines = self._mapping(name, value, dict(mapping), path, route)
-            return [self._type(name, value), *guards, *lines]
+            return self._mapping(value, dict(mapping), path, route, guards)
         if isinstance(value, tuple | list):
-            return [*self._sequence(name, cast(list[Any], value), path, route), *guards]
+            return [*self._sequence(cast(list[Any], value), path, route), *guards]
         if path in self._records:
-            return [*self._record(name, value, path, route), *guards]
-        return [*self._raw(name, value, path, route), *guards]
+            return [*self._record(value, path, route), *guards]
+        return [*self._raw("v#0", value, path, route), *guards]
 
-    def _guard(self, name: str, guard: Guard) -> str:
+    def _guard(self, guard: Guard) -> str:
         """Asks again, where signs don't show that the answer is the same."""
-        asked = f"not {self.constant(guard.test, 'g')}({name})"
+        asked = f"not {self.constant(guard.test, 'g')}(v#0)"
         if guard.signs is None:
             return f"if {asked}: return False"
         other: list[str] = []
         for read, found in guard.signs:
-            text = read.format(name) if isinstance(read, str) else f"{self.constant(read, 'f')}()"
-            other.append(f"{text} != {self.constant(found, 'k')}")
+            is_text = isinstance(read, str)
+            text = read.format("v#0") if is_text else f"{self.constant(read, 'f')}()"
+            known = "None" if found is None else self.constant(found, "k")
+            other.append(_differs(text, known))
         return f"if ({' or '.join(other)}) and {asked}: return False"
 
     def _type(self, name: str, value: Any) -> str:
-        return f"if type({name}) is not {self._class(type(value))}: return False"
+        return f"type({name}) is not {self._class(type(value))}"
 
     def _mapping(
-        self, name: str, value: Any, mapping: dict[Hashable, Any], path: Path, route: Route
+        self,
+        value: Any,
+        mapping: dict[Hashable, Any],
+        path: Path,
+        route: Route,
+        guards: list[str],
     ) -> list[str]:
         if type(value) is not dict and not leaves.is_state(value):
             raise Unrepeatable
-        lines: list[str] = []
+        kind, size = self._type("v#0", value), f"len(v#0) != {len(mapping)}"
+        lines = [f"if {kind} or {size}: return False", *guards]
         if leaves.is_state(cast(Any, value)):
-            lines.append(f"{name} = {name}._mapping")
+            lines = [f"if {kind}: return False", *guards]
+            lines += ["v#0 = v#0._mapping", f"if {size}: return False"]
             route = (route, "", "._mapping")
-        lines.append(f"if len({name}) != {len(mapping)}: return False")
-        children = (
-            (key, self._child(item, (*path, key), self._at(route, key)))
+        items = (
+            (key, self._item(item, (*path, key), self._at(route, key)))
             for key, item in mapping.items()
         )
-        return [*lines, *self._children(name, children)]
+        return [*lines, *self._items("v#0", items)]
 
     def _at(self, route: Route, key: Hashable) -> Route:
         return (route, "", f"[{self.constant(key, 'k')}]")
 
-    def _children(
-        self, name: str, children: Iterable[tuple[Hashable, tuple[str, ...]]]
-    ) -> list[str]:
-        """Looks at each item ``v`` of what is called `name`; like ones in a loop."""
-        groups: dict[tuple[str, ...], list[Hashable]] = {}
-        for key, child in children:
-            groups.setdefault(child, []).append(key)
+    def _items(self, name: str, items: Iterable[tuple[Hashable, _Item]]) -> list[str]:
+        """Looks at each item of what is called `name`; like ones in a loop."""
+        groups: dict[_Item, list[Hashable]] = {}
+        for key, item in items:
+            groups.setdefault(item, []).append(key)
+        is_small = sum(item.is_tree for item in groups) <= _MOST_INLINE
         lines: list[str] = []
-        for child, keys in groups.items():
+        for item, keys in groups.items():
             if len(keys) >= _LOOP:
-                lines.append(f"for k in {self.constant(tuple(keys), 'k')}:")
-                lines.append(f"    v = {name}[k]")
-                lines += [f"    {line}" for line in child]
+                own = self._placed(item, _INLINE_IN_LOOP if is_small else 0)
+                lines.append(f"for k#0 in {self.constant(tuple(keys), 'k')}:")
+                lines.append(f"    v#1 = {name}[k#0]")
+                lines += [f"    {line}" for line in own]
                 continue
+            own = self._placed(item, _INLINE if is_small else 0)
             for key in keys:
-                lines.append(f"v = {name}[{self.constant(key, 'k')}]")
-                lines += child
+                lines.append(f"v#1 = {name}[{self.constant(key, 'k')}]")
+                lines += own
         return lines
 
-    def _child(self, item: Any, path: Path, route: Route) -> tuple[str, ...]:
-        """What is said of ``v``: leaves inline, sub-trees by their function."""
+    def _item(self, item: Any, path: Path, route: Route) -> _Item:
+        """What is said of an item."""
         is_tree = isinstance(item, dict | tuple | list) or path in self._records
         leaf = cast(object, item)
-        if is_tree or (not leaves.is_variable(leaf) and leaves.mapping_of(leaf) is not None):
-            return (f"if not {self._calls(self.function(item, path, route), 'v')}: return False",)
-        return tuple(self._value("v", item, path, route))
+        is_tree = is_tree or (not leaves.is_variable(leaf) and leaves.mapping_of(leaf) is not None)
+        return _Item(tuple(self._value(item, path, route)), is_tree)
 
-    def _sequence(
-        self, name: str, value: tuple[Any, ...] | list[Any], path: Path, route: Route
-    ) -> list[str]:
+    def _placed(self, item: _Item, most: int) -> list[str]:
+        """An item's lines where it stands: a sub-tree's own ones only if these are few."""
+        if item.is_tree and len(item.lines) > most:
+            return [f"if not {self._calls(self._define('v0', item.lines), 'v#1')}: return False"]
+        return [_LEVEL.sub(lambda match: f"#{int(match[1]) + 1}", line) for line in item.lines]
+
+    def _sequence(self, value: tuple[Any, ...] | list[Any], path: Path, route: Route) -> list[str]:
         fields: Any = range(len(value))
         if path in self._records:  # a NamedTuple's go by name
             fields = cast(Any, value)._fields
-        children = (
-            (index, self._child(item, (*path, fields[index]), self._at(route, index)))
+        items = (
+            (index, self._item(item, (*path, fields[index]), self._at(route, index)))
             for index, item in enumerate(value)
         )
-        lines = [self._type(name, value), f"if len({name}) != {len(value)}: return False"]
-        return [*lines, *self._children(name, children)]
+        kind = self._type("v#0", value)
+        size = f"if {kind} or len(v#0) != {len(value)}: return False"
+        return [size, *self._items("v#0", items)]
 
-    def _record(self, name: str, value: Any, path: Path, route: Route) -> list[str]:
+    def _record(self, value: Any, path: Path, route: Route) -> list[str]:
         """The fields of a dataclass that were looked at."""
-        lines = [self._type(name, value)]
+        lines = [f"if {self._type('v#0', value)}: return False"]
         for attribute in self._records[path]:
             if not hasattr(value, attribute):
-                lines.append(f"if hasattr({name}, {attribute!r}): return False")
+                lines.append(f"if hasattr(v#0, {attribute!r}): return False")
                 continue
             below = (route, "", f".{attribute}")
-            lines.append(f"v = {name}.{attribute}")
-            lines += self._child(getattr(value, attribute), (*path, attribute), below)
+            lines.append(f"v#1 = v#0.{attribute}")
+            item = self._item(getattr(value, attribute), (*path, attribute), below)
+            lines += self._placed(item, _INLINE)
         return lines
 
-    def _variable(self, name: str, value: Any, path: Path, route: Route) -> list[str]:
+    def _variable(self, value: Any, path: Path, route: Route) -> list[str]:
         raw = leaves.raw_value(value)
         slot = leaves.slot_of(value)
-        lines = [self._type(name, value)]
+        lines = [f"if {self._type('v#0', value)}: return False"]
         if slot is None:
             kind = self._class(leaves.kind_of(value))
             kind_of, read = (self.constant(f, "f") for f in (leaves.kind_of, leaves.raw_value))
-            lines.append(f"if {kind_of}({name}) is not {kind}: return False")
-            lines.append(f"r = {read}({name})")
+            lines.append(f"if {kind_of}(v#0) is not {kind}: return False")
+            lines.append(f"r#0 = {read}(v#0)")
             route = (route, f"{read}(", ")")
         else:
             if slot == "value":
                 kind = self._class(leaves.kind_of(value))
-                lines.append(f"if {name}.type is not {kind}: return False")
-            lines.append(f"r = {name}.{slot}")
+                lines.append(f"if v#0.type is not {kind}: return False")
+            lines.append(f"r#0 = v#0.{slot}")
             route = (route, "", f".{slot}")
         is_tree = isinstance(raw, tuple | list) or path in self._records
         if is_tree or leaves.mapping_of(raw) is not None:
             function = self.function(raw, path, route)
-            return [*lines, f"if not {self._calls(function, 'r')}: return False"]
-        return [*lines, *self._raw("r", raw, path, route)]
+            return [*lines, f"if not {self._calls(function, 'r#0')}: return False"]
+        return [*lines, *self._raw("r#0", raw, path, route)]
 
     def _raw(self, name: str, value: Any, path: Path, route: Route) -> list[str]:
-        kind = f"if type({name}) is not {self._class(type(value))}"
+        kind = f"if {self._type(name, value)}"
         if not leaves.is_plain_array(value) and _holds_leaves(value):
             raise Unrepeatable
         if type(value) in _SCALARS:
@@ -374,11 +413,12 @@ class _Writer:
         if base is not None:
             # the dtype of keys is made anew whenever it is read, by what implements them
             implementation = self.constant(leaves.key_implementation(value), "i")
-            other = self._array("b", base, path, (route, "", "._base_array"))
-            lines = [f"{kind} or {name}._impl is not {implementation}: return False"]
-            return [*lines, f"b = {name}._base_array", f"if {other}: return False"]
+            other = self._array(f"{name}._base_array", base, path, (route, "", "._base_array"))
+            return [f"{kind} or {name}._impl is not {implementation} or {other}: return False"]
         if leaves.is_shaped(value):
-            return [f"{kind} or {self._array(name, value, path, route)}: return False"]
+            other = self._array(name, value, path, route)
+            is_read = self._reader(type(value)) is not None and leaves.is_interned(value.aval)
+            return [f"if {other}: return False" if is_read else f"{kind} or {other}: return False"]
         is_spec = isinstance(value, jax.sharding.PartitionSpec)
         if not is_spec and (hasattr(value, "__iter__") or hasattr(value, "__getitem__")):
             raise Unrepeatable
@@ -388,13 +428,17 @@ class _Writer:
         """Says that an array has another dtype or other sizes."""
         aval = getattr(value, "aval", None)
         if leaves.is_interned(aval):
-            return f"{name}.aval is not {self._measure(aval, (route, '', '.aval'), path)}"
+            read = self._reader(type(value))
+            measure = self._measure(aval, (route, "", ".aval"), path)
+            found = f"{name}.aval" if read is None else f"{read}({name})"
+            return f"{found} is not {measure}"
         shape = self._measure(tuple(value.shape), (route, "", ".shape"), path)
-        return f"{name}.shape != {shape} or {name}.dtype != {self.constant(value.dtype, 'd')}"
+        dtype = self.constant(value.dtype, "d")
+        return f"{_differs(f'{name}.shape', shape)} or {_differs(f'{name}.dtype', dtype)}"
 
     # -- Live modules: what `leaves.module_tree` would read, and which of it is one object ----
 
-    def _module(self, name: str, module: Any, path: Path, route: Route) -> list[str]:
+    def _module(self, module: Any, path: Path, route: Route) -> list[str]:
         """Lines that return False unless a module has the leaves and the sharing of this one."""
         if path in self.guards:
             raise Unrepeatable
@@ -403,23 +447,23 @@ class _Writer:
         sharing = Sharing()
         self._shared.append((sharing, *function, module))
         known = self.constant(sharing, "p")
-        like = self._calls(function, name, f"iter({known}.ids).__next__")
-        again = self._calls((f"{known}.again", function[1]), name)
+        like = self._calls(function, "v#0", f"iter({known}.ids).__next__")
+        again = self._calls((f"{known}.again", function[1]), "v#0")
         return [f"if not {like} and not {again}: return False"]
 
     def _node(self, node: Any, path: Path, route: Route) -> tuple[str, list[int]]:
         """The function that recognises a node, and each object below it by what was seen."""
         layout = layout_of(node)
-        lines = [self._type("m", node)]
+        lines = [f"if {self._type('v0', node)}: return False"]
         if leaves.is_object(node):
             self._objects.add(address(node))
-            lines.append("if address(m) != seen(): return False")
+            lines.append("if address(v0) != seen(): return False")
         match layout.kind:
             case "attributes":
                 if layout.record is not None:
                     same = frozenset(layout.record.items())
                     record = self.constant(self._data.setdefault(same, layout.record), "n")
-                    lines.append(f"n = m.{leaves.RECORD}")
+                    lines.append(f"n = v0.{leaves.RECORD}")
                     lines.append(f"if n is not {record} and n != {record}: return False")
                 before, after = "", ".__dict__"
             case "mapping":
@@ -428,38 +472,41 @@ class _Writer:
                 before, after = "", ""
             case "flatten":
                 before, after = f"{self.constant(leaves.flatten_of(node), 'f')}(", ")[0]"
-        lines.append(f"d = {before}m{after}")
+        lines.append(f"d = {before}v0{after}")
         step = (route, before, after)
         if layout.size is not None:
             lines.append(f"if len(d) != {layout.size}: return False")
         lines += [f"if {self.constant(name, 'k')} in d: return False" for name in layout.unset]
-        children = ((child.place, self._live_child(child, path, step)) for child in layout.children)
-        return self._define("m, seen", [*lines, *self._children("d", children)])
+        items = ((child.place, self._live_item(child, path, step)) for child in layout.children)
+        return self._define("v0, seen", [*lines, *self._items("d", items)])
 
-    def _live_child(self, child: Child, path: Path, route: Route) -> tuple[str, ...]:
+    def _live_item(self, child: Child, path: Path, route: Route) -> _Item:
         value, path, route = child.value, (*path, child.key), self._at(route, child.place)
         lines: list[str] = []
         if child.item is not None:
-            lines = [f"if v[0] != {self.constant(child.key, 'k')}: return False", "v = v[1]"]
+            lines = [f"if v#0[0] != {self.constant(child.key, 'k')}: return False", "v#0 = v#0[1]"]
             route = (route, "", "[1]")
             if child.item is not value:
-                lines += [self._type("v", child.item), "v = v.value"]
+                lines += [f"if {self._type('v#0', child.item)}: return False", "v#0 = v#0.value"]
                 route = (route, "", ".value")
         if child.role == "ignored" or leaves.has_no_children(value):
-            return (*lines, self._type("v", value))
+            return _Item((*lines, f"if {self._type('v#0', value)}: return False"))
+        see = "if address(v#0) != seen(): return False"
         if leaves.is_object(value) or leaves.is_variable(value):
             if address(value) in self._objects:
-                return (
-                    *lines,
-                    "if address(v) != seen(): return False",
-                )  # it is looked at where first
+                return _Item((*lines, see))  # it is looked at where it was first
             if child.role == "leaf":
                 self._objects.add(address(value))
-                lines.append("if address(v) != seen(): return False")
+                lines.append(see)
         if child.role == "node":
             function = self._node(value, path, route)
-            return (*lines, f"if not {self._calls(function, 'v', 'seen')}: return False")
-        return (*lines, *self._child(value, path, route))
+            return _Item((*lines, f"if not {self._calls(function, 'v#0', 'seen')}: return False"))
+        return _Item((*lines, *self._value(value, path, route)))
+
+
+def _differs(text: str, known: str) -> str:
+    """Says that what `text` reads once is neither the known object nor equal to it."""
+    return f"{text} is not None" if known == "None" else f"{known} is not {text} != {known}"
 
 
 def _holds_leaves(value: Any) -> bool:
