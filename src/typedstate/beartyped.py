@@ -6,11 +6,11 @@ import inspect
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, cast
 
 import typing_extensions
 
+from .dataclass import dataclass
 from .errors import StateTypeError, TypedStateWarning, warn_of
 
 

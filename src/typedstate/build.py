@@ -7,13 +7,14 @@ neither settles is collected as a fault and never guessed.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final, TypeGuard, cast
 
 from flax.nnx import filterlib
 
 from . import dims, leaves, patterns
 from .binding import Scope, Var, linked
+from .dataclass import dataclass
 from .describe import describe
 from .dims import Expr, Name, Size
 from .explainer import WRITES_NO_NAME, Explanation

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import FunctionType, NoneType, UnionType
 from typing import Annotated, Any, Final, get_args
 
 from flax import nnx
 
+from .dataclass import dataclass
 from .errors import SchemaError
 from .parse import Context, parse
 from .spec import Field, NoValue, OneOf, present
@@ -25,7 +27,7 @@ _ALLOWED_IN_BODY: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Alias:
     """The state's key, where it can't be the attribute: ``Annotated[X, Alias("values")]``.
 
@@ -36,7 +38,7 @@ class Alias:
     key: Hashable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Shared:
     """A Variable that lives elsewhere too: absent in a state, identical on a module.
 

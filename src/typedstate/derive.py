@@ -7,7 +7,6 @@ guessed: it is named in a `SchemaError`, with the argument that settles it.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast, overload
 
 import jax
@@ -20,6 +19,7 @@ from . import axis_names, dims as dims_, leaves
 from .axis_names import Rules
 from .build import ABSENT, Builder, Make, Site, give
 from .checking import name_of, outermost_names, spec_of
+from .dataclass import dataclass
 from .describe import describe
 from .dims import Axes, Axis
 from .errors import SchemaError

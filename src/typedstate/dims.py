@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar, cast
+
+from .dataclass import dataclass
 
 V = TypeVar("V")
 W = TypeVar("W")

@@ -6,11 +6,12 @@ The explainer collects it; `Evidence.report` settles the names and says what is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 from . import dims, skeleton
 from .binding import Choice, Conflict, Observation, Origin, Scope, Seen, Sizes, Var, settle
+from .dataclass import dataclass
 from .dims import Expr
 from .law import Law, Measure, Root, law_of, shape_of
 from .leaves import Sign

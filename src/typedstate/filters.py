@@ -7,7 +7,6 @@ declared leaf gets yes, no or maybe, and a maybe is left to the real leaf.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from types import EllipsisType
 from typing import Any, cast
@@ -15,6 +14,7 @@ from typing import Any, cast
 from flax import nnx
 from flax.nnx import filterlib
 
+from .dataclass import dataclass
 from .spec import Array, Decide, Leaf, Path, Spec
 
 _PathContains: Any = filterlib.PathContains

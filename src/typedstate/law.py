@@ -9,11 +9,12 @@ it to the explainer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final, NamedTuple, cast
 
 from . import dims
 from .binding import Choice, Observation, Seen, Var
+from .dataclass import dataclass
 from .dims import Expr, Name, Other, Product, Size as Fixed, Sum
 from .report import Size
 from .spec import Path

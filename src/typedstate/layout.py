@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from . import leaves
+from .dataclass import dataclass
 
 Role = Literal["node", "leaf", "ignored"]
 Kind = Literal["attributes", "mapping", "items", "flatten"]

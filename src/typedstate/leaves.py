@@ -10,7 +10,7 @@ import operator
 import types
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from typing import Any, Final, cast
 
@@ -20,6 +20,8 @@ from flax import nnx
 from flax.core import spmd as _flax_spmd
 from flax.nnx import variablelib
 from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
+
+from .dataclass import dataclass
 
 try:
     from flax.nnx import graphlib as _graphlib

@@ -11,7 +11,7 @@ import sys
 import types
 import typing
 from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Annotated, Any, Final, Literal, TypeGuard, TypeVar, cast, get_args, get_origin
 
 import jax
@@ -23,6 +23,7 @@ from flax import nnx
 from jax.sharding import PartitionSpec
 
 from . import dims, leaves
+from .dataclass import dataclass
 from .errors import SchemaError
 from .spec import (
     Anything,

@@ -10,13 +10,13 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import jax
 import numpy as np
 
 from . import leaves
+from .dataclass import dataclass
 from .report import Violation, show_path
 from .spec import Alike, Apart, Array, Bound, Field, Leaf, Node, Path, Schema, Spec
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from .axis_names import axes_of
+from .dataclass import dataclass
 from .describe import describe
 from .dims import Axes, Axis, Dim, Expr, Name, names_of, show, substitute
 from .errors import SchemaError

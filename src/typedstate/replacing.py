@@ -5,11 +5,12 @@ What `Pure`, `Values`, `Abstract`, `Shardings`, `Specs` and `Like` do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import jax
 
+from .dataclass import dataclass
 from .spec import (
     Allowed,
     Anything,

@@ -6,7 +6,7 @@ import ast
 import sys
 import typing
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeVar, cast, get_args
 from weakref import WeakSet
@@ -15,6 +15,7 @@ import typing_extensions
 from flax import nnx
 
 from .checking import check_binds
+from .dataclass import dataclass
 from .declaration import Declaration, parse_field, refuse_body, refuse_name, refuse_twins
 from .dims import Name
 from .errors import SchemaError

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from .dataclass import dataclass
 from .filters import Answer, decide, show as show_filter
 from .spec import (
     Allowed,

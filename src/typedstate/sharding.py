@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal
 
@@ -26,6 +25,7 @@ from .axis_names import (
     show,
     spread,
 )
+from .dataclass import dataclass
 from .placement import compare_placement
 from .verdict import MATCH, Verdict, Wanted
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, cast
 
 from . import leaves
+from .dataclass import dataclass
 from .report import Code
 from .spec import Path
 

@@ -6,10 +6,10 @@ Everything else (checks, reports, documents, abstract states) is a function of t
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
 from re import Pattern
 from typing import Any, Final, Literal, Protocol
 
+from .dataclass import dataclass
 from .dims import Axes, Axis, Dim, Expr, names_of, show
 
 Path = tuple[Hashable, ...]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from .dataclass import dataclass
 from .dims import Axes, Axis, Dim, Name
 from .errors import SchemaError
 from .filters import Answer, decide, show as show_filter

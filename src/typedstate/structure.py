@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeVar, cast
 
 from flax import nnx
 
 from . import leaves, patterns
 from .checking import explain
+from .dataclass import dataclass
 from .errors import StateTypeError
 from .leaves import Slot
 from .report import Code, Report, Violation, show_key, show_path

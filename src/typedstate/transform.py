@@ -7,9 +7,10 @@ through nested schemas, so that recursive schemas have forms too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Protocol, Self, TypeVar
 
+from .dataclass import dataclass
 from .dims import Expr, Name
 from .errors import SchemaError
 from .filters import WILDCARD, WILDCARDS, reads_value
@@ -140,7 +141,7 @@ class Unchanged:
         return extra
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Derived:
     """The fields of a schema under a transform, made when first needed."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal
 
 from .axis_names import ANY, Names, axes_of, show, show_mesh
+from .dataclass import dataclass
 
 Outcome = Literal["match", "mismatch", "unknown"]
 
