@@ -40,6 +40,7 @@ from typedstate import (
     explain,
     fits,
 )
+from typedstate.checking import spec_of
 
 
 class Kernel(TypedState):
@@ -559,3 +560,11 @@ def test_an_axis_within_a_run_is_said_in_reports() -> None:
         "Sharded[..., 'layers=fsdp']: Axis(1) of Float[Array, \"*window cin cout, layers at "
         "axis 1, model at axis 0\"] can't be given a name: its place is open"
     )
+
+
+def test_forms_with_other_arguments_say_something_else() -> None:
+    class Both(TypedState):
+        scale: nnx.Param[Float[Array, "n"]]
+        mean: nnx.BatchStat[Float[Array, "n"]]
+
+    assert spec_of(Only[Both, nnx.Param]) != spec_of(Only[Both, nnx.BatchStat])

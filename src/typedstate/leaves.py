@@ -388,6 +388,8 @@ class ModuleTree:
 
 @dataclass(slots=True)
 class _Walk:
+    """What was met so far of one node."""
+
     seen: dict[int, Path] = field(default_factory=dict[int, Path])
     shared: dict[Path, Path] = field(default_factory=dict[Path, Path])
     keep: list[object] = field(default_factory=list[object])

@@ -100,9 +100,10 @@ class Transform(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class Unchanged:
     """What most transforms leave alone."""
+
+    __slots__ = ()
 
     @property
     def by_path(self) -> bool:
