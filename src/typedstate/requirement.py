@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from functools import cache
 from importlib import metadata, util
 from typing import Final
@@ -32,6 +33,9 @@ def require() -> None:
 
 
 def _version(name: str) -> str | None:
+    imported = getattr(sys.modules.get(name), "__version__", None)
+    if isinstance(imported, str):  # a millisecond quicker than what its installer wrote
+        return imported
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
