@@ -228,16 +228,25 @@ def _bind(
     fits: Callable[[Seen, Size], bool],
 ) -> None:
     if var not in table:
-        exact = [seen for seen in group if not seen.broadcast]
-        voters = exact or [seen for seen in group if seen.size != 1] or group
-        size = Counter(seen.size for seen in voters).most_common(1)[0][0]
-        table[var] = size  # type: ignore[assignment]
-        sizes.origins[var] = next(seen.origin for seen in voters if seen.size == size)
+        first = _elected(group)
+        table[var] = first.size  # type: ignore[assignment]
+        sizes.origins[var] = first.origin
     size = table[var]
     for seen in group:
         if not fits(seen, size):
             shown = str(size).replace(" ", "")
             conflicts.append(Conflict(seen, f"{var.name}={shown}{_from(sizes.origins[var])}"))
+
+
+def _elected(group: list[Seen]) -> Seen:
+    """The first of those that give a name the size that most of them have."""
+    voters = [seen for seen in group if not seen.broadcast]
+    voters = voters or [seen for seen in group if seen.size != 1] or group
+    sizes = [seen.size for seen in voters]
+    if len(sizes) < 3 or len(set(sizes)) == 1:
+        return voters[0]  # of two that differ the first, too
+    [(most, _)] = Counter(sizes).most_common(1)
+    return voters[sizes.index(most)]
 
 
 def _fits_size(seen: Seen, size: Size) -> bool:
