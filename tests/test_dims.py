@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Annotated, Any
 
 import jax.numpy as jnp
@@ -20,6 +21,7 @@ from typedstate import (
     TypedState,
     explain,
     fits,
+    source_of,
 )
 from typedstate.dims import parse_dim, parse_expr, parse_shape, show, show_shape
 
@@ -387,6 +389,30 @@ def test_given_dims_are_not_up_for_a_vote() -> None:
     assert explain(ones(12), heads, dims={"heads": 3}).dims == {"heads": 3, "hd": 4}
 
 
+class Size(enum.IntEnum):
+    SMALL = 2
+    LARGE = 4
+
+
+def test_generated_code_knows_the_given_dims() -> None:
+    class HeadsState(TypedState):
+        kernel: nnx.Param[Float[Array, "heads*hd"]]
+
+    four, six = (state({"kernel": ones(n)}) for n in (4, 6))
+    for _ in range(3):
+        assert fits(four, HeadsState, dims={"heads": 2})
+        assert fits(four, HeadsState, dims={"heads": Size.LARGE})
+        assert fits(six, HeadsState, dims={"heads": 3})
+        assert not fits(six, HeadsState, dims={"heads": 4})
+        assert not fits(four, HeadsState, dims={"heads": 3})
+        assert HeadsState.of(six, dims={"heads": Size.SMALL}) is six
+        assert fits(six, HeadsState)
+    assert source_of(HeadsState).count("def read") == 4
+    for size in range(1, 50):
+        assert fits(state({"kernel": ones(2 * size)}), HeadsState, dims={"heads": size})
+    assert len(vars(HeadsState)["__typedstate_given__"]) <= 16
+
+
 @pytest.mark.parametrize(
     ("dims", "message"),
     [
@@ -394,9 +420,12 @@ def test_given_dims_are_not_up_for_a_vote() -> None:
         ({"din": -1}, "dims={'din': -1}: a size is a natural number"),
         ({"din": 1.5}, "dims={'din': 1.5}: a size is a natural number"),
         ({"din": True}, "dims={'din': True}: a size is a natural number"),
+        ({"din": [1]}, "dims={'din': [1]}: a size is a natural number"),
     ],
 )
 def test_given_dims_that_mean_nothing_are_a_mistake(dims: dict[str, Any], message: str) -> None:
+    for size in (1, 2, 2):
+        fits(state(linear(size, size)), LinearState, dims={"din": size})  # now it knows some
     with pytest.raises(SchemaError) as error:
         explain(state(linear(2, 3)), LinearState, dims=dims)
     assert str(error.value) == message

@@ -275,7 +275,7 @@ class Boundary:
         self.others: list[Enforced] = []
         self.result: Enforced | None = None
         self.yielded: Enforced | None = None
-        self.calls = Calls()
+        self.calls = Calls(0)
         self.shares_names = False
         with contextlib.suppress(NotYet):
             self.prepare()
@@ -314,6 +314,7 @@ class Boundary:
         self.ours, self.result, self.yielded = ours, results.get(_RETURN), results.get(_YIELD)
         self.others = [item for item in others if item.hint not in (Any, object)]
         plain = not (self._yields or inspect.iscoroutinefunction(self.function))
+        self.calls = Calls(len(ours))
         every = [*ours, *self.results]
         self.shares_names = plain and any(_has_jaxtyped(item.hint) for item in every)
         self.ready = True
@@ -477,6 +478,8 @@ def _learn(item: Enforced, value: object, explanation: Explanation) -> Plan | No
     """The plan of a parameter's value; `explanation` says how its parts were read."""
     if value is OMITTED:
         return OMITTED
+    if not item.plans.meet():
+        return None
     reading = Reading()
     for root, prefix, _ in _parts(item, value):
         reading.join(prefix, explanation.found.readings[root])

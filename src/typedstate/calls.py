@@ -16,7 +16,7 @@ from jaxtyping import Shaped
 from .evidence import Evidence
 from .explainer import Explanation
 from .law import Law, Root
-from .plans import Patience, Plan, Structure
+from .plans import NEVER, Patience, Plan, Structure
 from .report import Report, Size
 
 _MAX_CALLS: Final = 128
@@ -140,13 +140,20 @@ class Call:
 
 
 class Calls:
-    """The calls that were accepted at one boundary; bounded."""
+    """The calls that were accepted at one boundary; bounded.
 
-    __slots__ = ("_patience", "_precedents", "known")
+    Attributes:
+      known: by the plans of their arguments, by the plan of a single one.
+      latest: the one that was accepted last; before that one which is like none.
+    """
 
-    def __init__(self) -> None:
-        """Knows nothing yet."""
+    __slots__ = ("_patience", "_precedents", "known", "latest")
+
+    def __init__(self, arguments: int = 1) -> None:
+        """Knows nothing yet of calls with so many arguments."""
         self.known: dict[Hashable, Call] = {}
+        nothing = Precedent((), None, Report(""), {}, None)
+        self.latest = Call(nothing, (NEVER,) * arguments)
         self._precedents: dict[_Key, list[Precedent]] = {}
         self._patience = Patience(_MAX_CALLS)
 
@@ -198,6 +205,7 @@ class Calls:
         if len(self.known) >= _MAX_CALLS:
             self.known.clear()
         self.known[call.plans if len(call.plans) != 1 else call.plans[0]] = call
+        self.latest = call
         return call
 
     def sources(self) -> list[str]:

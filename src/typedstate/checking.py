@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from flax import nnx
 from typing_extensions import TypeForm, TypeIs
@@ -23,6 +23,8 @@ from .spec import Alike, Apart, Bound, Node, Spec, own_names, parts, schema_name
 from .transform import root_of
 
 T = TypeVar("T")
+#: The most combinations of given sizes for which one hint remembers what was accepted.
+_MAX_GIVEN: Final = 16
 
 
 def check(value: object, hint: TypeForm[T], *, dims: Mapping[str, int] | None = None) -> T:
@@ -38,8 +40,8 @@ def check(value: object, hint: TypeForm[T], *, dims: Mapping[str, int] | None = 
       SchemaError: the hint can mean nothing.
     """
     __tracebackhide__ = True
-    known = dims is None and isinstance(hint, type)
-    report = _judged(value, hint) if known else explain(value, hint, dims=dims)
+    is_class = isinstance(hint, type)
+    report = _judged(value, hint, dims) if is_class else explain(value, hint, dims=dims)
     if report is not None and not report:
         raise StateTypeError(str(report), report)
     return value  # type: ignore[return-value]
@@ -47,9 +49,9 @@ def check(value: object, hint: TypeForm[T], *, dims: Mapping[str, int] | None = 
 
 def fits(value: object, hint: TypeForm[T], *, dims: Mapping[str, int] | None = None) -> TypeIs[T]:
     """Whether a value fits a hint; to a type checker it then has that type."""
-    if dims is None and isinstance(hint, type):
-        return holds(value, hint)
-    return bool(explain(value, hint, dims=dims))
+    is_class = isinstance(hint, type)
+    report = _judged(value, hint, dims) if is_class else explain(value, hint, dims=dims)
+    return report is None or bool(report)
 
 
 def explain(value: object, hint: Any, *, dims: Mapping[str, int] | None = None) -> Report:
@@ -80,10 +82,21 @@ class Known:
 
     def accepts(self, value: object) -> Plan | None:
         """The plan of a value that is like an accepted one; None where it must be explained."""
+        calls = self.calls
+        try:
+            latest = calls.latest.plans[0]
+            if latest.match(value):
+                return latest
+        except Exception:  # not alike
+            pass
         plan = self.plans.match(value)
-        if plan is None or plan in self.calls.known or self.calls.follow((plan,)) is not None:
-            return plan
-        return None
+        if plan is None:
+            return None
+        call = calls.known.get(plan) or calls.follow((plan,))
+        if call is None:
+            return None
+        calls.latest = call
+        return plan
 
     def learn(self, value: object, explanation: Explanation, report: Report) -> Plan | None:
         """Knows a value that the explainer accepted."""
@@ -100,32 +113,63 @@ def holds(value: object, hint: type) -> bool:
     return report is None or bool(report)
 
 
-def _judged(value: object, hint: Any) -> Report | None:
+def _judged(value: object, hint: Any, dims: Mapping[str, int] | None = None) -> Report | None:
     """What the explainer says of a value; None for one that is like an accepted one."""
-    known: Known | None = hint.__dict__.get("__typedstate_known__")
+    known = _known(hint, dims)
     if known is not None and known.accepts(value) is not None:
         return None
     spec = spec_of(hint)
-    explanation = Explanation()
+    explanation = Explanation(given=_given(dims, hint, spec))
     explanation.visit(value, spec)
     report = explanation.report(name_of(hint, spec))
     if not report:
         return report
     if known is None and hasattr(hint, "__typedstate_spec__"):
-        known = Known()
-        hint.__typedstate_known__ = known
-    if known is not None:
+        known = _new_known(hint, dims)
+    if known is not None and known.plans.meet():
         known.learn(value, explanation, report)
     return report
+
+
+def _known(hint: Any, dims: Mapping[str, int] | None) -> Known | None:
+    """What was accepted of a hint class, with these sizes given."""
+    own: Mapping[str, Any] = hint.__dict__
+    if not dims:
+        return own.get("__typedstate_known__")
+    given: dict[Hashable, Known] = own.get("__typedstate_given__", {})
+    return given.get(_key(dims)) if given else None
+
+
+def _new_known(hint: Any, dims: Mapping[str, int] | None) -> Known:
+    """Keeps what will be accepted with the class itself, for a bounded number of given sizes."""
+    known = Known()
+    if not dims:
+        hint.__typedstate_known__ = known
+        return known
+    given: dict[Hashable, Known] = hint.__dict__.get("__typedstate_given__", {})
+    if len(given) >= _MAX_GIVEN:
+        given.clear()
+    given[_key(dims)] = known
+    hint.__typedstate_given__ = given
+    return known
+
+
+def _key(dims: Mapping[str, int]) -> Hashable:
+    return frozenset((name, size if _is_size(size) else None) for name, size in dims.items())
+
+
+def _is_size(size: object) -> bool:
+    return isinstance(size, int) and not isinstance(size, bool) and size >= 0
 
 
 def source_of(hint: Any) -> str:
     """The code that was generated for the structures of a schema or form accepted so far."""
     own = cast(Mapping[str, Any], vars(hint))
-    known: Known | None = own.get("__typedstate_known__")
-    if known is None:
-        return ""
-    return "\n".join([*known.plans.sources(), *known.calls.sources()])
+    plain: Known | None = own.get("__typedstate_known__")
+    given: Mapping[Hashable, Known] = own.get("__typedstate_given__", {})
+    every = [known for known in (plain, *given.values()) if known is not None]
+    texts = [text for known in every for text in (*known.plans.sources(), *known.calls.sources())]
+    return "\n".join(texts)
 
 
 def of(
@@ -212,7 +256,7 @@ def _given(dims: Mapping[str, Any] | None, hint: Any, spec: Spec) -> Mapping[str
         if name not in known:
             has = ", ".join(known) or "none"
             raise SchemaError(f"{name_of(hint)} has no dim {name!r}: it has {has}")
-        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        if not _is_size(size):
             raise SchemaError(f"dims={{{name!r}: {size!r}}}: a size is a natural number")
     return dims
 

@@ -69,6 +69,10 @@ class Plan:
         return {} if self.structure is None else self.structure.code.places
 
 
+#: Of no value.
+NEVER: Final = Plan(lambda _: False)
+
+
 class Structure:
     """Values that are alike but for the sizes of their arrays.
 
@@ -114,11 +118,12 @@ class Structure:
 class Plans:
     """The structures of the values that were accepted for one hint; bounded."""
 
-    __slots__ = ("_known", "_patience")
+    __slots__ = ("_has_met", "_known", "_patience")
 
     def __init__(self) -> None:
         """Knows nothing yet."""
         self._known: tuple[Structure, ...] = ()
+        self._has_met = False
         self._patience = Patience(_MAX_STRUCTURES)
 
     def match(self, value: Any) -> Plan | None:
@@ -134,6 +139,14 @@ class Plans:
             except Exception:  # a missing key, an attribute that is not there: not alike
                 continue
         return None
+
+    def meet(self) -> bool:
+        """Whether a value was accepted before this one: for the first, code does not pay.
+
+        Many hints see but one value, e.g. at the only trace of a jitted function.
+        """
+        has_met, self._has_met = self._has_met, True
+        return has_met
 
     def learn(self, value: Any, reading: Reading) -> Plan | None:
         """Generates the code of a value that the explainer accepted, where that can be."""

@@ -185,6 +185,7 @@ class _Writer:
         self._classes: dict[type, str] = {}
         self._readers: dict[type, str | None] = {}
         self._functions: dict[tuple[str, str], str] = {}
+        self._below: dict[tuple[str, ...], list[str]] = {}
 
     def share(self) -> None:
         """Lets every `Sharing` learn from the module that was accepted."""
@@ -289,8 +290,7 @@ class _Writer:
             return f"if {asked}: return False"
         other: list[str] = []
         for read, found in guard.signs:
-            is_text = isinstance(read, str)
-            text = read.format("v#0") if is_text else f"{self.constant(read, 'f')}()"
+            text = read.format("v#0") if isinstance(read, str) else f"{self.constant(read, 'f')}()"
             known = "None" if found is None else self.constant(found, "k")
             other.append(_differs(text, known))
         return f"if ({' or '.join(other)}) and {asked}: return False"
@@ -354,7 +354,11 @@ class _Writer:
         """An item's lines where it stands: a sub-tree's own ones only if these are few."""
         if item.is_tree and len(item.lines) > most:
             return [f"if not {self._calls(self._define('v0', item.lines), 'v#1')}: return False"]
-        return [_LEVEL.sub(lambda match: f"#{int(match[1]) + 1}", line) for line in item.lines]
+        below = self._below.get(item.lines)
+        if below is None:
+            below = [_LEVEL.sub(lambda match: f"#{int(match[1]) + 1}", line) for line in item.lines]
+            self._below[item.lines] = below
+        return below
 
     def _sequence(self, value: tuple[Any, ...] | list[Any], path: Path, route: Route) -> list[str]:
         fields: Any = range(len(value))
@@ -416,25 +420,24 @@ class _Writer:
             other = self._array(f"{name}._base_array", base, path, (route, "", "._base_array"))
             return [f"{kind} or {name}._impl is not {implementation} or {other}: return False"]
         if leaves.is_shaped(value):
-            other = self._array(name, value, path, route)
-            is_read = self._reader(type(value)) is not None and leaves.is_interned(value.aval)
-            return [f"if {other}: return False" if is_read else f"{kind} or {other}: return False"]
+            return [f"if {self._array(name, value, path, route)}: return False"]
         is_spec = isinstance(value, jax.sharding.PartitionSpec)
         if not is_spec and (hasattr(value, "__iter__") or hasattr(value, "__getitem__")):
             raise Unrepeatable
         return [f"{kind}: return False"]
 
     def _array(self, name: str, value: Any, path: Path, route: Route) -> str:
-        """Says that an array has another dtype or other sizes."""
-        aval = getattr(value, "aval", None)
+        """Says that an array is of another class or dtype, or has other sizes."""
+        kind, aval = self._type(name, value), getattr(value, "aval", None)
         if leaves.is_interned(aval):
-            read = self._reader(type(value))
+            read = self._reader(cast(Any, type(value)))
             measure = self._measure(aval, (route, "", ".aval"), path)
-            found = f"{name}.aval" if read is None else f"{read}({name})"
-            return f"{found} is not {measure}"
+            if read is None:
+                return f"{kind} or {name}.aval is not {measure}"
+            return f"{read}({name}) is not {measure}"
         shape = self._measure(tuple(value.shape), (route, "", ".shape"), path)
         dtype = self.constant(value.dtype, "d")
-        return f"{_differs(f'{name}.shape', shape)} or {_differs(f'{name}.dtype', dtype)}"
+        return f"{kind} or {_differs(f'{name}.shape', shape)} or {_differs(f'{name}.dtype', dtype)}"
 
     # -- Live modules: what `leaves.module_tree` would read, and which of it is one object ----
 

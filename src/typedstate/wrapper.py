@@ -20,13 +20,13 @@ from jaxtyping import jaxtyped  # pyright: ignore[reportUnknownVariableType]
 from . import beartyped
 from .errors import SchemaError, StateTypeError, TypedStateWarning
 from .mode import is_suspended
-from .plans import Plan
+from .plans import NEVER, Plan
 
 if TYPE_CHECKING:
     from .boundary import Boundary, Enforced
 
 #: Stands for an argument that was not passed: its default is not checked.
-OMITTED: Final = Plan(lambda _: False)
+OMITTED: Final = Plan(NEVER.match)
 _numbers: Final = count()
 _Kind: Final = inspect.Parameter
 _STARS: Final[dict[Any, str]] = {_Kind.VAR_POSITIONAL: "*", _Kind.VAR_KEYWORD: "**"}
@@ -57,6 +57,7 @@ _NAMES: Final[dict[str, Any]] = {
     "omitted": OMITTED,
     "Refusals": (StateTypeError, SchemaError, TypedStateWarning),
     "BaseException": BaseException,
+    "Exception": Exception,
     "GeneratorExit": GeneratorExit,
     "StopAsyncIteration": StopAsyncIteration,
     "StopIteration": StopIteration,
@@ -126,7 +127,8 @@ class _Writer:
         self.function = boundary.function
         self.names: dict[str, Any] = {
             "target": target,
-            "calls": boundary.calls.known.get,
+            "calls": boundary.calls,
+            "known": boundary.calls.known.get,
             "enter": boundary.enter,
             "leave": boundary.leave,
         }
@@ -189,21 +191,30 @@ class _Writer:
 
     def _arguments(self) -> list[str]:
         """Checks the arguments; ``§call`` is then the accepted call."""
-        lines: list[str] = []
-        keys: list[str] = []
+        ours = self.boundary.ours
+        if not ours:
+            has_result = any(item.spec is not None for item in self.boundary.results)
+            lines = ["§call = §known(()) or §enter((), ())"] if has_result else []
+            return lines + self._other_arguments()
+        given = ", ".join(f"§plan{index}" for index in range(len(ours)))
+        latest = ", ".join(f"§latest{index}" for index in range(len(ours)))
+        lines = ["§call = §calls.latest", f"{latest}, = §call.plans"]
         values: list[str] = []
-        for index, item in enumerate(self.boundary.ours):
+        for index, item in enumerate(ours):
             self.names[f"match{index}"] = item.plans.match
             default = self.defaults.get(item.name)
-            omitted = f"§omitted if {item.name} is {default} else " if default else ""
-            keys.append(f"{omitted}§match{index}({item.name})")
-            values.append(f"{omitted}{item.name}")
-        if self.boundary.ours:
-            key = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
-            lines += [f"§plans = {key}", "§call = §calls(§plans)", "if §call is None:"]
-            lines += _hidden(f"§call = §enter(§plans, ({', '.join(values)},))")
-        elif any(item.spec is not None for item in self.boundary.results):
-            lines.append("§call = §calls(()) or §enter((), ())")
+            plan = _plan(index, item.name)
+            if default:
+                plan = [f"if {item.name} is {default}: §plan{index} = §omitted", "else:", *plan]
+                plan[2:] = [f"    {line}" for line in plan[2:]]
+            lines += plan
+            values.append(f"§omitted if {item.name} is {default} else " * bool(default) + item.name)
+        others = (f"§plan{index} is not §latest{index}" for index in range(len(ours)))
+        key = given if len(ours) == 1 else f"({given})"
+        enter = _hidden(f"§call = §enter({key}, ({', '.join(values)},))")
+        lines += [f"if {' or '.join(others)}:", f"    §call = §known({key})"]
+        lines += ["    if §call is None:", *(f"    {line}" for line in enter)]
+        lines += ["    else: §calls.latest = §call"]
         return lines + self._other_arguments()
 
     def _other_arguments(self) -> list[str]:
@@ -265,7 +276,20 @@ class _Writer:
         if test.cls is not None:
             self.names[f"class_{name}"] = test.cls
             condition = f"not §isinstance(§found, §class_{name})"
+            if test.cls is types.NoneType:
+                condition = "§found is not None"
         return [f"if {condition}:", *_hidden(f"§test_{name}(§found)")]
+
+
+def _plan(index: int, value: str) -> list[str]:
+    """Finds the plan of an argument: mostly that of the latest call."""
+    return [
+        "try:",
+        f"    §plan{index} = §latest{index}",
+        f"    if not §latest{index}.match({value}): §plan{index} = §match{index}({value})",
+        "except §Exception:",  # not alike
+        f"    §plan{index} = §match{index}({value})",
+    ]
 
 
 def _hidden(line: str) -> list[str]:
