@@ -15,7 +15,7 @@ import types
 import typing
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial, update_wrapper
 from typing import Any, Final, TypeVar, cast, overload
 
@@ -23,6 +23,7 @@ from typing_extensions import TypeAliasType
 
 from .calls import Call, Calls, Precedent
 from .checking import check_binds
+from .dataclass import dataclass
 from .describe import describe
 from .errors import SchemaError, StateTypeError, TypedStateWarning, warn_of
 from .evidence import Reading

@@ -7,12 +7,13 @@ follows the `Law` of a precedent. A bare question, e.g. ``isinstance``, is a cal
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from jaxtyping import Shaped
 
+from .dataclass import dataclass
 from .evidence import Evidence
 from .explainer import Explanation
 from .law import Law, Root

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
 from keyword import iskeyword
 from typing import Any, Final, NamedTuple, cast
 
 import jax
 
 from . import leaves
+from .dataclass import dataclass
 from .evidence import Guard, Reading
 from .law import Measure
 from .layout import Child, layout_of
