@@ -148,6 +148,27 @@ print(sorted(new & {"beartype", "pydantic", "pydantic_core", "orbax", "hypothesi
     assert output(code) == "[]"
 
 
+def test_what_only_a_check_needs_is_imported_by_the_first_check() -> None:
+    code = """
+import sys
+from flax import nnx
+from jaxtyping import Array, Float
+from typedstate import Bind, TypedState, checked
+class LinearState(TypedState):
+    kernel: nnx.Param[Float[Array, "din dout"]]
+class NetState(TypedState):
+    head: Bind[LinearState, "din=d dout=classes"]
+@checked
+def use(state: NetState, x: Float[Array, "d"], n: int = 1) -> NetState: ...
+checkers = "arrays binding evidence explainer law layout patterns replay sharding values".split()
+def loaded(): return [name for name in checkers if f"typedstate.{name}" in sys.modules]
+print(loaded())
+assert not isinstance(nnx.State({}), NetState)
+print("explainer" in loaded())
+"""
+    assert output(code).splitlines() == ["[]", "True"]
+
+
 # -- suspended ---------------------------------------------------------------------------------
 
 

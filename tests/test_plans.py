@@ -11,7 +11,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 from zoo import state
 
-from typedstate import TypedState, checked, fits, plans, source_of
+from typedstate import TypedState, checked, fits, late, source_of
 
 
 @pytest.fixture(autouse=True)
@@ -23,13 +23,13 @@ def code_for_the_first() -> None:
 def names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Of the code that is generated during a test."""
     found: list[str] = []
-    generate = plans.generate
+    generate = late.generate
 
     def counted(value: Any, reading: Any, name: str) -> Any:
         found.append(name)
         return generate(value, reading, name)
 
-    monkeypatch.setattr(plans, "generate", counted)
+    monkeypatch.setattr(late, "generate", counted)
     return found
 
 

@@ -30,8 +30,8 @@ from typedstate import (
     TypedState,
     checked,
     explain,
+    late,
     leaves,
-    plans,
     source_of,
 )
 from typedstate.checking import Known, spec_of
@@ -384,13 +384,13 @@ def test_a_plan_keeps_no_array() -> None:
 def generated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the code that was generated since."""
     found: list[str] = []
-    generate = plans.generate
+    generate = late.generate
 
     def counted(value: Any, reading: Any, name: str) -> Any:
         found.append(name)
         return generate(value, reading, name)
 
-    monkeypatch.setattr(plans, "generate", counted)
+    monkeypatch.setattr(late, "generate", counted)
     return found
 
 

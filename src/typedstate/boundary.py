@@ -17,25 +17,27 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 from functools import partial, update_wrapper
-from typing import Any, Final, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
 
 from typing_extensions import TypeAliasType
 
+from . import late
 from .calls import Call, Calls, Precedent
 from .checking import check_binds
 from .dataclass import dataclass
 from .describe import describe
 from .errors import SchemaError, StateTypeError, TypedStateWarning, warn_of
-from .evidence import Reading
-from .explainer import Explanation
 from .hint import Deferred
-from .law import Root
 from .mode import MODE
 from .parse import Context, NotYet, holds_ours, is_jaxtyped, parse
 from .plans import Plan, Plans
-from .report import Report
 from .spec import Instance, NoValue, Path, Spec
 from .wrapper import OMITTED, write_wrapper
+
+if TYPE_CHECKING:
+    from .explainer import Explanation
+    from .law import Root
+    from .report import Report
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -393,7 +395,7 @@ class Boundary:
         known = [plan for plan in found if plan is not None]
         if len(known) == len(found) and (call := self.calls.follow(tuple(known))) is not None:
             return call
-        explanation = Explanation()
+        explanation = late.Explanation()
         for item, value in zip(self.ours, values, strict=True):
             for root, _, part in _parts(item, value):
                 assert item.spec is not None
@@ -481,7 +483,7 @@ def _learn(item: Enforced, value: object, explanation: Explanation) -> Plan | No
         return OMITTED
     if not item.plans.meet():
         return None
-    reading = Reading()
+    reading = late.Reading()
     for root, prefix, _ in _parts(item, value):
         reading.join(prefix, explanation.found.readings[root])
     return item.plans.learn(value, reading)
@@ -489,7 +491,7 @@ def _learn(item: Enforced, value: object, explanation: Explanation) -> Plan | No
 
 def _roots(item: Enforced, value: Any, number: int, plan: Plan) -> dict[str, Root]:
     """Where the explainer's paths of a parameter lead."""
-    return {root: Root(number, prefix, plan.places) for root, prefix, _ in _parts(item, value)}
+    return {root: late.Root(number, prefix, plan.places) for root, prefix, _ in _parts(item, value)}
 
 
 def _root_of(path: str) -> str:

@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jaxtyping import Shaped
 
+from . import late
 from .dataclass import dataclass
-from .evidence import Evidence
-from .explainer import Explanation
-from .law import Law, Root
 from .plans import NEVER, Patience, Plan, Structure
-from .report import Report, Size
+
+if TYPE_CHECKING:
+    from .evidence import Evidence
+    from .explainer import Explanation
+    from .law import Law, Root
+    from .report import Report, Size
 
 _MAX_CALLS: Final = 128
 _MAX_PRECEDENTS: Final = 8
@@ -107,7 +110,7 @@ class Call:
         found = precedent.found
         if self.plans is not precedent.plans and precedent.law is not None:
             found = found.resized(precedent.roots, [plan.measures for plan in self.plans])
-        later = Explanation()
+        later = late.Explanation()
         later.found = found.after()
         return later
 
@@ -131,7 +134,7 @@ class Call:
         precedent = self.precedent
         if not precedent.patience():
             return
-        roots = {**precedent.roots, name: Root(len(self.plans), (), plan.places)}
+        roots = {**precedent.roots, name: late.Root(len(self.plans), (), plan.places)}
         measures = [*(one.measures for one in self.plans), plan.measures]
         law = later.found.law(report.dims, roots, measures)
         if law is not None:
@@ -153,8 +156,8 @@ class Calls:
     def __init__(self, arguments: int = 1) -> None:
         """Knows nothing yet of calls with so many arguments."""
         self.known: dict[Hashable, Call] = {}
-        nothing = Precedent((), None, Report(""), {}, None)
-        self.latest = Call(nothing, (NEVER,) * arguments)
+        none: Any = None  # of a call that no other is like, the precedent is never asked for
+        self.latest = Call(none, (NEVER,) * arguments)
         self._precedents: dict[_Key, list[Precedent]] = {}
         self._patience = Patience(_MAX_CALLS)
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 import difflib
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from flax import nnx
 from typing_extensions import TypeForm, TypeIs
 
-from . import leaves
+from . import late, leaves
 from .calls import Calls
 from .describe import class_name, describe
 from .errors import SchemaError, StateTypeError
-from .explainer import Explanation
-from .law import Root
 from .parse import Context, NotYet, is_jaxtyped, parse
 from .plans import Plan, Plans
-from .report import Report
 from .spec import Alike, Apart, Bound, Node, Spec, own_names, parts, schema_names
 from .transform import root_of
+
+if TYPE_CHECKING:
+    from .explainer import Explanation
+    from .report import Report
 
 T = TypeVar("T")
 #: The most combinations of given sizes for which one hint remembers what was accepted.
@@ -61,7 +62,7 @@ def explain(value: object, hint: Any, *, dims: Mapping[str, int] | None = None) 
       SchemaError: the hint, or a name in `dims`, can mean nothing.
     """
     spec = spec_of(hint)
-    explanation = Explanation(given=_given(dims, hint, spec))
+    explanation = late.Explanation(given=_given(dims, hint, spec))
     explanation.visit(value, spec)
     return explanation.report(name_of(hint, spec))
 
@@ -103,7 +104,7 @@ class Known:
         plan = self.plans.match(value)
         plan = plan or self.plans.learn(value, explanation.found.readings[""])
         if plan is not None:
-            self.calls.learn([plan], explanation, report, {"": Root(0, (), plan.places)})
+            self.calls.learn([plan], explanation, report, {"": late.Root(0, (), plan.places)})
         return plan
 
 
@@ -119,7 +120,7 @@ def _judged(value: object, hint: Any, dims: Mapping[str, int] | None = None) -> 
     if known is not None and known.accepts(value) is not None:
         return None
     spec = spec_of(hint)
-    explanation = Explanation(given=_given(dims, hint, spec))
+    explanation = late.Explanation(given=_given(dims, hint, spec))
     explanation.visit(value, spec)
     report = explanation.report(name_of(hint, spec))
     if not report:

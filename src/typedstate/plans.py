@@ -11,12 +11,15 @@ import weakref
 from collections.abc import Callable, Hashable, Mapping
 from itertools import count
 from types import FunctionType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from .evidence import Reading
-from .law import Measure
-from .replay import Code, Unrepeatable, address, generate, is_aval
-from .spec import Path
+from . import late
+
+if TYPE_CHECKING:
+    from .evidence import Reading
+    from .law import Measure
+    from .replay import Code
+    from .spec import Path
 
 _MAX_STRUCTURES: Final = 16
 _MAX_SIZES: Final = 256
@@ -90,7 +93,7 @@ class Structure:
         lines = code.source.splitlines(keepends=True)
         linecache.cache[name] = (len(code.source), None, lines, name)
         weakref.finalize(self, linecache.cache.pop, name, None)
-        key = tuple(address(item) if is_aval(item) else item for item in code.measures)
+        key = tuple(late.address(item) if late.is_aval(item) else item for item in code.measures)
         self.latest = self._plans[key] = self._plan(code.measures)
 
     def sized(self, value: Any) -> Plan | None:
@@ -154,8 +157,8 @@ class Plans:
             return None
         name = f"<typedstate plan {next(_numbers)}>"
         try:
-            structure = Structure(generate(value, reading, name), name)
-        except (Unrepeatable, RecursionError):
+            structure = Structure(late.generate(value, reading, name), name)
+        except (late.Unrepeatable, RecursionError):
             return None
         self._known = (structure, *self._known[: _MAX_STRUCTURES - 1])
         return structure.latest
