@@ -75,7 +75,7 @@ def linked(
     return Scope(number, links, scope.around if outermost else scope)
 
 
-@dataclass(slots=True)  # one per axis: frozen ones take three times as long to make
+@dataclass(slots=True)  # one per axis: frozen ones take twice as long to make
 class Origin:
     """Where a size was seen."""
 
