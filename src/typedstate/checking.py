@@ -116,7 +116,7 @@ def holds(value: object, hint: type) -> bool:
 
 def _judged(value: object, hint: Any, dims: Mapping[str, int] | None = None) -> Report | None:
     """What the explainer says of a value; None for one that is like an accepted one."""
-    known = _known(hint, dims)
+    known = getattr(hint, "__typedstate_known__", None) if not dims else _known_with(hint, dims)
     if known is not None and known.accepts(value) is not None:
         return None
     spec = spec_of(hint)
@@ -132,12 +132,9 @@ def _judged(value: object, hint: Any, dims: Mapping[str, int] | None = None) -> 
     return report
 
 
-def _known(hint: Any, dims: Mapping[str, int] | None) -> Known | None:
-    """What was accepted of a hint class, with these sizes given."""
-    own: Mapping[str, Any] = hint.__dict__
-    if not dims:
-        return own.get("__typedstate_known__")
-    given: dict[Hashable, Known] = own.get("__typedstate_given__", {})
+def _known_with(hint: Any, dims: Mapping[str, int]) -> Known | None:
+    """What was accepted of a hint class with these sizes given."""
+    given: dict[Hashable, Known] | None = hint.__dict__.get("__typedstate_given__")
     return given.get(_key(dims)) if given else None
 
 

@@ -222,8 +222,11 @@ class _Writer:
             found = self._classes[cls] = self.constant(cls, name if plain else "t")
         return found
 
-    def _reader(self, cls: type) -> str | None:
+    def _reader_of(self, array: Any) -> str | None:
         """What reads the abstract value of arrays of this class and of no other."""
+        cls: type = cast(Any, type(array))
+        if not leaves.is_interned(getattr(array, "aval", None)):
+            return None
         if cls not in self._readers:
             read = leaves.aval_reader(cls)
             self._readers[cls] = None if read is None else self.constant(read, "aval")
@@ -271,7 +274,7 @@ class _Writer:
         """Lines that return False unless the value called ``v#0`` is like this one."""
         if path in self._live:
             return self._module(value, path, route)
-        guards = [self._guard(guard) for guard in self.guards.pop(path, ())]
+        guards = self._guards(self.guards.pop(path, []))
         if leaves.is_variable(value):
             return [*self._variable(value, path, route), *guards]
         mapping = leaves.mapping_of(value)
@@ -283,17 +286,22 @@ class _Writer:
             return [*self._record(value, path, route), *guards]
         return [*self._raw("v#0", value, path, route), *guards]
 
-    def _guard(self, guard: Guard) -> str:
-        """Asks again, where signs don't show that the answer is the same."""
-        asked = f"not {self.constant(guard.test, 'g')}(v#0)"
-        if guard.signs is None:
-            return f"if {asked}: return False"
-        other: list[str] = []
-        for read, found in guard.signs:
-            text = read.format("v#0") if isinstance(read, str) else f"{self.constant(read, 'f')}()"
-            known = "None" if found is None else self.constant(found, "k")
-            other.append(_differs(text, known))
-        return f"if ({' or '.join(other)}) and {asked}: return False"
+    def _guards(self, guards: list[Guard]) -> list[str]:
+        """Asks again, where signs don't show that the answers are the same."""
+        asked = [f"{self.constant(guard.test, 'g')}(v#0)" for guard in guards]
+        signed = [i for i, guard in enumerate(guards) if guard.signs is not None]
+        lines = [f"if not {asked[i]}: return False" for i in range(len(guards)) if i not in signed]
+        if signed:
+            signs = [sign for i in signed for sign in guards[i].signs or ()]
+            other = " or ".join(dict.fromkeys(map(self._is_other, signs)))
+            tests = " and ".join(asked[i] for i in signed)
+            lines.append(f"if ({other}) and not ({tests}): return False")
+        return lines
+
+    def _is_other(self, sign: leaves.Sign) -> str:
+        read, found = sign
+        text = read.format("v#0") if isinstance(read, str) else f"{self.constant(read, 'f')}()"
+        return _differs(text, "None" if found is None else self.constant(found, "k"))
 
     def _type(self, name: str, value: Any) -> str:
         return f"type({name}) is not {self._class(type(value))}"
@@ -388,7 +396,11 @@ class _Writer:
     def _variable(self, value: Any, path: Path, route: Route) -> list[str]:
         raw = leaves.raw_value(value)
         slot = leaves.slot_of(value)
-        lines = [f"if {self._type('v#0', value)}: return False"]
+        kind = self._type("v#0", value)
+        if slot == leaves.RAW_SLOT and self._reader_of(raw) is not None:
+            array = self._array(f"v#0.{slot}", raw, path, (route, "", f".{slot}"))
+            return [f"if {kind} or {array}: return False"]
+        lines = [f"if {kind}: return False"]
         if slot is None:
             kind = self._class(leaves.kind_of(value))
             kind_of, read = (self.constant(f, "f") for f in (leaves.kind_of, leaves.raw_value))
@@ -428,9 +440,9 @@ class _Writer:
 
     def _array(self, name: str, value: Any, path: Path, route: Route) -> str:
         """Says that an array is of another class or dtype, or has other sizes."""
-        kind, aval = self._type(name, value), getattr(value, "aval", None)
+        kind, read = self._type(name, value), self._reader_of(value)
+        aval = getattr(value, "aval", None)
         if leaves.is_interned(aval):
-            read = self._reader(cast(Any, type(value)))
             measure = self._measure(aval, (route, "", ".aval"), path)
             if read is None:
                 return f"{kind} or {name}.aval is not {measure}"

@@ -13,12 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from jax.sharding import NamedSharding, PartitionSpec as P
+from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int, Key, UInt32
 
 from typedstate import Bind, StateMap, TypedState
 from typedstate.layers import AdamState, OptimizerState
-from typedstate.leaves import make_variable, with_names
 
 list_of: Callable[[list[Any]], Any] = getattr(nnx, "List", list)
 
@@ -78,19 +77,24 @@ class NamedState(TypedState):
     layers: StateMap[int, Bind[NamedLinearState, "din=d dout=4*d"]]
 
 
+class Named(nnx.Module):
+    def __init__(self, leaves: int, d: int) -> None:
+        rngs = nnx.Rngs(0)
+        kernel = nnx.with_partitioning(nnx.initializers.ones_init(), ("data", "model"))
+        bias = nnx.with_partitioning(nnx.initializers.zeros_init(), ("model",))
+
+        def linear() -> nnx.Linear:
+            return nnx.Linear(d, 4 * d, kernel_init=kernel, bias_init=bias, rngs=rngs)
+
+        self.layers = list_of([linear() for _ in range(leaves // 2)])
+
+
 def named_state(leaves: int, d: int = 4) -> Any:
     """A state whose leaves lie on a mesh as their metadata say."""
     mesh = jax.make_mesh((1, 1), ("data", "model"))
-
-    def param(shape: tuple[int, ...], *names: str) -> Any:
-        value = jax.device_put(jnp.ones(shape), NamedSharding(mesh, P(*names)))
-        return make_variable(nnx.Param, value, with_names(names))
-
-    def linear() -> dict[str, Any]:
-        kernel = param((d, 4 * d), "data", "model")
-        return {"kernel": kernel, "bias": param((4 * d,), "model")}
-
-    return nnx.State({"layers": {i: linear() for i in range(leaves // 2)}})
+    with jax.set_mesh(mesh) if hasattr(jax, "set_mesh") else mesh:
+        state = nnx.state(Named(leaves, d))
+        return jax.device_put(state, nnx.get_named_sharding(state, mesh))
 
 
 # -- A third of the leaves are PRNG keys ------------------------------------------------------
