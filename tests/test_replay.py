@@ -353,6 +353,41 @@ def test_generated_code_can_be_read() -> None:
     assert source in {"".join(lines) for _, _, lines, _ in linecache.cache.values()}  # type: ignore[misc]
 
 
+class Likeness:
+    """Has an array's abstract value, shape and dtype, and is none."""
+
+    def __init__(self, array: Any) -> None:
+        self.aval, self.shape, self.dtype = array.aval, array.shape, array.dtype
+
+
+def test_what_only_resembles_an_array_is_none() -> None:
+    known = learned(LinearState, state({"kernel": nnx.Param(np_ones(2, 3))}))
+    for other in (
+        np_ones(2, 3),
+        np.ones((2, 3), np.float32),
+        Likeness(np_ones(2, 3)),
+        jax.ShapeDtypeStruct((2, 3), "float32"),
+    ):
+        value = state({"kernel": leaf(nnx.Param, other)})
+        is_array = isinstance(other, jax.Array)
+        assert verdicts(known, LinearState, value) == (is_array, is_array)
+
+
+def test_a_tracer_is_no_array_to_generated_code() -> None:
+    concrete = state({"kernel": nnx.Param(np_ones(2, 3))})
+
+    @jax.jit
+    def traced(value: Any, again: Any) -> Any:
+        known = learned(LinearState, value)
+        assert known.accepts(again) is not None
+        assert known.accepts(concrete) is None
+        assert learn(known, LinearState, concrete)
+        assert known.accepts(concrete) is not known.accepts(again)
+        return value
+
+    traced(concrete, concrete)
+
+
 def test_like_siblings_share_code() -> None:
     def stack(depth: int) -> Any:
         layer = {"kernel": nnx.Param(np_ones(2, 2)), "bias": nnx.Param(np_ones(2))}
@@ -365,6 +400,23 @@ def test_like_siblings_share_code() -> None:
     for depth in (4, 400):
         sizes.append(len(learned(Deep, stack(depth)).plans.sources()[0]))
     assert sizes[0] == sizes[1] - len("400") + len("4")
+
+
+def test_code_grows_no_faster_than_the_tree() -> None:
+    def wide(count: int) -> Any:
+        """Layers with sizes of their own: none is like another."""
+        sizes = ((i + 2, i + 3) for i in range(count))
+        layers = {
+            f"layer{i}": {"kernel": nnx.Param(np_ones(*size)), "bias": nnx.Param(np_ones(size[1]))}
+            for i, size in enumerate(sizes)
+        }
+        return state({"layers": layers})
+
+    class Wide(TypedState):
+        layers: StateMap[str, LinearState]
+
+    few, many = (len(learned(Wide, wide(count)).plans.sources()[0]) for count in (30, 120))
+    assert many < 4.4 * few
 
 
 def test_a_plan_keeps_no_array() -> None:

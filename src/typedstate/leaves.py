@@ -53,6 +53,7 @@ _ShapedArray: Final[Any] = cast(Any, jax).core.ShapedArray
 _INTERNED: Final = _ShapedArray((2, 3), np.dtype("float32")) is _ShapedArray(
     (2, 3), np.dtype("float32")
 )
+_MAY_BE_A_BASE: Final = 1 << 10  # of the flags of a class: Py_TPFLAGS_BASETYPE
 _WRAPPERS: Final = tuple(
     getattr(_graph, name) for name in ("DataElem", "StaticElem") if hasattr(_graph, name)
 )
@@ -132,7 +133,7 @@ def aval_reader(cls: type) -> Callable[[Any], Any] | None:
     quicker than by the attribute.
     """
     read: Any = getattr(vars(cls).get("aval"), "fget", None)
-    if read is None or isinstance(read, types.FunctionType):
+    if read is None or isinstance(read, types.FunctionType) or cls.__flags__ & _MAY_BE_A_BASE:
         return None
     try:
         read(None)
