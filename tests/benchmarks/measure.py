@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 Work = Callable[[], Any]
 
 WARM: Final = 3  # what is seen for the first time, and for the second, is not like the rest
@@ -34,7 +36,7 @@ class Effort:
     clock: Callable[[], float] = time.thread_time  # what others do meanwhile does not count
 
 
-FULL = Effort(repeats=40, seconds=0.005)
+FULL = Effort(repeats=20, seconds=0.02)
 QUICK = Effort(repeats=2, seconds=0.0)
 
 
@@ -73,6 +75,17 @@ def once(work: Work) -> float:
     finally:
         if collects:
             gc.enable()
+
+
+def measure_cold(effort: Effort, *works: Work) -> list[Time]:
+    """The time of single calls for which all that they read comes from memory."""
+    cache = np.ones(16_000_000)  # larger than the processor's
+    found: list[list[float]] = [[] for _ in works]
+    for _ in range(effort.repeats):
+        for work, times in zip(works, found, strict=True):
+            cache.sum()
+            times.append(once(work))
+    return [Time(min(times), statistics.median(times)) for times in found]
 
 
 def _loops(work: Work, effort: Effort) -> int:
