@@ -13,8 +13,6 @@ from jaxtyping import Array, Float, PyTree
 
 from .measure import Work
 
-_MOST_FOR_SLOW = 1000
-
 
 def touching(state: Any) -> Callable[[Any], None]:
     """Generated code that reads class, shape and dtype of each leaf and compares nothing."""
@@ -39,7 +37,7 @@ def touching(state: Any) -> Callable[[Any], None]:
     return touch
 
 
-def of(state: Any, size: int) -> dict[str, Work]:
+def of(state: Any) -> dict[str, Work]:
     """The peers' checks of a right state, by name."""
     flat = [leaf.get_raw_value() for _, leaf in nnx.to_flat_state(state)]
     dims = [Float[Array, " ".join(f"d{axis}" for axis in range(leaf.ndim))] for leaf in flat]
@@ -62,11 +60,14 @@ def of(state: Any, size: int) -> dict[str, Work]:
     }
     if adapter is not None:
         works["pydantic (the class only)"] = lambda: adapter.validate_python(state)
-    if size <= _MOST_FOR_SLOW:
-        tree: Any = PyTree[Float[Array, "..."]]
-        works["jaxtyping PyTree"] = lambda: isinstance(state, tree)
-        works |= _chex(state) | _penzai(state)
     return works
+
+
+def slow(state: Any) -> dict[str, Work]:
+    """Those that take many times as long as ``jax.tree.leaves``."""
+    tree: Any = PyTree[Float[Array, "..."]]
+    works: dict[str, Work] = {"jaxtyping PyTree": lambda: isinstance(state, tree)}
+    return works | _chex(state) | _penzai(state)
 
 
 def _pydantic_takes_states() -> bool:
