@@ -6,10 +6,12 @@ And code for the first value of every hint, so that no test stops short of the f
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from typedstate import late
 from typedstate.plans import Plans
 
 # Read when JAX first looks for devices, which no import does.
@@ -29,3 +31,17 @@ settings.load_profile("typedstate")
 def code_for_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Generates code already for the first value of a hint, where users get it for the second."""
     monkeypatch.setattr(Plans, "meet", lambda _: True)
+
+
+@pytest.fixture
+def generated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the code that was generated since."""
+    found: list[str] = []
+    generate = late.generate
+
+    def counted(value: Any, reading: Any, name: str) -> Any:
+        found.append(name)
+        return generate(value, reading, name)
+
+    monkeypatch.setattr(late, "generate", counted)
+    return found

@@ -11,7 +11,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 from zoo import state
 
-from typedstate import TypedState, checked, fits, late, source_of
+from typedstate import TypedState, checked, fits, source_of
 
 
 @pytest.fixture(autouse=True)
@@ -19,50 +19,36 @@ def code_for_the_first() -> None:
     """Not here: this is what users get."""
 
 
-@pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Of the code that is generated during a test."""
-    found: list[str] = []
-    generate = late.generate
-
-    def counted(value: Any, reading: Any, name: str) -> Any:
-        found.append(name)
-        return generate(value, reading, name)
-
-    monkeypatch.setattr(late, "generate", counted)
-    return found
-
-
 def linear(n: int) -> Any:
     return state({"kernel": nnx.Param(jnp.ones((n, n)))})
 
 
-def test_code_is_generated_for_the_second_value(names: list[str]) -> None:
+def test_code_is_generated_for_the_second_value(generated: list[str]) -> None:
     class LinearState(TypedState):
         kernel: nnx.Param[Float[Array, "n n"]]
 
     assert fits(linear(2), LinearState)
-    assert (names, source_of(LinearState)) == ([], "")
+    assert (generated, source_of(LinearState)) == ([], "")
     assert not fits(state({}), LinearState)
     assert isinstance(linear(3), LinearState)
-    assert len(names) == 1
+    assert len(generated) == 1
     assert "def like0" in source_of(LinearState)
     assert isinstance(linear(4), LinearState)
     assert not fits(state({"kernel": nnx.Param(jnp.ones((2, 3)))}), LinearState)
-    assert len(names) == 1
+    assert len(generated) == 1
 
 
-def test_what_was_refused_is_no_value(names: list[str]) -> None:
+def test_what_was_refused_is_no_value(generated: list[str]) -> None:
     class LinearState(TypedState):
         kernel: nnx.Param[Float[Array, "n n"]]
 
     for _ in range(3):
         assert not fits(state({}), LinearState)
     assert fits(linear(2), LinearState)
-    assert names == []
+    assert generated == []
 
 
-def test_a_function_that_is_traced_once_has_no_code(names: list[str]) -> None:
+def test_a_function_that_is_traced_once_has_no_code(generated: list[str]) -> None:
     class LinearState(TypedState):
         kernel: nnx.Param[Float[Array, "n n"]]
 
@@ -73,14 +59,14 @@ def test_a_function_that_is_traced_once_has_no_code(names: list[str]) -> None:
 
     for _ in range(3):
         double(linear(2), jnp.ones(2))
-    assert names == []
+    assert generated == []
     double(linear(3), jnp.ones(3))  # a second trace: code for both arguments and the result
-    assert len(names) == 3
+    assert len(generated) == 3
     double(linear(4), jnp.ones(4))
-    assert len(names) == 3
+    assert len(generated) == 3
 
 
-def test_a_call_is_enforced_with_and_without_code(names: list[str]) -> None:
+def test_a_call_is_enforced_with_and_without_code(generated: list[str]) -> None:
     class LinearState(TypedState):
         kernel: nnx.Param[Float[Array, "n n"]]
 
@@ -91,7 +77,7 @@ def test_a_call_is_enforced_with_and_without_code(names: list[str]) -> None:
     for counted in (0, 3, 3):
         result = jnp.ones(2)
         same(linear(2), jnp.ones(2))
-        assert len(names) == counted
+        assert len(generated) == counted
         with pytest.raises(TypeError, match=r"x: n is 3, but n=2 from params.kernel, axis 0"):
             same(linear(2), jnp.ones(3))
         result = jnp.ones(4)

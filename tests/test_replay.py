@@ -30,7 +30,6 @@ from typedstate import (
     TypedState,
     checked,
     explain,
-    late,
     leaves,
     source_of,
 )
@@ -430,20 +429,6 @@ def test_a_plan_keeps_no_array() -> None:
 
 
 # -- What is never like anything known ---------------------------------------------------------
-
-
-@pytest.fixture
-def generated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the code that was generated since."""
-    found: list[str] = []
-    generate = late.generate
-
-    def counted(value: Any, reading: Any, name: str) -> Any:
-        found.append(name)
-        return generate(value, reading, name)
-
-    monkeypatch.setattr(late, "generate", counted)
-    return found
 
 
 def growing(step: int) -> Any:
