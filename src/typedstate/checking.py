@@ -161,7 +161,10 @@ def _is_size(size: object) -> bool:
 
 
 def source_of(hint: Any) -> str:
-    """The code that was generated for the structures of a schema or form accepted so far."""
+    """The code that was generated for the values of a schema or form accepted so far.
+
+    Empty before the second of them.
+    """
     own = cast(Mapping[str, Any], vars(hint))
     plain: Known | None = own.get("__typedstate_known__")
     given: Mapping[Hashable, Known] = own.get("__typedstate_given__", {})
