@@ -7,6 +7,7 @@ from pathlib import Path
 from .cases import Row
 
 _STYLE = {"typedstate": ("#d62728", 2.4), "tree.leaves": ("#444444", 1.6)}
+_OTHERS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#17becf", "#9467bd", "#8c564b")
 
 
 def draw(rows: list[Row], path: Path) -> None:
@@ -23,6 +24,7 @@ def draw(rows: list[Row], path: Path) -> None:
             for name, seconds in {"typedstate": row.ours.least, **row.others}.items():
                 lines.setdefault(name, []).append((row.leaves, seconds * 1e6))
     figure, axes = pyplot.subplots(figsize=(7.2, 4.2))
+    axes.set_prop_cycle(color=_OTHERS)
     for name, points in lines.items():
         color, width = _STYLE.get(name, (None, 1.2))
         label = "jax.tree.leaves" if name == "tree.leaves" else name
