@@ -401,6 +401,30 @@ def test_like_siblings_share_code() -> None:
     assert sizes[0] == sizes[1] - len("400") + len("4")
 
 
+def test_items_are_fetched_before_any_is_read() -> None:
+    """Then the processor waits once for several that are not in its cache."""
+    layer = {"kernel": nnx.Param(np_ones(2, 2)), "bias": nnx.Param(np_ones(2))}
+    known = learned(StateMap[str, LinearState], state({name: dict(layer) for name in ("a", "b")}))
+    lines = known.plans.sources()[0].split("def read")[0].splitlines()
+    slot = "value" if leaves.VariableState is not None else leaves.RAW_SLOT
+    fetched = [
+        i for i, line in enumerate(lines) if line.rstrip().endswith(("'kernel']", "'bias']"))
+    ]
+    read = [i for i, line in enumerate(lines) if line.endswith(f".{slot}")]
+    assert len(fetched) == len(read) == 4
+    assert max(fetched) < min(read)
+
+
+def test_the_locals_of_code_are_few_however_wide_the_tree_is() -> None:
+    class Wide(TypedState, extra="allow"):
+        pass
+
+    values = {f"p{i}": nnx.Param(np_ones(1 + i % 7, 1 + i % 5)) for i in range(300)}
+    known = learned(Wide, state(values))
+    (plan,) = known.calls.latest.plans
+    assert plan.match.__code__.co_nlocals < 60  # type: ignore[attr-defined]
+
+
 def test_code_grows_no_faster_than_the_tree() -> None:
     def wide(count: int) -> Any:
         """Layers with sizes of their own: none is like another."""

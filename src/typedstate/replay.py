@@ -20,10 +20,14 @@ from .law import Measure
 from .layout import Child, layout_of
 from .spec import Path
 
-#: So many like items are looked at in a loop.
+#: So many like items are looked at in a loop, if that spares so many lines.
 _LOOP: Final = 3
+_UNROLLED: Final = 24
+#: So many items are looked at together: all are fetched before the first is read, so that the
+#: processor waits for what is not in its cache once and not for each.
+_AT_ONCE: Final = 8
 #: The most lines of a sub-tree that stand where it is; longer ones are a function of their own.
-_INLINE: Final = 12
+_INLINE: Final = 16
 _INLINE_IN_LOOP: Final = 60
 #: The most sub-trees of one node that do: code must stay small.
 _MOST_INLINE: Final = 16
@@ -32,8 +36,8 @@ address: Final = object.__hash__
 _SCALARS: Final = (bool, int, float, complex, str, bytes, type(None))
 #: Stands in generated code for a measure of the whole value, by its number.
 _MEASURE: Final = re.compile(r"@(\d+)@")
-#: A local name, which says how far below the value of its function it is: ``v#0`` is the value.
-_LEVEL: Final = re.compile(r"#(\d+)")
+#: The number of a local name: ``v#0`` is the value of a function, the others what is below it.
+_LOCAL: Final = re.compile(r"#(\d+)")
 _SEE: Final = re.compile(r"if address\((\w+)\) != seen\(\): return False")
 
 #: How code reaches a part of a value: what stands before and after the text of the whole.
@@ -155,17 +159,44 @@ def _occurrences(objects: list[int]) -> list[int]:
     return [first.setdefault(number, index) for index, number in enumerate(objects)]
 
 
-class _Item(NamedTuple):
-    """What is said of one item ``v#1`` of a value: lines, which a tree's function may have."""
+class _Line(NamedTuple):
+    """A statement, and when it comes: after all of an earlier stage.
 
-    lines: tuple[str, ...]
+    At stage 0 a value's class is looked at, at 1 what it holds is fetched, at 2 that is read.
+    """
+
+    stage: int
+    text: str
+
+
+_KIND: Final = 0
+_FETCH: Final = 1
+_READ: Final = 2
+_ASK: Final = 3
+#: The stages of what is looked at together; what comes next begins that much later.
+_STAGES: Final = 1000
+
+
+class _Item(NamedTuple):
+    """What is said of one item ``v#0``: lines, which a tree's function may have."""
+
+    lines: tuple[_Line, ...]
     is_tree: bool = False
+
+
+def _refuse(condition: str, stage: int = _KIND) -> _Line:
+    return _Line(stage, f"if {condition}: return False")
+
+
+def _text_of(lines: Iterable[_Line]) -> str:
+    """The statements in the order of their stages."""
+    return "\n".join(line.text for line in sorted(lines, key=lambda line: line.stage))
 
 
 class _Writer:
     """Writes the functions; like siblings share a loop, like sub-trees a function.
 
-    Text speaks of a value as ``v#0``, of its items as ``v#1``, and of measures as ``@0@``.
+    Text speaks of a value as ``v#0``, of what is below it as ``v#1``, and of measures as ``@0@``.
     """
 
     def __init__(self, reading: Reading) -> None:
@@ -185,7 +216,7 @@ class _Writer:
         self._classes: dict[type, str] = {}
         self._readers: dict[type, str | None] = {}
         self._functions: dict[tuple[str, str], str] = {}
-        self._below: dict[tuple[str, ...], list[str]] = {}
+        self._moved: dict[tuple[tuple[_Line, ...], int, int], list[_Line]] = {}
 
     def share(self) -> None:
         """Lets every `Sharing` learn from the module that was accepted."""
@@ -248,8 +279,8 @@ class _Writer:
         """The name of the function that recognises a value, and the measures that it takes."""
         return self._define("v0", self._value(value, path, route))
 
-    def _define(self, parameters: str, lines: Iterable[str]) -> tuple[str, list[int]]:
-        text = _LEVEL.sub(r"\1", "\n    ".join(lines))
+    def _define(self, parameters: str, lines: Iterable[_Line]) -> tuple[str, list[int]]:
+        text = _LOCAL.sub(r"\1", _text_of(lines)).replace("\n", "\n    ")
         order = list(dict.fromkeys(_MEASURE.findall(text)))
         if order:
             own = {number: f"a{place}" for place, number in enumerate(order)}
@@ -270,7 +301,7 @@ class _Writer:
 
     # -- Values ----------------------------------------------------------------------------
 
-    def _value(self, value: Any, path: Path, route: Route) -> list[str]:
+    def _value(self, value: Any, path: Path, route: Route) -> list[_Line]:
         """Lines that return False unless the value called ``v#0`` is like this one."""
         if path in self._live:
             return self._module(value, path, route)
@@ -284,18 +315,18 @@ class _Writer:
             return [*self._sequence(cast(list[Any], value), path, route), *guards]
         if path in self._records:
             return [*self._record(value, path, route), *guards]
-        return [*self._raw("v#0", value, path, route), *guards]
+        return [self._raw("v#0", value, path, route), *guards]
 
-    def _guards(self, guards: list[Guard]) -> list[str]:
+    def _guards(self, guards: list[Guard]) -> list[_Line]:
         """Asks again, where signs don't show that the answers are the same."""
         asked = [f"{self.constant(guard.test, 'g')}(v#0)" for guard in guards]
         signed = [i for i, guard in enumerate(guards) if guard.signs is not None]
-        lines = [f"if not {asked[i]}: return False" for i in range(len(guards)) if i not in signed]
+        lines = [_refuse(f"not {asked[i]}", _ASK) for i in range(len(guards)) if i not in signed]
         if signed:
             signs = [sign for i in signed for sign in guards[i].signs or ()]
             other = " or ".join(dict.fromkeys(map(self._is_other, signs)))
             tests = " and ".join(asked[i] for i in signed)
-            lines.append(f"if ({other}) and not ({tests}): return False")
+            lines.append(_refuse(f"({other}) and not ({tests})", _ASK))
         return lines
 
     def _is_other(self, sign: leaves.Sign) -> str:
@@ -312,15 +343,15 @@ class _Writer:
         mapping: dict[Hashable, Any],
         path: Path,
         route: Route,
-        guards: list[str],
-    ) -> list[str]:
+        guards: list[_Line],
+    ) -> list[_Line]:
         if type(value) is not dict and not leaves.is_state(value):
             raise Unrepeatable
         kind, size = self._type("v#0", value), f"len(v#0) != {len(mapping)}"
-        lines = [f"if {kind} or {size}: return False", *guards]
+        asked = [line._replace(stage=_KIND) for line in guards]
+        lines = [_refuse(f"{kind} or {size}"), *asked]
         if leaves.is_state(cast(Any, value)):
-            lines = [f"if {kind}: return False", *guards]
-            lines += ["v#0 = v#0._mapping", f"if {size}: return False"]
+            lines = [_refuse(kind), *asked, _Line(_KIND, "v#0 = v#0._mapping"), _refuse(size)]
             route = (route, "", "._mapping")
         items = (
             (key, self._item(item, (*path, key), self._at(route, key)))
@@ -331,25 +362,35 @@ class _Writer:
     def _at(self, route: Route, key: Hashable) -> Route:
         return (route, "", f"[{self.constant(key, 'k')}]")
 
-    def _items(self, name: str, items: Iterable[tuple[Hashable, _Item]]) -> list[str]:
+    def _items(self, name: str, items: Iterable[tuple[Hashable, _Item]]) -> list[_Line]:
         """Looks at each item of what is called `name`; like ones in a loop."""
         groups: dict[_Item, list[Hashable]] = {}
         for key, item in items:
             groups.setdefault(item, []).append(key)
         is_small = sum(item.is_tree for item in groups) <= _MOST_INLINE
-        lines: list[str] = []
+        lines: list[_Line] = []
+        local, count, stage = 1, 0, _FETCH
         for item, keys in groups.items():
-            if len(keys) >= _LOOP:
-                own = self._placed(item, _INLINE_IN_LOOP if is_small else 0)
-                lines.append(f"for k#0 in {self.constant(tuple(keys), 'k')}:")
-                lines.append(f"    v#1 = {name}[k#0]")
-                lines += [f"    {line}" for line in own]
+            if len(keys) >= _LOOP and len(keys) * _size(item.lines) > _UNROLLED:
+                lines.append(_Line(stage, self._loop(name, keys, item, local, is_small)))
+                local, count, stage = 1, 0, stage + _STAGES
                 continue
-            own = self._placed(item, _INLINE if is_small else 0)
+            own, width = self._placed(item, _INLINE if is_small else 0)
             for key in keys:
-                lines.append(f"v#1 = {name}[{self.constant(key, 'k')}]")
-                lines += own
+                lines.append(_Line(stage, f"v#{local} = {name}[{self.constant(key, 'k')}]"))
+                lines += self._below(own, local, stage + 1)
+                local, count = local + width, count + 1
+                if count == _AT_ONCE:
+                    local, count, stage = 1, 0, stage + _STAGES
         return lines
+
+    def _loop(
+        self, name: str, keys: list[Hashable], item: _Item, local: int, is_small: bool
+    ) -> str:
+        own, _ = self._placed(item, _INLINE_IN_LOOP if is_small else 0)
+        body = _text_of(self._below(own, local, 0)).replace("\n", "\n    ")
+        head = f"for k#{local} in {self.constant(tuple(keys), 'k')}:"
+        return f"{head}\n    v#{local} = {name}[k#{local}]\n    {body}"
 
     def _item(self, item: Any, path: Path, route: Route) -> _Item:
         """What is said of an item."""
@@ -358,17 +399,31 @@ class _Writer:
         is_tree = is_tree or (not leaves.is_variable(leaf) and leaves.mapping_of(leaf) is not None)
         return _Item(tuple(self._value(item, path, route)), is_tree)
 
-    def _placed(self, item: _Item, most: int) -> list[str]:
-        """An item's lines where it stands: a sub-tree's own ones only if these are few."""
-        if item.is_tree and len(item.lines) > most:
-            return [f"if not {self._calls(self._define('v0', item.lines), 'v#1')}: return False"]
-        below = self._below.get(item.lines)
-        if below is None:
-            below = [_LEVEL.sub(lambda match: f"#{int(match[1]) + 1}", line) for line in item.lines]
-            self._below[item.lines] = below
-        return below
+    def _placed(self, item: _Item, most: int) -> tuple[tuple[_Line, ...], int]:
+        """An item's lines where it stands, and how many numbers of locals they take.
 
-    def _sequence(self, value: tuple[Any, ...] | list[Any], path: Path, route: Route) -> list[str]:
+        A sub-tree's own lines stand there only if they are few.
+        """
+        if not item.is_tree:
+            return item.lines, 1
+        if _size(item.lines) > most:
+            return (_refuse(f"not {self._calls(self._define('v0', item.lines), 'v#0')}"),), 1
+        return item.lines, _locals(item.lines)
+
+    def _below(self, lines: tuple[_Line, ...], local: int, stage: int) -> list[_Line]:
+        """Lines of a function as those of another, in which their value has this number."""
+        moved = self._moved.get((lines, local, stage))
+        if moved is None:
+            moved = [
+                _Line(stage + line.stage, _LOCAL.sub(lambda n: f"#{int(n[1]) + local}", line.text))
+                for line in lines
+            ]
+            self._moved[lines, local, stage] = moved
+        return moved
+
+    def _sequence(
+        self, value: tuple[Any, ...] | list[Any], path: Path, route: Route
+    ) -> list[_Line]:
         fields: Any = range(len(value))
         if path in self._records:  # a NamedTuple's go by name
             fields = cast(Any, value)._fields
@@ -377,66 +432,63 @@ class _Writer:
             for index, item in enumerate(value)
         )
         kind = self._type("v#0", value)
-        size = f"if {kind} or len(v#0) != {len(value)}: return False"
+        size = _refuse(f"{kind} or len(v#0) != {len(value)}")
         return [size, *self._items("v#0", items)]
 
-    def _record(self, value: Any, path: Path, route: Route) -> list[str]:
+    def _record(self, value: Any, path: Path, route: Route) -> list[_Line]:
         """The fields of a dataclass that were looked at."""
-        lines = [f"if {self._type('v#0', value)}: return False"]
-        for attribute in self._records[path]:
+        lines = [_refuse(self._type("v#0", value))]
+        for number, attribute in enumerate(self._records[path]):
+            stage = _FETCH + number * _STAGES
             if not hasattr(value, attribute):
-                lines.append(f"if hasattr(v#0, {attribute!r}): return False")
+                lines.append(_refuse(f"hasattr(v#0, {attribute!r})", stage))
                 continue
             below = (route, "", f".{attribute}")
-            lines.append(f"v#1 = v#0.{attribute}")
+            lines.append(_Line(stage, f"v#1 = v#0.{attribute}"))
             item = self._item(getattr(value, attribute), (*path, attribute), below)
-            lines += self._placed(item, _INLINE)
+            lines += self._below(self._placed(item, _INLINE)[0], 1, stage + 1)
         return lines
 
-    def _variable(self, value: Any, path: Path, route: Route) -> list[str]:
+    def _variable(self, value: Any, path: Path, route: Route) -> list[_Line]:
         raw = leaves.raw_value(value)
         slot = leaves.slot_of(value)
-        kind = self._type("v#0", value)
-        if slot == leaves.RAW_SLOT and self._reader_of(raw) is not None:
-            array = self._array(f"v#0.{slot}", raw, path, (route, "", f".{slot}"))
-            return [f"if {kind} or {array}: return False"]
-        lines = [f"if {kind}: return False"]
+        lines = [_refuse(self._type("v#0", value))]
         if slot is None:
             kind = self._class(leaves.kind_of(value))
             kind_of, read = (self.constant(f, "f") for f in (leaves.kind_of, leaves.raw_value))
-            lines.append(f"if {kind_of}(v#0) is not {kind}: return False")
-            lines.append(f"r#0 = {read}(v#0)")
+            lines.append(_refuse(f"{kind_of}(v#0) is not {kind}"))
+            lines.append(_Line(_FETCH, f"r#0 = {read}(v#0)"))
             route = (route, f"{read}(", ")")
         else:
             if slot == "value":
                 kind = self._class(leaves.kind_of(value))
-                lines.append(f"if v#0.type is not {kind}: return False")
-            lines.append(f"r#0 = v#0.{slot}")
+                lines.append(_refuse(f"v#0.type is not {kind}"))
+            lines.append(_Line(_FETCH, f"r#0 = v#0.{slot}"))
             route = (route, "", f".{slot}")
         is_tree = isinstance(raw, tuple | list) or path in self._records
         if is_tree or leaves.mapping_of(raw) is not None:
             function = self.function(raw, path, route)
-            return [*lines, f"if not {self._calls(function, 'r#0')}: return False"]
-        return [*lines, *self._raw("r#0", raw, path, route)]
+            return [*lines, _refuse(f"not {self._calls(function, 'r#0')}", _READ)]
+        return [*lines, self._raw("r#0", raw, path, route)]
 
-    def _raw(self, name: str, value: Any, path: Path, route: Route) -> list[str]:
-        kind = f"if {self._type(name, value)}"
+    def _raw(self, name: str, value: Any, path: Path, route: Route) -> _Line:
+        kind = self._type(name, value)
         if not leaves.is_plain_array(value) and _holds_leaves(value):
             raise Unrepeatable
         if type(value) in _SCALARS:
-            return [f"{kind}: return False"]
+            return _refuse(kind, _READ)
         base = leaves.key_base(value)
         if base is not None:
             # the dtype of keys is made anew whenever it is read, by what implements them
             implementation = self.constant(leaves.key_implementation(value), "i")
             other = self._array(f"{name}._base_array", base, path, (route, "", "._base_array"))
-            return [f"{kind} or {name}._impl is not {implementation} or {other}: return False"]
+            return _refuse(f"{kind} or {name}._impl is not {implementation} or {other}", _READ)
         if leaves.is_shaped(value):
-            return [f"if {self._array(name, value, path, route)}: return False"]
+            return _refuse(self._array(name, value, path, route), _READ)
         is_spec = isinstance(value, jax.sharding.PartitionSpec)
         if not is_spec and (hasattr(value, "__iter__") or hasattr(value, "__getitem__")):
             raise Unrepeatable
-        return [f"{kind}: return False"]
+        return _refuse(kind, _READ)
 
     def _array(self, name: str, value: Any, path: Path, route: Route) -> str:
         """Says that an array is of another class or dtype, or has other sizes."""
@@ -453,7 +505,7 @@ class _Writer:
 
     # -- Live modules: what `leaves.module_tree` would read, and which of it is one object ----
 
-    def _module(self, module: Any, path: Path, route: Route) -> list[str]:
+    def _module(self, module: Any, path: Path, route: Route) -> list[_Line]:
         """Lines that return False unless a module has the leaves and the sharing of this one."""
         if path in self.guards:
             raise Unrepeatable
@@ -464,22 +516,21 @@ class _Writer:
         known = self.constant(sharing, "p")
         like = self._calls(function, "v#0", f"iter({known}.ids).__next__")
         again = self._calls((f"{known}.again", function[1]), "v#0")
-        return [f"if not {like} and not {again}: return False"]
+        return [_refuse(f"not {like} and not {again}")]
 
     def _node(self, node: Any, path: Path, route: Route) -> tuple[str, list[int]]:
         """The function that recognises a node, and each object below it by what was seen."""
         layout = layout_of(node)
-        lines = [f"if {self._type('v0', node)}: return False"]
+        lines = [_refuse(self._type("v0", node))]
         if leaves.is_object(node):
             self._objects.add(address(node))
-            lines.append("if address(v0) != seen(): return False")
+            lines.append(_refuse("address(v0) != seen()"))
         match layout.kind:
             case "attributes":
                 if layout.record is not None:
                     same = frozenset(layout.record.items())
                     record = self.constant(self._data.setdefault(same, layout.record), "n")
-                    lines.append(f"n = v0.{leaves.RECORD}")
-                    lines.append(f"if n is not {record} and n != {record}: return False")
+                    lines.append(_refuse(_differs(f"v0.{leaves.RECORD}", record)))
                 before, after = "", ".__dict__"
             case "mapping":
                 before, after = "", "._mapping"
@@ -487,26 +538,27 @@ class _Writer:
                 before, after = "", ""
             case "flatten":
                 before, after = f"{self.constant(leaves.flatten_of(node), 'f')}(", ")[0]"
-        lines.append(f"d = {before}v0{after}")
+        lines.append(_Line(_KIND, f"d = {before}v0{after}"))
         step = (route, before, after)
         if layout.size is not None:
-            lines.append(f"if len(d) != {layout.size}: return False")
-        lines += [f"if {self.constant(name, 'k')} in d: return False" for name in layout.unset]
+            lines.append(_refuse(f"len(d) != {layout.size}"))
+        lines += [_refuse(f"{self.constant(name, 'k')} in d") for name in layout.unset]
         items = ((child.place, self._live_item(child, path, step)) for child in layout.children)
         return self._define("v0, seen", [*lines, *self._items("d", items)])
 
     def _live_item(self, child: Child, path: Path, route: Route) -> _Item:
         value, path, route = child.value, (*path, child.key), self._at(route, child.place)
-        lines: list[str] = []
+        lines: list[_Line] = []
         if child.item is not None:
-            lines = [f"if v#0[0] != {self.constant(child.key, 'k')}: return False", "v#0 = v#0[1]"]
+            other = f"v#0[0] != {self.constant(child.key, 'k')}"
+            lines = [_refuse(other), _Line(_KIND, "v#0 = v#0[1]")]
             route = (route, "", "[1]")
             if child.item is not value:
-                lines += [f"if {self._type('v#0', child.item)}: return False", "v#0 = v#0.value"]
+                lines += [_refuse(self._type("v#0", child.item)), _Line(_KIND, "v#0 = v#0.value")]
                 route = (route, "", ".value")
         if child.role == "ignored" or leaves.has_no_children(value):
-            return _Item((*lines, f"if {self._type('v#0', value)}: return False"))
-        see = "if address(v#0) != seen(): return False"
+            return _Item((*lines, _refuse(self._type("v#0", value))))
+        see = _refuse("address(v#0) != seen()")
         if leaves.is_object(value) or leaves.is_variable(value):
             if address(value) in self._objects:
                 return _Item((*lines, see))  # it is looked at where it was first
@@ -515,8 +567,18 @@ class _Writer:
                 lines.append(see)
         if child.role == "node":
             function = self._node(value, path, route)
-            return _Item((*lines, f"if not {self._calls(function, 'v#0', 'seen')}: return False"))
+            return _Item((*lines, _refuse(f"not {self._calls(function, 'v#0', 'seen')}")))
         return _Item((*lines, *self._value(value, path, route)))
+
+
+def _size(lines: tuple[_Line, ...]) -> int:
+    """How many lines of code the statements are."""
+    return sum(1 + line.text.count("\n") for line in lines)
+
+
+def _locals(lines: tuple[_Line, ...]) -> int:
+    """How many numbers of locals the lines use."""
+    return 1 + max(int(number) for line in lines for number in _LOCAL.findall(line.text))
 
 
 def _differs(text: str, known: str) -> str:
