@@ -16,9 +16,25 @@ import jax
 from . import leaves
 from .dataclass import dataclass
 from .evidence import Guard, Reading
+from .identity import Sharing
 from .law import Measure
 from .layout import Child, layout_of
 from .spec import Path
+from .statements import (
+    ASK,
+    FETCH,
+    KIND,
+    READ,
+    STAGES,
+    Line,
+    below,
+    differs,
+    locals_of,
+    named,
+    refuse,
+    size_of,
+    text_of,
+)
 
 #: So many like items are looked at in a loop, if that spares so many lines.
 _LOOP: Final = 3
@@ -36,8 +52,6 @@ address: Final = object.__hash__
 _SCALARS: Final = (bool, int, float, complex, str, bytes, type(None))
 #: Stands in generated code for a measure of the whole value, by its number.
 _MEASURE: Final = re.compile(r"@(\d+)@")
-#: The number of a local name: ``v#0`` is the value of a function, the others what is below it.
-_LOCAL: Final = re.compile(r"#(\d+)")
 _SEE: Final = re.compile(r"if address\((\w+)\) != seen\(\): return False")
 
 #: How code reaches a part of a value: what stands before and after the text of the whole.
@@ -116,81 +130,11 @@ def _text(route: Route, whole: str) -> str:
     return whole
 
 
-class Sharing:
-    """Which objects of a live module are one: by their ids, in the order of the walk.
-
-    Attributes:
-      ids: of objects that were seen together, hence alive at one time: where those of a
-        module are the same, so is its sharing, and no set of them has to be made.
-    """
-
-    __slots__ = ("_pattern", "_walk", "ids")
-
-    def __init__(self) -> None:
-        """Knows nothing before the code is there."""
-        self.ids: list[int] = []
-        self._pattern: list[int] | None = None
-        self._walk: Callable[..., bool] = lambda *_: False
-
-    def learn(self, walk: Callable[..., bool], module: Any, *measures: Measure) -> None:
-        """Takes the pattern from the module that was accepted; `walk` shows each id."""
-        self._walk = walk
-        walk(module, self.ids.append, *measures)
-        if len(set(self.ids)) != len(self.ids):
-            self._pattern = _occurrences(self.ids)
-
-    def again(self, module: Any, *measures: Measure) -> bool:
-        """Whether a module with other objects is like the accepted one."""
-        ids: list[int] = []
-        if not self._walk(module, ids.append, *measures):
-            return False
-        if self._pattern is None:
-            same = len(set(ids)) == len(ids)
-        else:
-            same = _occurrences(ids) == self._pattern
-        if same:
-            self.ids = ids
-        return same
-
-
-def _occurrences(objects: list[int]) -> list[int]:
-    """For each object the position at which it came first: equal where equal ones are shared."""
-    first: dict[int, int] = {}
-    return [first.setdefault(number, index) for index, number in enumerate(objects)]
-
-
-class _Line(NamedTuple):
-    """A statement, and when it comes: after all of an earlier stage.
-
-    At stage 0 a value's class is looked at, at 1 what it holds is fetched, at 2 that is read.
-    """
-
-    stage: int
-    text: str
-
-
-_KIND: Final = 0
-_FETCH: Final = 1
-_READ: Final = 2
-_ASK: Final = 3
-#: The stages of what is looked at together; what comes next begins that much later.
-_STAGES: Final = 1000
-
-
 class _Item(NamedTuple):
     """What is said of one item ``v#0``: lines, which a tree's function may have."""
 
-    lines: tuple[_Line, ...]
+    lines: tuple[Line, ...]
     is_tree: bool = False
-
-
-def _refuse(condition: str, stage: int = _KIND) -> _Line:
-    return _Line(stage, f"if {condition}: return False")
-
-
-def _text_of(lines: Iterable[_Line]) -> str:
-    """The statements in the order of their stages."""
-    return "\n".join(line.text for line in sorted(lines, key=lambda line: line.stage))
 
 
 class _Writer:
@@ -216,7 +160,7 @@ class _Writer:
         self._classes: dict[type, str] = {}
         self._readers: dict[type, str | None] = {}
         self._functions: dict[tuple[str, str], str] = {}
-        self._moved: dict[tuple[tuple[_Line, ...], int, int], list[_Line]] = {}
+        self._moved: dict[tuple[tuple[Line, ...], int, int], list[Line]] = {}
 
     def share(self) -> None:
         """Lets every `Sharing` learn from the module that was accepted."""
@@ -279,8 +223,8 @@ class _Writer:
         """The name of the function that recognises a value, and the measures that it takes."""
         return self._define("v0", self._value(value, path, route))
 
-    def _define(self, parameters: str, lines: Iterable[_Line]) -> tuple[str, list[int]]:
-        text = _LOCAL.sub(r"\1", _text_of(lines)).replace("\n", "\n    ")
+    def _define(self, parameters: str, lines: Iterable[Line]) -> tuple[str, list[int]]:
+        text = named(text_of(lines)).replace("\n", "\n    ")
         order = list(dict.fromkeys(_MEASURE.findall(text)))
         if order:
             own = {number: f"a{place}" for place, number in enumerate(order)}
@@ -301,7 +245,7 @@ class _Writer:
 
     # -- Values ----------------------------------------------------------------------------
 
-    def _value(self, value: Any, path: Path, route: Route) -> list[_Line]:
+    def _value(self, value: Any, path: Path, route: Route) -> list[Line]:
         """Lines that return False unless the value called ``v#0`` is like this one."""
         if path in self._live:
             return self._module(value, path, route)
@@ -317,22 +261,22 @@ class _Writer:
             return [*self._record(value, path, route), *guards]
         return [self._raw("v#0", value, path, route), *guards]
 
-    def _guards(self, guards: list[Guard]) -> list[_Line]:
+    def _guards(self, guards: list[Guard]) -> list[Line]:
         """Asks again, where signs don't show that the answers are the same."""
         asked = [f"{self.constant(guard.test, 'g')}(v#0)" for guard in guards]
         signed = [i for i, guard in enumerate(guards) if guard.signs is not None]
-        lines = [_refuse(f"not {asked[i]}", _ASK) for i in range(len(guards)) if i not in signed]
+        lines = [refuse(f"not {asked[i]}", ASK) for i in range(len(guards)) if i not in signed]
         if signed:
             signs = [sign for i in signed for sign in guards[i].signs or ()]
             other = " or ".join(dict.fromkeys(map(self._is_other, signs)))
             tests = " and ".join(asked[i] for i in signed)
-            lines.append(_refuse(f"({other}) and not ({tests})", _ASK))
+            lines.append(refuse(f"({other}) and not ({tests})", ASK))
         return lines
 
     def _is_other(self, sign: leaves.Sign) -> str:
         read, found = sign
         text = read.format("v#0") if isinstance(read, str) else f"{self.constant(read, 'f')}()"
-        return _differs(text, "None" if found is None else self.constant(found, "k"))
+        return differs(text, "None" if found is None else self.constant(found, "k"))
 
     def _type(self, name: str, value: Any) -> str:
         return f"type({name}) is not {self._class(type(value))}"
@@ -343,15 +287,15 @@ class _Writer:
         mapping: dict[Hashable, Any],
         path: Path,
         route: Route,
-        guards: list[_Line],
-    ) -> list[_Line]:
+        guards: list[Line],
+    ) -> list[Line]:
         if type(value) is not dict and not leaves.is_state(value):
             raise Unrepeatable
         kind, size = self._type("v#0", value), f"len(v#0) != {len(mapping)}"
-        asked = [line._replace(stage=_KIND) for line in guards]
-        lines = [_refuse(f"{kind} or {size}"), *asked]
+        asked = [line._replace(stage=KIND) for line in guards]
+        lines = [refuse(f"{kind} or {size}"), *asked]
         if leaves.is_state(cast(Any, value)):
-            lines = [_refuse(kind), *asked, _Line(_KIND, "v#0 = v#0._mapping"), _refuse(size)]
+            lines = [refuse(kind), *asked, Line(KIND, "v#0 = v#0._mapping"), refuse(size)]
             route = (route, "", "._mapping")
         items = (
             (key, self._item(item, (*path, key), self._at(route, key)))
@@ -362,33 +306,33 @@ class _Writer:
     def _at(self, route: Route, key: Hashable) -> Route:
         return (route, "", f"[{self.constant(key, 'k')}]")
 
-    def _items(self, name: str, items: Iterable[tuple[Hashable, _Item]]) -> list[_Line]:
+    def _items(self, name: str, items: Iterable[tuple[Hashable, _Item]]) -> list[Line]:
         """Looks at each item of what is called `name`; like ones in a loop."""
         groups: dict[_Item, list[Hashable]] = {}
         for key, item in items:
             groups.setdefault(item, []).append(key)
         is_small = sum(item.is_tree for item in groups) <= _MOST_INLINE
-        lines: list[_Line] = []
-        local, count, stage = 1, 0, _FETCH
+        lines: list[Line] = []
+        local, count, stage = 1, 0, FETCH
         for item, keys in groups.items():
-            if len(keys) >= _LOOP and len(keys) * _size(item.lines) > _UNROLLED:
-                lines.append(_Line(stage, self._loop(name, keys, item, local, is_small)))
-                local, count, stage = 1, 0, stage + _STAGES
+            if len(keys) >= _LOOP and len(keys) * size_of(item.lines) > _UNROLLED:
+                lines.append(Line(stage, self._loop(name, keys, item, local, is_small)))
+                local, count, stage = 1, 0, stage + STAGES
                 continue
             own, width = self._placed(item, _INLINE if is_small else 0)
             for key in keys:
-                lines.append(_Line(stage, f"v#{local} = {name}[{self.constant(key, 'k')}]"))
+                lines.append(Line(stage, f"v#{local} = {name}[{self.constant(key, 'k')}]"))
                 lines += self._below(own, local, stage + 1)
                 local, count = local + width, count + 1
                 if count == _AT_ONCE:
-                    local, count, stage = 1, 0, stage + _STAGES
+                    local, count, stage = 1, 0, stage + STAGES
         return lines
 
     def _loop(
         self, name: str, keys: list[Hashable], item: _Item, local: int, is_small: bool
     ) -> str:
         own, _ = self._placed(item, _INLINE_IN_LOOP if is_small else 0)
-        body = _text_of(self._below(own, local, 0)).replace("\n", "\n    ")
+        body = text_of(self._below(own, local, 0)).replace("\n", "\n    ")
         head = f"for k#{local} in {self.constant(tuple(keys), 'k')}:"
         return f"{head}\n    v#{local} = {name}[k#{local}]\n    {body}"
 
@@ -399,31 +343,25 @@ class _Writer:
         is_tree = is_tree or (not leaves.is_variable(leaf) and leaves.mapping_of(leaf) is not None)
         return _Item(tuple(self._value(item, path, route)), is_tree)
 
-    def _placed(self, item: _Item, most: int) -> tuple[tuple[_Line, ...], int]:
+    def _placed(self, item: _Item, most: int) -> tuple[tuple[Line, ...], int]:
         """An item's lines where it stands, and how many numbers of locals they take.
 
         A sub-tree's own lines stand there only if they are few.
         """
         if not item.is_tree:
             return item.lines, 1
-        if _size(item.lines) > most:
-            return (_refuse(f"not {self._calls(self._define('v0', item.lines), 'v#0')}"),), 1
-        return item.lines, _locals(item.lines)
+        if size_of(item.lines) > most:
+            return (refuse(f"not {self._calls(self._define('v0', item.lines), 'v#0')}"),), 1
+        return item.lines, locals_of(item.lines)
 
-    def _below(self, lines: tuple[_Line, ...], local: int, stage: int) -> list[_Line]:
+    def _below(self, lines: tuple[Line, ...], local: int, stage: int) -> list[Line]:
         """Lines of a function as those of another, in which their value has this number."""
         moved = self._moved.get((lines, local, stage))
         if moved is None:
-            moved = [
-                _Line(stage + line.stage, _LOCAL.sub(lambda n: f"#{int(n[1]) + local}", line.text))
-                for line in lines
-            ]
-            self._moved[lines, local, stage] = moved
+            moved = self._moved[lines, local, stage] = below(lines, local, stage)
         return moved
 
-    def _sequence(
-        self, value: tuple[Any, ...] | list[Any], path: Path, route: Route
-    ) -> list[_Line]:
+    def _sequence(self, value: tuple[Any, ...] | list[Any], path: Path, route: Route) -> list[Line]:
         fields: Any = range(len(value))
         if path in self._records:  # a NamedTuple's go by name
             fields = cast(Any, value)._fields
@@ -432,63 +370,63 @@ class _Writer:
             for index, item in enumerate(value)
         )
         kind = self._type("v#0", value)
-        size = _refuse(f"{kind} or len(v#0) != {len(value)}")
+        size = refuse(f"{kind} or len(v#0) != {len(value)}")
         return [size, *self._items("v#0", items)]
 
-    def _record(self, value: Any, path: Path, route: Route) -> list[_Line]:
+    def _record(self, value: Any, path: Path, route: Route) -> list[Line]:
         """The fields of a dataclass that were looked at."""
-        lines = [_refuse(self._type("v#0", value))]
+        lines = [refuse(self._type("v#0", value))]
         for number, attribute in enumerate(self._records[path]):
-            stage = _FETCH + number * _STAGES
+            stage = FETCH + number * STAGES
             if not hasattr(value, attribute):
-                lines.append(_refuse(f"hasattr(v#0, {attribute!r})", stage))
+                lines.append(refuse(f"hasattr(v#0, {attribute!r})", stage))
                 continue
-            below = (route, "", f".{attribute}")
-            lines.append(_Line(stage, f"v#1 = v#0.{attribute}"))
-            item = self._item(getattr(value, attribute), (*path, attribute), below)
+            there = (route, "", f".{attribute}")
+            lines.append(Line(stage, f"v#1 = v#0.{attribute}"))
+            item = self._item(getattr(value, attribute), (*path, attribute), there)
             lines += self._below(self._placed(item, _INLINE)[0], 1, stage + 1)
         return lines
 
-    def _variable(self, value: Any, path: Path, route: Route) -> list[_Line]:
+    def _variable(self, value: Any, path: Path, route: Route) -> list[Line]:
         raw = leaves.raw_value(value)
         slot = leaves.slot_of(value)
-        lines = [_refuse(self._type("v#0", value))]
+        lines = [refuse(self._type("v#0", value))]
         if slot is None:
             kind = self._class(leaves.kind_of(value))
             kind_of, read = (self.constant(f, "f") for f in (leaves.kind_of, leaves.raw_value))
-            lines.append(_refuse(f"{kind_of}(v#0) is not {kind}"))
-            lines.append(_Line(_FETCH, f"r#0 = {read}(v#0)"))
+            lines.append(refuse(f"{kind_of}(v#0) is not {kind}"))
+            lines.append(Line(FETCH, f"r#0 = {read}(v#0)"))
             route = (route, f"{read}(", ")")
         else:
             if slot == "value":
                 kind = self._class(leaves.kind_of(value))
-                lines.append(_refuse(f"v#0.type is not {kind}"))
-            lines.append(_Line(_FETCH, f"r#0 = v#0.{slot}"))
+                lines.append(refuse(f"v#0.type is not {kind}"))
+            lines.append(Line(FETCH, f"r#0 = v#0.{slot}"))
             route = (route, "", f".{slot}")
         is_tree = isinstance(raw, tuple | list) or path in self._records
         if is_tree or leaves.mapping_of(raw) is not None:
             function = self.function(raw, path, route)
-            return [*lines, _refuse(f"not {self._calls(function, 'r#0')}", _READ)]
+            return [*lines, refuse(f"not {self._calls(function, 'r#0')}", READ)]
         return [*lines, self._raw("r#0", raw, path, route)]
 
-    def _raw(self, name: str, value: Any, path: Path, route: Route) -> _Line:
+    def _raw(self, name: str, value: Any, path: Path, route: Route) -> Line:
         kind = self._type(name, value)
         if not leaves.is_plain_array(value) and _holds_leaves(value):
             raise Unrepeatable
         if type(value) in _SCALARS:
-            return _refuse(kind, _READ)
+            return refuse(kind, READ)
         base = leaves.key_base(value)
         if base is not None:
             # the dtype of keys is made anew whenever it is read, by what implements them
             implementation = self.constant(leaves.key_implementation(value), "i")
             other = self._array(f"{name}._base_array", base, path, (route, "", "._base_array"))
-            return _refuse(f"{kind} or {name}._impl is not {implementation} or {other}", _READ)
+            return refuse(f"{kind} or {name}._impl is not {implementation} or {other}", READ)
         if leaves.is_shaped(value):
-            return _refuse(self._array(name, value, path, route), _READ)
+            return refuse(self._array(name, value, path, route), READ)
         is_spec = isinstance(value, jax.sharding.PartitionSpec)
         if not is_spec and (hasattr(value, "__iter__") or hasattr(value, "__getitem__")):
             raise Unrepeatable
-        return _refuse(kind, _READ)
+        return refuse(kind, READ)
 
     def _array(self, name: str, value: Any, path: Path, route: Route) -> str:
         """Says that an array is of another class or dtype, or has other sizes."""
@@ -501,11 +439,11 @@ class _Writer:
             return f"{read}({name}) is not {measure}"
         shape = self._measure(tuple(value.shape), (route, "", ".shape"), path)
         dtype = self.constant(value.dtype, "d")
-        return f"{kind} or {_differs(f'{name}.shape', shape)} or {_differs(f'{name}.dtype', dtype)}"
+        return f"{kind} or {differs(f'{name}.shape', shape)} or {differs(f'{name}.dtype', dtype)}"
 
     # -- Live modules: what `leaves.module_tree` would read, and which of it is one object ----
 
-    def _module(self, module: Any, path: Path, route: Route) -> list[_Line]:
+    def _module(self, module: Any, path: Path, route: Route) -> list[Line]:
         """Lines that return False unless a module has the leaves and the sharing of this one."""
         if path in self.guards:
             raise Unrepeatable
@@ -516,21 +454,21 @@ class _Writer:
         known = self.constant(sharing, "p")
         like = self._calls(function, "v#0", f"iter({known}.ids).__next__")
         again = self._calls((f"{known}.again", function[1]), "v#0")
-        return [_refuse(f"not {like} and not {again}")]
+        return [refuse(f"not {like} and not {again}")]
 
     def _node(self, node: Any, path: Path, route: Route) -> tuple[str, list[int]]:
         """The function that recognises a node, and each object below it by what was seen."""
         layout = layout_of(node)
-        lines = [_refuse(self._type("v0", node))]
+        lines = [refuse(self._type("v0", node))]
         if leaves.is_object(node):
             self._objects.add(address(node))
-            lines.append(_refuse("address(v0) != seen()"))
+            lines.append(refuse("address(v0) != seen()"))
         match layout.kind:
             case "attributes":
                 if layout.record is not None:
                     same = frozenset(layout.record.items())
                     record = self.constant(self._data.setdefault(same, layout.record), "n")
-                    lines.append(_refuse(_differs(f"v0.{leaves.RECORD}", record)))
+                    lines.append(refuse(differs(f"v0.{leaves.RECORD}", record)))
                 before, after = "", ".__dict__"
             case "mapping":
                 before, after = "", "._mapping"
@@ -538,27 +476,27 @@ class _Writer:
                 before, after = "", ""
             case "flatten":
                 before, after = f"{self.constant(leaves.flatten_of(node), 'f')}(", ")[0]"
-        lines.append(_Line(_KIND, f"d = {before}v0{after}"))
+        lines.append(Line(KIND, f"d = {before}v0{after}"))
         step = (route, before, after)
         if layout.size is not None:
-            lines.append(_refuse(f"len(d) != {layout.size}"))
-        lines += [_refuse(f"{self.constant(name, 'k')} in d") for name in layout.unset]
+            lines.append(refuse(f"len(d) != {layout.size}"))
+        lines += [refuse(f"{self.constant(name, 'k')} in d") for name in layout.unset]
         items = ((child.place, self._live_item(child, path, step)) for child in layout.children)
         return self._define("v0, seen", [*lines, *self._items("d", items)])
 
     def _live_item(self, child: Child, path: Path, route: Route) -> _Item:
         value, path, route = child.value, (*path, child.key), self._at(route, child.place)
-        lines: list[_Line] = []
+        lines: list[Line] = []
         if child.item is not None:
             other = f"v#0[0] != {self.constant(child.key, 'k')}"
-            lines = [_refuse(other), _Line(_KIND, "v#0 = v#0[1]")]
+            lines = [refuse(other), Line(KIND, "v#0 = v#0[1]")]
             route = (route, "", "[1]")
             if child.item is not value:
-                lines += [_refuse(self._type("v#0", child.item)), _Line(_KIND, "v#0 = v#0.value")]
+                lines += [refuse(self._type("v#0", child.item)), Line(KIND, "v#0 = v#0.value")]
                 route = (route, "", ".value")
         if child.role == "ignored" or leaves.has_no_children(value):
-            return _Item((*lines, _refuse(self._type("v#0", value))))
-        see = _refuse("address(v#0) != seen()")
+            return _Item((*lines, refuse(self._type("v#0", value))))
+        see = refuse("address(v#0) != seen()")
         if leaves.is_object(value) or leaves.is_variable(value):
             if address(value) in self._objects:
                 return _Item((*lines, see))  # it is looked at where it was first
@@ -567,23 +505,8 @@ class _Writer:
                 lines.append(see)
         if child.role == "node":
             function = self._node(value, path, route)
-            return _Item((*lines, _refuse(f"not {self._calls(function, 'v#0', 'seen')}")))
+            return _Item((*lines, refuse(f"not {self._calls(function, 'v#0', 'seen')}")))
         return _Item((*lines, *self._value(value, path, route)))
-
-
-def _size(lines: tuple[_Line, ...]) -> int:
-    """How many lines of code the statements are."""
-    return sum(1 + line.text.count("\n") for line in lines)
-
-
-def _locals(lines: tuple[_Line, ...]) -> int:
-    """How many numbers of locals the lines use."""
-    return 1 + max(int(number) for line in lines for number in _LOCAL.findall(line.text))
-
-
-def _differs(text: str, known: str) -> str:
-    """Says that what `text` reads once is neither the known object nor equal to it."""
-    return f"{text} is not None" if known == "None" else f"{known} is not {text} != {known}"
 
 
 def _holds_leaves(value: Any) -> bool:

@@ -1,0 +1,67 @@
+"""Statements of generated code, which `replay` writes in any order and which then have their own.
+
+All that is looked at together is fetched before any of it is read, so that the processor waits
+once for what is not in its cache. A local name is ``v#0`` for the value of a function and
+``v#1``, ``r#1``, ... for what is below it, until it is known where the statements will stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+#: The stages: a value's class is looked at, what it holds is fetched, that is read, asked again.
+KIND: Final = 0
+FETCH: Final = 1
+READ: Final = 2
+ASK: Final = 3
+#: What is looked at next begins that much later.
+STAGES: Final = 1000
+_LOCAL: Final = re.compile(r"#(\d+)")
+
+
+class Line(NamedTuple):
+    """A statement, and when it comes: after all of an earlier stage."""
+
+    stage: int
+    text: str
+
+
+def refuse(condition: str, stage: int = KIND) -> Line:
+    """Refuses where a condition holds."""
+    return Line(stage, f"if {condition}: return False")
+
+
+def differs(text: str, known: str) -> str:
+    """Says that what `text` reads once is neither the known object nor equal to it."""
+    return f"{text} is not None" if known == "None" else f"{known} is not {text} != {known}"
+
+
+def text_of(lines: Iterable[Line]) -> str:
+    """The statements in the order of their stages."""
+    return "\n".join(line.text for line in sorted(lines, key=lambda line: line.stage))
+
+
+def named(text: str) -> str:
+    """Text with its local names as Python writes them."""
+    return _LOCAL.sub(r"\1", text)
+
+
+def below(lines: Iterable[Line], local: int, stage: int) -> list[Line]:
+    """Statements of a function as those of another, in which their value has this number."""
+
+    def moved(text: str) -> str:
+        return _LOCAL.sub(lambda number: f"#{int(number[1]) + local}", text)
+
+    return [Line(stage + line.stage, moved(line.text)) for line in lines]
+
+
+def size_of(lines: Iterable[Line]) -> int:
+    """How many lines of code statements are."""
+    return sum(1 + line.text.count("\n") for line in lines)
+
+
+def locals_of(lines: Iterable[Line]) -> int:
+    """How many numbers of local names statements use."""
+    return 1 + max(int(number) for line in lines for number in _LOCAL.findall(line.text))
