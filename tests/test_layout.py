@@ -6,6 +6,7 @@ Each case changes a module in one way; whatever the generated code then says, ``
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import jax
@@ -181,6 +182,31 @@ def test_sharing_is_part_of_what_is_recognised() -> None:
         known = learned(PairState, one)
         assert known.accepts(other) is None
         assert known.accepts(Pair(one is tied)) is not None
+
+
+@dataclass
+class Range:
+    low: Float[Array, "n"]
+    high: Float[Array, "n"]
+
+
+class RangesState(TypedState):
+    first: Range
+    second: Range
+
+
+class Ranges(nnx.Module):
+    def __init__(self, *shapes: int) -> None:
+        first, second, third, fourth = map(jnp.ones, shapes)
+        self.first, self.second = data(Range(first, second)), data(Range(third, fourth))
+
+
+@pytest.mark.skipif(not hasattr(nnx, "data"), reason="a leaf of any class is new in this Flax")
+def test_records_beside_each_other_are_kept_apart() -> None:
+    known = learned(RangesState, Ranges(2, 2, 2, 2))
+    assert known.accepts(Ranges(3, 3, 3, 3)) is not None
+    for shapes in ((3, 2, 2, 2), (2, 3, 2, 2), (2, 2, 3, 2), (2, 2, 2, 3), (2, 2, 3, 3)):
+        assert known.accepts(Ranges(*shapes)) is None
 
 
 def test_an_optimizer_holds_pytrees() -> None:

@@ -197,11 +197,8 @@ class _Writer:
             found = self._classes[cls] = self.constant(cls, name if plain else "t")
         return found
 
-    def _reader_of(self, array: Any) -> str | None:
+    def _reader(self, cls: type) -> str | None:
         """What reads the abstract value of arrays of this class and of no other."""
-        cls: type = cast(Any, type(array))
-        if not leaves.is_interned(getattr(array, "aval", None)):
-            return None
         if cls not in self._readers:
             read = leaves.aval_reader(cls)
             self._readers[cls] = None if read is None else self.constant(read, "aval")
@@ -430,9 +427,9 @@ class _Writer:
 
     def _array(self, name: str, value: Any, path: Path, route: Route) -> str:
         """Says that an array is of another class or dtype, or has other sizes."""
-        kind, read = self._type(name, value), self._reader_of(value)
-        aval = getattr(value, "aval", None)
+        kind, aval = self._type(name, value), getattr(value, "aval", None)
         if leaves.is_interned(aval):
+            read = self._reader(cast(Any, type(value)))
             measure = self._measure(aval, (route, "", ".aval"), path)
             if read is None:
                 return f"{kind} or {name}.aval is not {measure}"
@@ -506,7 +503,8 @@ class _Writer:
         if child.role == "node":
             function = self._node(value, path, route)
             return _Item((*lines, refuse(f"not {self._calls(function, 'v#0', 'seen')}")))
-        return _Item((*lines, *self._value(value, path, route)))
+        item = self._item(value, path, route)
+        return _Item((*lines, *item.lines), item.is_tree)
 
 
 def _holds_leaves(value: Any) -> bool:
