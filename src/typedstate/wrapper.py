@@ -202,13 +202,13 @@ class _Writer:
         values: list[str] = []
         for index, item in enumerate(ours):
             self.names[f"match{index}"] = item.plans.match
-            default = self.defaults.get(item.name)
-            plan = _plan(index, item.name)
-            if default:
-                plan = [f"if {item.name} is {default}: §plan{index} = §omitted", "else:", *plan]
-                plan[2:] = [f"    {line}" for line in plan[2:]]
+            plan, value = _plan(index, item.name), item.name
+            if default := self.defaults.get(item.name):
+                lines += [f"if {value} is {default}: §plan{index} = §omitted", "else:"]
+                plan = [f"    {line}" for line in plan]
+                value = f"§omitted if {value} is {default} else {value}"
             lines += plan
-            values.append(f"§omitted if {item.name} is {default} else " * bool(default) + item.name)
+            values.append(value)
         others = (f"§plan{index} is not §latest{index}" for index in range(len(ours)))
         key = given if len(ours) == 1 else f"({given})"
         enter = _hidden(f"§call = §enter({key}, ({', '.join(values)},))")
