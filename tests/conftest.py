@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from typedstate import late
-from typedstate.plans import Plans
+from typedstate import _fastpath
+from typedstate._fastpath.structures import StructureCache
 
 # Read when JAX first looks for devices, which no import does.
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
@@ -30,14 +30,14 @@ settings.load_profile("typedstate")
 @pytest.fixture(autouse=True)
 def code_for_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Generates code already for the first value of a hint, where users get it for the second."""
-    monkeypatch.setattr(Plans, "meet", lambda _: True)
+    monkeypatch.setattr(StructureCache, "meet", lambda _: True)
 
 
 @pytest.fixture
 def generated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the code that was generated since."""
     found: list[str] = []
-    generate = late.generate
+    generate = _fastpath.generate
 
     def counted(value: Any, reading: Any, name: str) -> Any:
         found.append(name)

@@ -37,10 +37,10 @@ from typedstate import (
     TypedState,
     abstract,
     explain,
-    leaves,
     shardings,
     specs,
 )
+from typedstate._compat import variables
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")
 
@@ -85,7 +85,7 @@ def mesh() -> jax.sharding.Mesh:
 
 def raw(tree: Any) -> Any:
     """What a leaf holds."""
-    return leaves.raw_value(tree) if leaves.is_variable(tree) else tree
+    return variables.raw_value(tree) if variables.is_variable(tree) else tree
 
 
 def refusal(call: Any, *args: Any, **kwargs: Any) -> list[str]:
@@ -143,7 +143,7 @@ def test_choices_settle_what_is_open() -> None:
     choices = {"w": 'BatchStat[Int[Array, "n"]]', "extras": ["a", "b"], "stack": 2}
     made: Any = abstract(Small, n=3, run=(4, 5), dtype=(jnp.bfloat16, jnp.int16), choices=choices)
     assert explain(made, Abstract[Small])
-    assert leaves.kind_of(made["w"]) is nnx.BatchStat
+    assert variables.kind_of(made["w"]) is nnx.BatchStat
     assert raw(made["w"]).dtype == jnp.int16
     assert sorted(made["extras"]) == ["a", "b"]
     assert raw(made["stack"][1]).shape == (4, 5)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from typedstate import leaves
+from typedstate._compat import variables
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -15,7 +15,7 @@ from tests.benchmarks.__main__ import rows, table
 from tests.benchmarks.cases import Row
 
 pytestmark = pytest.mark.skipif(
-    leaves.VariableState is not None or leaves.RAW_SLOT != "_raw_value",
+    variables.VariableState is not None or variables.RAW_SLOT != "_raw_value",
     reason="the figures are those of newer Flaxes",
 )
 

@@ -41,8 +41,8 @@ from typedstate import (
     check,
     checked,
     fits,
-    leaves,
 )
+from typedstate._compat import variables
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ def linear_state(din: int = 2, dout: int = 3) -> Any:
 
 def shape_of(params: Any) -> tuple[int, ...]:
     """The shape of the kernel."""
-    return leaves.raw_value(params["kernel"]).shape
+    return variables.raw_value(params["kernel"]).shape
 
 
 def refused(call: Callable[..., Any], *args: Any, **kwargs: Any) -> str:

@@ -15,18 +15,10 @@ from hypothesis import given, settings, strategies as st
 from jaxtyping import Array, Float, Int
 from zoo import state
 
-from typedstate import (
-    Bind,
-    Same,
-    Scoped,
-    StateMap,
-    StateTypeError,
-    TypedState,
-    boundary,
-    checked,
-    leaves,
-)
-from typedstate.explainer import Explanation
+from typedstate import Bind, Same, Scoped, StateMap, StateTypeError, TypedState, checked
+from typedstate._compat import variables
+from typedstate._validation.walk import Walk
+from typedstate.boundaries import signature
 
 
 class LinearState(TypedState):
@@ -191,7 +183,7 @@ RIGHT: dict[Any, list[list[int]]] = {
 }
 
 
-def owner_of(function: Any) -> boundary.Boundary:
+def owner_of(function: Any) -> signature.Boundary:
     return function.__globals__["_enter"].__self__
 
 
@@ -206,7 +198,7 @@ def roots(name: str, kind: Any, value: Any) -> Iterator[tuple[str, Any]]:
 
 def verdict(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> str:
     """What the explainer says of one call on its own."""
-    owner, explanation = owner_of(function), Explanation()
+    owner, explanation = owner_of(function), Walk()
     given = owner.signature.bind(*args, **kwargs).arguments
     for item in owner.ours:
         if item.name in given:
@@ -248,13 +240,13 @@ def test_every_call_gets_the_verdict_of_the_explainer(function: Any, data: st.Da
 def walks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The roots that the explainer walked since."""
     found: list[str] = []
-    visit = Explanation.visit
+    visit = Walk.visit
 
-    def counted(self: Explanation, value: object, spec: Any, root: str = "") -> None:
+    def counted(self: Walk, value: object, spec: Any, root: str = "") -> None:
         found.append(root)
         visit(self, value, spec, root)
 
-    monkeypatch.setattr(Explanation, "visit", counted)
+    monkeypatch.setattr(Walk, "visit", counted)
     return found
 
 
@@ -309,7 +301,9 @@ def test_sizes_not_seen_before_are_known_in_the_body() -> None:
         seen.append(isinstance(x[..., 0], Float[Array, "*batch"]))
         seen.append(isinstance(x[..., 0], Float[Array, "*batch dout"]))
         seen.append(
-            isinstance(jnp.ones(leaves.raw_value(state["kernel"]).shape[1]), Float[Array, "dout"])
+            isinstance(
+                jnp.ones(variables.raw_value(state["kernel"]).shape[1]), Float[Array, "dout"]
+            )
         )
 
     for batch, dout in ((2, 3), (4, 5), (6, 7)):

@@ -37,9 +37,9 @@ from typedstate import (
     Values,
     explain,
     fits,
-    leaves,
-    skeleton,
 )
+from typedstate._compat import variables
+from typedstate._validation import tree_signature
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ def stacked_where(filter_: Any) -> Callable[[Any], Any]:
 def with_kind(tree: Any) -> Any:
     if isinstance(tree, dict):
         return {key: with_kind(item) for key, item in tree.items()}
-    return leaf(nnx.Cache, leaves.raw_value(tree) if leaves.is_variable(tree) else tree)
+    return leaf(nnx.Cache, variables.raw_value(tree) if variables.is_variable(tree) else tree)
 
 
 def with_seen(tree: Any) -> Any:
@@ -198,7 +198,9 @@ def test_a_chain_of_forms_fits_what_a_chain_of_transforms_makes(
     assert report, str(report)
     assert fits(tree, hint)
     assert fits(tree, hint)
-    like = type(before) is type(tree) and skeleton.of(before) == skeleton.of(tree)
+    like = type(before) is type(tree) and tree_signature.signature_of(
+        before
+    ) == tree_signature.signature_of(tree)
     if not like and jax.tree.leaves(before) and chain[-1].name != "Plus":  # it only allows
         missing = {found.code for found in explain(before, hint).violations}
         assert missing, f"{hint} takes what it was before {chain[-1].name}"
@@ -304,7 +306,7 @@ def test_what_is_added_is_not_selected_by_the_filters_within() -> None:
 )
 def test_what_a_filter_read_of_a_value_is_not_asked_of_another(form: Any, change: Any) -> None:
     def is_float_matrix(path: Any, value: Any) -> bool:
-        array = leaves.raw_value(value)
+        array = variables.raw_value(value)
         return isinstance(array, jax.Array) and array.ndim == 2 and array.dtype == jnp.float32
 
     model = nnx.state(zoo.Mlp(2, 3, rngs=nnx.Rngs(0)))

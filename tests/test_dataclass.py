@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 import typedstate
-from typedstate import dataclass as ours
 
 Pair = tuple[type[Any], type[Any]]
 

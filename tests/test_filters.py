@@ -16,25 +16,16 @@ from jaxtyping import Array, Float
 from transformed import ANIMALS
 from zoo import leaf, state
 
-from typedstate import (
-    Exactly,
-    Only,
-    Rest,
-    SchemaError,
-    StateMap,
-    TypedState,
-    explain,
-    fits,
-    leaves,
-    skeleton,
-)
+from typedstate import Exactly, Only, Rest, SchemaError, StateMap, TypedState, explain, fits
+from typedstate._compat import variables
+from typedstate._validation import tree_signature
 
 PathIn: Any = filterlib.PathIn
 
 
 def held(value: Any) -> Any:
     """What a Variable holds, or a raw leaf."""
-    return leaves.raw_value(value) if leaves.is_variable(value) else value
+    return variables.raw_value(value) if variables.is_variable(value) else value
 
 
 def is_matrix(path: Any, value: Any) -> bool:
@@ -50,7 +41,7 @@ def is_float(path: Any, value: Any) -> bool:
 
 def has_metadata(path: Any, value: Any) -> bool:
     """Reads what Flax keeps beside a value."""
-    return bool(leaves.is_variable(value) and getattr(value, "tag", None))
+    return bool(variables.is_variable(value) and getattr(value, "tag", None))
 
 
 FILTERS: dict[str, tuple[Any, ...]] = {
@@ -105,9 +96,9 @@ def tagged(found: Any) -> Any:
     def walk(tree: Any) -> Any:
         if isinstance(tree, dict):
             return {key: walk(item) for key, item in tree.items()}
-        if not leaves.is_variable(tree) or next(count) % 2:
+        if not variables.is_variable(tree) or next(count) % 2:
             return tree
-        return leaf(leaves.kind_of(tree), leaves.raw_value(tree), tag="seen")
+        return leaf(variables.kind_of(tree), variables.raw_value(tree), tag="seen")
 
     return nnx.State(walk(tree))
 
@@ -156,12 +147,12 @@ def less(tree: dict[Any, Any], away: set[Any]) -> Any:
 
 def variants(real: Any) -> Iterator[Any]:
     """Other leaves that a schema takes at the same place."""
-    if leaves.is_variable(real):
-        kind = leaves.kind_of(real)
+    if variables.is_variable(real):
+        kind = variables.kind_of(real)
         more = (nnx.LoRAParam,) if kind is nnx.Param else ()
         for one in (kind, *more):
-            yield leaf(one, leaves.raw_value(real))
-            yield leaf(one, leaves.raw_value(real), tag="seen")
+            yield leaf(one, variables.raw_value(real))
+            yield leaf(one, variables.raw_value(real), tag="seen")
 
 
 def accepts(hint: Any, value: Any) -> bool:
@@ -225,7 +216,9 @@ def test_modules_are_filtered_alike(name: str) -> None:
             assert not nnx.to_flat_state(found)
             continue
         assert explain(found, hint), str(explain(found, hint))
-        assert skeleton.of(animal.schema.of(module, *filters)) == skeleton.of(found)
+        assert tree_signature.signature_of(
+            animal.schema.of(module, *filters)
+        ) == tree_signature.signature_of(found)
 
 
 class MaybeState(TypedState):

@@ -40,7 +40,7 @@ from typedstate import (
     explain,
     fits,
 )
-from typedstate.checking import spec_of
+from typedstate._annotations.spec_of import spec_of
 
 
 class Kernel(TypedState):

@@ -10,7 +10,8 @@ import zoo
 from flax import nnx
 from transformed import ANIMALS, FORMS, Form, Model
 
-from typedstate import SchemaError, explain, fits, skeleton
+from typedstate import SchemaError, explain, fits
+from typedstate._validation import tree_signature
 
 ALL = frozenset(animal.name for animal in ANIMALS)
 OPTIMIZERS = {"adam", "clipped adamw", "momentum"}
@@ -88,7 +89,9 @@ def accepts(hint: Any, value: Any) -> bool:
 
 def alike(one: Any, other: Any) -> bool:
     """Whether two trees can't be told apart at all."""
-    return type(one) is type(other) and skeleton.of(one) == skeleton.of(other)
+    return type(one) is type(other) and tree_signature.signature_of(
+        one
+    ) == tree_signature.signature_of(other)
 
 
 def hint_of(form: Form, model: Model, made: dict[str, Any]) -> Any:

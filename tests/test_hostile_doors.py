@@ -28,12 +28,12 @@ from typedstate import (
     explain,
     fits,
     infer,
-    leaves,
     merge,
     specs,
     to_source,
     update,
 )
+from typedstate._compat import axis_rules, variables
 
 one = jnp.ones(2)
 matrix = jnp.ones((2, 3))
@@ -82,7 +82,7 @@ class OddDict(dict[Any, Any]):
 
 def odd(**metadata: Any) -> Any:
     """A state of a Linear whose kernel has this metadata, whatever a constructor says of it."""
-    return nnx.State({"kernel": leaves.make_variable(nnx.Param, matrix, metadata)})
+    return nnx.State({"kernel": variables.make_variable(nnx.Param, matrix, metadata)})
 
 
 def deleted() -> Any:
@@ -98,7 +98,7 @@ def endless() -> dict[str, Any]:
     return tree
 
 
-NAMES_KEY = next(iter(leaves.with_names(("a",))))
+NAMES_KEY = next(iter(axis_rules.with_names(("a",))))
 ODD: dict[str, Any] = {
     "metadata": odd(marker=Odd()),
     "axis names": odd(**{NAMES_KEY: Odd()}),
@@ -108,7 +108,7 @@ ODD: dict[str, Any] = {
     "sharding rules": odd(**{NAMES_KEY: ("a", "b"), "sharding_rules": Odd()}),
     "a sharding rule": odd(**{NAMES_KEY: ("a", "b"), "sharding_rules": (Odd(),)}),
     "a mesh": odd(**{NAMES_KEY: ("a", "b"), "mesh": Odd()}),
-    "a value": nnx.State({"kernel": leaves.make_variable(nnx.Param, Odd(), {})}),
+    "a value": nnx.State({"kernel": variables.make_variable(nnx.Param, Odd(), {})}),
     "a dict": OddDict(kernel=leaf(nnx.Param, matrix)),
     "a dict in a dict": {"kernel": leaf(nnx.Param, matrix), "up": OddDict(a=one)},
     "a deleted array": deleted(),

@@ -14,9 +14,11 @@ from hypothesis import given, strategies as st
 from jaxtyping import Array, Float
 from zoo import state
 
-from typedstate import Bind, Same, StateMap, StateOf, TypedState, checked, explain, leaves
-from typedstate.checking import Known, spec_of
-from typedstate.explainer import Explanation
+from typedstate import Bind, Same, StateMap, StateOf, TypedState, checked, explain
+from typedstate._annotations.spec_of import spec_of
+from typedstate._compat import variables
+from typedstate._fastpath.judge import Known
+from typedstate._validation.walk import Walk
 
 EVEN = Is[lambda array: array.shape[0] % 2 == 0]
 
@@ -99,7 +101,7 @@ RIGHT: dict[Any, list[list[int]]] = {
 def test_a_law_allows_what_the_explainer_accepts(hint: Any, data: st.DataObject) -> None:
     first = data.draw(st.sampled_from(RIGHT[hint]))
     learned = made(hint, first)
-    explanation = Explanation()
+    explanation = Walk()
     explanation.visit(learned, spec_of(hint))
     report = explanation.report("")
     assert report, report
@@ -128,7 +130,7 @@ def test_other_sizes_need_no_walk(hint: Any, first: list[int], other: list[int])
 
 
 def test_trees_that_must_be_alike_are_walked() -> None:
-    explanation = Explanation()
+    explanation = Walk()
     value = made(AloneState, [2, 3, 3, 2, 3, 3])
     explanation.visit(value, spec_of(Same[AloneState, "T"]))
     known = Known()
@@ -178,7 +180,7 @@ def test_the_arguments_of_a_call_keep_their_sizes() -> None:
 def test_a_call_with_one_state_takes_other_sizes() -> None:
     @checked
     def run(layer: LinearState) -> int:
-        return leaves.raw_value(layer["kernel"]).shape[0]
+        return variables.raw_value(layer["kernel"]).shape[0]
 
     for din, dout in ((2, 3), (4, 5), (2, 3), (6, 6)):
         assert run(state(linear(din, dout, dout))) == din

@@ -17,19 +17,11 @@ from flax import nnx
 from jaxtyping import Array, Float
 from zoo import data, list_of
 
-from typedstate import (
-    Bind,
-    Shared,
-    StateMap,
-    StateOf,
-    StateTypeError,
-    TypedState,
-    checked,
-    explain,
-)
-from typedstate.checking import Known, spec_of
-from typedstate.explainer import Explanation
-from typedstate.layout import layout_of
+from typedstate import Bind, Shared, StateMap, StateOf, StateTypeError, TypedState, checked, explain
+from typedstate._annotations.spec_of import spec_of
+from typedstate._compat.module_layout import layout_of
+from typedstate._fastpath.judge import Known
+from typedstate._validation.walk import Walk
 
 
 class LinearState(TypedState):
@@ -54,7 +46,7 @@ class Net(nnx.Module):
 
 
 def learned(hint: Any, module: Any) -> Known:
-    explanation = Explanation()
+    explanation = Walk()
     explanation.visit(module, spec_of(Annotated[type(module), hint]))
     report = explanation.report("")
     assert report, report

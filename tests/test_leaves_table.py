@@ -16,17 +16,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, BFloat16, Bool, Float, Int, Key, Shaped, UInt32
 from zoo import LinearState, leaf, state
 
-from typedstate import (
-    Alias,
-    Entries,
-    Exactly,
-    Shared,
-    StateMap,
-    StateOf,
-    TypedState,
-    explain,
-    fits,
-)
+from typedstate import Alias, Entries, Exactly, Shared, StateMap, StateOf, TypedState, explain, fits
 from typedstate.doctor.constructs import CONSTRUCTS
 from typedstate.doctor.guard import outcome
 

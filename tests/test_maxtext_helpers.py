@@ -30,15 +30,7 @@ from sharded_transformer import (
 )
 from zoo import as_dict, named
 
-from typedstate import (
-    Abstract,
-    Placed,
-    Shardings,
-    Specs,
-    StateTypeError,
-    checked,
-    explain,
-)
+from typedstate import Abstract, Placed, Shardings, Specs, StateTypeError, checked, explain
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")
 

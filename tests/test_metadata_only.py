@@ -32,7 +32,6 @@ from typedstate import (
     Sharded,
     StateTypeError,
     TypedState,
-    boundary,
     check,
     checked,
     explain,
@@ -41,6 +40,7 @@ from typedstate import (
     suspended,
     update,
 )
+from typedstate.boundaries import decorator
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")
 
@@ -111,8 +111,8 @@ def refusal(call: Callable[[], object]) -> Report | str:
 
 def decorated(hint: Any, mode: str = "on") -> Callable[[Any], Any]:
     """A boundary with the hint on both sides, in a mode."""
-    was = boundary.MODE
-    boundary.MODE = mode  # type: ignore[misc,assignment]
+    was = decorator.MODE
+    decorator.MODE = mode  # type: ignore[misc,assignment]
     try:
 
         @checked
@@ -120,19 +120,19 @@ def decorated(hint: Any, mode: str = "on") -> Callable[[Any], Any]:
             return tree
 
     finally:
-        boundary.MODE = was  # type: ignore[misc]
+        decorator.MODE = was  # type: ignore[misc]
     return through
 
 
 def warned(value: Any) -> str:
-    was = boundary.MODE
-    boundary.MODE = "warn"  # type: ignore[misc,assignment]
+    was = decorator.MODE
+    decorator.MODE = "warn"  # type: ignore[misc,assignment]
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             decorated(WrongState, "warn")(state_of(value))
     finally:
-        boundary.MODE = was  # type: ignore[misc]
+        decorator.MODE = was  # type: ignore[misc]
     return str(caught[0].message)
 
 

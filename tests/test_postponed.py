@@ -12,17 +12,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 from zoo import LinearState, state
 
-from typedstate import (
-    Alias,
-    Bind,
-    Only,
-    SchemaError,
-    Stacked,
-    StateMap,
-    TypedState,
-    explain,
-    fits,
-)
+from typedstate import Alias, Bind, Only, SchemaError, Stacked, StateMap, TypedState, explain, fits
 
 if TYPE_CHECKING:
     from zoo import MlpState

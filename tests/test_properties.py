@@ -33,7 +33,8 @@ from typedstate import (
     explain,
     fits,
 )
-from typedstate.dims import DimError, evaluate, parse_dim, parse_expr, show, solve
+from typedstate._spec.dim_grammar import DimError, parse_dim, parse_expr, show_expr
+from typedstate._spec.dims import evaluate, solve
 
 KINDS = (nnx.Param, nnx.BatchStat, nnx.Cache, nnx.Intermediate)
 NAMES = ["kernel", "bias", "values", "a b", "items"]
@@ -217,7 +218,7 @@ def expressions(draw: st.DrawFn, depth: int = 3) -> str:
 @settings(max_examples=80)
 def test_expressions_mean_what_python_means(text: str, sizes: dict[str, int]) -> None:
     parsed = parse_expr(text)
-    assert parse_expr(show(parsed)) == parsed
+    assert parse_expr(show_expr(parsed)) == parsed
     found = evaluate(parsed, sizes)
     try:
         expected = eval(text, {}, dict(sizes))

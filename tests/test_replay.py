@@ -22,19 +22,11 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 from zoo import LinearState, leaf, named, state
 
-from typedstate import (
-    Bind,
-    Only,
-    StateMap,
-    StateOf,
-    TypedState,
-    checked,
-    explain,
-    leaves,
-    source_of,
-)
-from typedstate.checking import Known, spec_of
-from typedstate.explainer import Explanation
+from typedstate import Bind, Only, StateMap, StateOf, TypedState, checked, explain, source_of
+from typedstate._annotations.spec_of import spec_of
+from typedstate._compat import variables
+from typedstate._fastpath.judge import Known
+from typedstate._validation.walk import Walk
 
 
 class Special(nnx.Param):
@@ -91,14 +83,14 @@ def np_ones(*shape: int) -> jax.Array:
 
 def verdicts(known: Known, hint: Any, value: Any) -> tuple[bool, bool]:
     """Whether the fast path recognises a value, and whether the explainer accepts it."""
-    explanation = Explanation()
+    explanation = Walk()
     explanation.visit(value, spec_of(hint))
     return known.accepts(value) is not None, bool(explanation.report(""))
 
 
 def learn(known: Known, hint: Any, value: Any) -> bool:
     """Lets the explainer decide, and the fast path learn from what it accepts."""
-    explanation = Explanation()
+    explanation = Walk()
     explanation.visit(value, spec_of(hint))
     report = explanation.report("")
     if report:
@@ -125,7 +117,7 @@ def dicts_of(tree: Any) -> list[dict[Any, Any]]:
 
 def raw(item: Any) -> Any:
     """What a leaf holds."""
-    return leaves.raw_value(item) if leaves.is_variable(item) else item
+    return variables.raw_value(item) if variables.is_variable(item) else item
 
 
 def as_array(item: Any) -> Any:
@@ -135,7 +127,7 @@ def as_array(item: Any) -> Any:
 
 def with_value(item: Any, value: Any) -> Any:
     """The same kind of leaf with another value."""
-    return leaf(leaves.kind_of(item), value) if leaves.is_variable(item) else value
+    return leaf(variables.kind_of(item), value) if variables.is_variable(item) else value
 
 
 def reshaped(item: Any) -> Any:
@@ -291,7 +283,7 @@ def test_a_predicate_that_raised_is_asked_again() -> None:
 
 def test_a_module_is_not_known_by_its_class() -> None:
     hint = tuple[nnx.Linear, LinearState]
-    explanation = Explanation()
+    explanation = Walk()
     value = (nnx.Linear(2, 3, rngs=nnx.Rngs(0)), nnx.state(nnx.Linear(2, 3, rngs=nnx.Rngs(0))))
     explanation.visit(value, spec_of(hint))
     assert explanation.report("")
@@ -406,7 +398,7 @@ def test_items_are_fetched_before_any_is_read() -> None:
     layer = {"kernel": nnx.Param(np_ones(2, 2)), "bias": nnx.Param(np_ones(2))}
     known = learned(StateMap[str, LinearState], state({name: dict(layer) for name in ("a", "b")}))
     lines = known.plans.sources()[0].split("def read")[0].splitlines()
-    slot = "value" if leaves.VariableState is not None else leaves.RAW_SLOT
+    slot = "value" if variables.VariableState is not None else variables.RAW_SLOT
     fetched = [
         i for i, line in enumerate(lines) if line.rstrip().endswith(("'kernel']", "'bias']"))
     ]
@@ -552,7 +544,7 @@ def test_schemas_plans_and_functions_are_collected() -> None:
 
         @checked
         def use(value: Local, x: Float[Array, "n"]) -> Float[Array, "m"]:
-            return jnp.sum(leaves.raw_value(value["kernel"]), axis=0)
+            return jnp.sum(variables.raw_value(value["kernel"]), axis=0)
 
         for n in range(2, 6):
             value = state({"kernel": nnx.Param(np_ones(n, 3))})

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import typedstate
-from typedstate.requirement import OLDEST
+from typedstate._compat.requirement import OLDEST
 
 ROOT = Path(__file__).parents[1]
 WANTED = "typedstate needs flax>=0.10.7 and jax>=0.6.2, but finds "

@@ -12,7 +12,8 @@ import zoo
 from flax import nnx
 from zoo import Mlp, MlpState, leaf, state
 
-from typedstate import Only, Pure, Same, StateTypeError, checked, explain, fits, leaves
+from typedstate import Only, Pure, Same, StateTypeError, checked, explain, fits
+from typedstate._compat import variables
 
 Tree = Same[nnx.State[Any, Any], "T"]
 
@@ -40,7 +41,7 @@ def half(old: Same[nnx.State, "T"], new: Same[nnx.State, "T"]) -> Same[nnx.State
 def test_trees_of_one_call_agree_without_a_schema() -> None:
     for hidden in (3, 4, 3):  # other calls are free to have other trees
         found = ema(params(2, hidden), params(2, hidden, seed=1))
-        assert leaves.raw_value(found["up"]["kernel"]).shape == (2, hidden)
+        assert variables.raw_value(found["up"]["kernel"]).shape == (2, hidden)
     mixed = jax.jit(ema)(params(), params(seed=1))
     assert fits((mixed, params()), tuple[Tree, Tree])
 

@@ -38,14 +38,14 @@ from typedstate import (
     Stacked,
     StateMap,
     TypedState,
-    axis_names,
     checked,
     explain,
     fits,
-    leaves,
     shardings,
     specs,
 )
+from typedstate._compat import axis_rules, variables
+from typedstate._sharding import axis_names
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")
 
@@ -192,7 +192,7 @@ def test_names_resolve_as_in_get_partition_spec(
                 axis_names.resolve(names, None, own)
             return
         resolved = axis_names.resolve(names if any(names) else (), None, own)
-    assert resolved == leaves.axis_names(leaves.raw_value(found))
+    assert resolved == axis_rules.axis_names(variables.raw_value(found))
 
 
 def test_rules_come_from_argument_variable_and_context(mesh: jax.sharding.Mesh) -> None:
@@ -487,7 +487,7 @@ def test_moments_have_the_names_of_their_parameters(mesh: jax.sharding.Mesh) -> 
 def test_moments_may_have_names_of_their_own(mesh: jax.sharding.Mesh) -> None:
     """From Flax 0.12.8 a parameter's ``optimizer_sharding`` becomes the names of its moments."""
     tree = moments(mesh, optimizer_sharding=("embed", None))
-    names = leaves.declared_names(leaves.metadata_of(tree["mu"]["w"]))
+    names = axis_rules.declared_names(variables.metadata_of(tree["mu"]["w"]))
     own: Any = Sharded[MomentsState, "hidden=None"]
     hint, wrong = (own, MomentsState) if names == ("embed",) else (MomentsState, own)
     assert explain(tree, hint), explain(tree, hint)

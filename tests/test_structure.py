@@ -15,7 +15,8 @@ from flax import nnx
 from hypothesis import given, strategies as st
 from zoo import Mlp, MlpState, Stack, StackState, Tied, leaf, named, state
 
-from typedstate import StateTypeError, leaves, merge, update
+from typedstate import StateTypeError, merge, update
+from typedstate._compat import variables
 
 HAS_GRAPH_OPTION = "graph" in inspect.signature(nnx.split).parameters
 
@@ -46,7 +47,7 @@ def leaves_of(tree: Any) -> list[tuple[Any, int]]:
         tree = tree.raw_mapping
     if isinstance(tree, dict):
         return [(key, leaf) for key, item in tree.items() for leaf in leaves_of(item)]
-    held = leaves.raw_value(tree) if leaves.is_variable(tree) else tree
+    held = variables.raw_value(tree) if variables.is_variable(tree) else tree
     return [(None, id(held))]
 
 
@@ -151,7 +152,7 @@ def test_merge_takes_shared_variables_once() -> None:
 
 def test_merge_takes_a_list_of_leaves() -> None:
     graphdef, found = nnx.split(model())
-    flat = jax.tree.leaves(found, is_leaf=leaves.is_variable)
+    flat = jax.tree.leaves(found, is_leaf=variables.is_variable)
     try:
         nnx.merge(graphdef, flat)
     except Exception:

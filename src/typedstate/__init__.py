@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 from .mode import suspended
 
 if TYPE_CHECKING:
-    from .boundary import checked
+    from .boundaries.decorator import checked
+    from .boundaries.import_hook import install_import_hook
+    from .boundaries.nnx_functions import merge, update
     from .checking import check, explain, fits, source_of
-    from .declaration import Alias, Shared
-    from .derive import abstract, shardings, specs
-    from .doctor import doctor as doctor
+    from .derive.trees import abstract, shardings, specs
+    from .doctor import doctor
     from .errors import SchemaError, StateTypeError, TypedStateWarning
+    from .export.source import to_source
     from .forms import (
         Abstract,
         Axis,
@@ -47,12 +49,10 @@ if TYPE_CHECKING:
         StateOf,
         Values,
     )
-    from .hook import install_import_hook
+    from .inference.infer import infer
     from .report import Report, Unknown, Violation
-    from .schema import TypedState
-    from .structure import merge, update
-    from .tools.infer import infer
-    from .tools.source import to_source
+    from .schema.field import Alias, Shared
+    from .schema.typed_state import TypedState
 
 #: The module of each public name; it is imported when the name is first asked for, so that a
 #: pytest run or a command line that only finds typedstate installed does not import Flax.
@@ -162,7 +162,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'typedstate' has no attribute {name!r}")
     from importlib import import_module
 
-    from .requirement import require
+    from ._compat.requirement import require
 
     require()
     module = import_module(f".{home}", __name__)

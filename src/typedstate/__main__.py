@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from .requirement import require
+from ._compat.requirement import require
 
 _USAGE = """usage: typedstate doctor [--json | --all]
        typedstate stubs [--check] MODULE..."""
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given[0] == "doctor":
             from .doctor.cli import main as command
         else:
-            from .tools.stubs import main as command
+            from .export.cli import main as command
 
         return _piped(command, given[1:])
     asked = given[:1] in (["-h"], ["--help"])

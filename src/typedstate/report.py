@@ -24,6 +24,8 @@ Code = Literal[
     "predicate",
 ]
 CODES: Final[tuple[Code, ...]] = get_args(Code)
+#: The keys from the root of a tree to a place in it.
+Path = tuple[Hashable, ...]
 Size = int | tuple[int, ...]
 
 _SHOWN: Final = 20

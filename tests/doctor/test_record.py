@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scripts.leaves_page.page import page
 from typedstate.doctor.difference import differences
-from typedstate.doctor.page import page
 from typedstate.doctor.record import FILE, Record, dump, load, nearest
 
 if TYPE_CHECKING:

@@ -37,10 +37,11 @@ from typedstate import (
     explain,
     fits,
     infer,
-    leaves,
     to_source,
 )
-from typedstate.dims import Axis, DimError, evaluate, parse_shape, show, show_shape, solve
+from typedstate._compat import variables
+from typedstate._spec.dim_grammar import DimError, parse_shape, show_expr, show_shape
+from typedstate._spec.dims import SingleDim, evaluate, solve
 
 KINDS = (nnx.Variable, nnx.Param, nnx.LoRAParam, nnx.BatchStat, nnx.Cache)
 TOKENS = ("a", "b", "_", "...", "*n", "#a", "?a", "2*a", "a+b", "a-1", "a//2", "2**a", "3", "0")
@@ -76,10 +77,10 @@ def values(draw: st.DrawFn) -> Any:
             return draw(st.one_of(st.none(), st.integers(), st.text(max_size=3)))
         case 2:
             inner = (jnp.float32(1), draw(st.integers(0, 1)))
-            return leaves.make_variable(draw(st.sampled_from(KINDS)), inner, {})
+            return variables.make_variable(draw(st.sampled_from(KINDS)), inner, {})
         case _:
             names = {"marker": draw(st.text(max_size=3))}
-            return leaves.make_variable(draw(st.sampled_from(KINDS)), array, names)
+            return variables.make_variable(draw(st.sampled_from(KINDS)), array, names)
 
 
 trees = st.recursive(
@@ -162,10 +163,10 @@ def dims(text: str, sizes: dict[str, int], size: int) -> None:
     again = parse_shape(show_shape(shape))
     assert show_shape(again) == show_shape(shape)
     for axis in shape:
-        if isinstance(axis, Axis) and axis.expr is not None:
+        if isinstance(axis, SingleDim) and axis.expr is not None:
             evaluate(axis.expr, sizes)
             solve(axis.expr, size, sizes)
-            assert show(parse_shape(show(axis.expr))[0].expr) == show(axis.expr)  # type: ignore[union-attr, arg-type]
+            assert show_expr(parse_shape(show_expr(axis.expr))[0].expr) == show_expr(axis.expr)  # type: ignore[union-attr, arg-type]
 
 
 @given(hints(), trees)

@@ -6,19 +6,19 @@ from typing import Any
 
 from flax import nnx
 
-from typedstate import leaves
+from typedstate._compat import variables
 
 Path = tuple[Any, ...]
 
 
 def leaves_of(state: Any) -> list[Path]:
     """The paths of a state's Variables."""
-    return [path for path, leaf in flat(state) if leaves.is_variable(leaf)]
+    return [path for path, leaf in flat(state) if variables.is_variable(leaf)]
 
 
 def flat(tree: Any, path: Path = ()) -> list[tuple[Path, Any]]:
     """The leaves of a state with their paths."""
-    mapping = leaves.mapping_of(tree)
+    mapping = variables.mapping_of(tree)
     if mapping is None:
         return [(path, tree)]
     return [found for key, item in mapping.items() for found in flat(item, (*path, key))]
@@ -34,20 +34,20 @@ def changed(
         parent = parent[key]
     old = parent.pop(path[-1], None)
     if not drop:
-        kind = kind or leaves.kind_of(old)
-        new = value(leaves.raw_value(old)) if callable(value) else value
-        parent[path[-1]] = leaf(kind, leaves.raw_value(old) if new is None else new)
+        kind = kind or variables.kind_of(old)
+        new = value(variables.raw_value(old)) if callable(value) else value
+        parent[path[-1]] = leaf(kind, variables.raw_value(old) if new is None else new)
     return nnx.State(_pruned(tree))
 
 
 def leaf(kind: Any, value: Any) -> Any:
     """A leaf as the states of the installed Flax hold it."""
     variable = kind(value)
-    return variable if leaves.VariableState is None else variable.to_state()
+    return variable if variables.VariableState is None else variable.to_state()
 
 
 def _copy(tree: Any) -> Any:
-    mapping = leaves.mapping_of(tree)
+    mapping = variables.mapping_of(tree)
     return tree if mapping is None else {key: _copy(item) for key, item in mapping.items()}
 
 

@@ -11,7 +11,8 @@ from flax import nnx
 from layer_cases import INSTALLED, NOTHING, Case, fault_of, layer_classes
 from mutations import changed, flat, leaves_of
 
-from typedstate import TypedState, explain, fits, layers, leaves
+from typedstate import TypedState, explain, fits, layers
+from typedstate._compat import variables
 
 
 def name_of(case: Case) -> str:
@@ -87,7 +88,7 @@ MORE_AXES = [(case, path) for case, path in WITH_LEAVES if path[-1] not in case.
 FEWER_AXES = [
     (case, path)
     for case, path in WITH_LEAVES
-    if path[-1] not in case.open and leaves.raw_value(dict(flat(case.state))[path]).ndim
+    if path[-1] not in case.open and variables.raw_value(dict(flat(case.state))[path]).ndim
 ]
 
 

@@ -13,7 +13,8 @@ from flax import nnx
 from mutations import changed, flat, leaf, leaves_of
 from optimizer_cases import CASES, KEPT, Case, Model, name_of
 
-from typedstate import explain, fits, leaves
+from typedstate import explain, fits
+from typedstate._compat import variables
 from typedstate.layers import OptimizerState, Raw
 from typedstate.report import show_path
 
@@ -51,7 +52,7 @@ def kept_leaves(case: Case) -> Iterator[tuple[tuple[Any, ...], Any]]:
     known = dict(flat(case.state))
     for path in leaves_of(case.state):
         if path[0] != "model" and not UNKNOWN & set(path):
-            yield path, leaves.raw_value(known[path])
+            yield path, variables.raw_value(known[path])
 
 
 @pytest.mark.parametrize("case", KEPT, ids=name_of)
@@ -80,10 +81,10 @@ def test_a_wrong_leaf_of_an_optimizer_is_refused_with_its_path(case: Case) -> No
 
 def with_leaf(state: Any, index: int, change: Any) -> Any:
     """A raw state of optax with one array changed, in a Variable or by itself."""
-    items, tree = jax.tree.flatten(state, is_leaf=leaves.is_variable)
+    items, tree = jax.tree.flatten(state, is_leaf=variables.is_variable)
     old = items[index]
-    if leaves.is_variable(old):
-        items[index] = leaf(leaves.kind_of(old), change(leaves.raw_value(old)))
+    if variables.is_variable(old):
+        items[index] = leaf(variables.kind_of(old), change(variables.raw_value(old)))
     else:
         items[index] = change(old)
     return jax.tree.unflatten(tree, items)
@@ -93,9 +94,9 @@ def with_leaf(state: Any, index: int, change: Any) -> Any:
 def test_a_wrong_leaf_of_what_optax_returns_is_refused_with_its_path(case: Case) -> None:
     state = case.tx.init(nnx.state(Model(), nnx.Param))
     hint = Raw[case.hint]
-    items = jax.tree.flatten_with_path(state, is_leaf=leaves.is_variable)[0]
+    items = jax.tree.flatten_with_path(state, is_leaf=variables.is_variable)[0]
     for index, (path, item) in enumerate(items):
-        value = leaves.raw_value(item) if leaves.is_variable(item) else item
+        value = variables.raw_value(item) if variables.is_variable(item) else item
         where = [str(getattr(key, "name", getattr(key, "key", ""))) for key in path]
         if UNKNOWN & set(where) or not is_array(value):
             continue

@@ -14,7 +14,8 @@ from layer_cases import linear
 from mutations import changed
 from optimizer_cases import CASES, KEPT, RATE, Case, Model, ModelState, P, name_of, optimizer
 
-from typedstate import Bind, Like, Only, TypedState, explain, fits, leaves
+from typedstate import Bind, Like, Only, TypedState, explain, fits
+from typedstate._compat import variables
 from typedstate.layers import (
     AdamState,
     Chain,
@@ -48,7 +49,7 @@ def test_raw_state_fits(case: Case) -> None:
 def test_optimizer_state_fits_after_an_update(case: Case) -> None:
     if case.name in ("lbfgs", "plateau"):
         pytest.skip("its update takes the loss as well")
-    if case.name == "muon" and leaves.VariableState is not None:
+    if case.name == "muon" and variables.VariableState is not None:
         pytest.skip("optax's muon finds no leaves in a VariableState")
     params = nnx.state(Model(), nnx.Param)
     state = case.tx.init(params)

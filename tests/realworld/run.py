@@ -29,20 +29,10 @@ from models import Model, of_bonsai, of_flax
 from schemas import BY_HAND
 
 import typedstate
-from typedstate import (
-    Abstract,
-    Only,
-    Pure,
-    Stacked,
-    StateTypeError,
-    Values,
-    checked,
-    explain,
-    fits,
-    leaves,
-)
-from typedstate.tools.infer import infer
-from typedstate.tools.source import to_source
+from typedstate import Abstract, Only, Pure, Stacked, StateTypeError, Values, checked, explain, fits
+from typedstate._compat import variables
+from typedstate.export.source import to_source
+from typedstate.inference.infer import infer
 
 
 @dataclass
@@ -188,16 +178,16 @@ def _annotated(leaf: Any) -> Any:
 
 def _mapped(state: Any, change: Callable[[Any], Any]) -> nnx.State[Any, Any]:
     def walk(tree: Any) -> Any:
-        mapping = leaves.mapping_of(tree)
+        mapping = variables.mapping_of(tree)
         if mapping is not None:
             return {key: walk(item) for key, item in mapping.items()}
-        return change(tree) if leaves.is_variable(tree) else tree
+        return change(tree) if variables.is_variable(tree) else tree
 
     return nnx.State(walk(state))
 
 
 def _tree(state: Any) -> Any:
-    mapping = leaves.mapping_of(state)
+    mapping = variables.mapping_of(state)
     return state if mapping is None else {key: _tree(item) for key, item in mapping.items()}
 
 
@@ -232,11 +222,11 @@ def _parent(tree: Any, path: tuple[Any, ...]) -> Any:
 
 
 def _value(leaf: Any) -> Any:
-    return leaves.raw_value(leaf) if leaves.is_variable(leaf) else leaf
+    return variables.raw_value(leaf) if variables.is_variable(leaf) else leaf
 
 
 def _with_value(leaf: Any, value: Any) -> Any:
-    if not leaves.is_variable(leaf):
+    if not variables.is_variable(leaf):
         return value
     return type(leaf).from_metadata(value, dict(leaf.get_metadata()))
 
@@ -285,7 +275,7 @@ class Stranger(nnx.Variable[Any]):
 
 def _kind(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
     leaf = _parent(tree, path)[path[-1]]
-    if not leaves.is_variable(leaf) or type(leaf) is nnx.Variable:
+    if not variables.is_variable(leaf) or type(leaf) is nnx.Variable:
         return ""
     kind = Stranger if rng.random() < 0.5 else nnx.Intermediate
     _parent(tree, path)[path[-1]] = kind.from_metadata(_value(leaf), dict(leaf.get_metadata()))
@@ -294,7 +284,7 @@ def _kind(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
 
 def _no_variable(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
     leaf = _parent(tree, path)[path[-1]]
-    wrapped = nnx.Param(leaf) if not leaves.is_variable(leaf) else _value(leaf)
+    wrapped = nnx.Param(leaf) if not variables.is_variable(leaf) else _value(leaf)
     _parent(tree, path)[path[-1]] = wrapped
     return "a Variable for a value, or the reverse"
 
@@ -415,7 +405,7 @@ def main() -> int:
         for finding in tally.findings:
             print(f"    {finding[:600]}", flush=True)
         failed += len(tally.findings)
-    row = [f"{seen} models", total["leaves"], total["valid"], total["broken"], failed]
+    row = [f"{seen} models", total["variables"], total["valid"], total["broken"], failed]
     print(f"| {' | '.join(map(str, row))} | |")
     return 1 if failed else 0
 

@@ -26,9 +26,10 @@ from zoo import (
     state,
 )
 
-from typedstate import Abstract, Only, Pure, SchemaError, TypedState, explain, fits, leaves
-from typedstate.tools.infer import infer
-from typedstate.tools.source import to_source
+from typedstate import Abstract, Only, Pure, SchemaError, TypedState, explain, fits
+from typedstate._compat import variables
+from typedstate.export.source import to_source
+from typedstate.inference.infer import infer
 
 
 def _source(example: Any, *more: Any, name: str = "S") -> str:
@@ -115,8 +116,8 @@ def _mutated(draw: st.DrawFn) -> tuple[Any, Any, str]:
         parent = parent[key]
     old = parent[path[-1]]
     what = draw(st.sampled_from(["size", "kind", "rename", "drop", "extra", "dtype"]))
-    value = leaves.raw_value(old) if leaves.is_variable(old) else old
-    kind = leaves.kind_of(old) if leaves.is_variable(old) else None
+    value = variables.raw_value(old) if variables.is_variable(old) else old
+    kind = variables.kind_of(old) if variables.is_variable(old) else None
     match what:
         case "size":
             new = _resized(value, draw(st.integers(0, 3)))

@@ -34,8 +34,8 @@ from typedstate import (
     Values,
     explain,
 )
-from typedstate.tools.infer import infer
-from typedstate.tools.source import to_source
+from typedstate.export.source import to_source
+from typedstate.inference.infer import infer
 
 A = TypeVar("A")
 

@@ -11,7 +11,7 @@ import warnings
 from importlib import metadata
 from typing import Any
 
-from typedstate.requirement import require
+from typedstate._compat.requirement import require
 
 
 def module(*names: str) -> Any:

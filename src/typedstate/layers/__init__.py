@@ -7,7 +7,7 @@ every supported Flax; where its versions differ, a docstring says so.
 
 # ruff: noqa: E402
 
-from ..requirement import require
+from .._compat.requirement import require
 
 require()  # first: an older Flax lacks modules that are imported below
 

@@ -3,7 +3,7 @@
 from flax import nnx
 from jaxtyping import Array, Float
 
-from ..schema import TypedState
+from ..schema.typed_state import TypedState
 
 
 class PReLUState(TypedState):

@@ -4,7 +4,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from ..forms import Bind
-from ..schema import TypedState
+from ..schema.typed_state import TypedState
 from .normalization import LayerNormState
 from .rng import RngsState, RngStreamState
 

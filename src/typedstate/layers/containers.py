@@ -2,7 +2,7 @@
 
 from typing import Generic, TypeVar
 
-from ..schema import TypedState
+from ..schema.typed_state import TypedState
 
 S = TypeVar("S")
 

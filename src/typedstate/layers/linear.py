@@ -6,7 +6,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Shaped
 
-from ..schema import TypedState
+from ..schema.typed_state import TypedState
 
 
 class LinearState(TypedState):

@@ -6,7 +6,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from ..forms import Bind
-from ..schema import TypedState
+from ..schema.typed_state import TypedState
 from .linear import LinearState
 
 M = TypeVar("M")

@@ -6,7 +6,7 @@ from flax.nnx.training.metrics import MetricState
 from jaxtyping import Array, Float, Int
 
 from ..forms import StateMap
-from ..schema import TypedState
+from ..schema.typed_state import TypedState
 
 
 class AverageState(TypedState):

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Generic, TypeVar
 from flax.nnx.training.optimizer import OptState
 from jaxtyping import Array, UInt32
 
-from ..declaration import Alias
 from ..forms import StateOf
-from ..schema import TypedState
+from ..schema.field import Alias
+from ..schema.typed_state import TypedState
 from .transformation import (
     EmaState,
     FactoredState,

@@ -9,32 +9,32 @@ from flax.nnx.training.optimizer import OptArray
 from optax import contrib  # pyright: ignore[reportMissingTypeStubs]
 from typing_extensions import TypeAliasType
 
-from ..describe import describe
-from ..errors import SchemaError
-from ..forms import FormMeta
-from ..replacing import Resembling
-from ..schema import ClassRef, SchemaMeta
-from ..spec import (
+from .._spec.describe import describe
+from .._spec.nodes import (
     Anything,
     Bound,
-    Entries,
+    EntriesSpec,
     Field,
-    Guarded,
     Instance,
     Leaf,
     Map,
     MappingOf,
     Node,
     NoValue,
-    OneOf,
     Predicate,
-    Record,
+    RecordOf,
     Schema,
     Spec,
-    Tree,
+    StateOfSpec,
     TupleOf,
+    Union,
+    Validated,
 )
-from ..transform import rewrite
+from .._spec.rewrite import rewrite
+from ..errors import SchemaError
+from ..forms.form_class import FormMeta
+from ..forms.likeness import Resembling
+from ..schema.typed_state import ClassRef, SchemaMeta
 
 _NAMES: Final = {
     "Masked": ("MaskedState",),
@@ -56,17 +56,17 @@ def raw(spec: Spec) -> Spec:
             return _record(ref, ref.resolve())
         case Bound(Node(ClassRef()) as inner, links):
             return Bound(raw(inner), links)
-        case Entries(items):
+        case EntriesSpec(items):
             return TupleOf(tuple(_EMPTY if item is None else raw(item) for item in items))
         case Map(entry=entry) if not _of_parameters(entry):
-            return MappingOf(dict, Instance(str), OneOf((raw(entry), _EMPTY)))
-        case OneOf(options):
-            return OneOf(tuple(raw(option) for option in options))
+            return MappingOf(dict, Instance(str), Union((raw(entry), _EMPTY)))
+        case Union(options):
+            return Union(tuple(raw(option) for option in options))
         case NoValue():
             return _EMPTY
         case Leaf(kind=kind, value=value) if kind is OptArray:
             return value
-        case Tree(Leaf(kind=kind)) if kind is OptArray:
+        case StateOfSpec(Leaf(kind=kind)) if kind is OptArray:
             return _ANY
         case _:
             found = rewrite(spec, _ANY_KIND)
@@ -86,19 +86,19 @@ def _record(ref: ClassRef, schema: Schema) -> Spec:
     there = tuple(field for field in schema.fields if field.key in getattr(cls, "_fields", ()))
     found = _fields(cls, there)
     # a variant with more fields, such as bias correction's count, is a class that optax hides
-    return found if len(there) == len(schema.fields) else OneOf((found, by_name))
+    return found if len(there) == len(schema.fields) else Union((found, by_name))
 
 
-def _fields(cls: type, fields: tuple[Field, ...]) -> Record:
+def _fields(cls: type, fields: tuple[Field, ...]) -> RecordOf:
     specs = tuple(
         (str(field.key), _field(field) if cls is not tuple else raw(field.spec)) for field in fields
     )
-    return Record(cls, specs, frozenset(str(f.key) for f in fields if not f.optional))
+    return RecordOf(cls, specs, frozenset(str(f.key) for f in fields if not f.optional))
 
 
 def _field(field: Field) -> Spec:
     found = raw(field.spec)
-    return OneOf((found, _EMPTY)) if field.optional else found
+    return Union((found, _EMPTY)) if field.optional else found
 
 
 def _chain(fields: tuple[Field, ...]) -> Spec:
@@ -111,7 +111,7 @@ def _chain(fields: tuple[Field, ...]) -> Spec:
     needed = [field.key for field in fields if not field.optional and isinstance(field.key, int)]
     shortest = max(needed, default=-1) + 1
     # members that keep nothing stand behind the last one too: optax.scale(-1), weight decay
-    return OneOf(tuple(TupleOf(items[:size], _EMPTY) for size in range(last + 1, shortest - 1, -1)))
+    return Union(tuple(TupleOf(items[:size], _EMPTY) for size in range(last + 1, shortest - 1, -1)))
 
 
 def _of_parameters(spec: Spec) -> bool:
@@ -123,7 +123,7 @@ def _of_parameters(spec: Spec) -> bool:
             return kind is not OptArray
         case Bound(inner=inner) | Map(entry=inner):
             return _of_parameters(inner)
-        case OneOf(options):
+        case Union(options):
             return all(_of_parameters(option) for option in options)
         case _:
             return False
@@ -148,7 +148,7 @@ def _holds_nothing(value: Any) -> bool:
     return not jax.tree.leaves(value)
 
 
-_EMPTY: Final = Guarded(
+_EMPTY: Final = Validated(
     Instance(object), (Predicate("a state of optax without leaves", _holds_nothing),)
 )
 _ANY: Final = Instance(object)

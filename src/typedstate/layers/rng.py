@@ -6,7 +6,7 @@ from flax import nnx
 from jaxtyping import Array, Key, UInt32
 
 from ..forms import StateMap
-from ..schema import TypedState
+from ..schema.typed_state import TypedState
 
 
 class RngStreamState(TypedState):

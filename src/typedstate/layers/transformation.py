@@ -13,7 +13,7 @@ from flax.nnx.training.optimizer import OptArray, OptVariable
 from jaxtyping import Array, Bool, Float, Inexact, Int, Key
 
 from ..forms import Cast, Like, Stacked
-from ..schema import TypedState
+from ..schema.typed_state import TypedState
 
 S = TypeVar("S")
 

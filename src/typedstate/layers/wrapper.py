@@ -11,7 +11,7 @@ from flax.nnx.training.optimizer import OptArray, OptVariable
 from jaxtyping import Array, Bool, Float, Int
 
 from ..forms import Entries, Like, StateMap, StateOf
-from ..schema import TypedState
+from ..schema.typed_state import TypedState
 from .transformation import Moment
 
 S = TypeVar("S")

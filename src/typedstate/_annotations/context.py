@@ -1,0 +1,64 @@
+"""Where a hint stands: its owner for messages, and the names it may refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ..errors import SchemaError
+
+
+class NotYet(NameError):
+    """A name in an annotation that is not defined yet."""
+
+
+class Context(msgspec.Struct, frozen=True):
+    """Where a hint stands.
+
+    Attributes:
+      owner: for messages: ``ModelState.blocks`` or ``step(state)``.
+      names: where its forward references are looked up, in this order.
+      typevars: what stands for the type variables of a generic schema.
+      boundary: a hint of a function; what is no state or array there is beartype's.
+    """
+
+    owner: str
+    names: tuple[Mapping[str, Any], ...] = ()
+    typevars: Mapping[Any, Any] = msgspec.field(default_factory=dict[Any, Any])
+    boundary: bool = False
+
+    def error(self, text: str) -> SchemaError:
+        """A SchemaError that says where."""
+        return SchemaError(f"{self.owner}: {text}")
+
+    def resolve(self, text: str) -> Any:
+        """Evaluates the text of an annotation, which is the user's own source code."""
+        scope = _Names(self.names)
+        try:
+            return eval(text, {"__builtins__": __builtins__}, scope)
+        except NameError as error:
+            raise NotYet(str(error), name=error.name) from None
+        except SchemaError:
+            raise
+        except Exception as error:  # whatever the annotation's own code raises
+            reason = f"{type(error).__name__}: {error}"
+            said = f"the annotation {text!r} can't be evaluated ({reason})"
+            if self.boundary and isinstance(error, AttributeError):  # of a module half imported
+                raise NotYet(said) from None
+            raise self.error(said) from None
+
+
+class _Names(dict[str, Any]):
+    """Names from several mappings; the first that has one wins."""
+
+    def __init__(self, mappings: tuple[Mapping[str, Any], ...]) -> None:
+        super().__init__()
+        self._mappings = mappings
+
+    def __missing__(self, key: str) -> Any:
+        for mapping in self._mappings:
+            if key in mapping:
+                return mapping[key]
+        raise KeyError(key)

@@ -1,0 +1,111 @@
+"""Forms of a type variable, or of a name that is not defined yet."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Any, TypeVar, cast
+
+from msgspec.structs import replace
+
+from .._spec.describe import class_name, describe
+from .._spec.nodes import Spec
+from .array_hints import array, is_jaxtyped
+from .context import Context
+from .parse import parse
+
+
+class Deferred:
+    """A form applied to a type variable or to a name that is not there yet.
+
+    It becomes a spec where the generic schema is subscripted or the name is looked up.
+    """
+
+    def __init__(self, form: Any, args: tuple[Any, ...]) -> None:
+        """Keeps what was subscripted with what."""
+        self.form = form
+        self.args = args
+        self.__parameters__ = tuple(dict.fromkeys(_type_variables(args)))
+
+    def __typedstate_spec__(self, context: Context) -> Spec:
+        """The form's spec, once its arguments have one."""
+        args = tuple(_resolved(arg, context) for arg in self.args)
+        # type variables that are left are those of the class itself, not of a base
+        return parse(self.form[args], replace(context, typevars={}))
+
+    def __getitem__(self, items: Any) -> Any:
+        """Puts types in the place of the type variables."""
+        given: tuple[Any, ...] = cast(Any, items if isinstance(items, tuple) else (items,))
+        table = dict(zip(self.__parameters__, given, strict=True))
+        return self.form[tuple(substitute(arg, table) for arg in self.args)]
+
+    def __or__(self, other: Any) -> Any:
+        """A union."""
+        return typing.Union[self, other]  # noqa: UP007
+
+    def __ror__(self, other: Any) -> Any:
+        """A union."""
+        return typing.Union[other, self]  # noqa: UP007
+
+    def __call__(self) -> Any:
+        """Never: ``typing`` wants types to be callable."""
+        raise TypeError(f"{self!r} is a hint")
+
+    def __repr__(self) -> str:
+        """As its user wrote it."""
+        return f"{self.form.__name__}[{', '.join(map(show_argument, self.args))}]"
+
+
+def is_open(arg: Any) -> bool:
+    """Whether an argument of a form can't be parsed before a name or type is known."""
+    return isinstance(arg, TypeVar | Deferred | typing.ForwardRef) or bool(
+        getattr(arg, "__parameters__", ()) and not isinstance(arg, type)
+    )
+
+
+def _type_variables(args: tuple[Any, ...]) -> list[TypeVar]:
+    found: list[TypeVar] = []
+    for arg in args:
+        found += [arg] if isinstance(arg, TypeVar) else getattr(arg, "__parameters__", ())
+    return found
+
+
+def _resolved(arg: Any, context: Context) -> Any:
+    """An argument with its names looked up and its type variables replaced."""
+    if isinstance(arg, TypeVar):
+        return context.typevars.get(arg, arg.__bound__ or Any)
+    if isinstance(arg, typing.ForwardRef):
+        return context.resolve(arg.__forward_arg__)
+    if isinstance(arg, Deferred):
+        return arg.form[tuple(_resolved(inner, context) for inner in arg.args)]
+    if is_open(arg):
+        return arg[tuple(context.typevars.get(var, Any) for var in arg.__parameters__)]
+    return arg
+
+
+def substitute(arg: Any, table: dict[TypeVar, Any]) -> Any:
+    if isinstance(arg, TypeVar):
+        return table.get(arg, arg)
+    if isinstance(arg, Deferred):
+        return arg.form[tuple(substitute(inner, table) for inner in arg.args)]
+    if is_open(arg) and not isinstance(arg, typing.ForwardRef):
+        return arg[tuple(table.get(var, var) for var in arg.__parameters__)]
+    return arg
+
+
+def show_argument(arg: Any) -> str:
+    """An argument of a subscription as its user wrote it."""
+    if isinstance(arg, typing.ForwardRef):
+        return repr(arg.__forward_arg__)
+    if arg is Ellipsis:
+        return "..."
+    origin, args = typing.get_origin(arg), typing.get_args(arg)
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(map(show_argument, args))
+    if isinstance(origin, type) and args:
+        return f"{origin.__name__}[{', '.join(map(show_argument, args))}]"
+    if isinstance(arg, type):
+        if is_jaxtyped(arg):
+            return describe(array(arg, Context("")))
+        return "None" if arg is types.NoneType else class_name(arg)
+    return repr(arg).replace("typing.", "")

@@ -1,0 +1,79 @@
+"""Which kind of hint something is: a Variable class, a validator, a record, an alias."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+import typing
+from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
+from typing import Any, Final, TypeGuard, cast, get_origin
+
+import jax
+import numpy as np
+import typing_extensions
+from flax import nnx
+
+from .array_hints import is_jaxtyped
+
+UNIONS: Final = (typing.Union, types.UnionType)
+ITEMS: Final = (list, set, frozenset, Sequence, MutableSequence)
+MAPPINGS: Final = (dict, Mapping, MutableMapping)
+#: The syntax of Python 3.12 makes another class than ``typing_extensions`` has.
+TYPE_ALIASES: Final = (
+    typing_extensions.TypeAliasType,
+    getattr(typing, "TypeAliasType", typing_extensions.TypeAliasType),
+)
+
+
+def variable_class(hint: Any) -> TypeGuard[type]:
+    """Whether a hint is a Variable class."""
+    return isinstance(hint, type) and issubclass(hint, nnx.Variable)
+
+
+def is_empty_tuple(hint: Any) -> bool:
+    return bool(hint == tuple[()] or hint == typing.Tuple[()])  # noqa: UP006
+
+
+def is_named_tuple(cls: Any) -> bool:
+    return issubclass(cls, tuple) and hasattr(cast(Any, cls), "_fields")
+
+
+def own_annotations(cls: type) -> dict[str, Any]:
+    """The annotations of a class's own body."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+    return cast(dict[str, Any], vars(cls).get("__annotations__", {}))
+
+
+def is_validator(item: Any) -> bool:
+    return callable(getattr(item, "is_valid", None)) and hasattr(item, "get_repr")
+
+
+def show_validator(item: Any) -> str:
+    text = " ".join(repr(item).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def is_value_hint(item: Any) -> bool:
+    """Whether metadata says what a Variable holds whose class can't be subscripted."""
+    if get_origin(item) in (*UNIONS, *ITEMS, *MAPPINGS, tuple):
+        return True
+    cls: Any = item
+    if not isinstance(item, type):
+        return False
+    plain = (jax.Array, np.ndarray, jax.ShapeDtypeStruct, int, float, complex, str, types.NoneType)
+    return (
+        bool(is_jaxtyped(cls))
+        or issubclass(cls, plain)
+        or dataclasses.is_dataclass(cls)
+        or typing_extensions.is_typeddict(cls)
+        or is_named_tuple(cls)
+    )
+
+
+def shorten(value: object) -> str:
+    text = repr(value).replace("\n", " ")
+    return text if len(text) <= 80 else f"{text[:77]}..."

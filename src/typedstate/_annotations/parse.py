@@ -1,0 +1,364 @@
+"""Annotation to spec: every hint is parsed once, here.
+
+Schema classes and forms bring their own spec by `__typedstate_spec__`; everything else that
+may stand behind a colon is recognised in `parse`. Nothing in a hint is ever called.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+import typing
+from typing import Annotated, Any, Final, Literal, TypeVar, cast, get_args, get_origin
+
+import jax
+import numpy as np
+import typing_extensions
+from flax import nnx
+from jax.sharding import PartitionSpec
+from msgspec.structs import replace
+
+from .._compat import axis_rules, modules, variables
+from .._spec import dims
+from .._spec.nodes import (
+    Anything,
+    Array,
+    Instance,
+    ItemsOf,
+    Leaf,
+    Literally,
+    MappingOf,
+    ModuleState,
+    NoValue,
+    Predicate,
+    RecordOf,
+    Spec,
+    StateOfSpec,
+    TupleOf,
+    Union,
+    Validated,
+)
+from .._spec.questions import one_of, parts, present
+from ..errors import SchemaError
+from .array_hints import _dtype_class_of, _ScalarMeta, array, dtype_class, is_jaxtyped
+from .context import Context, NotYet
+from .hint_kinds import (
+    ITEMS,
+    MAPPINGS,
+    TYPE_ALIASES,
+    UNIONS,
+    is_empty_tuple,
+    is_named_tuple,
+    is_validator,
+    is_value_hint,
+    own_annotations,
+    shorten,
+    show_validator,
+    variable_class,
+)
+
+_WRAPPERS: Final = (
+    typing.Final,
+    typing.ClassVar,
+    typing_extensions.Required,
+    typing_extensions.NotRequired,
+    typing_extensions.ReadOnly,
+)
+
+
+def parse(hint: Any, context: Context) -> Spec:
+    """Parses a hint.
+
+    Raises:
+      SchemaError: it can mean nothing; names where it stands and the likely fix.
+      NotYet: it refers to a name that is not defined yet.
+    """
+    own = getattr(hint, "__typedstate_spec__", None)
+    if own is not None:
+        return cast(Spec, own(context))
+    if isinstance(hint, str):
+        return parse(context.resolve(hint), context)
+    if isinstance(hint, typing.ForwardRef):
+        return parse(context.resolve(hint.__forward_arg__), context)
+    if isinstance(hint, TypeVar):
+        return _type_variable(hint, context)
+    if hint is None or hint is types.NoneType:
+        return NoValue()
+    if hint is Any:
+        return Anything()
+    origin = get_origin(hint)
+    if origin is Annotated:
+        return _annotated(hint, context)
+    if origin in UNIONS:
+        return _union(get_args(hint), context)
+    if origin in _WRAPPERS:
+        return parse(get_args(hint)[0], context)
+    if isinstance(origin, TYPE_ALIASES):
+        return _alias(origin, get_args(hint), context)
+    if isinstance(hint, TYPE_ALIASES):
+        return _alias(hint, (), context)
+    if isinstance(hint, typing.NewType):
+        return parse(hint.__supertype__, context)
+    if origin is Literal:
+        return Literally(get_args(hint))
+    if origin in (*ITEMS, *MAPPINGS, tuple) and not get_args(hint) and not is_empty_tuple(hint):
+        return parse(origin, context)  # ``typing.List`` is ``list``
+    if is_jaxtyped(hint):
+        return array(hint, context)
+    if origin is not None:
+        return _generic(hint, origin, get_args(hint), context)
+    if isinstance(hint, type):
+        return _class(hint, context)
+    return _mistake(hint, context)
+
+
+def _type_variable(hint: TypeVar, context: Context) -> Spec:
+    if hint in context.typevars:
+        others = {var: arg for var, arg in context.typevars.items() if var is not hint}
+        return parse(context.typevars[hint], replace(context, typevars=others))
+    bound = hint.__bound__
+    return Anything() if bound is None else parse(bound, context)
+
+
+def _alias(alias: Any, args: tuple[Any, ...], context: Context) -> Spec:
+    params = getattr(alias, "__type_params__", ())
+    given = {
+        param: context.typevars.get(arg, arg) if isinstance(arg, TypeVar) else arg
+        for param, arg in zip(params, args, strict=False)
+    }
+    return parse(alias.__value__, replace(context, typevars={**context.typevars, **given}))
+
+
+def _union(args: tuple[Any, ...], context: Context) -> Spec:
+    options: list[Spec] = []
+    for arg in args:
+        option = parse(arg, context)
+        options += option.options if isinstance(option, Union) else (option,)
+    return one_of(tuple(dict.fromkeys(options)))
+
+
+def _class(hint: Any, context: Context) -> Spec:
+    cls: Any = hint
+    if variable_class(hint):
+        return Leaf(hint, Anything())
+    if issubclass(hint, jax.ShapeDtypeStruct):
+        return Array("", None, None, None, abstract=True)
+    if issubclass(hint, jax.Array | np.ndarray):
+        return Array("", None, None, cls)
+    if isinstance(hint, _ScalarMeta):
+        raise context.error(
+            f"jnp.{cls.__name__} is a dtype, of which nothing is an instance: write "
+            f'{_dtype_class_of(cls)}[Array, ""]'
+        )
+    if dtype_class(hint) is not None:
+        raise context.error(
+            f'{hint.__name__} alone is no array: write {hint.__name__}[Array, "..."]'
+        )
+    if issubclass(hint, nnx.State):
+        return Instance(cls) if context.boundary else StateOfSpec(Anything())
+    if modules.is_module_class(cls):  # also one that is a dataclass
+        if context.boundary:
+            return Instance(cls)
+        raise context.error(
+            f"{hint.__name__} is a module: give the schema of its state, or the class of its leaf"
+        )
+    record = _record(cls, context)
+    if record is not None:
+        return record
+    if hint in (list, tuple, set, frozenset, dict) and not context.boundary:
+        raise context.error(
+            f"{hint.__name__} says nothing about its leaves: write {hint.__name__}[...], "
+            "or StateMap[...] for the entries of an nnx.List or nnx.Dict"
+        )
+    if context.boundary and not _plain_class(cls):
+        return for_beartype(cls)
+    return Instance(cls)
+
+
+def _plain_class(hint: type) -> bool:
+    """Whether ``isinstance`` alone decides: the class is no protocol and no TypedDict."""
+    return not (
+        getattr(hint, "_is_protocol", False)
+        or typing_extensions.is_typeddict(hint)
+        or isinstance(hint, types.GenericAlias)
+    )
+
+
+def _generic(hint: Any, origin: Any, args: tuple[Any, ...], context: Context) -> Spec:
+    if variable_class(origin):
+        return Leaf(origin, value(args[0], context))
+    if isinstance(origin, type) and issubclass(origin, nnx.State):
+        return StateOfSpec(parse(args[-1], context))
+    if isinstance(origin, type) and issubclass(origin, np.ndarray):
+        return Array("", None, None, np.ndarray)
+    if origin is tuple:
+        return _tuple(args, context)
+    if origin in ITEMS:
+        item = parse(args[0], context)
+        return _own_or_for_beartype(hint, ItemsOf(origin, item), context)
+    if origin in MAPPINGS:
+        spec = MappingOf(origin, parse(args[0], context), parse(args[1], context))
+        return _own_or_for_beartype(hint, spec, context)
+    if isinstance(origin, type):
+        record = _record(origin, context)
+        if record is not None:
+            return record
+    if context.boundary:
+        return for_beartype(hint)
+    if origin is type or not isinstance(origin, type):
+        return _mistake(hint, context)
+    return Instance(origin)
+
+
+def _tuple(args: tuple[Any, ...], context: Context) -> Spec:
+    if args in ((), ((),)):
+        return TupleOf(())
+    if len(args) == 2 and args[1] is Ellipsis:
+        return TupleOf((), parse(args[0], context))
+    return TupleOf(tuple(parse(arg, context) for arg in args))
+
+
+def value(hint: Any, context: Context) -> Spec:
+    """Parses what a Variable holds."""
+    spec = parse(hint, context)
+    if isinstance(spec, Leaf):
+        raise context.error("a Variable holds no Variable: give the type of its value")
+    return spec
+
+
+def for_beartype(hint: Any) -> Spec:
+    """A hint of a boundary that is beartype's to check."""
+
+    def test(found: Any) -> bool:
+        from beartype.door import is_bearable
+
+        return is_bearable(found, hint)
+
+    return Validated(Anything(), (Predicate(_show_hint(hint), test),))
+
+
+def _own_or_for_beartype(hint: Any, spec: Spec, context: Context) -> Spec:
+    """At a boundary, containers without a state or an array in them are beartype's."""
+    return for_beartype(hint) if context.boundary and not holds_state_or_array(spec) else spec
+
+
+def holds_state_or_array(spec: Spec) -> bool:
+    """Whether a state, a Variable or an array stands anywhere in a spec."""
+    match spec:
+        case Anything() | NoValue() | Instance() | Literally():
+            return False
+        case TupleOf() | ItemsOf() | MappingOf() | Validated() | Union() | RecordOf():
+            return any(holds_state_or_array(part) for part in parts(spec))
+        case _:
+            return True
+
+
+def _show_hint(hint: Any) -> str:
+    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+
+
+def _record(hint: Any, context: Context) -> Spec | None:
+    """The fields of a NamedTuple, dataclass or TypedDict; at a boundary, where any is ours."""
+    given: Any = hint
+    if typing_extensions.is_typeddict(hint):
+        required = frozenset[str](getattr(hint, "__required_keys__", ()))
+        cls: type = dict
+    elif is_named_tuple(hint):
+        required, cls = frozenset[str](hint._fields), hint
+    elif dataclasses.is_dataclass(hint):
+        required, cls = frozenset(item.name for item in dataclasses.fields(hint)), given
+    else:
+        return None
+    fields: dict[str, Spec] = {}
+    for base in reversed(given.__mro__):
+        module = vars(sys.modules.get(base.__module__, types))
+        inner = replace(
+            context, owner=f"{context.owner} ({given.__name__})", names=(module, *context.names)
+        )
+        for name, item in own_annotations(base).items():
+            if get_origin(item) is typing.ClassVar or isinstance(item, dataclasses.InitVar):
+                continue
+            try:
+                found = parse(item, inner)
+                fields[name] = _or_traced(found) if context.boundary else found
+            except (SchemaError, NotYet):
+                if not context.boundary:
+                    raise
+                return None
+    spec = RecordOf(cls, tuple(fields.items()), required & set(fields))
+    ours = any(holds_state_or_array(item) for item in fields.values())
+    return spec if ours or not context.boundary else None
+
+
+def _or_traced(spec: Spec) -> Spec:
+    """A Python number in a container that is a pytree becomes an array under ``jax.jit``."""
+    match spec:
+        case Instance(cls) if issubclass(cls, int | float | complex):
+            return Union((spec, Array("", None, (), None)))
+        case Union(options):
+            return Union(tuple(dict.fromkeys(_or_traced(option) for option in options)))
+        case _:
+            return spec
+
+
+def _annotated(hint: Any, context: Context) -> Spec:
+    inner, *metadata = get_args(hint)
+    if modules.is_module_class(inner):
+        schemas = [item for item in metadata if hasattr(item, "__typedstate_spec__")]
+        if schemas:
+            return ModuleState(inner, parse(schemas[0], context))
+        return Instance(inner)
+    spec = parse(inner, context)
+    for item in metadata:
+        spec = _with_metadata(spec, item, context)
+    return spec
+
+
+def _with_metadata(spec: Spec, item: Any, context: Context) -> Spec:
+    if isinstance(spec, Union) and NoValue() in spec.options:  # ``Annotated[X | None, ...]``
+        return Union((_with_metadata(present(spec), item, context), NoValue()))
+    if isinstance(item, PartitionSpec):
+        names = axis_rules.axis_names(item)
+        leaf = spec if isinstance(spec, Leaf) else None
+        if leaf is None:
+            raise context.error("P(...) describes a Variable: a raw leaf has no metadata")
+        _check_names(leaf, item, context)
+        return replace(leaf, names=names)
+    if is_validator(item):
+        predicate = Predicate(show_validator(item), item.is_valid)
+        if isinstance(spec, Leaf):
+            return replace(spec, predicates=(*spec.predicates, predicate))
+        return Validated(spec, (predicate,))
+    if isinstance(spec, Leaf) and isinstance(spec.value, Anything) and is_value_hint(item):
+        return replace(spec, value=value(item, context))
+    return spec
+
+
+def _check_names(leaf: Leaf, item: PartitionSpec, context: Context) -> None:
+    shape = leaf.value.shape if isinstance(leaf.value, Array) else None
+    if shape is None or any(isinstance(dim, dims.VariadicDim) for dim in shape):
+        return
+    if len(item) > len(shape):
+        raise context.error(f"{item} has {len(item)} names for {len(shape)} axes")
+
+
+def _mistake(hint: Any, context: Context) -> Spec:
+    """Says what is wrong with something that is no hint, and the likely fix."""
+    if isinstance(hint, tuple):
+        raise context.error("a tuple where a type was meant: is there a trailing comma?")
+    if variables.is_variable(hint):
+        name = variables.kind_of(hint).__name__
+        raise context.error(f"an instance of {name}: give the class, nnx.{name}[...]")
+    if variables.is_array(hint):
+        raise context.error('an array: give its type, e.g. Float[Array, "din dout"]')
+    if isinstance(hint, nnx.Module):
+        name = type(hint).__name__
+        raise context.error(f"an instance of {name}: give the schema of its state")
+    if isinstance(hint, PartitionSpec):
+        raise context.error("P(...) alone: write Annotated[nnx.Param[...], P(...)]")
+    if context.boundary:
+        return for_beartype(hint)
+    if isinstance(hint, types.FunctionType | types.BuiltinFunctionType | types.LambdaType):
+        raise context.error(f"the function {hint.__name__}: give a type")
+    raise context.error(f"{shorten(hint)} is no type that a leaf can have")

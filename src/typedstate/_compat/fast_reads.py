@@ -1,0 +1,101 @@
+"""What generated code may read of a leaf: slots and abstract values."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding
+
+from .axis_rules import SHARDING_KEYS, context_rules
+from .variables import (
+    RAW_SLOT,
+    is_reference,
+    is_traced,
+    is_variable_state,
+    metadata_of,
+    plain_of,
+    raw_value,
+)
+
+_ShapedArray: Final[Any] = cast(Any, jax).core.ShapedArray
+#: Whether equal abstract values are one object, as from jax 0.10 on.
+_INTERNED: Final = _ShapedArray((2, 3), np.dtype("float32")) is _ShapedArray(
+    (2, 3), np.dtype("float32")
+)
+_MAY_BE_A_BASE: Final = 1 << 10  # of the flags of a class: Py_TPFLAGS_BASETYPE
+
+
+def slot_of(variable: Any) -> str | None:
+    """The attribute that is a leaf's raw value, for generated code; None where it has none."""
+    if is_variable_state(variable):
+        reads_reference = is_reference(raw_value(variable))
+        return None if reads_reference else "value"
+    return RAW_SLOT if plain_of(variable) is variable else None
+
+
+def is_interned(aval: object) -> bool:
+    """Whether an abstract value is the only one that equals it."""
+    return _INTERNED and type(aval) is _ShapedArray
+
+
+def aval_reader(cls: type) -> Callable[[Any], Any] | None:
+    """JAX's own function that reads the abstract value of arrays of a class.
+
+    None where it would take other objects too: what it takes is of the class, and reading is
+    quicker than by the attribute.
+    """
+    read: Any = getattr(vars(cls).get("aval"), "fget", None)
+    if read is None or isinstance(read, types.FunctionType) or cls.__flags__ & _MAY_BE_A_BASE:
+        return None
+    try:
+        read(None)
+    except TypeError:
+        return cast(Callable[[Any], Any], read)
+    except Exception:
+        return None
+    return None
+
+
+def key_base(value: object) -> Any:
+    """The plain array behind a PRNG key array, whose abstract value is cheap to read."""
+    base = getattr(value, "_base_array", None)
+    readable = isinstance(base, jax.Array) and hasattr(base, "aval") and hasattr(value, "_impl")
+    return base if readable else None
+
+
+def key_implementation(key: Any) -> Any:
+    """What implements a PRNG key array that has a `key_base`: its dtype follows from it."""
+    return key._impl
+
+
+#: What code reads of a leaf, as text with ``{}`` for it, or of the context, and what it found.
+Sign = tuple[str | Callable[[], Any], Any]
+
+
+def names_signs(variable: Any) -> tuple[Sign, ...] | None:
+    """By what code sees that `declared_names` are the same; None where it can't."""
+    if slot_of(variable) is None:
+        return None
+    metadata, found = metadata_of(variable), list[Sign]()
+    for key in SHARDING_KEYS:
+        names = metadata.get(key)
+        if names is not None:
+            found.append((f"{{}}._var_metadata[{key!r}]", names))
+            break
+        found.append((f"{{}}._var_metadata.get({key!r})", None))
+    return tuple(found)
+
+
+def placement_signs(variable: Any) -> tuple[Sign, ...] | None:
+    """By what code sees that an array lies on its mesh as before, under the same rules."""
+    signs, raw = names_signs(variable), raw_value(variable)
+    at = None if is_traced(raw) else getattr(raw, "sharding", None)
+    if signs is None or not isinstance(at, NamedSharding):
+        return None
+    rules = ("{}._var_metadata.get('sharding_rules')", metadata_of(variable).get("sharding_rules"))
+    where = (f"{{}}.{slot_of(variable)}.sharding", at)
+    return (*signs, rules, where, (context_rules, context_rules()))

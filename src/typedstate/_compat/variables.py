@@ -1,0 +1,153 @@
+"""Kind, raw value and metadata of a leaf on the installed Flax, by capability found at import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from importlib import import_module
+from typing import Any, Final, cast
+
+import jax
+import numpy as np
+from flax import nnx
+from flax.nnx import variablelib
+
+State: Final[Any] = nnx.State
+Variable: Final[Any] = nnx.Variable
+_variables: Final[Any] = variablelib
+_tree: Final[Any] = jax.tree
+AbstractValue: Final[Any] = cast(Any, jax).core.AbstractValue
+_Tracer: Final[Any] = cast(Any, jax).core.Tracer
+#: The slot in which a Variable keeps its raw value.
+RAW_SLOT: Final = "_raw_value" if "_raw_value" in Variable.__slots__ else "raw_value"
+_Hijax: Final[Any] = getattr(variablelib, "HijaxVariable", None)
+_HIJAX_SLOTS: Final = ("_raw_value", "_metadata", "_var_type")  # where it holds no leaves
+_HIJAX_HOLDS_LEAVES: Final = "_leaves" in getattr(_Hijax, "__slots__", ())
+#: The class of a state's leaves up to Flax 0.10; its module keeps the name as an alias later.
+VariableState: Final[Any] = vars(variablelib).get("VariableState")
+if VariableState is Variable:
+    VariableState = None  # type: ignore[misc]
+_STAND_INS: Final = frozenset[Any]({_Hijax, _Tracer} if _Hijax else ())
+_is_ref: Final[Callable[[Any], bool]] = getattr(
+    _variables, "is_array_ref", getattr(_variables, "is_mutable_array", lambda _: False)
+)
+_PLAIN_METADATA: Final = dict.fromkeys(
+    {"has_ref", "hijax", "is_hijax", "ref"} & set(Variable(None)._var_metadata), False
+)
+
+
+def is_variable(value: object) -> bool:
+    """Whether a value is a leaf with a kind: a Variable, or what stands for one in a state."""
+    bases = type(value).__mro__
+    if Variable in bases or VariableState in bases:
+        return True
+    # isinstance asks a metaclass, which takes long: only what may stand for a hijax variable
+    return not _STAND_INS.isdisjoint(bases) and isinstance(value, Variable)
+
+
+def kind_of(variable: Any) -> type:
+    """The Variable class that a leaf is of, also behind references and hijax variables."""
+    plain = plain_of(variable)
+    return cast(type, plain.type if is_variable_state(plain) else type(plain))
+
+
+def raw_value(variable: Any) -> Any:
+    """What a Variable holds, without its hooks, a copy or a read of a reference.
+
+    A hijax variable under a transform gives the abstract value of what it holds.
+    """
+    plain = plain_of(variable)
+    name = "value" if is_variable_state(plain) else RAW_SLOT
+    return object.__getattribute__(plain, name)
+
+
+def metadata_of(variable: Any) -> Mapping[str, Any]:
+    """A Variable's metadata."""
+    return cast(Mapping[str, Any], plain_of(variable)._var_metadata)
+
+
+def is_variable_state(value: object) -> bool:
+    return VariableState is not None and isinstance(value, VariableState)
+
+
+def plain_of(variable: Any) -> Any:
+    """The Variable that a hijax variable stands for, read without touching the user's jaxpr."""
+    if _Hijax is None:
+        return variable
+    if isinstance(variable, _Tracer):
+        kind: Any = cast(Any, jax).typeof(variable)
+        leaves = getattr(kind, "_leaves", None)
+        if leaves is not None:
+            return _tree.unflatten(kind._treedef, leaves)
+        held: Any = import_module("jax.experimental").cur_qdd(variable)  # quasi-dynamic data
+        return _tree.unflatten(held.treedef, held.leaf_avals)
+    if type(variable) is not _Hijax:
+        return variable
+    if _HIJAX_HOLDS_LEAVES:
+        return _tree.unflatten(variable._treedef, variable._leaves)
+    value, metadata, kind = (object.__getattribute__(variable, name) for name in _HIJAX_SLOTS)
+    return kind._new(value, metadata)
+
+
+def is_reference(value: object) -> bool:
+    """Whether a value is a mutable array reference, no abstract value of one."""
+    return not isinstance(value, AbstractValue) and bool(_is_ref(value))
+
+
+def is_array(value: object) -> bool:
+    """Whether a value is a concrete array, a tracer of one, or a reference to one."""
+    return isinstance(value, jax.Array | np.ndarray) or stands_for_array(value)
+
+
+def is_plain_array(value: object) -> bool:
+    """Whether Flax takes a value for a leaf by its class, where nothing says that it is data."""
+    return isinstance(value, jax.Array | np.ndarray)
+
+
+def stands_for_array(value: object) -> bool:
+    """Whether a value is a reference to a JAX array, or the abstract value behind a tracer."""
+    return isinstance(value, AbstractValue) or is_reference(value)
+
+
+def make_variable(kind: type, value: Any, metadata: Mapping[str, Any]) -> Any:
+    """A leaf of a state that holds any value; no constructor of the user's runs."""
+    if VariableState is not None:
+        return VariableState(kind, value, **metadata)
+    defaults = {**metadata_of(Variable(None)), **_PLAIN_METADATA}
+    return cast(Any, kind).from_metadata(value, {**defaults, **metadata})
+
+
+def is_traced(value: object) -> bool:
+    """Whether a value is a tracer, or the abstract value that stands for one."""
+    return isinstance(value, _Tracer | AbstractValue)
+
+
+def type_of(value: Any) -> Any:
+    """The abstract value of an array, a tracer or a reference: it has shape and sharding."""
+    return value if isinstance(value, AbstractValue) else cast(Any, jax).typeof(value)
+
+
+def mapping_of(value: Any) -> Mapping[Hashable, Any] | None:
+    """The mapping that a state or dict is, None for any other value."""
+    if isinstance(value, State):
+        return cast(Mapping[Hashable, Any], value.raw_mapping)
+    if type(value) is dict:
+        return cast(Mapping[Hashable, Any], value)
+    if not isinstance(value, Mapping):
+        return None
+    try:
+        return dict(cast(Mapping[Hashable, Any], value))
+    except Exception:  # a class of the user's own may do anything
+        return None
+
+
+def is_shaped(value: Any) -> bool:
+    """Whether a value has shape and dtype, as an array has."""
+    try:
+        return isinstance(value.shape, tuple) and value.dtype is not None
+    except Exception:  # of any class, so its attributes may do anything
+        return False
+
+
+def is_state(value: object) -> bool:
+    """Whether a value is an ``nnx.State``."""
+    return isinstance(value, State)

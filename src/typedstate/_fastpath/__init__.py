@@ -1,0 +1,10 @@
+"""Values like accepted ones are recognised by generated code; all others are walked and learned.
+
+What generates code is imported by the first check that learns.
+"""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

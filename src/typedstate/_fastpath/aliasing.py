@@ -1,0 +1,52 @@
+"""Which objects of a live module are one: `replay` has generated code ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .size_code import ShapeSource
+
+
+class AliasPattern:
+    """Which objects of a live module are one: by their ids, in the order of the walk.
+
+    Attributes:
+      ids: of objects that were seen together, hence alive at one time: where those of a
+        module are the same, so is its sharing, and no set of them has to be made.
+    """
+
+    __slots__ = ("_pattern", "_walk", "ids")
+
+    def __init__(self) -> None:
+        """Knows nothing before the code is there."""
+        self.ids: list[int] = []
+        self._pattern: list[int] | None = None
+        self._walk: Callable[..., bool] = lambda *_: False
+
+    def learn(self, walk: Callable[..., bool], module: Any, *measures: ShapeSource) -> None:
+        """Takes the pattern from the module that was accepted; `walk` shows each id."""
+        self._walk = walk
+        walk(module, self.ids.append, *measures)
+        if len(set(self.ids)) != len(self.ids):
+            self._pattern = _occurrences(self.ids)
+
+    def again(self, module: Any, *measures: ShapeSource) -> bool:
+        """Whether a module with other objects is like the accepted one."""
+        ids: list[int] = []
+        if not self._walk(module, ids.append, *measures):
+            return False
+        if self._pattern is None:
+            same = len(set(ids)) == len(ids)
+        else:
+            same = _occurrences(ids) == self._pattern
+        if same:
+            self.ids = ids
+        return same
+
+
+def _occurrences(objects: list[int]) -> list[int]:
+    """For each object the position at which it came first: equal where equal ones are shared."""
+    first: dict[int, int] = {}
+    return [first.setdefault(number, index) for index, number in enumerate(objects)]

@@ -1,0 +1,129 @@
+"""Does a value fit a hint class: known, or else walked, reported and learned."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from .. import _fastpath, _validation
+from .._annotations.spec_of import name_of, spec_of
+from .._spec.nodes import Spec
+from .._spec.questions import outermost_names
+from ..errors import SchemaError
+from .call_cache import CallCache
+from .structures import Specialization, StructureCache
+
+if TYPE_CHECKING:
+    from .._validation.walk import Walk
+    from ..report import Report
+
+#: The most combinations of given sizes for which one hint remembers what was accepted.
+_MAX_GIVEN: Final = 16
+
+
+class Known:
+    """What was accepted of one hint class, kept with it.
+
+    Attributes:
+      plans: the structures of its values.
+      calls: those values, each as a call of one argument.
+    """
+
+    __slots__ = ("calls", "plans")
+
+    def __init__(self) -> None:
+        """Knows nothing yet."""
+        self.plans, self.calls = StructureCache(), CallCache()
+
+    def accepts(self, value: object) -> Specialization | None:
+        """The plan of a value that is like an accepted one; None where it must be explained."""
+        calls = self.calls
+        try:
+            latest = calls.latest.plans[0]
+            if latest.match(value):
+                return latest
+        except Exception:  # not alike
+            pass
+        plan = self.plans.match(value)
+        if plan is None:
+            return None
+        call = calls.known.get(plan) or calls.follow((plan,))
+        if call is None:
+            return None
+        calls.latest = call
+        return plan
+
+    def learn(self, value: object, explanation: Walk, report: Report) -> Specialization | None:
+        """Knows a value that the explainer accepted."""
+        plan = self.plans.match(value)
+        plan = plan or self.plans.learn(value, explanation.found.readings[""])
+        if plan is not None:
+            self.calls.learn(
+                [plan], explanation, report, {"": _fastpath.ArgumentRef(0, (), plan.places)}
+            )
+        return plan
+
+
+def holds(value: object, hint: type) -> bool:
+    """What ``isinstance(value, hint)`` answers for a hint class."""
+    report = judged(value, hint)
+    return report is None or bool(report)
+
+
+def judged(value: object, hint: Any, dims: Mapping[str, int] | None = None) -> Report | None:
+    """What the explainer says of a value; None for one that is like an accepted one."""
+    known = getattr(hint, "__typedstate_known__", None) if not dims else _known_with(hint, dims)
+    if known is not None and known.accepts(value) is not None:
+        return None
+    spec = spec_of(hint)
+    explanation = _validation.Walk(given=given_sizes(dims, hint, spec))
+    explanation.visit(value, spec)
+    report = explanation.report(name_of(hint, spec))
+    if not report:
+        return report
+    if known is None and hasattr(hint, "__typedstate_spec__"):
+        known = _new_known(hint, dims)
+    if known is not None and known.plans.meet():
+        known.learn(value, explanation, report)
+    return report
+
+
+def _known_with(hint: Any, dims: Mapping[str, int]) -> Known | None:
+    """What was accepted of a hint class with these sizes given."""
+    given: dict[Hashable, Known] | None = hint.__dict__.get("__typedstate_given__")
+    return given.get(_key(dims)) if given else None
+
+
+def _new_known(hint: Any, dims: Mapping[str, int] | None) -> Known:
+    """Keeps what will be accepted with the class itself, for a bounded number of given sizes."""
+    known = Known()
+    if not dims:
+        hint.__typedstate_known__ = known
+        return known
+    given: dict[Hashable, Known] = hint.__dict__.get("__typedstate_given__", {})
+    if len(given) >= _MAX_GIVEN:
+        given.clear()
+    given[_key(dims)] = known
+    hint.__typedstate_given__ = given
+    return known
+
+
+def _key(dims: Mapping[str, int]) -> Hashable:
+    return frozenset((name, size if _is_size(size) else None) for name, size in dims.items())
+
+
+def _is_size(size: object) -> bool:
+    return isinstance(size, int) and not isinstance(size, bool) and size >= 0
+
+
+def given_sizes(dims: Mapping[str, Any] | None, hint: Any, spec: Spec) -> Mapping[str, int]:
+    if not dims:
+        return {}
+    known = outermost_names(spec)
+    for name, size in dims.items():
+        if name not in known:
+            has = ", ".join(known) or "none"
+            raise SchemaError(f"{name_of(hint)} has no dim {name!r}: it has {has}")
+        if not _is_size(size):
+            raise SchemaError(f"dims={{{name!r}: {size!r}}}: a size is a natural number")
+    return dims

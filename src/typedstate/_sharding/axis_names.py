@@ -1,0 +1,132 @@
+"""Axis names: as they are written, resolved by rules, and whether a mesh can split by them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, cast
+
+from jax.sharding import PartitionSpec
+
+from .._compat import axis_rules
+
+Names = tuple[Any, ...]
+Rules = Iterable[tuple[str, Any]] | Callable[[Names], Any]
+
+#: An axis of which a PartitionSpec says nothing.
+ANY: Final[Any] = PartitionSpec.UNCONSTRAINED
+
+
+def show_names(names: Iterable[Any]) -> str:
+    """Axis names as a PartitionSpec is written: ``P('embed', None)``."""
+    shown = ("..." if name is ... else repr(name) for name in names)
+    return f"P({', '.join(shown)})"
+
+
+def show_mesh(mesh: Any) -> str:
+    """The axes of a mesh: ``fsdp=4, tensor=2``."""
+    return ", ".join(f"{name}={size}" for name, size in mesh.shape.items())
+
+
+def as_rules(rules: Any) -> Rules | None:
+    """Rules as hashable data: a callable, or pairs of a logical name and axes of the mesh.
+
+    Raises:
+      TypeError: they are neither.
+    """
+    if rules is None:
+        return None
+    if callable(rules):
+        return cast("Callable[[Names], Any]", rules)
+    pairs = cast("Iterable[tuple[str, Any]]", rules)
+    return tuple((str(name), _frozen(axes)) for name, axes in pairs)
+
+
+def _frozen(axes: Any) -> Any:
+    return (*axes,) if isinstance(axes, list) else axes
+
+
+def spread(names: Names, rank: int | None) -> Names:
+    """Names with as many None in the place of ``...`` as the rank leaves."""
+    if ... not in names:
+        return names
+    at = names.index(...)
+    if rank is None:
+        return names
+    return (*names[:at], *(None,) * (rank - len(names) + 1), *names[at + 1 :])
+
+
+def resolve(names: Names, rules: Rules | None = None, own: Any = None) -> Names:
+    """Axis names as a mesh has them, resolved by Flax's functions.
+
+    Args:
+      names: logical or mesh names, one per axis.
+      rules: pairs in the place of the context's ``logical_axis_rules``, or a callable such as
+        ``functools.partial(flax.linen.logical_to_mesh_axes, rules=...)``.
+      own: the Variable's ``sharding_rules``.
+
+    Raises:
+      ValueError: the rules contradict each other.
+    """
+    if not names:
+        return ()
+    if callable(rules):
+        found = rules(names)
+        return axis_rules.axis_names(() if found is None else found)
+    return axis_rules.axis_names(axis_rules.resolve_names(names, rules, own))
+
+
+def axes_of(entry: Any) -> tuple[Any, ...]:
+    """The mesh axes that one entry of a PartitionSpec names."""
+    if entry is None or entry is ANY:
+        return ()
+    return tuple(cast("Names", entry)) if isinstance(entry, tuple | list) else (entry,)
+
+
+def room(rank: int) -> str:
+    """What an array of this rank has room for."""
+    return f"names for {rank} {'axis' if rank == 1 else 'axes'}"
+
+
+def all_axes(names: Names) -> set[Any]:
+    """The mesh axes that all entries name."""
+    return {name for entry in names for name in axes_of(entry)}
+
+
+def problems(
+    names: Names, shape: Sequence[int | None] | None, mesh: Any
+) -> Iterator[tuple[str, str]]:
+    """Yields why an array can't be split by these names on a mesh: expected, actual.
+
+    Args:
+      names: resolved to axes of the mesh.
+      shape: of the array; a size is None where it is open, and so is the shape.
+      mesh: concrete or abstract; None where names and rank are all that is looked at.
+    """
+    text = show_names(names)
+    if shape is not None and len(names) > len(shape):
+        yield room(len(shape)), text
+        return
+    seen: set[Any] = set()
+    sizes: Mapping[Any, int] = {} if mesh is None else mesh.shape
+    for axis, entry in enumerate(names):
+        for name in axes_of(entry):
+            if name in seen:
+                yield f"{name!r} at one axis only, as a mesh axis splits one", text
+            elif mesh is not None and name not in sizes:
+                yield f"axes of the mesh ({show_mesh(mesh)})", f"{name!r} in {text}"
+            seen.add(name)
+        known = {name: sizes[name] for name in axes_of(entry) if name in sizes}
+        size = None if shape is None else shape[axis]
+        if size is not None and size % math.prod(known.values()):
+            by = "*".join(f"{name}={parts}" for name, parts in known.items())
+            yield f"axis {axis} divisible by {by}", f"size {size}"
+
+
+def lacking(mesh: Any, declared: Names, resolved: Names) -> str:
+    """What to say of a mesh without an axis that rules name; nothing where it has them all."""
+    if mesh is None:
+        return ""
+    ruled = all_axes(resolved) - all_axes(declared)
+    lost = sorted(name for name in ruled if name not in mesh.shape)
+    return f"the mesh ({show_mesh(mesh)}) has no axis {lost[0]!r}" if lost else ""

@@ -1,0 +1,184 @@
+"""Axis names against meshes: what a declaration says, and what a leaf shows.
+
+The explainer asks `ask` of each leaf and keeps a `question`, which the fast path asks again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final, Literal
+
+import msgspec
+from jax.sharding import NamedSharding
+
+from .._compat import axis_rules, variables
+from .axis_names import (
+    Names,
+    Rules,
+    all_axes,
+    axes_of,
+    lacking,
+    problems,
+    resolve,
+    room,
+    show_names,
+    spread,
+)
+from .outcome import MATCH, Outcome, Wanted
+from .placement import compare_placement
+
+_NO_RULES_NOTE: Final = "no rules in the context: the names stand for themselves"
+_RULES_NOTE: Final = "logical names: no rules have been applied to them"
+
+
+@lru_cache(maxsize=4096)
+def compare_names(found: Names | None, wanted: Names, rank: int | None, given: bool) -> Outcome:
+    """Compares the names in a Variable's metadata with the declared ones.
+
+    Args:
+      found: in the metadata, None where it has none.
+      wanted: as declared.
+      rank: of the array, None where it is no array.
+      given: they are declared by dims: metadata without names is as good.
+    """
+    expected = axis_rules.axis_names(spread(wanted, rank))
+    if found is None and (given or not expected):
+        return MATCH
+    if found == expected:
+        return MATCH
+    actual = "no names in its metadata" if found is None else show_names(found)
+    return Outcome("mismatch", show_names(expected), actual)
+
+
+def compare_partition(
+    found: Any, names: Names | None, rank: int | None, rules: Rules | None, own: Any
+) -> Outcome:
+    """Compares a PartitionSpec or NamedSharding with declared names.
+
+    Names are resolved by `rules` or those of the context, and by `own`, those of the Variable
+    that holds it; without any they stand for themselves, as ``nnx.get_partition_spec`` has it. A
+    name that the mesh doesn't have is unknown.
+    """
+    spec = found.spec if isinstance(found, NamedSharding) else found
+    mesh = found.mesh if isinstance(found, NamedSharding) else axis_rules.context_mesh()
+    actual = axis_rules.axis_names(spec)
+    if rank is not None and len(actual) > rank:
+        return Outcome("mismatch", room(rank), show_names(actual))
+    declared = spread(names or (), rank)
+    if names is None or ... in declared:
+        return MATCH
+    try:
+        resolved = resolve(declared, rules, own)
+    except ValueError as error:
+        return Outcome("mismatch", show_names(declared), show_names(actual), str(error))
+    if lost := lacking(mesh, declared, resolved):
+        return Outcome("mismatch", show_names(resolved), show_names(actual), lost)
+    wanted = Wanted(resolved, mesh)
+    if actual != resolved and wanted.differs(actual):
+        note = _partition_note(axis_rules.axis_names(declared), resolved, actual, mesh)
+        return Outcome("mismatch", show_names(resolved), show_names(actual), note)
+    return MATCH if actual == resolved else wanted.verdict()
+
+
+def _partition_note(declared: Names, resolved: Names, actual: Names, mesh: Any) -> str:
+    """Whether rules were forgotten, here or by who made the partition."""
+    if actual == declared:
+        return _RULES_NOTE
+    there = all_axes(actual)
+    strangers = bool(there) and there.isdisjoint(all_axes(resolved))
+    return _NO_RULES_NOTE if mesh is None and resolved == declared and strangers else ""
+
+
+def misfits(leaf: Any, rank: int) -> list[tuple[str, str]]:
+    """What is wrong with a partition itself: too many names, a mesh axis named twice."""
+    partition = _partition_of(leaf)
+    names = axis_rules.axis_names(partition)
+    return list(problems(names, (None,) * rank, None))
+
+
+def divisors(leaf: Any) -> tuple[tuple[int, int, str], ...]:
+    """Axis, number of parts and mesh axes of each axis that a partition splits on its mesh."""
+    partition = _partition_of(leaf)
+    mesh = partition.mesh if isinstance(partition, NamedSharding) else axis_rules.context_mesh()
+    if mesh is None:
+        return ()
+    found: list[tuple[int, int, str]] = []
+    for axis, entry in enumerate(axis_rules.axis_names(partition)):
+        names = [name for name in axes_of(entry) if name in mesh.shape]
+        parts = math.prod(mesh.shape[name] for name in names)
+        if parts > 1:
+            text = "*".join(f"{name}={mesh.shape[name]}" for name in names)
+            found.append((axis, parts, text))
+    return tuple(found)
+
+
+def _partition_of(leaf: Any) -> Any:
+    return variables.raw_value(leaf) if variables.is_variable(leaf) else leaf
+
+
+# -- Guards: the same questions, asked again by the fast path ------------------------------------
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What was asked of a leaf, and the answer: calling it asks again.
+
+    Equal questions are one object, so that the fast path can treat like leaves alike.
+
+    Attributes:
+      about: ``names`` in metadata, the ``placement`` of the value, or the ``partition`` it is.
+      names: as declared, None for the metadata's own.
+      rules: of a `Placed`.
+      given: see `compare_names`.
+      rank: of the array for which a partition stands.
+      answer: of the first time.
+    """
+
+    about: Literal["names", "placement", "partition"]
+    names: Names | None
+    rules: Rules | None
+    given: bool
+    rank: int | None
+    answer: Outcome
+
+    def __call__(self, leaf: Any) -> bool:
+        """Whether the answer is still the same."""
+        return ask(self.about, leaf, self.names, self.rules, self.given, self.rank) == self.answer
+
+
+@lru_cache(maxsize=4096)
+def question(
+    about: Literal["names", "placement", "partition"],
+    names: Names | None,
+    rules: Rules | None,
+    given: bool,
+    rank: int | None,
+    answer: Outcome,
+) -> Question:
+    """The one question that has these parts."""
+    return Question(about, names, rules, given, rank, answer)
+
+
+def ask(
+    about: Literal["names", "placement", "partition"],
+    leaf: Any,
+    names: Names | None,
+    rules: Rules | None = None,
+    given: bool = False,
+    rank: int | None = None,
+) -> Outcome:
+    """Asks a leaf, a Variable or a raw one; see `Question`."""
+    variable = variables.is_variable(leaf)
+    raw = variables.raw_value(leaf) if variable else leaf
+    metadata: Mapping[str, Any] = variables.metadata_of(leaf) if variable else {}
+    if about == "partition":
+        return compare_partition(raw, names, rank, rules, metadata.get("sharding_rules"))
+    if about == "names":
+        found = axis_rules.declared_names(metadata)
+        assert names is not None
+        return compare_names(found, names, len(raw.shape) if hasattr(raw, "shape") else None, given)
+    declared = axis_rules.declared_names(metadata) if names is None else names
+    if declared is None or not hasattr(raw, "shape"):
+        return MATCH
+    return compare_placement(raw, declared, rules, metadata)

@@ -1,0 +1,91 @@
+"""Whether something is as its axis names say: match, mismatch, or unknown where that is hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+
+from .axis_names import ANY, Names, axes_of, show_mesh, show_names
+
+Status = Literal["match", "mismatch", "unknown"]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """Whether an array is as declared.
+
+    Attributes:
+      outcome: match, mismatch, or unknown where it can't be seen.
+      expected: what is declared, for a report.
+      actual: what is there; for unknown, why it can't be seen.
+      note: the likely cause or fix.
+      shards: into how many each axis is split, where the value is one shard of it.
+    """
+
+    outcome: Status
+    expected: str = ""
+    actual: str = ""
+    note: str = ""
+    shards: tuple[int, ...] = ()
+
+
+MATCH: Final = Outcome("match")
+
+
+class Wanted(msgspec.Struct):
+    """Declared axes, to be laid beside actual ones.
+
+    Attributes:
+      names: resolved.
+      mesh: to which they belong; None where names stand for themselves.
+      hidden: the axes whose split can't be seen, with the reason.
+    """
+
+    names: Names
+    mesh: Any
+    hidden: Mapping[Any, str] = msgspec.field(default_factory=dict[Any, str])
+
+    def sizes(self) -> Mapping[Any, int]:
+        """Of the mesh's axes."""
+        sizes: Mapping[Any, int] = {} if self.mesh is None else self.mesh.shape
+        return sizes
+
+    def visible(self, entry: Any) -> tuple[Any, ...]:
+        """The axes of an entry that split it, where they can be seen."""
+        sizes = self.sizes()
+        return tuple(
+            name for name in axes_of(entry) if sizes.get(name, 2) != 1 and name not in self.hidden
+        )
+
+    def strange(self) -> list[Any]:
+        """The names that the mesh doesn't have."""
+        if self.mesh is None:
+            return []
+        return [n for entry in self.names for n in axes_of(entry) if n not in self.sizes()]
+
+    def differs(self, actual: Names) -> bool:
+        """Whether an axis that can be seen is split otherwise than declared."""
+        strange = set(self.strange())
+        for axis in range(max(len(self.names), len(actual))):
+            want = self.names[axis] if axis < len(self.names) else None
+            have = actual[axis] if axis < len(actual) else None
+            if want is ANY or have is ANY or strange & set(axes_of(want)):
+                continue
+            if self.visible(want) != self.visible(have):
+                return True
+        return False
+
+    def verdict(self) -> Outcome:
+        """Match, or why that can't be told."""
+        strange = self.strange()
+        if strange:
+            text = f"no rule and no axis of the mesh ({show_mesh(self.mesh)}) is called"
+            return Outcome("unknown", show_names(self.names), f"{text} {strange[0]!r}")
+        for entry in self.names:
+            for name in axes_of(entry):
+                if name in self.hidden and self.sizes()[name] != 1:
+                    return Outcome(
+                        "unknown", show_names(self.names), f"{name!r} {self.hidden[name]}"
+                    )
+        return MATCH

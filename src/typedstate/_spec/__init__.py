@@ -1,0 +1,1 @@
+"""What an annotation says, as a small frozen tree, and what can be asked of it without a value."""

@@ -1,0 +1,347 @@
+"""The spec: what an annotation says, as a small frozen tree.
+
+Everything else (checks, reports, documents, abstract states) is a function of this tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from re import Pattern
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from ..report import Path
+from .dims import Dim, Expr, SingleDim
+
+Container = Literal["any", "state", "dict"]
+
+
+class Anything(msgspec.Struct, frozen=True):
+    """``Any``: a leaf or a sub-tree of any kind."""
+
+
+class NoValue(msgspec.Struct, frozen=True):
+    """``None``."""
+
+
+class Instance(msgspec.Struct, frozen=True):
+    """``float``, ``jax.sharding.NamedSharding``: an instance of a class."""
+
+    cls: type
+
+
+class Literally(msgspec.Struct, frozen=True):
+    """``Literal[1, 2]``: one of these Python values, compared with its class."""
+
+    values: tuple[Any, ...]
+
+
+class Array(msgspec.Struct, frozen=True):
+    """``Float[Array, "din dout"]``, ``jax.Array``: an array, by dtype and shape.
+
+    Attributes:
+      dtype: the name of the dtype class, e.g. ``Float``; empty for any dtype.
+      dtypes: the names of the dtypes that fit, None for any.
+      shape: its dims, None for any shape.
+      cls: the class that the array must have; None for whatever has shape and dtype.
+      abstract: a ``jax.ShapeDtypeStruct`` stands for the array.
+      inserted: further axes with their places, the last inserted last: where a run of axes
+        stands before one, its place in `shape` can't be known.
+    """
+
+    dtype: str
+    dtypes: tuple[str | Pattern[str], ...] | None
+    shape: tuple[Dim, ...] | None
+    cls: type | None
+    abstract: bool = False
+    inserted: tuple[tuple[int, SingleDim], ...] = ()
+
+
+class TupleOf(msgspec.Struct, frozen=True):
+    """``tuple[A, B]``; ``rest`` for ``tuple[A, ...]``."""
+
+    items: tuple[Spec, ...]
+    rest: Spec | None = None
+
+
+class ItemsOf(msgspec.Struct, frozen=True):
+    """``list[A]``, ``Sequence[A]``: an instance of `cls`, every item of which fits."""
+
+    cls: type
+    item: Spec
+
+
+class MappingOf(msgspec.Struct, frozen=True):
+    """``dict[K, V]``: an instance of `cls`, every key and value of which fits."""
+
+    cls: type
+    key: Spec
+    value: Spec
+
+
+class RecordOf(msgspec.Struct, frozen=True):
+    """A NamedTuple, dataclass or TypedDict of values: `get` reads a field by name.
+
+    Attributes:
+      cls: its class.
+      fields: name and spec of each field.
+      required: the names that must be there; fewer than all for a TypedDict only.
+    """
+
+    cls: type
+    fields: tuple[tuple[str, Spec], ...]
+    required: frozenset[str]
+
+
+class Predicate(msgspec.Struct, frozen=True):
+    """A beartype validator over a value."""
+
+    text: str
+    test: Callable[[Any], bool]
+
+
+class PlacedSpec(msgspec.Struct, frozen=True):
+    """Really sharded as declared.
+
+    Attributes:
+      rules: pairs or a callable for logical names; None for those of the context.
+    """
+
+    rules: Any = None
+
+
+class Partition(msgspec.Struct, frozen=True):
+    """A PartitionSpec or NamedSharding that stands for an array.
+
+    Attributes:
+      cls: which of the two.
+      names: declared for the array's axes, None for any.
+      shape: the array's, None for any: no more names than axes, sizes that can be divided.
+      rules: of a `Placed` or `PlacedBy` that it stands for.
+    """
+
+    cls: type
+    names: tuple[Any, ...] | None = None
+    shape: tuple[Dim, ...] | None = None
+    rules: Any = None
+
+
+class Validated(msgspec.Struct, frozen=True):
+    """``Annotated[X, Is[...]]`` on a value that is no leaf."""
+
+    inner: Spec
+    predicates: tuple[Predicate, ...]
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """A Variable of a kind, or a raw leaf.
+
+    Attributes:
+      kind: the Variable class; None for a raw leaf.
+      value: what it holds.
+      exact: no subclass of the kind.
+      names: axis names in its sharding metadata, None for any; ``...`` for as many axes
+        without a name as the rank leaves.
+      predicates: validators over the value.
+      by_dims: the names are declared by dims: metadata may be without any.
+      placed: its array must be placed by these names, or by those of its metadata.
+    """
+
+    kind: type | None
+    value: Spec
+    exact: bool = False
+    names: tuple[Any, ...] | None = None
+    predicates: tuple[Predicate, ...] = ()
+    by_dims: bool = False
+    placed: PlacedSpec | None = None
+
+
+class SchemaRef(Protocol):
+    """Where a schema's fields come from: resolved when first needed, so schemas may recurse."""
+
+    @property
+    def name(self) -> str:
+        """The schema as its user wrote it."""
+        ...
+
+    def resolve(self) -> Schema:
+        """The fields; raises SchemaError where the declaration is wrong."""
+        ...
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A sub-state that a schema describes."""
+
+    ref: SchemaRef
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One declared key of a schema.
+
+    Attributes:
+      name: the attribute.
+      key: the state's key.
+      spec: what stands there.
+      optional: may be absent.
+      shared: path of the Variable that this one is, dotted from the root.
+    """
+
+    name: str
+    key: Hashable
+    spec: Spec
+    optional: bool = False
+    shared: str | None = None
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """What `Only` or `Rest` says of leaves that are not declared.
+
+    Attributes:
+      filter: an NNX filter.
+      keep: the leaves that it selects stay; otherwise all others.
+      path: the keys from the form's root to the level where the leaves are not declared.
+    """
+
+    filter: Any
+    keep: bool
+    path: Path
+
+
+class Allowed(msgspec.Struct, frozen=True):
+    """Leaves that may stand under undeclared keys, at any depth.
+
+    Attributes:
+      kinds: of these Variable classes; None for any leaf.
+      selections: what `Only` and `Rest` say of them.
+    """
+
+    kinds: tuple[type, ...] | None = None
+    selections: tuple[Selection, ...] = ()
+
+
+class Extra(msgspec.Struct, frozen=True):
+    """What may stand under keys that are not declared.
+
+    Attributes:
+      patterns: keys like ``layers_{}`` with what stands there.
+      allowed: leaves that any of these allows.
+    """
+
+    patterns: tuple[tuple[str, Spec], ...] = ()
+    allowed: tuple[Allowed, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Whether leaves of any kind are allowed."""
+        return any(item.kinds is None for item in self.allowed)
+
+
+class Schema(msgspec.Struct, frozen=True):
+    """The resolved fields of a schema class or of a form of one."""
+
+    name: str
+    fields: tuple[Field, ...]
+    extra: Extra = Extra()
+    container: Container = "any"
+
+
+class Map(msgspec.Struct, frozen=True):
+    """``StateMap[int, S]``: one level of like entries; `length` where ``len`` is bound."""
+
+    key: Literal["int", "str"]
+    entry: Spec
+    length: Expr[str] | None = None
+    container: Container = "any"
+    extra: Extra = Extra()
+
+
+class EntriesSpec(msgspec.Struct, frozen=True):
+    """``Entries[A, None, B]``: int keys by position, None where nothing is kept."""
+
+    items: tuple[Spec | None, ...]
+    container: Container = "any"
+    extra: Extra = Extra()
+
+
+class StateOfSpec(msgspec.Struct, frozen=True):
+    """``StateOf[Leaf]``: a tree of any depth with like leaves."""
+
+    leaf: Spec
+    container: Container = "any"
+
+
+class Union(msgspec.Struct, frozen=True):
+    """``A | B``."""
+
+    options: tuple[Spec, ...]
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """``Bind[S, "din=d"]``: inner names as expressions over the outer ones."""
+
+    inner: Spec
+    links: tuple[tuple[str, Expr[str]], ...]
+
+
+class ScopedSpec(msgspec.Struct, frozen=True):
+    """``Scoped[S, "teacher"]``: the names of S, kept apart under a name."""
+
+    inner: Spec
+    scope: str
+
+
+class SameSpec(msgspec.Struct, frozen=True):
+    """``Same[H, "T"]``: agrees with every other tree of the call that has this name."""
+
+    inner: Spec
+    group: str
+
+
+class Conditional(msgspec.Struct, frozen=True):
+    """A leaf that a filter may or may not select: the real leaf decides.
+
+    Attributes:
+      filter: an NNX filter.
+      path: the keys from the form's root, for filters that read the path.
+      yes: what a selected leaf must be, None where it must not be there.
+      no: what the others must be, None where they must not be there.
+    """
+
+    filter: Any
+    path: Path
+    yes: Spec | None
+    no: Spec | None
+
+
+class ModuleState(msgspec.Struct, frozen=True):
+    """``Annotated[Module, S]``: a live module whose state is like S."""
+
+    cls: type
+    inner: Spec
+
+
+Spec = (
+    Anything
+    | NoValue
+    | Instance
+    | Literally
+    | Array
+    | TupleOf
+    | ItemsOf
+    | MappingOf
+    | RecordOf
+    | Partition
+    | Validated
+    | Leaf
+    | Node
+    | Map
+    | EntriesSpec
+    | StateOfSpec
+    | Union
+    | Bound
+    | ScopedSpec
+    | SameSpec
+    | Conditional
+    | ModuleState
+)

@@ -1,0 +1,174 @@
+"""What can be asked of a spec without a value: its parts, its names of dims, what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from .dim_grammar import show_expr
+from .dims import Dim, Expr, VariadicDim, names_of
+from .nodes import (
+    Anything,
+    Array,
+    Bound,
+    Conditional,
+    EntriesSpec,
+    ItemsOf,
+    Leaf,
+    Map,
+    MappingOf,
+    ModuleState,
+    Node,
+    NoValue,
+    Partition,
+    RecordOf,
+    SameSpec,
+    Schema,
+    SchemaRef,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+    TupleOf,
+    Union,
+    Validated,
+)
+
+
+def outermost_names(spec: Spec) -> list[str]:
+    """The names that belong to a call in which a hint stands."""
+    match spec:
+        case Node(ref):
+            return schema_names(ref.resolve())
+        case Bound(inner, links):
+            linked = {name for name, _ in links}
+            inner_names = [name for name in outermost_names(inner) if name not in linked]
+            return list(dict.fromkeys([*inner_names, *own_names(spec)]))
+        case _:
+            names = [name for part in parts(spec) for name in outermost_names(part)]
+            return list(dict.fromkeys([*names, *own_names(spec)]))
+
+
+_MAX_NESTED: Final = 64  # forms that read paths make a new schema per level of a recursive one
+
+
+def parts(spec: Spec) -> tuple[Spec, ...]:
+    """The specs directly below; what stands behind a `Node` is not below it."""
+    match spec:
+        case TupleOf(items, rest):
+            return items if rest is None else (*items, rest)
+        case ItemsOf(item=item):
+            return (item,)
+        case MappingOf(key=key, value=value):
+            return (key, value)
+        case RecordOf(fields=fields):
+            return tuple(field for _, field in fields)
+        case Leaf(value=value):
+            return (value,)
+        case Map(entry=entry):
+            return (entry,)
+        case EntriesSpec(items):
+            return tuple(item for item in items if item is not None)
+        case StateOfSpec(leaf):
+            return (leaf,)
+        case Union(options):
+            return options
+        case (
+            Validated(inner=inner)
+            | Bound(inner=inner)
+            | ScopedSpec(inner=inner)
+            | SameSpec(inner=inner)
+        ):
+            return (inner,)
+        case ModuleState(inner=inner):
+            return (inner,)
+        case Conditional(yes=yes, no=no):
+            return tuple(option for option in (yes, no) if option is not None)
+        case _:
+            return ()
+
+
+def unbind(spec: Bound) -> tuple[list[tuple[tuple[str, Expr[str]], ...]], Spec]:
+    """The links of each nested `Bind`, the outermost first, and what stands in them."""
+    binds = [spec.links]
+    inner = spec.inner
+    while isinstance(inner, Bound):
+        binds.append(inner.links)
+        inner = inner.inner
+    return binds, inner
+
+
+def all_dims(spec: Array | Partition) -> tuple[Dim, ...]:
+    """Every dim of an array, inserted ones first."""
+    inserted = spec.inserted if isinstance(spec, Array) else ()
+    return (*(axis for _, axis in inserted), *(spec.shape or ()))
+
+
+def one_of(options: tuple[Spec, ...]) -> Spec:
+    """A union, or what it is a union of where there is only one."""
+    return options[0] if len(options) == 1 else Union(options)
+
+
+def present(spec: Union) -> Spec:
+    """A union without ``None``."""
+    return one_of(tuple(option for option in spec.options if option != NoValue()))
+
+
+def own_names(spec: Spec) -> Iterator[str]:
+    """Yields the dim names that belong to the class in whose annotation `spec` stands."""
+    match spec:
+        case Array() | Partition():
+            for dim in all_dims(spec):
+                if isinstance(dim, VariadicDim):
+                    yield from () if dim.name is None else (dim.name,)
+                elif dim.expr is not None:
+                    yield from names_of(dim.expr)
+        case Bound(inner, links):
+            linked = {name for name, _ in links}
+            yield from (name for name in own_names(inner) if name not in linked)
+            for _, expr in links:
+                yield from names_of(expr)
+        case Map(entry=entry, length=length):
+            yield from own_names(entry)
+            if length is not None:
+                yield from names_of(length)
+        case ScopedSpec():
+            return
+        case _:
+            for part in parts(spec):
+                yield from own_names(part)
+
+
+def schema_names(schema: Schema) -> list[str]:
+    """The dim names of a schema, in the order in which they are first written."""
+    specs = [field.spec for field in schema.fields] + [spec for _, spec in schema.extra.patterns]
+    return list(dict.fromkeys(name for spec in specs for name in own_names(spec)))
+
+
+def needs_leaf(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
+    """Whether a tree without leaves, which Flax drops, can't be a `spec`."""
+    match spec:
+        case Node(ref):
+            if ref in seen or len(seen) > _MAX_NESTED:
+                return False
+            seen |= {ref}
+            return any(
+                not field.optional and field.shared is None and needs_leaf(field.spec, seen)
+                for field in ref.resolve().fields
+            )
+        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
+            return needs_leaf(inner, seen)
+        case EntriesSpec(items):
+            return any(item is not None and needs_leaf(item, seen) for item in items)
+        case Union(options):
+            return all(needs_leaf(option, seen) for option in options)
+        case Map(entry=entry, length=length):
+            return False if length is None else _positive(length) and needs_leaf(entry, seen)
+        case StateOfSpec() | Anything() | NoValue() | Conditional():
+            return False
+        case _:
+            return True
+
+
+def _positive(expr: Expr[str]) -> bool:
+    """Whether a length is known to be more than none without any name."""
+    return not any(True for _ in names_of(expr)) and show_expr(expr) != "0"

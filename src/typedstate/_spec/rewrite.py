@@ -1,0 +1,333 @@
+"""Forms as functions from spec to spec: what `Only`, `Stacked`, `Pure`, ... make of a schema.
+
+A transform says what becomes of one leaf; `rewrite` carries it through the tree, lazily
+through nested schemas, so that recursive schemas have forms too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, Self, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from ..errors import SchemaError
+from ..report import Path
+from .dims import Expr, Name
+from .filters import WILDCARD, WILDCARDS, reads_value
+from .nodes import (
+    Anything,
+    Array,
+    Bound,
+    Conditional,
+    Container,
+    EntriesSpec,
+    Extra,
+    Field,
+    ItemsOf,
+    Leaf,
+    Map,
+    MappingOf,
+    ModuleState,
+    Node,
+    NoValue,
+    RecordOf,
+    SameSpec,
+    Schema,
+    SchemaRef,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+    TupleOf,
+    Union,
+    Validated,
+)
+from .questions import one_of, present
+
+T = TypeVar("T")
+
+
+class Impossible(SchemaError):
+    """No tree of this form can have such a leaf: where it may be absent, it is."""
+
+
+class Transform(Protocol):
+    """What a form does."""
+
+    @property
+    def by_path(self) -> bool:
+        """Whether a leaf's path matters."""
+        ...
+
+    @property
+    def link(self) -> str | None:
+        """A dim name that every nested schema takes from the outermost one."""
+        ...
+
+    @property
+    def keeps_kinds(self) -> bool:
+        """Whether a filter still selects the leaves that it selected before."""
+        ...
+
+    @property
+    def keeps_values(self) -> bool:
+        """Whether an array is what it was, in the eyes of a filter that reads it."""
+        ...
+
+    def title(self, name: str) -> str:
+        """The form of a schema, as its user wrote it."""
+        ...
+
+    def leaf(self, spec: Spec, path: Path) -> Spec | None:
+        """What becomes of a leaf; None where it is gone."""
+        ...
+
+    def entered(self) -> Transform:
+        """The transform within a nested schema, whose names are its own."""
+        ...
+
+    def bound(self, links: tuple[tuple[str, Expr[str]], ...]) -> Transform:
+        """The transform below a `Bind` with these links."""
+        ...
+
+    def container(self, container: Container) -> Container:
+        """What a level of the tree must be."""
+        ...
+
+    def extra(self, extra: Extra, path: Path) -> Extra:
+        """What may stand under undeclared keys of the level at a path."""
+        ...
+
+
+class Unchanged:
+    """What most transforms leave alone."""
+
+    __slots__ = ()
+
+    @property
+    def by_path(self) -> bool:
+        """Paths don't matter."""
+        return False
+
+    @property
+    def link(self) -> str | None:
+        """No dim goes through the whole tree."""
+        return None
+
+    @property
+    def keeps_kinds(self) -> bool:
+        """Filters select what they selected before."""
+        return True
+
+    @property
+    def keeps_values(self) -> bool:
+        """Arrays are what they were."""
+        return True
+
+    def entered(self) -> Self:
+        """The same within a nested schema."""
+        return self
+
+    def bound(self, links: tuple[tuple[str, Expr[str]], ...]) -> Self:
+        """The same below a `Bind`."""
+        return self
+
+    def container(self, container: Container) -> Container:
+        """Levels stay what they are."""
+        return container
+
+    def extra(self, extra: Extra, path: Path) -> Extra:
+        """Undeclared keys stay what they are."""
+        return extra
+
+
+class Derived(msgspec.Struct, frozen=True):
+    """The fields of a schema under a transform, made when first needed."""
+
+    base: SchemaRef
+    transform: Transform
+    path: Path = ()
+    _made: list[Schema] = msgspec.field(default_factory=list[Schema])
+
+    def __eq__(self, other: object) -> bool:
+        """Made from the same by an equal transform; what was made of it says nothing new."""
+        if not isinstance(other, Derived):
+            return NotImplemented
+        return (self.base, self.transform, self.path) == (other.base, other.transform, other.path)
+
+    def __hash__(self) -> int:
+        """By identity of what it is made from."""
+        return hash((id(self.base), id(self.transform), self.path))
+
+    @property
+    def name(self) -> str:
+        """E.g. ``Only[BlockState, Param]``."""
+        return self.transform.title(self.base.name)
+
+    def resolve(self) -> Schema:
+        """The transformed fields."""
+        if not self._made:
+            self._made.append(self._make())
+        return self._made[0]
+
+    def _make(self) -> Schema:
+        schema = self.base.resolve()
+        fields: list[Field] = []
+        for item in schema.fields:
+            try:
+                spec = rewrite(item.spec, self.transform, (*self.path, item.key))
+            except Impossible:
+                if not item.optional:
+                    raise
+                continue
+            if isinstance(spec, Union) and NoValue() in spec.options:
+                fields.append(replace(item, spec=present(spec), optional=True))
+            elif spec is not None:
+                fields.append(replace(item, spec=spec))
+        extra = _extra(self.transform, schema.extra, self.path)
+        kept: list[tuple[str, Spec]] = []
+        for pattern, spec in extra.patterns:
+            inner = rewrite(spec, self.transform, (*self.path, WILDCARD))
+            if inner is not None:
+                kept.append((pattern, inner))
+        extra = replace(extra, patterns=tuple(kept))
+        container = self.transform.container(schema.container)
+        return Schema(self.name, tuple(fields), extra, container)
+
+
+def root_of(ref: SchemaRef) -> SchemaRef:
+    """The schema that forms were made of."""
+    while isinstance(ref, Derived):
+        ref = ref.base
+    return ref
+
+
+def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
+    """Carries a transform through a tree; None where nothing is left of it.
+
+    Raises:
+      SchemaError: the form has no meaning for this hint.
+    """
+    match spec:
+        case Node(ref):
+            within = transform.entered()
+            node = Node(Derived(ref, within, path if transform.by_path else ()))
+            return node if transform.link is None else Bound(node, (_self_link(transform.link),))
+        case Bound(inner, links):
+            found = rewrite(inner, transform.bound(links), path)
+            if found is None:
+                return None
+            more = () if transform.link is None else (_self_link(transform.link),)
+            return Bound(found, (*links, *more))
+        case ScopedSpec(inner) | SameSpec(inner):
+            found = rewrite(inner, transform, path)
+            return None if found is None else replace(spec, inner=found)
+        case Map():
+            found = rewrite(spec.entry, transform, (*path, WILDCARDS[spec.key]))
+            if found is None:
+                return None
+            container = transform.container(spec.container)
+            return replace(
+                spec, entry=found, container=container, extra=_extra(transform, spec.extra, path)
+            )
+        case EntriesSpec(items):
+            kept = tuple(
+                None if item is None else rewrite(item, transform, (*path, index))
+                for index, item in enumerate(items)
+            )
+            container = transform.container(spec.container)
+            return replace(
+                spec, items=kept, container=container, extra=_extra(transform, spec.extra, path)
+            )
+        case StateOfSpec(leaf):
+            found = rewrite(leaf, transform, (*path, WILDCARD))
+            if found is None:
+                return None
+            return replace(spec, leaf=found, container=transform.container(spec.container))
+        case Union(options):
+            rewritten = _possible(options, lambda option: rewrite(option, transform, path))
+            left = [option for option in rewritten if option is not None]
+            if not left:
+                return None
+            return one_of((*left, *[NoValue()] * (len(left) < len(rewritten))))
+        case Conditional(filter=filter_, yes=yes, no=no):
+            then = None if yes is None else rewrite(yes, transform, path)
+            other = None if no is None else rewrite(no, transform, path)
+            if then is None and other is None:
+                return None
+            asks_again = transform.keeps_values or not reads_value(filter_, spec.path)
+            if not transform.keeps_kinds or not asks_again:
+                # what is there is one of the two, or was left out
+                return one_of(tuple(option or NoValue() for option in (then, other)))
+            return Conditional(filter_, spec.path, then, other)
+        case TupleOf(items, rest) if path == ():
+            kept_items = tuple(rewrite(item, transform, path) for item in items)
+            kept_rest = None if rest is None else rewrite(rest, transform, path)
+            return TupleOf(tuple(item for item in kept_items if item is not None), kept_rest)
+        case ModuleState():
+            raise SchemaError(f"{transform.title('...')}: a live module has no forms")
+        case _:
+            return transform.leaf(spec, path)
+
+
+def _extra(transform: Transform, extra: Extra, path: Path) -> Extra:
+    """What may stand under undeclared keys; what a filter read of values can't be asked again."""
+    found = transform.extra(extra, path)
+    if transform.keeps_values:
+        return found
+    allowed = (
+        replace(
+            item,
+            selections=tuple(
+                one for one in item.selections if not reads_value(one.filter, one.path)
+            ),
+        )
+        for item in found.allowed
+    )
+    return replace(found, allowed=tuple(allowed))
+
+
+def _possible(options: tuple[Spec, ...], change: Callable[[Spec], T]) -> list[T]:
+    """What becomes of the alternatives that a tree of the form can have at all."""
+    found: list[T] = []
+    failed: list[Impossible] = []
+    for option in options:
+        try:
+            found.append(change(option))
+        except Impossible as error:
+            failed.append(error)
+    if not found:
+        raise failed[0]
+    return found
+
+
+def _self_link(name: str) -> tuple[str, Expr[str]]:
+    return name, Name(name)
+
+
+def map_value(spec: Spec, change: Any) -> Spec:
+    """Changes every array within a leaf's value."""
+    match spec:
+        case Array() | Anything():
+            found: Spec = change(spec)
+            return found
+        case TupleOf(items, rest):
+            return TupleOf(
+                tuple(map_value(item, change) for item in items),
+                None if rest is None else map_value(rest, change),
+            )
+        case ItemsOf(item=item):
+            return replace(spec, item=map_value(item, change))
+        case MappingOf(value=value):
+            return replace(spec, value=map_value(value, change))
+        case RecordOf(fields=fields):
+            return replace(spec, fields=tuple((k, map_value(v, change)) for k, v in fields))
+        case Union(options):
+            return one_of(tuple(_possible(options, lambda option: map_value(option, change))))
+        case Validated(inner=inner):
+            return replace(spec, inner=map_value(inner, change))
+        case Leaf(value=value):
+            return replace(spec, value=map_value(value, change))
+        case _:
+            return spec

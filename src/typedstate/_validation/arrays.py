@@ -1,0 +1,238 @@
+"""One array beside its spec: class, dtype, shape, names and placement, validators.
+
+The explainer calls these for what stands at a leaf; what they see goes into its `Evidence`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import jax
+
+from .._compat import fast_reads, variables
+from .._sharding import compare
+from .._sharding.outcome import Outcome
+from .._sharding.shard_map import is_shard
+from .._spec import dims
+from .._spec.describe import class_name, describe, show_dims
+from .._spec.dims import Dim, SingleDim, VariadicDim
+from .._spec.dtypes import has_dtype
+from .._spec.nodes import Array, Leaf, Partition, PlacedSpec, Predicate
+from ..report import Path, Unknown, show_path
+from . import suggestions
+from .dim_binding import Origin, Scope, SeenSize
+from .findings import Findings, Split
+from .show_value import describe_value
+from .trace import Guard
+
+#: Said of sizes that do not agree where shard_map shows one shard of each array.
+_OF_A_SHARD: Final = "of one shard: Placed[...] compares whole arrays"
+
+
+def see_array(found: Findings, value: Any, spec: Array, path: Path, scope: Scope) -> None:
+    """Class, dtype and shape of an array."""
+    if variables.is_variable(value):
+        note = suggestions.value_note(value)
+        found.add(path, "array", describe(spec), describe_value(value), note)
+        return
+    if not _is_of_array_class(value, spec) or not variables.is_shaped(value):
+        note = suggestions.array_note(value, spec)
+        found.add(path, "array", describe(spec), describe_value(value), note)
+        return
+    if spec.dtypes is not None and not has_dtype(value.dtype, spec.dtypes):
+        note = suggestions.dtype_note(spec.dtype, value)
+        found.add(path, "dtype", f"dtype {spec.dtype}", describe_value(value), note)
+    if spec.shape is not None:
+        _shape(found, tuple(value.shape), spec, path, scope)
+
+
+def _shape(found: Findings, shape: tuple[Any, ...], spec: Array, path: Path, scope: Scope) -> None:
+    wanted = spec.shape or ()
+    places = list(range(len(shape)))
+    for index, inserted in reversed(spec.inserted):
+        if not -len(places) <= index < len(places):
+            _see_rank(found, shape, spec, path)
+            return
+        axis = places.pop(index)
+        _see(found, inserted, shape[axis], scope, path, axis)
+    run, local = None, scope
+    for index, dim in enumerate(wanted):
+        if isinstance(dim, VariadicDim):
+            run = index
+        if dim.per_leaf and local is scope:
+            local = found.new_scope()
+    if len(places) != len(wanted) and (run is None or len(places) < len(wanted) - 1):
+        _see_rank(found, shape, spec, path)
+        return
+    skip = 0
+    for index, dim in enumerate(wanted):
+        of = local if dim.per_leaf else scope
+        if isinstance(dim, VariadicDim):
+            skip = len(places) - len(wanted)
+            sizes = tuple(shape[axis] for axis in places[index : index + skip + 1])
+            _see_run(found, dim, sizes, of, path, index)
+        else:
+            axis = places[index + skip]
+            _see(found, dim, shape[axis], of, path, axis)
+
+
+def _see_rank(found: Findings, shape: tuple[Any, ...], spec: Array, path: Path) -> None:
+    dims_ = spec.shape or ()
+    runs = sum(isinstance(dim, VariadicDim) for dim in dims_)
+    count = len(dims_) + len(spec.inserted) - runs
+    expected = f'rank {"at least " if runs else ""}{count} ("{show_dims(spec)}")'
+    found.add(path, "rank", expected, f"shape {shape}")
+
+
+def _see(found: Findings, dim: SingleDim, size: Any, scope: Scope, path: Path, axis: int) -> None:
+    if dim.expr is None:
+        return
+    if type(size) is not int and not isinstance(size, int):  # a symbolic size of jax.export
+        where = show_path(path, found.root)
+        found.part.unknown.append(Unknown(where, f"axis {axis} is symbolic"))
+        return
+    expr = dims.substitute(dim.expr, scope.lookup)
+    origin = Origin(found.root, path, axis)
+    note = ""
+    if found.shards is not None:
+        size, note = _whole(found, size, axis, dim.broadcast)
+    seen = SeenSize(expr, size, dim.broadcast, dim.text, origin, found.order, note)
+    found.part.seen.append(seen)
+
+
+def _see_run(
+    found: Findings, dim: VariadicDim, sizes: tuple[Any, ...], scope: Scope, path: Path, axis: int
+) -> None:
+    if dim.name is None or not all(isinstance(size, int) for size in sizes):
+        return
+    expr = scope.lookup(dim.name)
+    origin = Origin(found.root, path, axis)
+    note = ""
+    if found.shards is not None:
+        each = [_whole(found, size, axis + i, dim.broadcast) for i, size in enumerate(sizes)]
+        sizes, note = tuple(size for size, _ in each), next((text for _, text in each if text), "")
+    seen = SeenSize(expr, sizes, dim.broadcast, f"*{dim.name}", origin, found.order, note)
+    found.part.seen.append(seen)
+
+
+def _whole(found: Findings, size: int, axis: int, broadcast: bool) -> tuple[int, str]:
+    """The size of a whole array's axis of which a shard is seen, and how it was seen."""
+    if not found.shards or (broadcast and size == 1):
+        return size, _OF_A_SHARD
+    parts = found.shards[axis]
+    return size * parts, f"{size} in each of {parts} shards" if parts > 1 else ""
+
+
+def see_names(
+    found: Findings, value: Any, wanted: tuple[Any, ...], by_dims: bool, path: Path
+) -> None:
+    """The axis names in a Variable's metadata."""
+    verdict = compare.ask("names", value, wanted, given=by_dims)
+    asked = compare.question("names", wanted, None, by_dims, None, verdict)
+    _judge(found, verdict, Guard(path, asked, fast_reads.names_signs(value)))
+
+
+def shards_of(value: Any, raw: Any, spec: Leaf | None) -> tuple[int, ...] | None:
+    """Into how many shards each axis of a leaf is split, where shard_map shows one of them.
+
+    Only `Placed` knows it: empty where nothing says so, None for what is no shard.
+    """
+    if not variables.is_traced(raw) or not is_shard(raw):
+        return None
+    if spec is None or spec.placed is None:
+        return ()
+    verdict = compare.ask("placement", value, spec.names, spec.placed.rules)
+    return verdict.shards or (1,) * len(raw.shape)
+
+
+def see_placement(
+    found: Findings, value: Any, names: tuple[Any, ...] | None, placed: PlacedSpec, path: Path
+) -> None:
+    """Where an array is, against its names and rules."""
+    verdict = compare.ask("placement", value, names, placed.rules)
+    asked = compare.question("placement", names, placed.rules, False, None, verdict)
+    known = variables.is_variable(value) and not callable(placed.rules)
+    _judge(found, verdict, Guard(path, asked, fast_reads.placement_signs(value) if known else None))
+
+
+def see_partition(found: Findings, value: Any, spec: Partition, path: Path, scope: Scope) -> None:
+    """A PartitionSpec or NamedSharding, also in a Variable, against the array it stands for."""
+    held = variables.raw_value(value) if variables.is_variable(value) else value
+    if not isinstance(held, spec.cls):
+        note = suggestions.value_note(held)
+        found.add(path, "array", class_name(spec.cls), describe_value(held), note)
+        return
+    shape = spec.shape
+    fixed = shape is not None and not any(isinstance(dim, VariadicDim) for dim in shape)
+    rank = len(shape) if shape is not None and fixed else None
+    verdict = compare.ask("partition", value, spec.names, spec.rules, rank=rank)
+    asked = compare.question("partition", spec.names, spec.rules, False, rank, verdict)
+    _judge(found, verdict, Guard(path, asked))
+    if verdict.outcome != "mismatch" and shape is not None and fixed:
+        _splits(found, value, shape, path, scope)
+
+
+def _splits(found: Findings, value: Any, shape: tuple[Dim, ...], path: Path, scope: Scope) -> None:
+    """Names that a mesh has, each once; sizes that its axes divide, once they are known."""
+    for expected, actual in compare.misfits(value, len(shape)):
+        found.add(path, "sharding", expected, actual)
+    for axis, parts, text in compare.divisors(value):
+        dim = shape[axis]
+        if isinstance(dim, SingleDim) and dim.expr is not None:
+            expr = dims.substitute(dim.expr, scope.lookup)
+            origin = Origin(found.root, path, axis)
+            found.part.splits.append(Split(expr, parts, text, origin, found.order))
+    asked = compare.divisors(value)
+    guard = Guard(path, lambda leaf: compare.divisors(leaf) == asked)
+    found.guard(guard)
+
+
+def _judge(found: Findings, verdict: Outcome, guard: Guard) -> None:
+    """Records what was seen of a placement, or why it can't be seen."""
+    path = guard.path
+    found.guard(guard)
+    if verdict.outcome == "mismatch":
+        found.add(path, "sharding", verdict.expected, verdict.actual, verdict.note)
+    elif verdict.outcome == "unknown":
+        text = f"{verdict.actual} ({verdict.expected})"
+        found.part.unknown.append(Unknown(show_path(path, found.root), text))
+
+
+def ask_predicates(
+    found: Findings, leaf: Any, value: Any, predicates: tuple[Predicate, ...], path: Path
+) -> None:
+    """The validators over a value; a plan asks them again."""
+    for predicate in predicates:
+        answer = _answer(predicate, value)
+        guard = Guard(path, _predicate_guard(predicate, leaf is not value, answer))
+        found.guard(guard)
+        if answer is not True:
+            actual = f"{answer} from it" if answer else describe_value(leaf)
+            found.add(path, "predicate", predicate.text, actual)
+
+
+def _answer(predicate: Predicate, value: Any) -> bool | str:
+    """What a predicate says: yes, no, or the name of what it raised."""
+    try:
+        return bool(predicate.test(value))
+    except Exception as error:  # the user's own code, often on a value it can't read
+        return type(error).__name__
+
+
+def _predicate_guard(
+    predicate: Predicate, of_variable: bool, answer: bool | str
+) -> Callable[[Any], bool]:
+    if of_variable:
+        return lambda leaf: _answer(predicate, variables.raw_value(leaf)) == answer
+    return lambda leaf: _answer(predicate, leaf) == answer
+
+
+def _is_of_array_class(value: Any, spec: Array) -> bool:
+    if spec.abstract:
+        return isinstance(value, jax.ShapeDtypeStruct)
+    if isinstance(value, jax.ShapeDtypeStruct):
+        return spec.cls is not None and issubclass(spec.cls, jax.ShapeDtypeStruct)
+    if spec.cls is None or isinstance(value, spec.cls):
+        return True
+    return issubclass(spec.cls, jax.Array) and variables.stands_for_array(value)

@@ -1,0 +1,309 @@
+"""Names of dims get their sizes: all names first, expressions after, each with its origin.
+
+The explainer observes sizes while it walks; `settle` compares them. A name's size is the one
+that most leaves agree on, so that a single wrong leaf is the one that is blamed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from .._spec import dim_grammar, dims
+from .._spec.dims import Expr, Name
+from ..report import Size, show_path
+
+Path = tuple[Hashable, ...]
+
+
+class Var(NamedTuple):
+    """A name in one scope. Scope 0 is the call's."""
+
+    scope: int
+    name: str
+
+
+class Scope(msgspec.Struct, eq=False):
+    """One occurrence of a schema: where its names live.
+
+    Attributes:
+      number: of this scope; names that are not linked are variables of it.
+      links: names that stand for expressions over the variables of outer scopes.
+      around: of a bound schema, the scope of the class in whose annotation the `Bind` stands.
+    """
+
+    number: int
+    links: Mapping[str, Expr[Var]] = msgspec.field(default_factory=dict[str, "Expr[Var]"])
+    around: Scope | None = None
+    _own: dict[str, Expr[Var]] = msgspec.field(default_factory=dict[str, "Expr[Var]"])
+
+    def written(self) -> Scope:
+        """Where the names live that the annotation itself writes, inside of a `Bind` too."""
+        if self.around is None:
+            return self
+        return Scope(self.around.number, {**self.around.links, **self.links})
+
+    def lookup(self, name: str) -> Expr[Var]:
+        """What a name stands for, over the variables of this and outer scopes."""
+        found = self.links.get(name) or self._own.get(name)
+        if found is None:
+            found = self._own[name] = Name(Var(self.number, name))
+        return found
+
+
+def linked(
+    scope: Scope, binds: Iterable[Iterable[tuple[str, Expr[str]]]], number: int, *, outermost: bool
+) -> Scope:
+    """The scope inside of nested `Bind`: inner names as expressions over the outer ones.
+
+    Args:
+      scope: around them.
+      binds: the links of each, the outermost first.
+      number: of the scope inside.
+      outermost: the schema inside is that of a call, or of a `Bind` around these.
+    """
+    links: dict[str, Expr[Var]] = dict(scope.links) if outermost else {}
+    outer = scope.written()
+    for bind in binds:
+        given = {name: dims.substitute(expr, outer.lookup) for name, expr in bind}
+        links |= given
+        outer = Scope(outer.number, {**outer.links, **given})
+    return Scope(number, links, scope.around if outermost else scope)
+
+
+class Origin(msgspec.Struct):
+    """Where a size was seen."""
+
+    root: str
+    path: Path
+    axis: int | None
+
+    def __str__(self) -> str:
+        """E.g. ``params.up.kernel, axis 1``."""
+        where = show_path(self.path, self.root) or "the value"
+        return where if self.axis is None else f"{where}, axis {self.axis}"
+
+
+GIVEN = Origin("dims=", (), None)
+
+
+class SeenSize(msgspec.Struct):
+    """One size that was seen where the hint has a name or an expression.
+
+    Attributes:
+      expr: over variables.
+      size: what was seen; a tuple for a run of axes, then `expr` is a name.
+      broadcast: size 1 fits too.
+      text: the dim as written.
+      origin: where.
+      order: of the leaf in the tree.
+      note: how the size was seen, where that is of one shard.
+    """
+
+    expr: Expr[Var]
+    size: Size
+    broadcast: bool
+    text: str
+    origin: Origin
+    order: int
+    note: str = ""
+
+
+class Choice(msgspec.Struct):
+    """Alternatives of a union that fit but for their dims; the bound names decide."""
+
+    options: list[list[Observation]]
+
+
+Observation = SeenSize | Choice
+
+
+class Conflict(msgspec.Struct, frozen=True):
+    """A size that disagrees: `expected` says with what, and where that was seen."""
+
+    seen: SeenSize
+    expected: str
+
+
+class Sizes(msgspec.Struct):
+    """The sizes of variables, with their origins."""
+
+    known: dict[Var, int] = msgspec.field(default_factory=dict[Var, int])
+    runs: dict[Var, tuple[int, ...]] = msgspec.field(default_factory=dict[Var, tuple[int, ...]])
+    origins: dict[Var, Origin] = msgspec.field(default_factory=dict[Var, Origin])
+
+    def copy(self) -> Sizes:
+        """An independent copy, for a trial."""
+        return Sizes(dict(self.known), dict(self.runs), dict(self.origins))
+
+
+def settle(
+    batches: Iterable[Iterable[Observation]], given: Mapping[Var, int]
+) -> tuple[Sizes, list[Conflict], list[SeenSize]]:
+    """Binds all names, chooses between alternatives, then solves the expressions.
+
+    Args:
+      batches: what was seen; a later batch (a call's result) has no say in the sizes that an
+        earlier one (its arguments) has bound.
+      given: sizes that are not up for a vote.
+
+    Returns the sizes, what disagrees, and what stays open.
+    """
+    sizes = Sizes(dict(given), {}, dict.fromkeys(given, GIVEN))
+    conflicts: list[Conflict] = []
+    open_: list[SeenSize] = []
+    for batch in batches:
+        plain, choices = _partition(batch)
+        expressions = open_ + _bind_names(plain, sizes, conflicts)
+        while choices:
+            chosen, choices = _partition(_choose(choices[0], sizes)), choices[1:]
+            expressions += _bind_names(chosen[0], sizes, conflicts)
+            choices = chosen[1] + choices
+        open_ = _solve(expressions, sizes, conflicts)
+    conflicts.sort(key=lambda conflict: conflict.seen.order)
+    return sizes, conflicts, open_
+
+
+def _partition(observations: Iterable[Observation]) -> tuple[list[SeenSize], list[Choice]]:
+    plain: list[SeenSize] = []
+    choices: list[Choice] = []
+    for item in observations:
+        if isinstance(item, SeenSize):
+            plain.append(item)
+        else:
+            choices.append(item)
+    return plain, choices
+
+
+def _choose(choice: Choice, sizes: Sizes) -> list[Observation]:
+    """The first alternative that agrees with the names bound so far."""
+    for option in choice.options:
+        conflicts: list[Conflict] = []
+        trial = sizes.copy()
+        plain, inner = _partition(option)
+        _solve(_bind_names(plain, trial, conflicts), trial, conflicts)
+        if not conflicts and all(_agrees(nested, trial) for nested in inner):
+            return option
+    return choice.options[0]
+
+
+def _agrees(choice: Choice, sizes: Sizes) -> bool:
+    return not settle([_choose(choice, sizes)], sizes.known)[1]
+
+
+def _bind_names(
+    observations: Iterable[SeenSize], sizes: Sizes, conflicts: list[Conflict]
+) -> list[SeenSize]:
+    """Binds what is a bare name; returns what is an expression."""
+    expressions: list[SeenSize] = []
+    by_name: dict[tuple[Var, bool], list[SeenSize]] = {}  # ``*d`` and ``d`` are two names
+    for seen in observations:
+        if isinstance(seen.expr, Name):
+            key = seen.expr.name, isinstance(seen.size, tuple)
+            by_name.setdefault(key, []).append(seen)
+        else:
+            expressions.append(seen)
+    for (var, is_run), group in by_name.items():
+        if is_run:
+            _bind(var, group, sizes.runs, sizes, conflicts, _fits_run)
+        else:
+            _bind(var, group, sizes.known, sizes, conflicts, _fits_size)
+    return expressions
+
+
+def _bind(
+    var: Var,
+    group: list[SeenSize],
+    table: dict[Var, int] | dict[Var, tuple[int, ...]],
+    sizes: Sizes,
+    conflicts: list[Conflict],
+    fits: Callable[[SeenSize, Size], bool],
+) -> None:
+    if var not in table:
+        first = _elected(group)
+        table[var] = first.size  # type: ignore[assignment]
+        sizes.origins[var] = first.origin
+    size = table[var]
+    for seen in group:
+        if not fits(seen, size):
+            shown = str(size).replace(" ", "")
+            conflicts.append(Conflict(seen, f"{var.name}={shown}{_from(sizes.origins[var])}"))
+
+
+def _elected(group: list[SeenSize]) -> SeenSize:
+    """The first of those that give a name the size that most of them have."""
+    voters = [seen for seen in group if not seen.broadcast]
+    voters = voters or [seen for seen in group if seen.size != 1] or group
+    sizes = [seen.size for seen in voters]
+    if len(sizes) < 3 or len(set(sizes)) == 1:
+        return voters[0]  # of two that differ the first, too
+    [(most, _)] = Counter(sizes).most_common(1)
+    return voters[sizes.index(most)]
+
+
+def _fits_size(seen: SeenSize, size: Size) -> bool:
+    return seen.size == size or (seen.broadcast and seen.size == 1)
+
+
+def _fits_run(seen: SeenSize, size: Size) -> bool:
+    if not seen.broadcast or not isinstance(size, tuple) or not isinstance(seen.size, tuple):
+        return seen.size == size
+    if len(seen.size) > len(size):
+        return False
+    pairs = zip(reversed(seen.size), reversed(size), strict=False)
+    return all(one in (1, other) for one, other in pairs)
+
+
+def _from(origin: Origin) -> str:
+    return " as given by dims=" if origin is GIVEN else f" from {origin}"
+
+
+def _solve(expressions: list[SeenSize], sizes: Sizes, conflicts: list[Conflict]) -> list[SeenSize]:
+    """Compares or solves expressions until nothing more can be; returns the open ones."""
+    waiting = expressions
+    while waiting:
+        later = [seen for seen in waiting if not _settle_one(seen, sizes, conflicts)]
+        if len(later) == len(waiting):
+            return later
+        waiting = later
+    return []
+
+
+def _settle_one(seen: SeenSize, sizes: Sizes, conflicts: list[Conflict]) -> bool:
+    if seen.broadcast and seen.size == 1:
+        return True
+    size = seen.size
+    if isinstance(size, tuple):  # a run of axes can't be an expression
+        conflicts.append(Conflict(seen, f"{seen.text} is one size"))
+        return True
+    value = dims.evaluate(seen.expr, sizes.known)
+    if value is None:
+        solution = dims.solve(seen.expr, size, sizes.known)
+        if solution is None:
+            return False
+        if solution.size is not None:
+            sizes.known[solution.name] = solution.size
+            sizes.origins[solution.name] = seen.origin
+            return True
+        conflicts.append(Conflict(seen, f"no {solution.name.name} makes {_show(seen.expr)} that"))
+        return True
+    if value != size:
+        conflicts.append(Conflict(seen, _expected(seen.expr, value, sizes)))
+    return True
+
+
+def _show(expr: Expr[Var]) -> str:
+    return dim_grammar.show_expr(dims.substitute(expr, lambda var: Name(var.name)))
+
+
+def _expected(expr: Expr[Var], value: int, sizes: Sizes) -> str:
+    names = list(dict.fromkeys(dims.names_of(expr)))
+    if not names:
+        return str(value)
+    where = ", ".join(
+        f"{var.name}={sizes.known[var]}{_from(sizes.origins[var])}" for var in names[:3]
+    )
+    return f"{_show(expr)}={value} with {where}"

@@ -1,0 +1,150 @@
+"""What a mistake looks like: the notes that reports add to a violation.
+
+Each function recognises one pattern and answers a sentence, or nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import re
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from typing import Any, Final, cast
+
+import jax
+import numpy as np
+
+from .._compat import modules, variables
+from .._spec.nodes import Array, Field, Leaf, Schema
+from ..report import Violation
+from .key_patterns import int_of
+
+_MAX_KEYS: Final = 100
+_FEW: Final = 2
+#: What many notes that begin alike say of the whole tree.
+_CAUSES: Final = {
+    "a value where its Variable was meant": (
+        "values stand for their Variables: Pure[...] takes a dict of them, Values[...] a State"
+    ),
+    "a Variable where its value was meant": (
+        "Variables stand for their values: nnx.to_pure_dict gives a dict of those"
+    ),
+    "an abstract value": "the arrays are abstract: Abstract[...] takes those",
+    "a concrete value": "the arrays are concrete: jax.eval_shape gives abstract ones",
+    "a numpy array": "the arrays are numpy's: jax.tree.map(jnp.asarray, tree) makes them JAX's",
+    "another class of that name": "the kinds are classes of a reload or of another Flax",
+    "an old checkpoint keeps a Variable's array under 'value'": (
+        "the tree is that of an old checkpoint, which keeps each array under 'value'"
+    ),
+}
+
+
+def too_deep(mapping: Mapping[Hashable, Any], schema: Schema) -> Hashable | None:
+    """The single key under which the whole tree stands, one level too deep."""
+    if len(mapping) != 1 or not schema.fields:
+        return None
+    (key,) = mapping
+    below = variables.mapping_of(mapping[key])
+    if below is None or any(field.key == key for field in schema.fields) or schema.extra.open:
+        return None
+    required = [field.key for field in schema.fields if not field.optional]
+    return key if required and all(wanted in below for wanted in required) else None
+
+
+def closest(key: Hashable, keys: Iterable[Hashable]) -> Hashable | None:
+    """The key that was probably meant."""
+    if not isinstance(key, str):
+        return None
+    others = [other for other in itertools.islice(keys, _MAX_KEYS) if isinstance(other, str)]
+    found = difflib.get_close_matches(key, others, n=1, cutoff=0.7)
+    return found[0] if found else None
+
+
+def missing_note(key: Hashable, strange: Collection[Hashable]) -> str:
+    """The undeclared key that stands for a missing one: misspelt, or of another type."""
+    if isinstance(key, int) and str(key) in strange:
+        return f"there is {str(key)!r}: nnx.restore_int_paths makes it an int"
+    found = closest(key, strange)
+    return "" if found is None else f"there is {found!r}: misspelt?"
+
+
+def extra_note(key: Hashable, mapping: Mapping[Hashable, Any], fields: tuple[Field, ...]) -> str:
+    """The declared key that an undeclared one stands for, where it is missing."""
+    return unknown_note(key, [field.key for field in fields if field.key not in mapping])
+
+
+def unknown_note(key: Hashable, known: Iterable[Hashable]) -> str:
+    """The known key that an unknown one stands for: misspelt, or of another type."""
+    known = list(known)
+    found = closest(key, known)
+    if found is not None:
+        return f"did you mean {found!r}?"
+    if int_of(key) in known:
+        return "nnx.restore_int_paths makes the key an int"
+    return ""
+
+
+def container_note(value: object) -> str:
+    """Why something that is no state stands where one is wanted."""
+    if modules.is_module(value):
+        return "a module: nnx.state(module) is its state"
+    if isinstance(value, tuple) and any(variables.is_state(item) for item in cast(Any, value)):
+        return "several states: nnx.state with two filters gives a tuple"
+    return ""
+
+
+def kind_note(value: object, spec: Leaf) -> str:
+    """Why something that is no Variable stands where one is wanted."""
+    mapping = variables.mapping_of(value)
+    if mapping is not None and set(mapping) == {"value"}:
+        return "an old checkpoint keeps a Variable's array under 'value'"
+    abstract = isinstance(value, jax.ShapeDtypeStruct)
+    wanted = isinstance(spec.value, Array) and spec.value.abstract
+    if (variables.is_array(value) or (abstract and wanted)) and spec.kind is not None:
+        return f"a value where its Variable was meant: {spec.kind.__name__}(value)"
+    if abstract:
+        return "an abstract value: Abstract[...] takes those"
+    return ""
+
+
+def stale_kind_note(found: type, wanted: type) -> str:
+    """A kind that has the right name but is another class: of a reload or an old Flax."""
+    if found.__name__ == wanted.__name__:
+        return f"another class of that name, from {found.__module__}"
+    return ""
+
+
+def value_note(value: object) -> str:
+    """A Variable where its value was meant."""
+    if variables.is_variable(value):
+        return "a Variable where its value was meant: variable[...]"
+    return ""
+
+
+def array_note(value: object, spec: Array) -> str:
+    """Why something is not the array that is wanted."""
+    if isinstance(value, jax.ShapeDtypeStruct):
+        return "an abstract value: Abstract[...] takes those"
+    if spec.abstract:
+        return "a concrete value: jax.eval_shape gives abstract ones"
+    if isinstance(value, np.ndarray) and spec.cls is not None and issubclass(spec.cls, jax.Array):
+        return "a numpy array: jnp.asarray makes it a jax.Array"
+    return ""
+
+
+def dtype_note(dtype: str, value: Any) -> str:
+    """Old-style PRNG keys are plain uint32 arrays."""
+    shape = tuple(value.shape)
+    if dtype == "Key" and str(value.dtype) == "uint32" and shape[-1:] in {(2,), (4,)}:
+        return "an old-style key: jax.random.key makes typed ones"
+    return ""
+
+
+def common_cause(violations: Iterable[Violation]) -> str:
+    """What most violations have in common, where it is more than a few."""
+    notes = Counter(re.split(": |, from ", violation.note)[0] for violation in violations)
+    for note, cause in _CAUSES.items():
+        if notes[note] > _FEW and notes[note] * 2 > notes.total():
+            return f"{cause} ({notes[note]} leaves)"
+    return ""

@@ -1,0 +1,79 @@
+"""The skeleton of a tree: keys, kinds, dtypes and shapes, by which `Same` compares trees."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from typing import Any, cast
+
+import msgspec
+
+from .._compat import modules, variables
+from ..report import Code, Path
+
+
+class LeafSignature(msgspec.Struct, frozen=True):
+    """One leaf: its kind, None for a raw one; dtype and shape, empty for what is no array."""
+
+    kind: type | None
+    dtype: str
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """E.g. ``Param float32[4,8]``."""
+        array = f"{self.dtype}[{','.join(map(str, self.shape))}]"
+        return array if self.kind is None else f"{self.kind.__name__} {array}"
+
+
+TreeSignature = dict[Path, LeafSignature]
+
+
+def signature_of(value: Any) -> TreeSignature:
+    """Reads the skeleton of a state, nested dicts, lists and tuples, or a live module."""
+    if modules.is_module(value):
+        value = modules.module_tree(value).mapping
+    return dict(_leaves(value, (), None))
+
+
+def _leaves(value: Any, path: Path, kind: type | None) -> Iterator[tuple[Path, LeafSignature]]:
+    """Yields the leaves below; what a Variable holds has its kind."""
+    if variables.is_variable(value):
+        kind, value = variables.kind_of(value), variables.raw_value(value)
+    items = _items(value)
+    if items:
+        for key, item in items:
+            yield from _leaves(item, (*path, key), kind)
+    elif variables.is_shaped(value):
+        yield path, LeafSignature(kind, str(value.dtype), tuple(value.shape))
+    elif kind is not None or (items is None and value is not None):
+        yield path, LeafSignature(kind, type(value).__name__, ())
+
+
+def _items(value: Any) -> list[tuple[Hashable, Any]] | None:
+    """What a container holds, by key or index; None for what is no container."""
+    mapping = variables.mapping_of(value)
+    if mapping is not None:
+        return list(mapping.items())
+    if isinstance(value, tuple | list):
+        return list(enumerate(cast(Iterable[Any], value)))
+    return None
+
+
+def differences(
+    first: TreeSignature, other: TreeSignature
+) -> Iterator[tuple[Path, Code, str, str]]:
+    """Yields where `other` differs from `first`: path, code, expected, actual."""
+    for path, wanted in first.items():
+        found = other.get(path)
+        if found is None:
+            yield path, "missing", str(wanted), "nothing"
+        elif found.kind is not wanted.kind:
+            yield path, "kind", str(wanted), str(found)
+        elif found.dtype != wanted.dtype:
+            yield path, "dtype", str(wanted), str(found)
+        elif len(found.shape) != len(wanted.shape):
+            yield path, "rank", str(wanted), str(found)
+        elif found.shape != wanted.shape:
+            yield path, "size", str(wanted), str(found)
+    for path, found in other.items():
+        if path not in first:
+            yield path, "extra", "no such leaf", str(found)

@@ -1,0 +1,72 @@
+"""What stands under keys that are not declared, and what filters say of it.
+
+The explainer asks; what a filter answered goes into its `Evidence`, as a plan must ask again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
+
+from flax.nnx import filterlib
+
+from .._compat import variables
+from .._spec.nodes import Allowed, Extra, Selection, Spec
+from ..report import Path
+from . import key_patterns
+from .findings import Findings
+from .trace import Guard
+
+
+def allowed(found: Findings, value: Any, extra: Extra, path: Path) -> bool:
+    """Whether all leaves below an undeclared key are of a kind that may stand anywhere."""
+    if not extra.allowed or Allowed() in extra.allowed:
+        return bool(extra.allowed)
+    level = len(path) - 1
+    return all(
+        any(_allows(found, item, leaf, keys, level) for item in extra.allowed)
+        for keys, leaf in _leaves_below(value, path)
+    )
+
+
+def _allows(found: Findings, allowed: Allowed, leaf: Any, path: Path, level: int) -> bool:
+    if allowed.kinds is not None and not (
+        variables.is_variable(leaf) and _is_of(leaf, allowed.kinds)
+    ):
+        return False
+    return all(_selected(found, leaf, path, level, one) for one in allowed.selections)
+
+
+def _selected(found: Findings, leaf: Any, path: Path, level: int, selection: Selection) -> bool:
+    keys = path[level - len(selection.path) :]
+    return ask_filter(found, selection.filter, keys, leaf, path) is selection.keep
+
+
+def ask_filter(found: Findings, filter_: Any, keys: Path, leaf: Any, path: Path) -> bool:
+    """What an NNX filter says of a real leaf; a plan asks again."""
+    test: Callable[[Any, Any], Any] = filterlib.to_predicate(filter_)
+    chosen = bool(test(keys, leaf))
+    guard = Guard(path, lambda other: bool(test(keys, other)) == chosen)
+    found.guard(guard)
+    return chosen
+
+
+def _is_of(leaf: Any, kinds: tuple[type, ...]) -> bool:
+    return issubclass(variables.kind_of(leaf), kinds)
+
+
+def _leaves_below(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    mapping = variables.mapping_of(value)
+    if mapping is None:
+        yield path, value
+    else:
+        for key, item in dict(mapping).items():
+            yield from _leaves_below(item, (*path, key))
+
+
+def pattern_spec(extra: Extra, key: Hashable) -> Spec | None:
+    """What stands under a key that is like one of the patterns."""
+    for pattern, spec in extra.patterns:
+        if key_patterns.matches(pattern, key):
+            return spec
+    return None

@@ -1,0 +1,1 @@
+"""Where schemas are enforced: decorated functions, covered packages, `merge` and `update`."""

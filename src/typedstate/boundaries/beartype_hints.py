@@ -1,0 +1,92 @@
+"""What is beartype's at a boundary: hints that hold no state and no array."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+import typing_extensions
+
+from ..errors import StateTypeError, TypedStateWarning, warn_of
+
+
+class Test(msgspec.Struct, frozen=True):
+    """How one parameter, or the return value, is enforced.
+
+    Attributes:
+      enforce: raises `StateTypeError`, with beartype's words, where a value does not fit.
+      cls: the class of which ``isinstance`` already says yes, None where none decides.
+    """
+
+    enforce: Callable[[Any], None]
+    cls: type | None
+
+
+def tester(function: types.FunctionType, name: str, hint: Any, kind: Any) -> Test | None:
+    """The test of a hint; None, with a warning, for a hint that beartype can't check.
+
+    A method's ``Self``, and ``P.args`` and ``P.kwargs``, are left to type checkers.
+    """
+    from beartype import BeartypeConf, beartype
+    from beartype.roar import BeartypeException
+
+    from ..mode import MODE
+
+    if _is_self(hint) or isinstance(hint, typing.ParamSpecArgs | typing.ParamSpecKwargs):
+        return None
+    violation = TypedStateWarning if MODE == "warn" else StateTypeError
+    conf = BeartypeConf(violation_type=violation)
+    probe = _probe(function, name, kind, hint)
+    try:
+        enforce = beartype(conf=conf)(probe)
+    except BeartypeException as error:
+        reason = str(error).splitlines()[0][:200]
+        warn_of(function, f"{function.__qualname__}({name})", reason)
+        return None
+    return Test(_spread(enforce, kind), _deciding(hint))
+
+
+def _is_self(hint: Any) -> bool:
+    """Whether a hint needs the class that a method is of, which nobody knows here."""
+    selves = (cast(Any, typing).Self, cast(Any, typing_extensions).Self)
+    return hint in selves or any(map(_is_self, typing.get_args(hint)))
+
+
+def _probe(function: types.FunctionType, name: str, kind: Any, hint: Any) -> Callable[..., Any]:
+    """An empty function with this one annotation, under the user's function's name."""
+    star = ""
+    if kind is inspect.Parameter.VAR_POSITIONAL:
+        star = "*"
+    elif kind is inspect.Parameter.VAR_KEYWORD:
+        star = "**"
+    result = name in ("return", "yield")
+    argument = "value" if result else name
+    space: dict[str, Any] = {}
+    exec(f"def probe({star}{argument}): return {argument}", space)
+    probe: Any = space["probe"]
+    probe.__name__ = function.__name__
+    probe.__qualname__ = function.__qualname__
+    probe.__module__ = function.__module__
+    probe.__annotations__ = {"return" if result else name: hint}
+    return typing.cast(Callable[..., Any], probe)
+
+
+def _spread(enforce: Callable[..., Any], kind: Any) -> Callable[[Any], None]:
+    if kind is inspect.Parameter.VAR_POSITIONAL:
+        return lambda values: enforce(*values)
+    if kind is inspect.Parameter.VAR_KEYWORD:
+        return lambda values: enforce(**values)
+    return enforce
+
+
+def _deciding(hint: Any) -> type | None:
+    """The class that alone decides; protocols and generic aliases go the long way."""
+    if hint is None:
+        return types.NoneType
+    if type(hint) is types.GenericAlias or not isinstance(hint, type):
+        return None
+    return None if getattr(hint, "_is_protocol", False) or type(hint) is not type else hint

@@ -1,0 +1,229 @@
+"""`checked`: arguments and results of functions are enforced while one develops.
+
+Hints that hold a state or an array are checked by our specs, with the names of one call
+shared between them; all others are beartype's. A call whose arguments are like those of an
+accepted one is recognised by generated code, every other one goes to the explainer.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial, update_wrapper
+from typing import Any, Final, TypeVar, cast, overload
+
+import msgspec
+from msgspec.structs import replace
+from typing_extensions import TypeAliasType
+
+from .._annotations.deferred import Deferred
+from ..errors import warn_of
+from ..mode import MODE
+from .signature import RETURN, Boundary
+from .wrapper import write_wrapper
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+_MARK: Final = "__typedstate_checked__"
+_TYPE_LIKE: Final = (
+    *(type, TypeVar, types.ModuleType, TypeAliasType, typing.NewType, Deferred),
+    *(str, int),  # e.g. the dims of an array, written once
+)
+
+
+@overload
+def checked(target: type[T]) -> type[T]: ...
+
+
+@overload
+def checked(target: F) -> F: ...
+
+
+@overload
+def checked(target: T) -> T: ...
+
+
+def checked(target: Any) -> Any:
+    """Enforces the annotations of a function, method, class or property in development.
+
+    Takes plain, async and generator functions, static and class methods, properties, classes
+    (their methods; the fields of a dataclass) and callables such as jitted functions, in either
+    order of decorators. Signature, name and docstring stay. With ``TYPEDSTATE=off``, or under
+    ``python -O``, the target itself is returned.
+
+    Raises:
+      SchemaError: an annotation can mean nothing.
+      StateTypeError: on a call whose arguments or result do not fit.
+    """
+    if MODE == "off":
+        return target
+    return _decorate(target, DecoratorSite(_local_names(sys._getframe(1))))  # pyright: ignore[reportPrivateUsage]
+
+
+def checked_by_hook(target: Any) -> Any:
+    """`checked` as the import hook writes it, over code that its author may never have run so.
+
+    An annotation that only a type checker can read, or whose dims only jaxtyping evaluates, is
+    left alone, with a warning; in a schema or a form it is an error here too.
+    """
+    place = DecoratorSite(_local_names(sys._getframe(1)), covered=True)  # pyright: ignore[reportPrivateUsage]
+    return _decorate(target, place)
+
+
+class DecoratorSite(msgspec.Struct, frozen=True):
+    """Where a decorator stands.
+
+    Attributes:
+      local: the names of the enclosing function or class.
+      covered: by the import hook.
+    """
+
+    local: Mapping[str, Any]
+    covered: bool = False
+
+
+def _local_names(frame: types.FrameType) -> Mapping[str, Any]:
+    return frame.f_locals if frame.f_locals is not frame.f_globals else {}
+
+
+def _decorate(target: Any, place: DecoratorSite) -> Any:
+    """Decorates whatever may be decorated."""
+    if getattr(target, _MARK, False) or getattr(target, "__no_type_check__", False):
+        return target
+    match target:
+        case staticmethod():
+            return staticmethod(_decorate(target.__func__, place))
+        case classmethod():
+            return classmethod(_decorate(cast(Any, target).__func__, place))
+        case property(fget=get, fset=put, fdel=delete):
+            got, put_, deleted = (f and _decorate(f, place) for f in (get, put, delete))
+            return property(got, put_, deleted, target.__doc__)
+        case type():
+            return _class(target, place)
+        case types.FunctionType() if not _is_transformed(target):
+            return _function(target, place)
+        case _ if callable(target):
+            return _callable(target, place)
+        case _:
+            raise TypeError(f"checked takes a function, a class or a property, not {target!r}")
+
+
+def _class(cls: type, place: DecoratorSite) -> type:
+    """Decorates the methods that a class defines itself, and the fields of a dataclass."""
+    inside = replace(place, local={**place.local, cls.__name__: cls})
+    for name, value in list(vars(cls).items()):
+        dunder = name.startswith("__") and name.endswith("__")
+        if dunder and name not in ("__init__", "__call__", "__post_init__"):
+            continue
+        if isinstance(value, types.FunctionType | staticmethod | classmethod | property):
+            setattr(cls, name, _decorate(value, inside))
+    return cls
+
+
+def _is_transformed(function: types.FunctionType) -> bool:
+    """Whether a function stands for another one whose annotations it carries."""
+    if "__wrapped__" not in vars(function):
+        return False
+    own = inspect.signature(function, follow_wrapped=False).parameters
+    return any(name not in own for name in function.__annotations__ if name != RETURN)
+
+
+def _callable(target: Any, place: DecoratorSite) -> Any:
+    """A callable that wraps a function, e.g. a jitted one: its attributes stay within reach."""
+    inner = inspect.unwrap(target)
+    if not isinstance(inner, types.FunctionType):
+        return target
+    boundary = Boundary(inner, _names(inner, place.local), place.covered)
+    if not boundary.enforces:
+        return target
+    if _may_change_values(target, inner):
+        text = (
+            "its values may differ from its annotations above this decorator, put @checked below it"
+        )
+        warn_of(inner, inner.__qualname__, text)
+        return target
+    call = write_wrapper(boundary, target)
+    if isinstance(target, types.FunctionType):
+        return _marked(call, target)
+    return type("CheckedCallable", (CheckedCallable,), {"__call__": staticmethod(call)})(target)
+
+
+def _may_change_values(target: Any, inner: types.FunctionType) -> bool:
+    """Whether a wrapper's values may be others than its function's: ``jax.vmap``, ``grad``."""
+    if not isinstance(target, types.FunctionType):
+        return False
+    module: str = target.__globals__.get("__name__", "")
+    if module.partition(".")[0] in ("jax", "flax"):
+        return True
+    kinds = (
+        inspect.iscoroutinefunction,
+        inspect.isgeneratorfunction,
+        inspect.isasyncgenfunction,
+    )
+    return any(kind(target) is not kind(inner) for kind in kinds)
+
+
+class CheckedCallable:
+    """A callable object with a checked call; every other attribute is the object's own."""
+
+    def __init__(self, target: Any) -> None:
+        """Keeps the object."""
+        update_wrapper(self, target)
+        self.__wrapped__ = target
+        setattr(self, _MARK, True)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the object, checked: each one's own class has generated code here."""
+        raise NotImplementedError
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """Binds like a function."""
+        return self if instance is None else partial(self, instance)
+
+    def __getattr__(self, name: str) -> Any:
+        """An attribute of the object, e.g. ``lower`` of a jitted function."""
+        return getattr(self.__wrapped__, name)
+
+
+def _function(function: types.FunctionType, place: DecoratorSite) -> Any:
+    boundary = Boundary(function, _names(function, place.local), place.covered)
+    if not boundary.enforces:
+        return function
+    return _marked(write_wrapper(boundary, function), function)
+
+
+def _marked(wrapper: Callable[..., Any], function: types.FunctionType) -> Callable[..., Any]:
+    update_wrapper(wrapper, function)
+    setattr(wrapper, _MARK, True)
+    return wrapper
+
+
+def _names(function: types.FunctionType, local: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Where a function's annotations are looked up; keeps types of the frame, never arrays."""
+    texts = " ".join(hint for hint in function.__annotations__.values() if isinstance(hint, str))
+    there = {name: local[name] for name in _words(texts) if name in local}
+    kept = {name: value for name, value in there.items() if _type_like(value)}
+    params = {item.__name__: item for item in getattr(function, "__type_params__", ())}
+    closure = {name: value for name, value in _closure(function) if _type_like(value)}
+    return (params, closure, kept, function.__globals__)
+
+
+def _closure(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            yield name, cell.cell_contents
+        except ValueError:  # the variable has no value yet, e.g. a function that calls itself
+            continue
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text))
+
+
+def _type_like(value: Any) -> bool:
+    """Whether a value may stand in an annotation and surely holds no array."""
+    return isinstance(value, _TYPE_LIKE) or bool(typing.get_origin(value))

@@ -1,0 +1,274 @@
+"""`merge` and `update`: Flax's, refusing what Flax silently accepts, with nothing changed then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar, cast
+
+import msgspec
+from flax import nnx
+
+from .._compat import axis_rules, graphdefs, modules, variables
+from .._compat.graphdefs import GraphDefLeaf
+from .._validation import suggestions
+from .._validation.show_value import describe_value
+from ..checking import explain
+from ..errors import StateTypeError
+from ..report import Code, Path, Report, Violation, show_key, show_path
+
+A = TypeVar("A")
+
+
+class _Findings(msgspec.Struct):
+    title: str
+    violations: list[Violation] = msgspec.field(default_factory=list[Violation])
+
+    def add(self, path: Path, code: Code, expected: str, actual: str, note: str = "") -> None:
+        self.violations.append(Violation(show_path(path), code, expected, actual, note, path))
+
+    def refuse(self) -> None:
+        __tracebackhide__ = True
+        if self.violations:
+            cause = suggestions.common_cause(self.violations)
+            report = Report(self.title, tuple(self.violations), cause=cause)
+            raise StateTypeError(str(report), report)
+
+
+def merge(graphdef: nnx.GraphDef[A], *states: Any, hint: Any = None) -> A:
+    """``nnx.merge``, once keys, kinds and axis names are those that the GraphDef wants.
+
+    Flax assigns leaves by position, so that a renamed key silently swaps two weights.
+
+    Args:
+      graphdef: from ``nnx.split``; with ``graph=False`` too.
+      states: states or nested dicts that together hold each leaf once; pure values may stand
+        for Variables.
+      hint: a schema or form of all states together: a GraphDef knows no shapes and dtypes.
+
+    Raises:
+      StateTypeError: they do not fit; nothing is built then.
+    """
+    __tracebackhide__ = True
+    definition = getattr(graphdef, "_graphdef", graphdef)
+    if len(states) == 1 and isinstance(states[0], list):
+        _merge_list(definition, cast(Any, states[0]))
+    else:
+        _merge_trees(definition, states, hint)
+    return nnx.merge(graphdef, *states)
+
+
+def _merge_trees(definition: Any, states: tuple[Any, ...], hint: Any) -> None:
+    __tracebackhide__ = True
+    findings = _Findings("the GraphDef")
+    found = _joined(states, findings)
+    slots = {slot.path: slot for slot in graphdefs.graphdef_slots(definition)}
+    for path, slot in slots.items():
+        if path in found:
+            _compare_slot(path, slot, found[path], findings)
+        else:
+            expected = "an array" if slot.kind is None else slot.kind.__name__
+            note = suggestions.missing_note(path[-1], _siblings(found, path)) if path else ""
+            findings.add(path, "missing", expected, "nothing", note)
+    for path, leaf in found.items():
+        if path not in slots:
+            findings.add(path, "extra", "no such key", describe_value(leaf), _meant(path, slots))
+    findings.refuse()
+    if hint is not None:
+        report = explain(_nested(found), hint)
+        if not report:
+            raise StateTypeError(str(report), report)
+
+
+def _merge_list(definition: Any, values: list[Any]) -> None:
+    findings = _Findings("the GraphDef")
+    slots = graphdefs.graphdef_slots(definition)
+    if len(values) != len(slots):
+        expected, actual = f"a list of {len(slots)} leaves", f"one of {len(values)}"
+        findings.add((), "container", expected, actual)
+    for slot, leaf in zip(slots, values, strict=False):
+        _compare_slot(slot.path, slot, leaf, findings)
+    findings.refuse()
+
+
+def _compare_slot(path: Path, slot: GraphDefLeaf, leaf: Any, findings: _Findings) -> None:
+    if not variables.is_variable(leaf):
+        return  # Flax makes a Variable of the wanted kind
+    kind = variables.kind_of(leaf)
+    if slot.kind is None:
+        note = suggestions.value_note(leaf)
+        findings.add(path, "kind", "an array", describe_value(leaf), note)
+    elif kind is not slot.kind:
+        note = suggestions.stale_kind_note(kind, slot.kind)
+        findings.add(path, "kind", slot.kind.__name__, describe_value(leaf), note)
+    else:
+        _compare_names(path, slot.metadata, leaf, findings)
+
+
+def _compare_names(path: Path, metadata: Mapping[str, Any], leaf: Any, findings: _Findings) -> None:
+    wanted = axis_rules.declared_names(metadata)
+    actual = axis_rules.declared_names(variables.metadata_of(leaf))
+    if wanted != actual:
+        findings.add(path, "metadata", _axes(wanted), _axes(actual))
+
+
+def _axes(names: tuple[Any, ...] | None) -> str:
+    return "no axis names" if names is None else f"the axis names {show_key(names)}"
+
+
+def update(node: Any, *states: Any, new: bool = False, resize: bool = False) -> None:
+    """``nnx.update``, once the states fit the live node; they may be a part of its state.
+
+    Args:
+      node: a module, an optimizer or another graph node.
+      states: states or nested dicts; pure values may stand for Variables.
+      new: leaves that the node does not have are added.
+      resize: arrays of another shape or dtype take the place of the node's.
+
+    Raises:
+      StateTypeError: they do not fit; the node is then as it was.
+    """
+    __tracebackhide__ = True
+    findings = _Findings(type(node).__name__)
+    found = _joined(states, findings)
+    tree = modules.module_tree(node)
+    live = dict(_flat(tree.mapping, ()))
+    added: dict[Path, Any] = {}
+    for path, leaf in found.items():
+        target = _resolve(path, tree.shared)
+        if target in live:
+            _compare_leaf(path, live[target], leaf, resize, findings)
+        elif any(other[: len(target)] == target for other in live):
+            findings.add(path, "container", "a sub-state", describe_value(leaf))
+        elif any(target[: len(other)] == other for other in live):
+            shorter = next(other for other in live if target[: len(other)] == other)
+            expected, actual = describe_value(live[shorter]), "a sub-state"
+            findings.add(shorter, "container", expected, actual)
+        elif new:
+            added[path] = leaf
+        else:
+            note = _meant(target, live) or "new=True adds it"
+            findings.add(path, "extra", "no such key", describe_value(leaf), note)
+    findings.refuse()
+    if added:
+        _rehearse(nnx.clone(node), added, findings)
+        findings.refuse()
+    if states:
+        nnx.update(node, *states)
+
+
+def _rehearse(twin: Any, added: Mapping[Path, Any], findings: _Findings) -> None:
+    """Adds the new leaves to a twin: what Flax can't add, it notices halfway through."""
+    for path, leaf in added.items():
+        try:
+            nnx.update(twin, _nested({path: leaf}))
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            findings.add(path, "extra", "a key that Flax can add", describe_value(leaf), reason)
+
+
+def _compare_leaf(path: Path, live: Any, leaf: Any, resize: bool, findings: _Findings) -> None:
+    is_variable, wants_variable = variables.is_variable(leaf), variables.is_variable(live)
+    if is_variable and not wants_variable:
+        note = suggestions.value_note(leaf)
+        findings.add(path, "kind", describe_value(live), describe_value(leaf), note)
+        return
+    if is_variable and variables.kind_of(leaf) is not variables.kind_of(live):
+        note = suggestions.stale_kind_note(variables.kind_of(leaf), variables.kind_of(live))
+        findings.add(path, "kind", describe_value(live), describe_value(leaf), note)
+        return
+    old = variables.raw_value(live) if wants_variable else live
+    value = variables.raw_value(leaf) if is_variable else leaf
+    if is_variable:
+        _compare_names(path, variables.metadata_of(live), leaf, findings)
+    if variables.is_array(old) and not _shaped(value):
+        findings.add(path, "array", describe_value(old), describe_value(value))
+    elif variables.is_array(old) and not resize:
+        _compare_array(path, old, value, findings)
+
+
+def _shaped(value: Any) -> bool:
+    return variables.is_shaped(value)
+
+
+def _compare_array(path: Path, old: Any, value: Any, findings: _Findings) -> None:
+    note = "resize=True takes it"
+    expected, actual = describe_value(old), describe_value(value)
+    if old.dtype != value.dtype:
+        findings.add(path, "dtype", expected, actual, note)
+    elif len(old.shape) != len(value.shape):
+        findings.add(path, "rank", expected, actual, note)
+    elif tuple(old.shape) != tuple(value.shape):
+        findings.add(path, "size", expected, actual, note)
+
+
+def _joined(states: tuple[Any, ...], findings: _Findings) -> dict[Path, Any]:
+    """The leaves of all states by path; one that stands in two states is refused."""
+    found: dict[Path, Any] = {}
+    for index, state in enumerate(states):
+        if variables.mapping_of(state) is None:
+            note = suggestions.container_note(state)
+            findings.add((), "container", "a state", describe_value(state), note)
+            continue
+        for path, leaf in _readable(state, findings):
+            if path in found:
+                expected = "each leaf in one state"
+                findings.add(
+                    path, "extra", expected, describe_value(leaf), f"again in state {index}"
+                )
+            found[path] = leaf
+    return found
+
+
+def _readable(state: Any, findings: _Findings) -> list[tuple[Path, Any]]:
+    try:
+        return list(_flat(state, ()))
+    except RecursionError:
+        findings.add((), "container", "a state", "a tree nested too deeply to read")
+        return []
+
+
+def _flat(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    mapping = variables.mapping_of(value)
+    if mapping is None:
+        yield path, value
+        return
+    for key, item in dict(mapping).items():
+        yield from _flat(item, (*path, key))
+
+
+def _siblings(found: Mapping[Path, Any], path: Path) -> dict[Any, Any]:
+    size = len(path)
+    return {
+        other[size - 1]: None
+        for other in found
+        if other[: size - 1] == path[:-1] and len(other) >= size
+    }
+
+
+def _meant(path: Path, known: Iterable[Path]) -> str:
+    """Which key was probably meant, where a path leaves the known ones."""
+    near = list(known)
+    for depth, key in enumerate(path):
+        siblings = dict.fromkeys(other[depth] for other in near if len(other) > depth)
+        if key not in siblings:
+            return suggestions.unknown_note(key, siblings)
+        near = [other for other in near if len(other) > depth and other[depth] == key]
+    return ""
+
+
+def _nested(found: Mapping[Path, Any]) -> Any:
+    tree: dict[Any, Any] = {}
+    for path, leaf in found.items():
+        below = tree
+        for key in path[:-1]:
+            below = below.setdefault(key, {})
+        below[path[-1]] = leaf
+    return nnx.State(tree)
+
+
+def _resolve(path: Path, shared: Mapping[Path, Path]) -> Path:
+    """The first path of a Variable that is reached by another one."""
+    for size in range(len(path), 0, -1):
+        if path[:size] in shared:
+            return (*shared[path[:size]], *path[size:])
+    return path

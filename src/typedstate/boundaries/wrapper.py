@@ -1,0 +1,352 @@
+"""The wrapper of a checked function: generated once, with the function's own parameters.
+
+Its source is Python text in which ``§`` stands for a prefix that no parameter has; values are
+reached by such names, never by their text.
+"""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import sys
+import types
+import weakref
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
+
+from jaxtyping import jaxtyped
+
+from .._fastpath.call_cache import OMITTED
+from ..errors import SchemaError, StateTypeError, TypedStateWarning
+from ..mode import is_suspended
+from . import beartype_hints
+
+if TYPE_CHECKING:
+    from .signature import Boundary, Enforced
+
+_numbers: Final = count()
+_Kind: Final = inspect.Parameter
+_STARS: Final[dict[Any, str]] = {_Kind.VAR_POSITIONAL: "*", _Kind.VAR_KEYWORD: "**"}
+_PREFIX: Final = "§"
+_SOURCE: Final = "<typedstate boundary"
+
+
+def _is_rebuilt() -> bool:
+    """Whether JAX makes a container again from its leaves, which may be anything meanwhile.
+
+    Source: "Custom pytree nodes and initialization" in JAX's documentation of pytrees.
+    """
+    frame: types.FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None and frame.f_code.co_filename.startswith(_SOURCE):
+        frame = frame.f_back
+    if frame is None:
+        return False
+    module: str = frame.f_globals.get("__name__", "")
+    if module == "flax.struct" or module.partition(".")[0] == "jax":
+        return True
+    return "unflatten" in frame.f_code.co_name
+
+
+#: What the generated code needs beside its function; a parameter may shadow any builtin.
+_NAMES: Final[dict[str, Any]] = {
+    "suspended": is_suspended,
+    "rebuilt": _is_rebuilt,
+    "omitted": OMITTED,
+    "Refusals": (StateTypeError, SchemaError, TypedStateWarning),
+    "BaseException": BaseException,
+    "Exception": Exception,
+    "GeneratorExit": GeneratorExit,
+    "StopAsyncIteration": StopAsyncIteration,
+    "StopIteration": StopIteration,
+    "anext": anext,
+    "isinstance": isinstance,
+    "next": next,
+}
+
+
+def write_wrapper(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
+    """The checked form of a target that has the boundary's signature."""
+    return _Writer(boundary, target).write() if boundary.ready else _late(boundary, target)
+
+
+def _late(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
+    """A wrapper for annotations with names that are not there yet: generated at first use."""
+    made: list[Callable[..., Any]] = []
+
+    def resolve() -> Callable[..., Any]:
+        if not made:
+            boundary.complete()
+            made.append(_Writer(boundary, target).write() if boundary.enforces else target)
+        return made[0]
+
+    function = boundary.function
+    invoke = "§resolved(*args, **kwargs)"
+    lines = ["if §suspended(): §resolved = §target", "else:", *_hidden("§resolved = §resolve()")]
+    if inspect.isgeneratorfunction(function):
+        lines.append(f"return (yield from {invoke})")
+    elif inspect.isasyncgenfunction(function):
+        lines += _driven_async(invoke, [])
+    else:
+        lines.append(f"return {'await ' if _is_async(function) else ''}{invoke}")
+    names = {"target": target, "resolve": resolve}
+    return _compiled(function, "*args, **kwargs", lines, names, "_")
+
+
+def _compiled(
+    function: Callable[..., Any],
+    head: str,
+    lines: list[str],
+    names: dict[str, Any],
+    prefix: str,
+) -> Callable[..., Any]:
+    """Compiles a wrapper's lines; its source is to be read in a debugger while it lives."""
+    define = "async def" if _is_async(function) or inspect.isasyncgenfunction(function) else "def"
+    body = "\n".join(f"    {line}" for line in ["__tracebackhide__ = True", *lines])
+    source = f"{define} §checked({head}):\n{body}\n".replace(_PREFIX, prefix)
+    space = {f"{prefix}{name}": value for name, value in {**_NAMES, **names}.items()}
+    name = f"{_SOURCE} {next(_numbers)} of {function.__qualname__}>"
+    exec(compile(source, name, "exec"), space)
+    wrapper: Callable[..., Any] = space.pop(f"{prefix}checked")  # else it would hold itself
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    weakref.finalize(wrapper, linecache.cache.pop, name, None)
+    return wrapper
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function)
+
+
+class _Writer:
+    """Writes the wrapper of one function."""
+
+    def __init__(self, boundary: Boundary, target: Callable[..., Any]) -> None:
+        self.boundary = boundary
+        self.function = boundary.function
+        self.names: dict[str, Any] = {
+            "target": target,
+            "calls": boundary.calls,
+            "known": boundary.calls.known.get,
+            "enter": boundary.enter,
+            "leave": boundary.leave,
+        }
+        self.defaults: dict[str, str] = {}
+
+    def write(self) -> Callable[..., Any]:
+        head, prefix = self._signature(), self._prefix()
+        invoke = f"§target({self._call()})"
+        if _is_async(self.function):
+            invoke = f"await {invoke}"
+        lines = [*self._muted(invoke), *self._arguments(), *self._body(invoke)]
+        return _compiled(self.function, head, lines, self.names, prefix)
+
+    def _prefix(self) -> str:
+        """A prefix of underscores that no parameter has."""
+        prefix = "_"
+        while any(name.startswith(prefix) for name in self.boundary.signature.parameters):
+            prefix += "_"
+        return prefix
+
+    def _signature(self) -> str:
+        pieces: list[str] = []
+        parameters = list(self.boundary.signature.parameters.values())
+        keyword_only = False
+        for index, item in enumerate(parameters):
+            if item.kind is _Kind.VAR_POSITIONAL:
+                keyword_only = True
+            if item.kind is _Kind.KEYWORD_ONLY and not keyword_only:
+                pieces.append("*")
+                keyword_only = True
+            text = f"{_STARS.get(item.kind, '')}{item.name}"
+            if item.default is not _Kind.empty:
+                name = f"default{index}"
+                self.names[name] = item.default
+                self.defaults[item.name] = f"§{name}"
+                text += f"=§{name}"
+            pieces.append(text)
+            after = parameters[index + 1].kind if index + 1 < len(parameters) else None
+            if item.kind is _Kind.POSITIONAL_ONLY and after is not _Kind.POSITIONAL_ONLY:
+                pieces.append("/")
+        return ", ".join(pieces)
+
+    def _call(self) -> str:
+        pieces: list[str] = []
+        for item in self.boundary.signature.parameters.values():
+            keyword = f"{item.name}=" if item.kind is _Kind.KEYWORD_ONLY else ""
+            pieces.append(f"{_STARS.get(item.kind, keyword)}{item.name}")
+        return ", ".join(pieces)
+
+    def _muted(self, invoke: str) -> list[str]:
+        """The plain call, where boundaries are mute."""
+        if self.function.__name__ == "__init__":
+            return [f"if §suspended() or §rebuilt(): return {invoke}"]
+        if inspect.isgeneratorfunction(self.function):
+            return [f"if §suspended(): return (yield from {invoke})"]
+        if inspect.isasyncgenfunction(self.function):
+            driven = [f"    {line}" for line in _driven_async(invoke, [])]
+            return ["if §suspended():", *driven, "    return"]
+        return [f"if §suspended(): return {invoke}"]
+
+    def _arguments(self) -> list[str]:
+        """Checks the arguments; ``§call`` is then the accepted call."""
+        ours = self.boundary.ours
+        if not ours:
+            has_result = any(item.spec is not None for item in self.boundary.results)
+            lines = ["§call = §known(()) or §enter((), ())"] if has_result else []
+            return lines + self._other_arguments()
+        given = ", ".join(f"§plan{index}" for index in range(len(ours)))
+        latest = ", ".join(f"§latest{index}" for index in range(len(ours)))
+        lines = ["§call = §calls.latest", f"{latest}, = §call.plans"]
+        values: list[str] = []
+        for index, item in enumerate(ours):
+            self.names[f"match{index}"] = item.plans.match
+            plan, value = _plan(index, item.name), item.name
+            if default := self.defaults.get(item.name):
+                lines += [f"if {value} is {default}: §plan{index} = §omitted", "else:"]
+                plan = [f"    {line}" for line in plan]
+                value = f"§omitted if {value} is {default} else {value}"
+            lines += plan
+            values.append(value)
+        others = (f"§plan{index} is not §latest{index}" for index in range(len(ours)))
+        key = given if len(ours) == 1 else f"({given})"
+        enter = _hidden(f"§call = §enter({key}, ({', '.join(values)},))")
+        lines += [f"if {' or '.join(others)}:", f"    §call = §known({key})"]
+        lines += ["    if §call is None:", *(f"    {line}" for line in enter)]
+        lines += ["    else: §calls.latest = §call"]
+        return lines + self._other_arguments()
+
+    def _other_arguments(self) -> list[str]:
+        lines: list[str] = []
+        for index, item in enumerate(self.boundary.others):
+            test = beartype_hints.tester(self.function, item.name, item.hint, item.kind)
+            if test is None:
+                continue
+            self.names[f"test{index}"] = test.enforce
+            conditions: list[str] = []
+            if item.name in self.defaults:
+                conditions.append(f"{item.name} is not {self.defaults[item.name]}")
+            if test.cls is not None and item.kind not in _STARS:
+                self.names[f"class{index}"] = test.cls
+                conditions.append(f"not §isinstance({item.name}, §class{index})")
+            lines.append(f"if {' and '.join(conditions) or True}:")
+            lines += _hidden(f"§test{index}({item.name})")
+        return lines
+
+    def _body(self, invoke: str) -> list[str]:
+        boundary = self.boundary
+        if inspect.isgeneratorfunction(self.function):
+            items, last = self._result(boundary.yielded), self._result(boundary.result)
+            if items or last:
+                return _driven(invoke, items, last)
+            return [f"return (yield from {invoke})"]
+        if inspect.isasyncgenfunction(self.function):
+            return _driven_async(invoke, self._result(boundary.yielded))
+        check = self._result(boundary.result)
+        if boundary.shares_names:
+            scope: Any = jaxtyped("context")
+            is_stateless = getattr(scope, "__dict__", None) == {}  # then one does for all calls
+            self.names["scope"] = scope if is_stateless else jaxtyped
+            body = [
+                "with §scope:" if is_stateless else 'with §scope("context"):',
+                "    for §carrier, §hint in §call.published: §isinstance(§carrier, §hint)",
+                f"    §found = {invoke}",
+            ]
+            return [*body, *check, "return §found"]
+        return [f"§found = {invoke}", *check, "return §found"] if check else [f"return {invoke}"]
+
+    def _result(self, item: Enforced | None) -> list[str]:
+        """Checks ``§found``, what the function returns or yields."""
+        if item is None:
+            return []
+        name = item.name
+        if item.spec is not None:
+            self.names |= {f"match_{name}": item.plans.match, f"enforced_{name}": item}
+            return [
+                f"§plan = §match_{name}(§found)",
+                "if §plan not in §call.results:",
+                *_hidden(f"§leave(§call, §enforced_{name}, §plan, §found)"),
+            ]
+        test = beartype_hints.tester(self.function, name, item.hint, None)
+        if test is None:
+            return []
+        self.names[f"test_{name}"] = test.enforce
+        condition = "True"
+        if test.cls is not None:
+            self.names[f"class_{name}"] = test.cls
+            condition = f"not §isinstance(§found, §class_{name})"
+            if test.cls is types.NoneType:
+                condition = "§found is not None"
+        return [f"if {condition}:", *_hidden(f"§test_{name}(§found)")]
+
+
+def _plan(index: int, value: str) -> list[str]:
+    """Finds the plan of an argument: mostly that of the latest call."""
+    return [
+        "try:",
+        f"    §plan{index} = §latest{index}",
+        f"    if not §latest{index}.match({value}): §plan{index} = §match{index}({value})",
+        "except §Exception:",  # not alike
+        f"    §plan{index} = §match{index}({value})",
+    ]
+
+
+def _hidden(line: str) -> list[str]:
+    """The line, with our own frames taken from the traceback of what it raises."""
+    return [
+        "    try:",
+        f"        {line}",
+        "    except §Refusals as §error:",
+        "        raise §error.with_traceback(None) from None",
+    ]
+
+
+def _driven(invoke: str, items: list[str], last: list[str]) -> list[str]:
+    """Runs a generator and checks what it yields and returns; nothing stays open meanwhile."""
+    return [
+        f"§generator = {invoke}",
+        "try:",
+        "    §found = §next(§generator)",
+        "    while True:",
+        *(f"        {line}" for line in items),
+        "        §held = [§found]",
+        "        del §found",  # nothing that was yielded stays alive by us
+        "        try:",
+        "            §sent = yield §held.pop()",
+        "        except §GeneratorExit:",
+        "            raise",
+        "        except §BaseException as §error:",
+        "            §found = §generator.throw(§error)",
+        "        else:",
+        "            §found = §generator.send(§sent)",
+        "except §StopIteration as §stop:",
+        "    §found = §stop.value",
+        "finally:",
+        "    §generator.close()",
+        *last,
+        "return §found",
+    ]
+
+
+def _driven_async(invoke: str, items: list[str]) -> list[str]:
+    """Runs an asynchronous generator and checks what it yields."""
+    return [
+        f"§generator = {invoke}",
+        "try:",
+        "    §found = await §anext(§generator)",
+        "    while True:",
+        *(f"        {line}" for line in items),
+        "        §held = [§found]",
+        "        del §found",  # nothing that was yielded stays alive by us
+        "        try:",
+        "            §sent = yield §held.pop()",
+        "        except §GeneratorExit:",
+        "            raise",
+        "        except §BaseException as §error:",
+        "            §found = await §generator.athrow(§error)",
+        "        else:",
+        "            §found = await §generator.asend(§sent)",
+        "except §StopAsyncIteration:",
+        "    pass",
+        "finally:",
+        "    await §generator.aclose()",
+    ]

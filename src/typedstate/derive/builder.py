@@ -1,0 +1,401 @@
+"""Walks a spec and makes a tree of it: what stands in `abstract`, `specs` and `shardings`.
+
+What the spec leaves open is settled by the user's choices or by a tree that is followed; what
+neither settles is collected as a fault and never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeGuard, cast
+
+import msgspec
+from flax.nnx import filterlib
+from msgspec.structs import replace
+
+from .._compat import variables
+from .._spec import dims
+from .._spec.describe import describe
+from .._spec.dims import Expr, Fixed, Name
+from .._spec.filters import WILDCARD
+from .._spec.nodes import (
+    Anything,
+    Bound,
+    Conditional,
+    Container,
+    EntriesSpec,
+    Extra,
+    Field,
+    Leaf,
+    Map,
+    ModuleState,
+    Node,
+    NoValue,
+    RecordOf,
+    SameSpec,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+    TupleOf,
+    Union,
+)
+from .._spec.questions import unbind
+from .._spec.rewrite import rewrite
+from .._validation import key_patterns
+from .._validation.dim_binding import Scope, Var, linked
+from .._validation.walk import WRITES_NO_NAME, Walk
+from ..forms.replacing import Abstracting
+from ..report import Path, show_path
+
+
+class _Absent:
+    """Nothing stands there."""
+
+
+ABSENT: Final[Any] = _Absent()
+
+
+class Site(msgspec.Struct, frozen=True):
+    """Where a part of the tree stands.
+
+    Attributes:
+      path: its keys.
+      generic: the same, with a wildcard for every entry of a map.
+      scope: where the names of its dims live.
+      like: what stands there in the tree that is followed; `ABSENT` where nothing does.
+    """
+
+    path: Path
+    generic: Path
+    scope: Scope
+    like: Any
+
+    def __str__(self) -> str:
+        """E.g. ``blocks[*].up.bias``."""
+        return show_path(self.generic) or "the value"
+
+    def at(self, key: Hashable, *, entry: bool = False) -> Site:
+        """The site below a key."""
+        mapping = variables.mapping_of(self.like)
+        like = ABSENT if mapping is None else mapping.get(key, ABSENT)
+        generic = (*self.generic, WILDCARD if entry else key)
+        return Site((*self.path, key), generic, self.scope, like)
+
+
+Make = Callable[["Builder", Leaf, Site], Any]
+
+
+class Builder(msgspec.Struct):
+    """One walk.
+
+    Attributes:
+      make: makes a leaf of the tree.
+      choices: what the user chose, by path.
+      given: sizes by name.
+      outermost: the names that belong to the call.
+      follows: a tree is followed.
+      alike: alternatives of a leaf with the same axis names make the same leaf.
+      faults: what is open or wrong, once each.
+    """
+
+    make: Make
+    choices: Mapping[str, Any]
+    given: Mapping[str, Any]
+    outermost: frozenset[str]
+    follows: bool
+    alike: bool
+    faults: dict[str, None] = msgspec.field(default_factory=dict[str, None])
+    _scopes: int = 0
+    _apart: dict[str, int] = msgspec.field(default_factory=dict[str, int])
+    _plain: bool = False
+
+    def fault(self, site: Site, text: str) -> None:
+        """Notes something that is open or wrong."""
+        self.faults[f"{site}: {text}"] = None
+
+    def root(self, spec: Spec, like: Any) -> Any:
+        """The whole tree: a State, a plain dict for `Pure`, or a tuple of such."""
+        return self._top(spec, Site((), (), Scope(0), like))
+
+    def _top(self, spec: Spec, site: Site) -> Any:
+        if isinstance(spec, TupleOf) and spec.rest is None:
+            return tuple(
+                self._top(item, _element(site, index)) for index, item in enumerate(spec.items)
+            )
+        if isinstance(spec, RecordOf) and issubclass(spec.cls, tuple):
+            made = [self._top(item, _attribute(site, name)) for name, item in spec.fields]
+            return cast("Any", spec).cls(*made)  # a NamedTuple: its fields in order
+        if isinstance(spec, ModuleState):
+            spec = spec.inner
+        self._plain = False
+        found = self._tree(spec, replace(site, path=(), generic=()), outermost=True)
+        if found is ABSENT:
+            found = dict[Hashable, Any]()
+        return found if self._plain or type(found) is not dict else variables.State(found)
+
+    # -- Trees ---------------------------------------------------------------------------
+
+    def _tree(self, spec: Spec, site: Site, *, outermost: bool = False) -> Any:
+        if site.scope.around is not None and type(spec) not in WRITES_NO_NAME:
+            site = replace(site, scope=site.scope.written())
+        match spec:
+            case Node(ref):
+                schema = ref.resolve()
+                scope = site.scope
+                scope = Scope(scope.number, scope.links) if outermost else self._new_scope()
+                below = replace(site, scope=scope)
+                made = self._fields(schema.fields, below)
+                declared = {item.key for item in schema.fields}
+                made |= self._extras(schema.extra, declared, below)
+                return self._branch(made, site, schema.container)
+            case Bound():
+                return self._bound(spec, site, outermost)
+            case ScopedSpec(inner, name):
+                number = self._apart.setdefault(name, self._scopes + 1)
+                self._scopes = max(self._scopes, number)
+                scope = Scope(number, site.scope.links if outermost else {})
+                return self._tree(inner, replace(site, scope=scope), outermost=True)
+            case SameSpec(inner):
+                return self._tree(inner, site, outermost=outermost)
+            case Map():
+                keys = self._keys(spec, site)
+                made = {key: self._tree(spec.entry, site.at(key, entry=True)) for key in keys}
+                made = {key: item for key, item in made.items() if item is not ABSENT}
+                return self._branch(made, site, spec.container)
+            case EntriesSpec(items):
+                numbered = enumerate(items)
+                fields = [Field(str(i), i, item) for i, item in numbered if item is not None]
+                made = self._fields(fields, site)
+                return self._branch(made, site, spec.container)
+            case StateOfSpec(leaf):
+                return self._branch(self._any_depth(leaf, site), site, spec.container)
+            case Union():
+                chosen = self._option(spec, site)
+                return ABSENT if chosen is None else self._tree(chosen, site, outermost=outermost)
+            case Conditional():
+                return self._decided(spec, site)
+            case Leaf():
+                return self.make(self, spec, site)
+            case _:
+                return self.make(self, Leaf(None, spec), site)
+
+    def _branch(self, made: dict[Hashable, Any], site: Site, container: Container) -> Any:
+        """Flax drops branches without leaves; a State made by hand may hold States."""
+        if site.path == ():
+            self._plain = container == "dict"
+            return made
+        if made and container != "dict" and variables.is_state(site.like):
+            return variables.State(made)
+        return made or ABSENT
+
+    def _new_scope(self) -> Scope:
+        self._scopes += 1
+        return Scope(self._scopes, {})
+
+    def _bound(self, spec: Bound, site: Site, outermost: bool) -> Any:
+        """Gives the inner names as expressions over the outer ones."""
+        number = site.scope.number if outermost else self._new_scope().number
+        binds, inner = unbind(spec)
+        below = linked(site.scope, binds, number, outermost=outermost)
+        return self._tree(inner, replace(site, scope=below), outermost=True)
+
+    def _fields(self, fields: Iterable[Field], site: Site) -> dict[Hashable, Any]:
+        made: dict[Hashable, Any] = {}
+        for item in fields:
+            below = site.at(item.key)
+            if item.shared is not None or (item.optional and not self.is_there(below)):
+                continue
+            if self.follows and below.like is ABSENT:
+                continue
+            found = self._tree(item.spec, below)
+            if found is not ABSENT:
+                made[item.key] = found
+        return made
+
+    def _extras(self, extra: Extra, declared: set[Hashable], site: Site) -> dict[Hashable, Any]:
+        """What stands under undeclared keys of the tree that is followed, or was chosen."""
+        if not self.follows:
+            return self._chosen_extras(extra, site)
+        made: dict[Hashable, Any] = {}
+        for key in variables.mapping_of(site.like) or {}:
+            if key in declared:
+                continue
+            below = site.at(key, entry=True)
+            found = [spec for pattern, spec in extra.patterns if key_patterns.matches(pattern, key)]
+            if found:
+                made[key] = self._tree(found[0], below)
+            else:
+                made[key] = self._undeclared(below)
+        return {key: item for key, item in made.items() if item is not ABSENT}
+
+    def _undeclared(self, site: Site) -> Any:
+        mapping = variables.mapping_of(site.like)
+        if mapping is not None:
+            return {key: self._undeclared(site.at(key)) for key in mapping}
+        kind = variables.kind_of(site.like) if variables.is_variable(site.like) else None
+        return self.make(self, Leaf(kind, Anything()), site)
+
+    def _chosen_extras(self, extra: Extra, site: Site) -> dict[Hashable, Any]:
+        made: dict[Hashable, Any] = {}
+        for pattern, spec in extra.patterns:
+            where = site.at(pattern)
+            keys = self.choice(where)
+            if keys is ABSENT or isinstance(keys, str | bool | int):
+                self.fault(where, f'which keys? choices={{"{where}": [...]}}')
+                continue
+            for key in keys:
+                made[key] = self._tree(spec, site.at(key, entry=True))
+        return made
+
+    def _keys(self, spec: Map, site: Site) -> list[Hashable]:
+        if self.follows:
+            return list(variables.mapping_of(site.like) or {})
+        chosen: Any = self.choice(site)
+        if isinstance(chosen, list | tuple):
+            return [*cast("list[Hashable]", chosen)]
+        if spec.key == "int" and isinstance(chosen, int) and not isinstance(chosen, bool):
+            return list(range(chosen))
+        if spec.length is not None and spec.key == "int":
+            length, opened = self.size(dims.substitute(spec.length, site.scope.lookup))
+            if length is None:
+                self.fault(site, f"how many entries? give {give(opened)}")
+            return list(range(1 if length is None else length))
+        example = "[...]" if spec.key == "str" else "2"
+        self.fault(site, f'which entries? choices={{"{site}": {example}}}')
+        return ["*" if spec.key == "str" else 0]  # to name what is open in an entry
+
+    def _any_depth(self, leaf: Spec, site: Site) -> dict[Hashable, Any]:
+        if not self.follows:
+            self.fault(site, "a StateOf does not say which keys there are: give like=")
+        made: dict[Hashable, Any] = {}
+        for key in variables.mapping_of(site.like) or {}:
+            below = site.at(key)
+            inside = variables.mapping_of(below.like) is not None
+            made[key] = self._any_depth(leaf, below) if inside else self._tree(leaf, below)
+        return {key: item for key, item in made.items() if item is not ABSENT}
+
+    # -- Choices -------------------------------------------------------------------------
+
+    def choice(self, site: Site) -> Any:
+        """What the user chose for a path; `ABSENT` for nothing."""
+        texts = [show_path(site.path), str(site)]
+        texts += [f"*.{show_path(site.path[-1:])}"] if site.path else []
+        return next((self.choices[text] for text in texts if text in self.choices), ABSENT)
+
+    def is_there(self, site: Site) -> bool:
+        """Whether an optional leaf is there."""
+        chosen = self.choice(site)
+        if chosen is not ABSENT:
+            return chosen is not False
+        if self.follows:
+            return site.like is not ABSENT
+        self.fault(site, f'there or not? choices={{"{site}": True}} or False')
+        return True
+
+    def _decided(self, spec: Conditional, site: Site) -> Any:
+        if spec.yes is not None and spec.no is not None:
+            option: Spec | None = spec.yes if self._selects(spec, site) else spec.no
+        elif self.is_there(site):
+            option = spec.yes if spec.yes is not None else spec.no
+        else:
+            option = None
+        return ABSENT if option is None else self._tree(option, site)
+
+    def _selects(self, spec: Conditional, site: Site) -> bool:
+        chosen = self.choice(site)
+        if isinstance(chosen, bool):
+            return chosen
+        if self.follows and variables.mapping_of(site.like) is None:
+            test: Any = filterlib.to_predicate(spec.filter)
+            return bool(test(spec.path, site.like))
+        self.fault(site, f'does the filter select it? choices={{"{site}": True}} or False')
+        return True
+
+    def _option(self, spec: Union, site: Site) -> Spec | None:
+        options = list(spec.options)
+        if self.alike and _leaves_alike(options):
+            return options[0]
+        chosen = self.choice(site)
+        if chosen is False and NoValue() in options:
+            return None
+        for index, option in enumerate(options):
+            if chosen is not ABSENT and _is_chosen(chosen, option, index):
+                return option
+        rest = [option for option in options if option != NoValue()]
+        if self.follows:
+            return next((option for option in rest if _fits(site.like, option)), rest[0])
+        if len(rest) == 1 and chosen is True:
+            return rest[0]
+        shown = ", ".join(f"{index}: {describe(option)}" for index, option in enumerate(options))
+        self.fault(site, f'which one? choices={{"{site}": 0}} for {shown}')
+        return rest[0]
+
+    # -- Sizes ---------------------------------------------------------------------------
+
+    def size(self, expr: Expr[Var]) -> tuple[int | None, list[str]]:
+        """The size that an expression has, or the names that are open."""
+        closed = dims.substitute(expr, self._lookup)
+        opened = [var.name for var in dict.fromkeys(dims.names_of(closed))]
+        return dims.evaluate(closed, {}), opened
+
+    def run(self, name: str, scope: Scope) -> tuple[int, ...] | None:
+        """The sizes of ``*name``, None where it is open."""
+        expr = scope.lookup(name)
+        sizes = self.given.get(expr.name.name) if isinstance(expr, Name) else None
+        return None if sizes is None else tuple(sizes)
+
+    def _lookup(self, var: Var) -> Expr[Var]:
+        """A size that was given: of an outermost name, or of one inside that nothing binds."""
+        of_call = var.scope == 0 or var.scope in self._apart.values()
+        known = var.name in self.given and (of_call or var.name not in self.outermost)
+        value = self.given[var.name] if known else None
+        return Fixed(value) if isinstance(value, int) else Name(var)
+
+
+def give(names: list[str]) -> str:
+    """The arguments that settle open names: ``d= and layers=``."""
+    return " and ".join(f"{name}=" for name in names)
+
+
+def _element(site: Site, index: int) -> Site:
+    inside = _is_row(site.like) and index < len(site.like)
+    return replace(site.at(index), like=site.like[index] if inside else ABSENT)
+
+
+def _is_row(value: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, tuple | list)
+
+
+def _attribute(site: Site, name: str) -> Site:
+    return replace(site.at(name), like=getattr(site.like, name, ABSENT))
+
+
+def _leaves_alike(options: list[Spec]) -> bool:
+    """Whether all options are leaves with the same axis names."""
+    trees = (
+        Node | Bound | Map | EntriesSpec | StateOfSpec | ScopedSpec | SameSpec | Conditional | Union
+    )
+    if any(isinstance(option, trees) for option in options):
+        return False
+    return len({option.names if isinstance(option, Leaf) else None for option in options}) == 1
+
+
+def _is_chosen(chosen: Any, option: Spec, index: int) -> bool:
+    if isinstance(chosen, bool):
+        return False
+    if isinstance(chosen, int):
+        return chosen == index
+    text = chosen.__name__ if isinstance(chosen, type) else chosen
+    kind = option.kind if isinstance(option, Leaf) else None
+    return text == describe(option) or (kind is not None and chosen is kind)
+
+
+def _fits(value: Any, option: Spec) -> bool:
+    """Whether a value, concrete or abstract, is like an alternative."""
+    for spec in (option, rewrite(option, Abstracting())):
+        if spec is not None:
+            explanation = Walk()
+            explanation.visit(value, spec)
+            if explanation.report(""):
+                return True
+    return False

@@ -1,0 +1,226 @@
+"""Trees derived from a declaration: `abstract`, `specs` and `shardings`.
+
+What the schema leaves open (a size, a dtype, whether an optional leaf is there) is never
+guessed: it is named in a `SchemaError`, with the argument that settles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast, overload
+
+from typing_extensions import TypeForm
+
+from .._annotations.spec_of import name_of, spec_of
+from .._compat import modules
+from .._sharding.axis_names import Rules
+from .._spec.questions import outermost_names
+from .._spec.written_dims import written_names
+from ..errors import SchemaError
+from ..forms import Abstract, Shardings, Specs
+from .builder import ABSENT, Builder, Make
+from .makers import DTYPE, SHOWN, AbstractMaker, OpenChoice, Partitioner
+
+T = TypeVar("T")
+
+
+@overload
+def abstract(  # pyright: ignore[reportOverlappingOverload]
+    hint: TypeForm[dict[str, Any]],
+    *,
+    mesh: Any = None,
+    rules: Rules | None = None,
+    dtype: Any = None,
+    choices: Mapping[str, OpenChoice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> dict[str, Any]: ...
+
+
+@overload
+def abstract(
+    hint: TypeForm[T],
+    *,
+    mesh: Any = None,
+    rules: Rules | None = None,
+    dtype: Any = None,
+    choices: Mapping[str, OpenChoice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> Abstract[T]: ...
+
+
+def abstract(
+    hint: Any,
+    *,
+    mesh: Any = None,
+    rules: Rules | None = None,
+    dtype: Any = None,
+    choices: Mapping[str, OpenChoice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> Any:
+    """A tree of ``jax.ShapeDtypeStruct`` that fits ``Abstract[hint]``.
+
+    ``jax.eval_shape``, ``nnx.merge`` and orbax's restore take it::
+
+        abstract(ModelState, d=64, layers=2, dtype=jnp.float32, mesh=mesh)
+
+    Args:
+      hint: a schema or a form of one.
+      mesh: where given, every array has a ``NamedSharding`` on it by its declared names.
+      rules: for logical names; without, those of the context.
+      dtype: for hints such as ``Float`` that leave it open: one dtype, or several of which
+        each leaf takes the first that fits.
+      choices: what else is open, by path: ``{"blocks[*].up.bias": False}`` for a leaf that is
+        not there; a number of entries, keys, or an alternative of a union as it is written.
+        ``[*]`` stands for every entry, ``"*.bias"`` for a name at any depth.
+      like: a state or module from which presence, sizes and dtypes are read.
+      dims: sizes by name, where a name can't be a keyword.
+      sizes: of the hint's dims, and of those of schemas in it that nothing binds; for
+        ``*name`` a tuple.
+
+    Raises:
+      SchemaError: something is open, or the names do not fit the mesh: it lists everything.
+    """
+    title = f"abstract({name_of(hint)})"
+    maker = AbstractMaker(Partitioner(mesh, rules), _dtypes(dtype))
+    return _build(title, hint, maker, choices, like, {**(dims or {}), **sizes}, alike=False)
+
+
+@overload
+def specs(  # pyright: ignore[reportOverlappingOverload]
+    hint: TypeForm[dict[str, Any]],
+    rules: Rules | None = None,
+    *,
+    choices: Mapping[str, OpenChoice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> dict[str, Any]: ...
+
+
+@overload
+def specs(
+    hint: TypeForm[T],
+    rules: Rules | None = None,
+    *,
+    choices: Mapping[str, OpenChoice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> Specs[T]: ...
+
+
+def specs(
+    hint: Any,
+    rules: Rules | None = None,
+    *,
+    choices: Mapping[str, OpenChoice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> Any:
+    """A tree of ``PartitionSpec`` by the declared names; ``P()`` where there are none.
+
+    A spec stands in the place of each Variable, so the tree is a prefix of the state:
+    ``with_sharding_constraint``, and under a mesh ``in_shardings``, take it whatever metadata
+    the Variables have. Its arguments are those of `abstract`; sizes matter only where they
+    are a number of entries.
+
+    Raises:
+      SchemaError: something is open, or a leaf has more names than axes: it lists everything.
+    """
+    title = f"specs({name_of(hint)})"
+    maker = Partitioner(None, rules)
+    return _build(title, hint, maker, choices, like, {**(dims or {}), **sizes}, alike=True)
+
+
+@overload
+def shardings(  # pyright: ignore[reportOverlappingOverload]
+    hint: TypeForm[dict[str, Any]],
+    mesh: Any,
+    rules: Rules | None = None,
+    *,
+    choices: Mapping[str, OpenChoice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> dict[str, Any]: ...
+
+
+@overload
+def shardings(
+    hint: TypeForm[T],
+    mesh: Any,
+    rules: Rules | None = None,
+    *,
+    choices: Mapping[str, OpenChoice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> Shardings[T]: ...
+
+
+def shardings(
+    hint: Any,
+    mesh: Any,
+    rules: Rules | None = None,
+    *,
+    choices: Mapping[str, OpenChoice] | None = None,
+    like: Any = None,
+    dims: Mapping[str, Any] | None = None,
+    **sizes: Any,
+) -> Any:
+    """A tree of ``NamedSharding`` on a mesh, for ``jax.device_put`` and ``jax.jit``.
+
+    Like `specs`; where sizes are given, they must be divisible by the mesh.
+
+    Raises:
+      SchemaError: something is open, or names do not fit the mesh: it lists everything.
+    """
+    title = f"shardings({name_of(hint)})"
+    maker = Partitioner(mesh, rules)
+    return _build(title, hint, maker, choices, like, {**(dims or {}), **sizes}, alike=True)
+
+
+def _dtypes(dtype: Any) -> tuple[Any, ...]:
+    if dtype is None:
+        return ()
+    given = cast("Sequence[Any]", dtype if isinstance(dtype, tuple | list) else (dtype,))
+    return tuple(DTYPE(item) for item in given)
+
+
+def _build(
+    title: str,
+    hint: Any,
+    make: Make,
+    choices: Mapping[str, OpenChoice] | None,
+    like: Any,
+    given: Mapping[str, Any],
+    *,
+    alike: bool,
+) -> Any:
+    spec = spec_of(hint)
+    outermost = outermost_names(spec)
+    known = dict.fromkeys([*outermost, *written_names(spec)])
+    for name in given:
+        if name not in known:
+            raise SchemaError(f"{title}: there is no dim {name!r}; there are {', '.join(known)}")
+    follows = like is not None
+    if follows and modules.is_module(like):
+        like = modules.module_tree(like).mapping
+    builder = Builder(make, choices or {}, given, frozenset(outermost), follows, alike)
+    try:
+        found = builder.root(spec, like if follows else ABSENT)
+    except RecursionError:
+        raise SchemaError(f"{title} can't be made: like= is nested too deeply to read") from None
+    if builder.faults:
+        lines = [f"  {line}" for line in list(builder.faults)[:SHOWN]]
+        more = len(builder.faults) - len(lines)
+        lines += [f"  and {more} more"] * (more > 0)
+        raise SchemaError("\n".join([f"{title} can't be made:", *lines]))
+    return found

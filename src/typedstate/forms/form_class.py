@@ -1,0 +1,124 @@
+"""What every form is made with: subscription gives a hint class, held weakly."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable
+from typing import Any, cast
+
+from .._annotations.context import Context
+from .._annotations.deferred import Deferred, is_open, show_argument
+from .._annotations.parse import parse
+from .._spec import dim_grammar
+from .._spec.describe import describe
+from .._spec.dims import Expr
+from .._spec.filters import show_filter
+from .._spec.nodes import (
+    Anything,
+    Bound,
+    EntriesSpec,
+    Map,
+    Node,
+    SameSpec,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+    Union,
+)
+from .._spec.rewrite import Transform, rewrite
+from ..errors import SchemaError
+from ..schema.hint_class import HintMeta, make
+from .composition import refuse_senseless
+from .stacking import Axis
+
+
+class FormMeta(HintMeta):
+    """The metaclass of forms: subscription makes a hint class."""
+
+    __typedstate_hints__: int | None
+
+    def __getitem__(cls, items: Any) -> Any:
+        """The hint class of this form with these arguments."""
+        if cls.__dict__.get("__typedstate_form__") is None:
+            raise SchemaError(f"{cls.__name__} is complete: it can't be subscripted again")
+        args: tuple[Any, ...] = cast(Any, items if isinstance(items, tuple) else (items,))
+        args = tuple(
+            typing.ForwardRef(arg) if isinstance(arg, str) and cls._is_hint(index) else arg
+            for index, arg in enumerate(args)
+        )
+        if any(is_open(arg) for index, arg in enumerate(args) if cls._is_hint(index)):
+            return Deferred(cls, args)
+        name = f"{cls.__name__}[{', '.join(show_form_argument(arg) for arg in args)}]"
+        apply: Callable[..., Spec] = cls.__dict__["__typedstate_form__"].__func__
+        try:
+            spec = apply(*_parsed(cls, name, args))
+        except TypeError as error:
+            if isinstance(error, SchemaError) or error.__traceback__ is None:
+                raise
+            if error.__traceback__.tb_next is not None:  # from within the form's own code
+                raise
+            usage = (cls.__doc__ or "").splitlines()[0].replace("``", "")
+            raise SchemaError(f"{name}: wrong arguments; {usage}") from None
+        key: tuple[Any, ...] = (cls, args)
+        try:
+            hash(key)
+        except TypeError:  # a list of filters
+            key = (cls, id(spec))
+        return make(name, key, lambda: spec, cls)
+
+    def _is_hint(cls, index: int) -> bool:
+        first: int = getattr(cls, "__typedstate_first__", 0)
+        count: int | None = getattr(cls, "__typedstate_count__", 1)
+        return index >= first and (count is None or index < first + count)
+
+
+def _parsed(cls: FormMeta, name: str, args: tuple[Any, ...]) -> list[Any]:
+    context = Context(name)
+    hints = cls._is_hint  # pyright: ignore[reportPrivateUsage]
+    return [parse(arg, context) if hints(i) else arg for i, arg in enumerate(args)]
+
+
+def show_form_argument(arg: Any) -> str:
+    if isinstance(arg, str):
+        return repr(arg)
+    if isinstance(arg, Axis) or arg is None:
+        return repr(arg)
+    return show_argument(arg) if isinstance(arg, type) or arg is ... else _show_other(arg)
+
+
+def _show_other(arg: Any) -> str:
+    text = show_filter(arg) if not typing.get_origin(arg) else show_argument(arg)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def transformed(spec: Spec, transform: Transform) -> Spec:
+    refuse_senseless(spec, transform)
+    found = rewrite(spec, transform)
+    if found is None:
+        raise SchemaError(f"{transform.title(describe(spec))} is empty: no leaf is left")
+    return found
+
+
+def parse_size(text: Any, owner: str) -> Expr[str]:
+    try:
+        return dim_grammar.parse_expr(str(text))
+    except dim_grammar.DimError as error:
+        raise SchemaError(f"{owner}: {error}") from None
+
+
+def is_tree(spec: Spec) -> bool:
+    match spec:
+        case Node() | Map() | EntriesSpec() | StateOfSpec():
+            return True
+        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
+            return is_tree(inner)
+        case Union(options):
+            return all(is_tree(option) for option in options)
+        case _:
+            return False
+
+
+def want_tree(spec: Spec, form: str) -> Spec:
+    if not is_tree(spec) and not isinstance(spec, Anything):
+        raise SchemaError(f"{form}[{describe(spec)}, ...]: a form takes a schema, not a leaf")
+    return spec

@@ -1,0 +1,133 @@
+"""`Like` and `Cast`: every leaf's kind, dtype or whole leaf is another."""
+
+from __future__ import annotations
+
+import typing
+from typing import Any
+
+import jax
+import msgspec
+from msgspec.structs import replace
+
+from .._annotations.array_hints import dtype_class
+from .._annotations.context import Context
+from .._annotations.parse import parse
+from .._spec.describe import describe
+from .._spec.nodes import Allowed, Anything, Array, Extra, Leaf, Spec
+from .._spec.questions import one_of
+from .._spec.rewrite import Unchanged, map_value
+from ..errors import SchemaError
+from ..report import Path
+from .form_class import FormMeta, show_form_argument, transformed, want_tree
+from .replacing import extra_of_any_kind
+
+
+class Like(metaclass=FormMeta):
+    """``Like[S, X]``: every leaf's kind, dtype or whole leaf is X.
+
+    A dtype alone is ``Cast[S, BFloat16]`` to type checkers.
+    """
+
+    @staticmethod
+    def __typedstate_form__(inner: Spec, hint: Any) -> Spec:
+        text = show_form_argument(hint)
+        options = typing.get_args(hint) if _is_union(hint) else (hint,)
+        dtypes = [found for found in map(dtype_class, options) if found is not None]
+        rest = [option for option in options if dtype_class(option) is None]
+        parsed = [parse(option, Context(f"Like[{describe(inner)}, {text}]")) for option in rest]
+        kinds = tuple(spec for spec in parsed if isinstance(spec, Leaf) and spec.kind is not None)
+        values = tuple(spec for spec in parsed if spec not in kinds)
+        resembling = Resembling(text, kinds, dtypes[0] if dtypes else None, values)
+        return transformed(want_tree(inner, "Like"), resembling)
+
+
+class Cast(metaclass=FormMeta):
+    """``Cast[S, BFloat16]``: every array has this dtype; the kinds of the leaves stay."""
+
+    @staticmethod
+    def __typedstate_form__(inner: Spec, dtype: Any) -> Spec:
+        found = dtype_class(dtype)
+        if found is None:
+            owner = f"Cast[{describe(inner)}, {show_form_argument(dtype)}]"
+            raise SchemaError(f"{owner}: give a dtype class of jaxtyping, e.g. BFloat16")
+        casting = Resembling(show_form_argument(dtype), (), found, (), "Cast")
+        return transformed(want_tree(inner, "Cast"), casting)
+
+
+def _is_union(hint: Any) -> bool:
+    import types
+
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+
+
+class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
+    """`Like`: another kind, dtype or whole leaf in the place of each leaf.
+
+    Attributes:
+      text: the second argument as its user wrote it.
+      kinds: Variable classes that hold the value.
+      dtype: name and dtypes that the arrays get.
+      values: what may stand for the value, or for the whole leaf.
+      form: the name of the form; `Cast` only has a dtype.
+    """
+
+    text: str
+    kinds: tuple[Leaf, ...]
+    dtype: tuple[str, tuple[Any, ...] | None] | None
+    values: tuple[Spec, ...]
+    form: str = "Like"
+
+    def title(self, name: str) -> str:
+        """``Like[S, OptVariable]``."""
+        return f"{self.form}[{name}, {self.text}]"
+
+    def leaf(self, spec: Spec, path: Path) -> Spec | None:
+        """The leaf with what `Like` says in place of what the schema says."""
+        if isinstance(spec, Anything):
+            return spec
+        value: Spec = spec.value if isinstance(spec, Leaf) else spec
+        if self.dtype is not None:
+            value = map_value(value, self._retype)
+            changed = replace(spec, value=value) if isinstance(spec, Leaf) else value
+            return changed if not self.kinds else self._kinds(spec, value)
+        if not self.kinds:
+            return one_of(self.values)
+        return self._kinds(spec, value)
+
+    @property
+    def keeps_kinds(self) -> bool:
+        """Another dtype leaves the kinds alone."""
+        return not self.kinds and not self.values
+
+    @property
+    def keeps_values(self) -> bool:
+        """Another dtype is another array."""
+        return self.dtype is None
+
+    def extra(self, extra: Extra, path: Path) -> Extra:
+        """The kinds that were allowed are other ones now."""
+        if self.keeps_kinds:
+            return extra
+        kinds = tuple(kind.kind for kind in self.kinds if kind.kind is not None)
+        if extra.allowed and not self.values and not extra.open:
+            return replace(extra, allowed=(Allowed(kinds),))
+        return extra_of_any_kind(extra)
+
+    def _kinds(self, spec: Spec, value: Spec) -> Spec:
+        """Other kinds with the same value: they are placed as the schema says of its own."""
+        options: list[Spec] = []
+        for kind in self.kinds:
+            if isinstance(kind.value, Anything) and isinstance(spec, Leaf):
+                held = one_of((value, *self.values))
+                changed = replace(spec, kind=kind.kind, value=held, exact=kind.exact)
+                options.append(replace(changed, predicates=(), by_dims=True))
+                continue
+            held = kind.value if not isinstance(kind.value, Anything) else value
+            options.append(Leaf(kind.kind, one_of((held, *self.values)), kind.exact))
+        return one_of((*options, *self.values))
+
+    def _retype(self, spec: Array | Anything) -> Spec:
+        assert self.dtype is not None
+        name, dtypes = self.dtype
+        array = spec if isinstance(spec, Array) else Array("", None, None, jax.Array)
+        return replace(array, dtype=name, dtypes=dtypes)

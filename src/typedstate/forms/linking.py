@@ -1,0 +1,68 @@
+"""`Bind`, `Scoped`, `Same`: how the dims of a schema belong to those around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._spec.describe import describe
+from .._spec.dims import Expr, Name
+from .._spec.nodes import Anything, Bound, Map, SameSpec, ScopedSpec, Spec, StateOfSpec
+from ..errors import SchemaError
+from .form_class import FormMeta, is_tree, parse_size
+
+
+def _links(text: Any, owner: str) -> tuple[tuple[str, Expr[str]], ...]:
+    if not isinstance(text, str):
+        raise SchemaError(f'{owner}: write the dims as one string, e.g. "din=d dout=4*d"')
+    links: dict[str, Expr[str]] = {}
+    for token in text.split():
+        name, equals, value = token.partition("=")
+        if not name.isidentifier():
+            raise SchemaError(f"{owner}: {name!r} is no dim name; write name or name=size")
+        if name in links:
+            raise SchemaError(f"{owner}: {name!r} stands there twice")
+        links[name] = parse_size(value, owner) if equals else Name(name)
+    return tuple(links.items())
+
+
+class Bind(metaclass=FormMeta):
+    """``Bind[S, "din=d dout=4*d"]``: links, renames and fixes the dims of a schema.
+
+    Left of ``=`` stand dims of S; right of it names of the class or call that writes the
+    form, sizes or expressions. ``d`` is short for ``d=d``. On a `StateMap` the only dim is
+    ``len``, its number of entries.
+    """
+
+    @staticmethod
+    def __typedstate_form__(inner: Spec, text: str) -> Spec:
+        owner = f"Bind[{describe(inner)}, {text!r}]"
+        links = _links(text, owner)
+        if isinstance(inner, Map):
+            if [name for name, _ in links] != ["len"]:
+                raise SchemaError(f"{owner}: the only dim of a StateMap is 'len'")
+            return Map(inner.key, inner.entry, links[0][1], inner.container, inner.extra)
+        if inner in (Anything(), StateOfSpec(Anything())):  # an open type variable, say
+            return inner
+        if not is_tree(inner):
+            raise SchemaError(f"{owner}: a leaf names its dims itself; Bind takes a schema")
+        return Bound(inner, links)
+
+
+class Scoped(metaclass=FormMeta):
+    """``Scoped[S, "teacher"]``: the names of S, kept apart from those of the call."""
+
+    @staticmethod
+    def __typedstate_form__(inner: Spec, scope: str) -> Spec:
+        if not isinstance(scope, str) or not scope:
+            raise SchemaError(f'Scoped[{describe(inner)}, {scope!r}]: give a name, "teacher"')
+        return ScopedSpec(inner, scope)
+
+
+class Same(metaclass=FormMeta):
+    """``Same[H, "T"]``: all trees of a call with this name have like keys, kinds and shapes."""
+
+    @staticmethod
+    def __typedstate_form__(inner: Spec, group: str) -> Spec:
+        if not isinstance(group, str) or not group:
+            raise SchemaError(f'Same[{describe(inner)}, {group!r}]: give a name, "T"')
+        return SameSpec(inner, group)

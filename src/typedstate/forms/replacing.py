@@ -1,0 +1,165 @@
+"""`Pure`, `Values`, `Abstract`, `Shardings`, `Specs`: something else in the place of each leaf."""
+
+from __future__ import annotations
+
+import msgspec
+from jax.sharding import NamedSharding, PartitionSpec
+from msgspec.structs import replace
+
+from .._spec.nodes import (
+    Allowed,
+    Anything,
+    Array,
+    Container,
+    Extra,
+    Instance,
+    Leaf,
+    NoValue,
+    Partition,
+    Spec,
+    Union,
+)
+from .._spec.questions import one_of
+from .._spec.rewrite import Unchanged, map_value
+from ..report import Path
+from .form_class import FormMeta, transformed, want_tree
+
+
+class Pure(metaclass=FormMeta):
+    """``Pure[S]``: nested dicts of values, as ``nnx.to_pure_dict`` gives."""
+
+    @staticmethod
+    def __typedstate_form__(inner: Spec) -> Spec:
+        return transformed(want_tree(inner, "Pure"), Unwrapping(pure=True))
+
+
+class Values(metaclass=FormMeta):
+    """``Values[S]``: a State of values, as ``nnx.pure`` gives."""
+
+    @staticmethod
+    def __typedstate_form__(inner: Spec) -> Spec:
+        return transformed(want_tree(inner, "Values"), Unwrapping(pure=False))
+
+
+class Abstract(metaclass=FormMeta):
+    """``Abstract[S]``: a ``jax.ShapeDtypeStruct`` in the place of each array."""
+
+    @staticmethod
+    def __typedstate_form__(inner: Spec) -> Spec:
+        return transformed(want_tree(inner, "Abstract"), Abstracting())
+
+
+class Shardings(metaclass=FormMeta):
+    """``Shardings[S]``: a ``NamedSharding`` in the place of each array."""
+
+    @staticmethod
+    def __typedstate_form__(inner: Spec) -> Spec:
+        return transformed(want_tree(inner, "Shardings"), Replacing("Shardings", NamedSharding))
+
+
+class Specs(metaclass=FormMeta):
+    """``Specs[S]``: a ``PartitionSpec`` in the place of each array."""
+
+    @staticmethod
+    def __typedstate_form__(inner: Spec) -> Spec:
+        return transformed(want_tree(inner, "Specs"), Replacing("Specs", PartitionSpec))
+
+
+class Unwrapping(Unchanged, msgspec.Struct, frozen=True, eq=False):
+    """`Pure` and `Values`: no Variables, only what they hold."""
+
+    pure: bool
+
+    def title(self, name: str) -> str:
+        """``Pure[S]``."""
+        return f"{'Pure' if self.pure else 'Values'}[{name}]"
+
+    def leaf(self, spec: Spec, path: Path) -> Spec | None:
+        """The value of a Variable."""
+        if isinstance(spec, Leaf):
+            return replace(spec, kind=None, exact=False)
+        return spec
+
+    @property
+    def keeps_kinds(self) -> bool:
+        """Values have none."""
+        return False
+
+    def container(self, container: Container) -> Container:
+        """``nnx.to_pure_dict`` gives plain dicts, ``nnx.pure`` a State."""
+        return "dict" if self.pure else container
+
+    def extra(self, extra: Extra, path: Path) -> Extra:
+        """A value does not show of which kind its Variable was."""
+        return extra_of_any_kind(extra)
+
+
+class Abstracting(Unchanged, msgspec.Struct, frozen=True, eq=False):
+    """`Abstract`: a ``jax.ShapeDtypeStruct`` in the place of each array."""
+
+    @property
+    def keeps_values(self) -> bool:
+        """An array is a ``jax.ShapeDtypeStruct``."""
+        return False
+
+    def title(self, name: str) -> str:
+        """``Abstract[S]``."""
+        return f"Abstract[{name}]"
+
+    def leaf(self, spec: Spec, path: Path) -> Spec | None:
+        """Arrays become abstract; ``jax.eval_shape`` makes arrays of Python numbers too."""
+        if isinstance(spec, Anything):
+            return spec
+        if isinstance(spec, Instance) and issubclass(spec.cls, int | float | complex):
+            return Union((spec, Array("", None, (), None, abstract=True)))
+        return map_value(spec, _abstract)
+
+
+def _abstract(spec: Array | Anything) -> Spec:
+    if isinstance(spec, Array):
+        return replace(spec, cls=None, abstract=True)
+    return Union((Array("", None, None, None, abstract=True), NoValue()))
+
+
+class Replacing(Unchanged, msgspec.Struct, frozen=True, eq=False):
+    """`Shardings` and `Specs`: something else in the place of each array."""
+
+    form: str
+    cls: type
+
+    def title(self, name: str) -> str:
+        """``Shardings[S]``."""
+        return f"{self.form}[{name}]"
+
+    def leaf(self, spec: Spec, path: Path) -> Spec | None:
+        """A Variable may hold it, or it stands for the Variable."""
+        if isinstance(spec, Anything):
+            return spec
+        raw = self._value(spec.value) if isinstance(spec, Leaf) else self._value(spec)
+        if isinstance(spec, Leaf) and isinstance(raw, Partition):
+            rules = None if spec.placed is None else spec.placed.rules
+            raw = replace(raw, names=spec.names, rules=rules)
+        if not isinstance(spec, Leaf) or spec.kind is None:
+            return raw
+        return Union((Leaf(spec.kind, raw, spec.exact), raw))
+
+    def _value(self, value: Spec) -> Spec:
+        """Stands for an array by itself; for a structure as a whole, for its arrays, or not."""
+        if isinstance(value, Array | Anything):
+            shape = value.shape if isinstance(value, Array) else None
+            return Partition(self.cls, shape=shape)
+        inner = map_value(value, self._value)
+        return one_of(tuple(dict.fromkeys((inner, Partition(self.cls), NoValue()))))
+
+    @property
+    def keeps_kinds(self) -> bool:
+        """What stands for a Variable has none."""
+        return False
+
+    def extra(self, extra: Extra, path: Path) -> Extra:
+        """What stands for a Variable does not show its kind."""
+        return extra_of_any_kind(extra)
+
+
+def extra_of_any_kind(extra: Extra) -> Extra:
+    return replace(extra, allowed=(Allowed(),) if extra.allowed else ())

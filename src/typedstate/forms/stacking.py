@@ -1,0 +1,148 @@
+"""`Stacked`: one more axis on the leaves of a schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from .._spec.describe import describe
+from .._spec.dims import Dim, Name, SingleDim, VariadicDim
+from .._spec.filters import Answer, decide, show_filter
+from .._spec.nodes import Anything, Array, Bound, Conditional, Leaf, Spec
+from .._spec.rewrite import Impossible, Unchanged, map_value
+from ..errors import SchemaError
+from ..report import Path
+from .form_class import FormMeta, parse_size, transformed, want_tree
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Axis:
+    """Where `Stacked` inserts its axis.
+
+    Attributes:
+      index: its place in the stacked array; negative from the end.
+      partition_name: its name in sharding metadata, as ``nnx.PARTITION_NAME`` gives it.
+    """
+
+    index: int = 0
+    partition_name: str | None = None
+
+    def __repr__(self) -> str:
+        """As its user wrote it."""
+        return show_axis(self.index, self.partition_name)
+
+
+class Stacked(metaclass=FormMeta):
+    """``Stacked[S, "layers", *filters]``: these leaves have one more axis, leading or `Axis`.
+
+    What ``nnx.vmap`` and ``nnx.scan`` make of a module's state.
+    """
+
+    @staticmethod
+    def __typedstate_form__(inner: Spec, dim: Any, *filters: Any) -> Spec:
+        axes = [item for item in filters if isinstance(item, Axis)] or [Axis()]
+        kept = tuple(item for item in filters if not isinstance(item, Axis))
+        owner = f"Stacked[{describe(inner)}, {dim!r}]"
+        if isinstance(dim, Axis | type) or len(axes) > 1:
+            raise SchemaError(f'{owner}: first the axis, e.g. "layers", then one Axis, filters')
+        hidden = f"^{dim}"
+        stacking = Stacking(hidden, str(dim), axes[0].index, axes[0].partition_name, kept)
+        found = transformed(want_tree(inner, "Stacked"), stacking)
+        return Bound(found, ((hidden, parse_size(dim, owner)),))
+
+
+class Stacking(Unchanged, msgspec.Struct, frozen=True, eq=False):
+    """`Stacked`: one more axis on the selected leaves.
+
+    Attributes:
+      dim: the name of the axis inside the form; it is linked to what the user wrote.
+      text: the axis as its user wrote it.
+      index: where the axis is inserted; negative from the end of the stacked array.
+      partition: its name in sharding metadata, None where none is inserted.
+      filters: which leaves; all without.
+    """
+
+    dim: str
+    text: str
+    index: int
+    partition: Any
+    filters: tuple[Any, ...]
+
+    @property
+    def link(self) -> str | None:
+        """The axis has one size in the whole tree."""
+        return self.dim
+
+    @property
+    def by_path(self) -> bool:
+        """Filters may read paths."""
+        return not all(isinstance(item, type) for item in self.filters)
+
+    @property
+    def keeps_values(self) -> bool:
+        """An array has one more axis."""
+        return False
+
+    def title(self, name: str) -> str:
+        """``Stacked[S, "layers"]``."""
+        filters = [show_filter(item) for item in self.filters]
+        first = self.index == 0 and self.partition is None
+        axis = [] if first else [show_axis(self.index, self.partition)]
+        return f"Stacked[{', '.join([name, repr(self.text), *axis, *filters])}]"
+
+    def leaf(self, spec: Spec, path: Path) -> Spec | None:
+        """Selected leaves get the axis; a maybe is decided by the real leaf."""
+        answer = decide(self.filters, path, spec) if self.filters else Answer.YES
+        if answer is Answer.NO or isinstance(spec, Anything):
+            return spec
+        stacked = map_value(spec, self._stack)
+        inserts = self.partition is not None or (isinstance(spec, Leaf) and spec.by_dims)
+        if inserts and isinstance(stacked, Leaf) and stacked.names is not None:
+            stacked = replace(stacked, names=self._names(spec, stacked.names))
+        if answer is Answer.YES:
+            return stacked
+        return Conditional(self.filters, path, stacked, spec)
+
+    def _names(self, spec: Spec, names: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The axis names with that of the new axis inserted."""
+        at = self.index
+        if at < 0:
+            shape = (
+                spec.value.shape
+                if isinstance(spec, Leaf) and isinstance(spec.value, Array)
+                else None
+            )
+            if shape is None or any(isinstance(dim, VariadicDim) for dim in shape):
+                raise SchemaError(f"Axis({at}) of a leaf whose rank is open: count from the front")
+            at += len(shape) + 1
+        if ... in names[:at]:  # the single axes of a run that stand before the new one
+            run = names.index(...)
+            opened = (*names[:run], *(None,) * (at - run))
+            return (*opened, self.partition, *names[run:])
+        padded = (*names, *(None,) * (at - len(names)))
+        return (*padded[:at], self.partition, *padded[at:])
+
+    def _stack(self, spec: Array | Anything) -> Spec:
+        array = spec if isinstance(spec, Array) else Array("", None, None, None)
+        return _insert(array, SingleDim(self.text, Name(self.dim)), self.index)
+
+
+def show_axis(index: int, partition: str | None) -> str:
+    """``Axis(1)``."""
+    return f"Axis({index})" if partition is None else f"Axis({index}, {partition!r})"
+
+
+def _insert(array: Array, new: SingleDim, index: int) -> Array:
+    """Inserts an axis; behind a run of axes its place is only known in the real array."""
+    shape: tuple[Dim, ...] = (VariadicDim(None),) if array.shape is None else array.shape
+    run = next((i for i, dim in enumerate(shape) if isinstance(dim, VariadicDim)), None)
+    at = index if index >= 0 else len(shape) + 1 + index
+    if run is not None and (array.inserted or (at > run if index >= 0 else at <= run)):
+        return replace(array, shape=shape, inserted=(*array.inserted, (index, new)))
+    if not 0 <= at <= len(shape):
+        axes = f"{len(shape)} {'axis' if len(shape) == 1 else 'axes'}"
+        raise Impossible(f"Axis({index}) lies beyond the {axes} of a leaf")
+    return replace(array, shape=(*shape[:at], new, *shape[at:]))

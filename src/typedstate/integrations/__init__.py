@@ -1,1 +1,0 @@
-"""What other tools need of typedstate; each module is imported by its tool only."""

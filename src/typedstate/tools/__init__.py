@@ -1,1 +1,0 @@
-"""Tools around schemas; nothing in the core imports them."""
