@@ -12,12 +12,17 @@ from .restoring import Restored, restore
 from .saving import save
 from .stored import Checkpoint, StoredLeaf
 from .verifying import verify
+from .weight_rules import Rule
+from .weights import Proof, Weights
 
 __all__ = [
     "Checkpoint",
     "CheckpointError",
+    "Proof",
     "Restored",
+    "Rule",
     "StoredLeaf",
+    "Weights",
     "inspect",
     "is_checkpoint",
     "restore",

@@ -15,7 +15,7 @@ from .._spec.nodes import Leaf, ModuleState, Spec, Validated
 from .._spec.rewrite import Unchanged, rewrite
 from .._validation.walk import Walk
 from ..forms.replacing import Abstracting, Unwrapping
-from ..report import Report
+from ..report import Report, Violation
 from .stored import Path
 
 
@@ -95,7 +95,21 @@ def judge(tree: Any, spec: Spec, name: str, dims: Mapping[str, int] | None = Non
     """Everything in which a tree of abstract values does not fit a spec."""
     explanation = Walk(given=dims or {})
     explanation.visit(tree, spec)
-    return explanation.report(name)
+    found = explanation.report(name)
+    violations = tuple(_in_words_of_files(one) for one in found.violations)
+    return Report(found.hint, violations, found.dims, found.unknown, found.cause)
+
+
+def _in_words_of_files(violation: Violation) -> Violation:
+    """What is stored is an array, though an abstract one stands for it."""
+    return Violation(
+        violation.path,
+        violation.code,
+        violation.expected.replace("[ShapeDtypeStruct, ", "[Array, "),
+        violation.actual.removeprefix("ShapeDtypeStruct "),
+        violation.note,
+        violation.keys,
+    )
 
 
 def key_size(implementation: str) -> int:

@@ -69,7 +69,8 @@ def is_kind(name: str, wanted: type) -> bool:
     """Whether a kind that is known by its name is a wanted one or a subclass of it."""
     if name == wanted.__name__:
         return True
-    return any(is_kind(name, below) for below in wanted.__subclasses__())
+    below: list[type] = type.__subclasses__(wanted)
+    return any(is_kind(name, one) for one in below)
 
 
 def document_of(metadata: Mapping[str, Any], path: AnyPath) -> Mapping[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Callable
 from os import fspath
@@ -11,7 +12,7 @@ from . import orbax_reader
 from .document import DOCUMENT_KEY, document_of
 from .errors import AnyPath, CheckpointError
 from .libraries import place_of
-from .stored import Checkpoint
+from .stored import ASIDE, Checkpoint
 
 Progress = Callable[[int, int], None]
 _MSGPACK_MAPS: Final = (*range(0x80, 0x90), 0xDE, 0xDF)
@@ -74,8 +75,7 @@ def _place(path: AnyPath) -> Any:
         place = place.expanduser().absolute()
     try:
         if not place.exists():
-            link = "a symlink to nothing" if _is_link(place) else "there is nothing"
-            raise CheckpointError(path, link)
+            raise CheckpointError(path, _why_nothing(place))
     except (OSError, RuntimeError, ValueError) as error:
         if isinstance(error, CheckpointError):
             raise
@@ -83,8 +83,13 @@ def _place(path: AnyPath) -> Any:
     return place
 
 
-def _is_link(place: Any) -> bool:
-    return os.path.islink(str(place))
+def _why_nothing(place: Any) -> str:
+    if os.path.islink(str(place)):
+        return "a symlink to nothing"
+    aside = sorted(glob.glob(glob.escape(str(place)) + ASIDE + "*"))
+    if aside:
+        return f"an interrupted save left the older one whole, at {aside[-1]}"
+    return "there is nothing"
 
 
 def _refuse(path: AnyPath, step: int | None, item: str | None) -> None:

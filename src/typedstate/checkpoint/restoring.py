@@ -218,7 +218,8 @@ def _wanted_dtype(slot: Slot, given: Any, dtype: Any) -> Any:
     like = raw_value(given) if is_variable(given) else given
     candidates: list[Any] = [like.dtype] if hasattr(like, "dtype") else []
     if dtype is not None:
-        candidates += list(dtype) if isinstance(dtype, tuple | list) else [dtype]
+        given_dtypes = dtype if isinstance(dtype, tuple | list) else [dtype]
+        candidates += [np.dtype(one) for one in given_dtypes]
     only = only_dtype(slot.dtypes)
     candidates += [] if only is None else [only]
     return next((one for one in candidates if dtype_fits(one, slot.dtypes)), None)
@@ -327,6 +328,17 @@ def _moved(value: Any, leaf: Any) -> Any:
     return value if sharding is None else jax_.device_put(value, sharding)
 
 
+def finished(target: Any, arrays: Mapping[Path, Any], hint: Any) -> Any:
+    """An abstract tree with arrays in the place of its abstract ones, checked."""
+    state = _replaced(target, None, (), lambda path, leaf: arrays.get(path, leaf))
+    return check(state, hint)
+
+
+def values_of(tree: Any) -> Iterator[tuple[Path, Any]]:
+    """Yields the path and the abstract value of each array of a tree."""
+    return _values(tree, ())
+
+
 def _values(tree: Any, path: Path) -> Iterator[tuple[Path, Any]]:
     mapping = mapping_of(tree)
     if mapping is not None:
@@ -417,7 +429,7 @@ def _from_safetensors(checkpoint: Checkpoint, reading: _Reading) -> dict[Path, A
     leaves = [leaf for leaf, _ in reading.values()]
     found: dict[Path, Any] = {}
     for leaf, value in safetensors_reader.tensors(checkpoint, leaves):
-        found[leaf.path] = _placed(value, reading[leaf.path][1])
+        found[leaf.path] = placed(value, reading[leaf.path][1])
     return found
 
 
@@ -425,11 +437,11 @@ def _from_msgpack(checkpoint: Checkpoint, reading: _Reading) -> dict[Path, Any]:
     found: dict[Path, Any] = {}
     for path, value in msgpack_reader.arrays(place_of(checkpoint.location), list(reading)):
         target = reading[path][1]
-        found[path] = value if target is None else _placed(value, target)
+        found[path] = value if target is None else placed(value, target)
     return found
 
 
-def _placed(value: Any, target: Any) -> Any:
+def placed(value: Any, target: Any) -> Any:
     """A numpy array where it belongs: each device gets its part, cast on the way."""
     array = np.asarray(value)
     return jax_.make_array_from_callback(

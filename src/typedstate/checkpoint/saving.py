@@ -18,8 +18,7 @@ from .declared import Declared
 from .errors import AnyPath, CheckpointError
 from .libraries import orbax
 from .orbax_reader import quiet
-
-_ASIDE = ".replaced-"
+from .stored import ASIDE
 
 
 def save(path: AnyPath, state_or_module: Any, hint: Any, *, overwrite: bool = False) -> None:
@@ -60,7 +59,7 @@ def save(path: AnyPath, state_or_module: Any, hint: Any, *, overwrite: bool = Fa
         _write(place, state, about)
         return
     fresh = place.with_name(f"{place.name}.new-{uuid.uuid4().hex[:8]}")
-    aside = place.with_name(f"{place.name}{_ASIDE}{uuid.uuid4().hex[:8]}")
+    aside = place.with_name(f"{place.name}{ASIDE}{uuid.uuid4().hex[:8]}")
     try:
         _write(fresh, state, about)
     except BaseException:

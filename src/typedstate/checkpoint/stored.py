@@ -24,6 +24,8 @@ What = Literal["array", "scalar", "string", "empty"]
 
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 _SHOWN: Final = 200
+#: What `save` adds to the name of a checkpoint that it replaces, until the new one has the name.
+ASIDE: Final = ".replaced-"
 #: What of a state a format does not keep.
 FORGOTTEN: Final[Mapping[Format, str]] = {
     "orbax": "Orbax does not keep of which kind a Variable was",
