@@ -103,8 +103,9 @@ class CheckingLoader(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Runs the module with the decorator within its reach."""
+        from .decorator import checked_by_hook
 
-        module.__dict__[_NAME] = covered
+        module.__dict__[_NAME] = checked_by_hook
         super().exec_module(module)
 
 
