@@ -11,13 +11,12 @@ import logging
 import re
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 import jax
 import numpy as np
-from msgspec.structs import replace
 
 from .errors import CheckpointError
 from .libraries import orbax
