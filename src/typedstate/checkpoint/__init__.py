@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .errors import CheckpointError
 from .inspecting import inspect, is_checkpoint
+from .migrating import migrate
 from .restoring import Restored, restore
 from .saving import save
 from .stored import Checkpoint, StoredLeaf
@@ -25,6 +26,7 @@ __all__ = [
     "Weights",
     "inspect",
     "is_checkpoint",
+    "migrate",
     "restore",
     "save",
     "verify",
