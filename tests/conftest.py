@@ -6,16 +6,22 @@ And code for the first value of every hint, so that no test stops short of the f
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
+import jax
 import pytest
 from hypothesis import HealthCheck, settings
 
 from typedstate import _fastpath
 from typedstate._fastpath.structures import StructureCache
 
+TESTS = Path(__file__).parent
+
 # Read when JAX first looks for devices, which no import does.
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+# Most of what is compiled here runs once, on a few numbers.
+jax.config.update("jax_disable_most_optimizations", True)
 
 settings.register_profile(
     "typedstate",
@@ -25,6 +31,26 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("typedstate")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Single files run in this process: workers would take longer to start than they save."""
+    if config.args and all(".py" in argument for argument in config.args):
+        return 0
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps the tests of a file on one worker, and those that share mypy's cache.
+
+    The files that take longest go first, so that the workers end at about the same time.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    static = TESTS / "static"
+    items.sort(key=lambda item: (static not in item.path.parents, item.path not in slow))
+    for item in items:
+        group = "static" if static in item.path.parents else str(item.path.relative_to(TESTS))
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)
