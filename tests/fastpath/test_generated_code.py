@@ -21,7 +21,7 @@ from typedstate._fastpath.judge import Known
 
 def entries() -> set[str]:
     gc.collect()
-    return {name for name in linecache.cache if name.startswith("<typedstate plan")}
+    return {name for name in linecache.cache if name.startswith("<typedstate guards")}
 
 
 def test_plans_are_bounded() -> None:

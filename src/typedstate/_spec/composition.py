@@ -1,15 +1,16 @@
 """Forms around forms: what one takes away from the leaves, another may need.
 
 `Pure` leaves no kinds, `Specs` leaves no arrays: a form that selects by kind or adds an axis
-goes inside of those. `typedstate.forms` asks here before it applies a form.
+goes inside of those. A transform itself says what it needs and what it leaves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .._spec.filters import asks_for_kinds
-from .._spec.nodes import (
+from ..errors import SchemaError
+from .describe import describe
+from .nodes import (
     Bound,
     EntriesSpec,
     Map,
@@ -20,14 +21,21 @@ from .._spec.nodes import (
     StateOfSpec,
     Union,
 )
-from .._spec.questions import parts
-from .._spec.rewrite import Derived, Transform
-from .._spec.selecting import Adding, Selecting
-from ..errors import SchemaError
-from .likeness import Resembling
-from .placing import Naming, Placing
-from .replacing import Abstracting, Replacing, Unwrapping
-from .stacking import Stacking
+from .questions import parts
+from .rewrite import Derived, Transform, rewrite
+
+
+def transformed(spec: Spec, transform: Transform) -> Spec:
+    """Applies a form to a spec.
+
+    Raises:
+      SchemaError: the form means nothing there, or leaves nothing of it.
+    """
+    refuse_senseless(spec, transform)
+    found = rewrite(spec, transform)
+    if found is None:
+        raise SchemaError(f"{transform.title(describe(spec))} is empty: no leaf is left")
+    return found
 
 
 def refuse_senseless(spec: Spec, transform: Transform) -> None:
@@ -69,22 +77,8 @@ def _forms_of(spec: Spec) -> Iterator[tuple[Derived, ...]]:
 
 def _clash(inner: Transform, outer: Transform) -> str | None:
     """What the outer form needs and the inner one has left nothing of."""
-    by_kind = isinstance(outer, Selecting | Stacking) and asks_for_kinds(outer.filters)
-    by_kind |= isinstance(outer, Adding) or (isinstance(outer, Resembling) and bool(outer.kinds))
-    if isinstance(inner, Unwrapping) and by_kind:
+    if outer.needs_kinds and not inner.holds_kinds:
         return "kinds, only values"
-    if not _holds_arrays(inner) and _reads_arrays(outer):
+    if outer.needs_arrays and not inner.holds_arrays:
         return "arrays"
     return None
-
-
-def _holds_arrays(form: Transform) -> bool:
-    if isinstance(form, Resembling):
-        return form.dtype is not None or bool(form.kinds)
-    return not isinstance(form, Replacing)
-
-
-def _reads_arrays(form: Transform) -> bool:
-    if isinstance(form, Resembling):
-        return form.dtype is not None
-    return isinstance(form, Stacking | Abstracting | Replacing | Placing | Naming)
