@@ -66,7 +66,7 @@ class DimsCarrier(NamedTuple):
     dtype: str = "float32"  # jaxtyping takes a name too, and it is the quickest to read
 
 
-class KnownCall(msgspec.Struct, eq=False, dict=True):
+class KnownCall(msgspec.Struct, eq=False, dict=True, weakref=True):
     """A call whose arguments were accepted, or of which a warning was given.
 
     Attributes:
