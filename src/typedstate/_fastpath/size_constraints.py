@@ -59,9 +59,9 @@ class _Observed(msgspec.Struct):
             if isinstance(size, tuple):
                 self._run(item, size)
             elif not isinstance(expr, Name):
-                self.mixed[self._slot(item), expr, item.broadcast] = size
+                self.mixed[self._slot(item), expr, item.dim.broadcast] = size
             else:
-                names = self.broad if item.broadcast else self.exact
+                names = self.broad if item.dim.broadcast else self.exact
                 names.setdefault(expr.name, {})[self._slot(item)] = size
 
     def size(self, slot: AxisRef | int) -> int:
@@ -77,13 +77,12 @@ class _Observed(msgspec.Struct):
         return broad | {name: _term(next(iter(slots))) for name, slots in self.exact.items()}
 
     def _slot(self, seen: SeenSize) -> AxisRef | int:
-        origin = seen.origin
-        if origin.axis is None:
+        if seen.axis is None:
             assert isinstance(seen.size, int)
             return seen.size
-        argument, prefix, places = self.roots[origin.root]
-        path = (*prefix, *origin.path) if prefix else origin.path
-        return argument, places[path], origin.axis
+        argument, prefix, places = self.roots[seen.root]
+        path = (*prefix, *seen.path) if prefix else seen.path
+        return argument, places[path], seen.axis
 
     def _run(self, seen: SeenSize, sizes: tuple[int, ...]) -> None:
         """A run of axes is as many names as it has axes."""
@@ -91,7 +90,7 @@ class _Observed(msgspec.Struct):
         assert isinstance(slot, tuple)
         assert isinstance(seen.expr, Name)
         argument, measure, first = slot
-        if seen.broadcast:
+        if seen.dim.broadcast:
             self.pinned.add(seen.expr.name)
         for index, size in enumerate(sizes):
             axis = (argument, measure, first + index)

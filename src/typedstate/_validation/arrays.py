@@ -21,7 +21,7 @@ from .._spec.dtypes import has_dtype
 from .._spec.nodes import Array, Leaf, Partition, PlacedSpec, Predicate
 from ..report import Path, Unknown, show_path
 from . import suggestions
-from .dim_binding import Origin, Scope, SeenSize
+from .dim_binding import Scope, SeenSize
 from .findings import Findings, Split
 from .show_value import describe_value
 from .trace import Guard
@@ -93,11 +93,10 @@ def _see(found: Findings, dim: SingleDim, size: Any, scope: Scope, path: Path, a
         found.part.unknown.append(Unknown(where, f"axis {axis} is symbolic"))
         return
     expr = dims.substitute(dim.expr, scope.lookup)
-    origin = Origin(found.root, path, axis)
     note = ""
     if found.shards is not None:
         size, note = _whole(found, size, axis, dim.broadcast)
-    seen = SeenSize(expr, size, dim.broadcast, dim.text, origin, found.order, note)
+    seen = SeenSize(expr, size, dim, found.root, path, axis, found.order, note)
     found.part.seen.append(seen)
 
 
@@ -107,12 +106,11 @@ def _see_run(
     if dim.name is None or not all(isinstance(size, int) for size in sizes):
         return
     expr = scope.lookup(dim.name)
-    origin = Origin(found.root, path, axis)
     note = ""
     if found.shards is not None:
         each = [_whole(found, size, axis + i, dim.broadcast) for i, size in enumerate(sizes)]
         sizes, note = tuple(size for size, _ in each), next((text for _, text in each if text), "")
-    seen = SeenSize(expr, sizes, dim.broadcast, f"*{dim.name}", origin, found.order, note)
+    seen = SeenSize(expr, sizes, dim, found.root, path, axis, found.order, note)
     found.part.seen.append(seen)
 
 
@@ -181,8 +179,8 @@ def _splits(found: Findings, value: Any, shape: tuple[Dim, ...], path: Path, sco
         dim = shape[axis]
         if isinstance(dim, SingleDim) and dim.expr is not None:
             expr = dims.substitute(dim.expr, scope.lookup)
-            origin = Origin(found.root, path, axis)
-            found.part.splits.append(Split(expr, parts, text, origin, found.order))
+            split = Split(expr, parts, text, found.root, path, axis, found.order)
+            found.part.splits.append(split)
     asked = compare.divisors(value)
     guard = Guard(path, lambda leaf: compare.divisors(leaf) == asked)
     found.guard(guard)

@@ -17,7 +17,7 @@ from .._spec import dims
 from .._spec.dims import Expr
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
 from . import tree_signature
-from .dim_binding import Choice, Conflict, Observation, Origin, Scope, SeenSize, Sizes, Var, settle
+from .dim_binding import Choice, Conflict, Observation, Scope, SeenSize, Sizes, Var, settle
 from .suggestions import common_cause
 from .trace import Guard, Trace
 
@@ -31,14 +31,18 @@ class Split(msgspec.Struct, frozen=True):
       expr: its size, over variables.
       parts: into how many it is split.
       text: by which mesh axes.
-      origin: of the partition, with the axis.
+      root: the argument in which the partition was seen.
+      path: of the partition.
+      axis: which is split.
       order: of the leaf in the tree.
     """
 
     expr: Expr[Var]
     parts: int
     text: str
-    origin: Origin
+    root: str
+    path: Path
+    axis: int
     order: int
 
 
@@ -180,25 +184,24 @@ class Findings(msgspec.Struct):
             size = dims.evaluate(split.expr, sizes.known)
             if size is None or size % split.parts == 0:
                 continue
-            keys, axis = split.origin.path, split.origin.axis
-            expected, actual = f"axis {axis} divisible by {split.text}", f"size {size}"
-            where = show_path(keys, split.origin.root)
-            violation = Violation(where, "sharding", expected, actual, keys=keys)
+            expected, actual = f"axis {split.axis} divisible by {split.text}", f"size {size}"
+            where = show_path(split.path, split.root)
+            violation = Violation(where, "sharding", expected, actual, keys=split.path)
             yield Finding(split.order, violation)
 
 
 def _conflict(conflict: Conflict) -> Finding:
-    seen, origin = conflict.seen, conflict.seen.origin
+    seen = conflict.seen
     shown = str(seen.size).replace(" ", "")
-    where = show_path(origin.path, origin.root)
+    where = show_path(seen.path, seen.root)
     if any(True for _ in dims.names_of(seen.expr)):
         code: Code = "dim"
         expected, actual = conflict.expected, f"{seen.text} is {shown}"
     else:
         code = "size"
-        axis = "" if origin.axis is None else f" on axis {origin.axis}"
+        axis = "" if seen.axis is None else f" on axis {seen.axis}"
         expected, actual = f"{conflict.expected}{axis}", shown
-    return Finding(seen.order, Violation(where, code, expected, actual, seen.note, origin.path))
+    return Finding(seen.order, Violation(where, code, expected, actual, seen.note, seen.path))
 
 
 def _resized(
@@ -206,15 +209,15 @@ def _resized(
 ) -> Observation:
     if isinstance(item, Choice):
         return Choice([[_resized(seen, roots, measures) for seen in one] for one in item.options])
-    axis = item.origin.axis
+    axis = item.axis
     if axis is None or item.note:  # of shards only those of the same sizes are alike
         return item
-    argument, prefix, places = roots[item.origin.root]
-    shape = shape_of(measures[argument][places[(*prefix, *item.origin.path)]])
+    argument, prefix, places = roots[item.root]
+    shape = shape_of(measures[argument][places[(*prefix, *item.path)]])
     size = shape[axis : axis + len(item.size)] if isinstance(item.size, tuple) else shape[axis]
     return replace(item, size=size)
 
 
 def _open(seen: SeenSize) -> Unknown:
-    where = show_path(seen.origin.path, seen.origin.root)
+    where = show_path(seen.path, seen.root)
     return Unknown(where, f"{seen.text} of size {seen.size} has open names")

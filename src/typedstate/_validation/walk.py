@@ -45,7 +45,7 @@ from .._spec.nodes import (
 from .._spec.questions import needs_leaf, unbind
 from ..report import Path, Report, show_key, show_path
 from . import arrays, key_patterns, shares, suggestions, tree_signature, undeclared
-from .dim_binding import Choice, Origin, Scope, SeenSize, linked
+from .dim_binding import Choice, Scope, SeenSize, linked
 from .findings import Branch, Findings
 from .show_value import describe_value
 from .trace import Guard, Trace
@@ -326,9 +326,9 @@ class Walk:
         if not needs_leaf(spec.entry):
             return  # the last entries may be absent, so the length can't be seen
         expr = dims.substitute(spec.length, scope.lookup)
-        origin = Origin(self.found.root, path, None)
-        text = f"the number of entries ({dim_grammar.show_expr(spec.length)})"
-        self.found.part.seen.append(SeenSize(expr, length, False, text, origin, self.found.order))
+        dim = dims.SingleDim(f"the number of entries ({dim_grammar.show_expr(spec.length)})", None)
+        seen = SeenSize(expr, length, dim, self.found.root, path, None, self.found.order)
+        self.found.part.seen.append(seen)
 
     def _entries(self, value: Any, spec: EntriesSpec, path: Path, scope: Scope) -> None:
         mapping: dict[Hashable, Any] | None = self._mapping(value, spec, path, spec.container)
