@@ -26,7 +26,7 @@ class Var(NamedTuple):
     name: str
 
 
-class Scope(msgspec.Struct, eq=False):
+class Scope:
     """One occurrence of a schema: where its names live.
 
     Attributes:
@@ -35,10 +35,19 @@ class Scope(msgspec.Struct, eq=False):
       around: of a bound schema, the scope of the class in whose annotation the `Bind` stands.
     """
 
-    number: int
-    links: Mapping[str, Expr[Var]] = msgspec.field(default_factory=dict[str, "Expr[Var]"])
-    around: Scope | None = None
-    _own: dict[str, Expr[Var]] = msgspec.field(default_factory=dict[str, "Expr[Var]"])
+    __slots__ = ("_own", "around", "links", "number")
+
+    def __init__(
+        self,
+        number: int,
+        links: Mapping[str, Expr[Var]] | None = None,
+        around: Scope | None = None,
+    ) -> None:
+        """Starts an occurrence; a walk makes one for each sub-state, so no more than it needs."""
+        self.number = number
+        self.links: Mapping[str, Expr[Var]] = links or {}
+        self.around = around
+        self._own: dict[str, Expr[Var]] = {}
 
     def written(self) -> Scope:
         """Where the names live that the annotation itself writes, inside of a `Bind` too."""
@@ -52,6 +61,12 @@ class Scope(msgspec.Struct, eq=False):
         if found is None:
             found = self._own[name] = Name(Var(self.number, name))
         return found
+
+    def expand(self, expr: Expr[str]) -> Expr[Var]:
+        """An expression over the variables of this and outer scopes."""
+        if isinstance(expr, Name):  # by far the most
+            return self.lookup(expr.name)
+        return dims.substitute(expr, self.lookup)
 
 
 def linked(
@@ -70,7 +85,7 @@ def linked(
     for bind in binds:
         if given:  # the links of a Bind around this one
             outer = Scope(outer.number, {**outer.links, **given})
-        given = {name: dims.substitute(expr, outer.lookup) for name, expr in bind}
+        given = {name: outer.expand(expr) for name, expr in bind}
         links |= given
     return Scope(number, links, scope.around if outermost else scope)
 

@@ -5,8 +5,8 @@ The explainer collects it; `Evidence.report` settles the names and says what is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from .._fastpath.size_code import ArgumentRef, ShapeSource, SizeConstraints, shape_of
 from .._fastpath.size_constraints import constraints_of
 from .._spec import dims
-from .._spec.dims import Expr
+from .._spec.dims import Dim, Expr
+from .._spec.nodes import Array
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
 from . import tree_signature
 from .dim_binding import Choice, Conflict, Observation, Scope, SeenSize, Sizes, Var, settle
@@ -66,6 +67,22 @@ class Branch(msgspec.Struct):
         return Branch([*self.violations], [*self.seen], [*self.splits], [*self.unknown])
 
 
+class SizedDim(NamedTuple):
+    """A dim of an array's spec beside an array.
+
+    Attributes:
+      dim: as written.
+      axis: where it stands, or the first axis of a run.
+      size: of the axis, or the sizes of the run.
+      name: where it is a name of the scope around the array and nothing else, as mostly.
+    """
+
+    dim: Dim
+    axis: int
+    size: Any
+    name: str | None
+
+
 class Findings(msgspec.Struct):
     """What was seen of the values of one call; it holds sizes and paths but no value.
 
@@ -77,6 +94,8 @@ class Findings(msgspec.Struct):
       root: the argument that is looked at.
       shards: into how many each axis is split, of an array of which one shard is looked at.
       groups: the first tree of each `Same`.
+      sized: the sizes of an array that fitted a spec but for them, for those that are like it:
+        by the spec, which stays alive, and the abstract value.
     """
 
     given: Mapping[str, int] = msgspec.field(default_factory=dict[str, int])
@@ -87,6 +106,9 @@ class Findings(msgspec.Struct):
     shards: tuple[int, ...] | None = None
     groups: dict[str, tuple[str, tree_signature.TreeSignature]] = msgspec.field(
         default_factory=dict[str, tuple[str, tree_signature.TreeSignature]]
+    )
+    sized: dict[tuple[int, Hashable], tuple[Array, tuple[SizedDim, ...]]] = msgspec.field(
+        default_factory=dict[tuple[int, Hashable], "tuple[Array, tuple[SizedDim, ...]]"]
     )
     _scopes: int = 0
     _apart: dict[str, Scope] = msgspec.field(default_factory=dict[str, Scope])
@@ -123,8 +145,12 @@ class Findings(msgspec.Struct):
 
     def new_scope(self) -> Scope:
         """The names of one more occurrence of a schema."""
+        return Scope(self.new_number())
+
+    def new_number(self) -> int:
+        """That of a scope of its own."""
         self._scopes += 1
-        return Scope(self._scopes, {})
+        return self._scopes
 
     def apart_scope(self, name: str) -> Scope:
         """The names of all schemas that are `Scoped` by this name."""
