@@ -80,21 +80,24 @@ class _Observed(msgspec.Struct):
         if seen.axis is None:
             assert isinstance(seen.size, int)
             return seen.size
+        assert isinstance(seen.axis, int)
+        return *self._measure(seen), seen.axis
+
+    def _measure(self, seen: SeenSize) -> tuple[int, int]:
         argument, prefix, places = self.roots[seen.root]
         path = (*prefix, *seen.path) if prefix else seen.path
-        return argument, places[path], seen.axis
+        return argument, places[path]
 
     def _run(self, seen: SeenSize, sizes: tuple[int, ...]) -> None:
         """A run of axes is as many names as it has axes."""
-        slot = self._slot(seen)
-        assert isinstance(slot, tuple)
+        assert isinstance(seen.axis, tuple)
         assert isinstance(seen.expr, Name)
-        argument, measure, first = slot
+        argument, measure = self._measure(seen)
         if seen.dim.broadcast:
             self.pinned.add(seen.expr.name)
-        for index, size in enumerate(sizes):
-            axis = (argument, measure, first + index)
-            self.exact.setdefault((seen.expr.name, index), {})[axis] = size
+        for index, (axis, size) in enumerate(zip(seen.axis, sizes, strict=True)):
+            slots = self.exact.setdefault((seen.expr.name, index), {})
+            slots[argument, measure, axis] = size
 
     def _keep(self, items: Iterable[Observation]) -> None:
         """What equations can't say must stay as it was, e.g. alternatives that fit but for dims."""

@@ -80,10 +80,10 @@ def _fitted(found: Findings, value: Any, spec: Array, path: Path) -> tuple[Sized
     return tuple(SizedDim(dim, axis, size, _name(dim, size)) for dim, axis, size in sized)
 
 
-def _sized(shape: tuple[Any, ...], spec: Array) -> list[tuple[Dim, int, Any]] | None:
+def _sized(shape: tuple[Any, ...], spec: Array) -> list[tuple[Dim, Any, Any]] | None:
     """Each dim with its axis and size in an array of this shape; None for another rank."""
     wanted = spec.shape or ()
-    found: list[tuple[Dim, int, Any]] = []
+    found: list[tuple[Dim, Any, Any]] = []
     places = list(range(len(shape)))
     for index, inserted in reversed(spec.inserted):
         if not -len(places) <= index < len(places):
@@ -97,8 +97,8 @@ def _sized(shape: tuple[Any, ...], spec: Array) -> list[tuple[Dim, int, Any]] | 
     for index, dim in enumerate(wanted):
         if isinstance(dim, VariadicDim):
             skip = len(places) - len(wanted)
-            sizes = tuple(shape[axis] for axis in places[index : index + skip + 1])
-            found.append((dim, index, sizes))
+            axes = tuple(places[index : index + skip + 1])
+            found.append((dim, axes, tuple(shape[axis] for axis in axes)))
         else:
             axis = places[index + skip]
             found.append((dim, axis, shape[axis]))
@@ -138,16 +138,22 @@ def _see(found: Findings, dim: SingleDim, size: Any, scope: Scope, path: Path, a
 
 
 def _see_run(
-    found: Findings, dim: VariadicDim, sizes: tuple[Any, ...], scope: Scope, path: Path, axis: int
+    found: Findings,
+    dim: VariadicDim,
+    sizes: tuple[Any, ...],
+    scope: Scope,
+    path: Path,
+    axes: tuple[int, ...],
 ) -> None:
     if dim.name is None or not all(isinstance(size, int) for size in sizes):
         return
     expr = scope.lookup(dim.name)
     note = ""
     if found.shards is not None:
-        each = [_whole(found, size, axis + i, dim.broadcast) for i, size in enumerate(sizes)]
+        pairs = zip(sizes, axes, strict=True)
+        each = [_whole(found, size, axis, dim.broadcast) for size, axis in pairs]
         sizes, note = tuple(size for size, _ in each), next((text for _, text in each if text), "")
-    seen = SeenSize(expr, sizes, dim, found.root, path, axis, found.order, note)
+    seen = SeenSize(expr, sizes, dim, found.root, path, axes, found.order, note)
     found.part.seen.append(seen)
 
 

@@ -99,7 +99,7 @@ class SeenSize(msgspec.Struct):
       dim: as written.
       root: the argument in which it was seen.
       path: of the leaf.
-      axis: the first one of a run; None for a number of entries.
+      axis: where; all axes of a run, which need not be neighbours; None for a number of entries.
       order: of the leaf in the tree.
       note: how the size was seen, where that is of one shard.
     """
@@ -109,7 +109,7 @@ class SeenSize(msgspec.Struct):
     dim: Dim
     root: str
     path: Path
-    axis: int | None
+    axis: int | tuple[int, ...] | None
     order: int
     note: str = ""
 
@@ -122,7 +122,8 @@ class SeenSize(msgspec.Struct):
     def place(self) -> str:
         """E.g. ``params.up.kernel, axis 1``."""
         where = show_path(self.path, self.root) or "the value"
-        return where if self.axis is None else f"{where}, axis {self.axis}"
+        axis = self.axis[:1] if isinstance(self.axis, tuple) else (self.axis,)
+        return where if axis in ((), (None,)) else f"{where}, axis {axis[0]}"
 
 
 class Choice(msgspec.Struct):

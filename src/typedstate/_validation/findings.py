@@ -72,13 +72,13 @@ class SizedDim(NamedTuple):
 
     Attributes:
       dim: as written.
-      axis: where it stands, or the first axis of a run.
+      axis: where it stands, or all axes of a run.
       size: of the axis, or the sizes of the run.
       name: where it is a name of the scope around the array and nothing else, as mostly.
     """
 
     dim: Dim
-    axis: int
+    axis: Any
     size: Any
     name: str | None
 
@@ -240,7 +240,7 @@ def _resized(
         return item
     argument, prefix, places = roots[item.root]
     shape = shape_of(measures[argument][places[(*prefix, *item.path)]])
-    size = shape[axis : axis + len(item.size)] if isinstance(item.size, tuple) else shape[axis]
+    size = tuple(shape[one] for one in axis) if isinstance(axis, tuple) else shape[axis]
     return replace(item, size=size)
 
 
