@@ -90,7 +90,7 @@ def linked(
     return Scope(number, links, scope.around if outermost else scope)
 
 
-class SeenSize(msgspec.Struct):
+class SeenSize(msgspec.Struct, gc=False):  # one per axis; it is part of no cycle
     """One size that was seen where the hint has a name or an expression.
 
     Attributes:
