@@ -10,6 +10,7 @@ import dataclasses
 import sys
 import types
 import typing
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal, TypeVar, cast, get_args, get_origin
 
 import jax
@@ -19,6 +20,7 @@ from flax import nnx
 from jax.sharding import PartitionSpec
 from msgspec.structs import replace
 
+from .. import scalars
 from .._compat import axis_rules, modules, variables
 from .._spec import dims
 from .._spec.nodes import (
@@ -131,11 +133,7 @@ def _alias(alias: Any, args: tuple[Any, ...], context: Context) -> Spec:
 
 
 def _union(args: tuple[Any, ...], context: Context) -> Spec:
-    options: list[Spec] = []
-    for arg in args:
-        option = parse(arg, context)
-        options += option.options if isinstance(option, Union) else (option,)
-    return one_of(tuple(dict.fromkeys(options)))
+    return _flat_union(parse(arg, context) for arg in args)
 
 
 def _class(hint: Any, context: Context) -> Spec:
@@ -173,7 +171,7 @@ def _class(hint: Any, context: Context) -> Spec:
         )
     if context.boundary and not _plain_class(cls):
         return for_beartype(cls)
-    return Instance(cls)
+    return Instance(cls, numpy=context.boundary and scalars.is_number(cls))
 
 
 def _plain_class(hint: type) -> bool:
@@ -233,7 +231,7 @@ def for_beartype(hint: Any) -> Spec:
     def test(found: Any) -> bool:
         from beartype.door import is_bearable
 
-        return is_bearable(found, hint)
+        return is_bearable(found, hint) or scalars.fits(found, hint)
 
     return Validated(Anything(), (Predicate(_show_hint(hint), test),))
 
@@ -281,7 +279,7 @@ def _record(hint: Any, context: Context) -> Spec | None:
                 continue
             try:
                 found = parse(item, inner)
-                fields[name] = _or_traced(found) if context.boundary else found
+                fields[name] = or_array(found) if context.boundary else found
             except (SchemaError, NotYet):
                 if not context.boundary:
                     raise
@@ -291,15 +289,28 @@ def _record(hint: Any, context: Context) -> Spec | None:
     return spec if ours or not context.boundary else None
 
 
-def _or_traced(spec: Spec) -> Spec:
-    """A Python number in a container that is a pytree becomes an array under ``jax.jit``."""
+def or_array(spec: Spec) -> Spec:
+    """The same with arrays without axes for Python's numbers, as ``jax.jit`` returns them."""
     match spec:
-        case Instance(cls) if issubclass(cls, int | float | complex):
-            return Union((spec, Array("", None, (), None)))
+        case Instance(cls) if scalars.is_number(cls) and not scalars.IS_STRICT:
+            return Union((spec, Array(*scalars.dtypes_of(cls), (), None)))
         case Union(options):
-            return Union(tuple(dict.fromkeys(_or_traced(option) for option in options)))
+            return _flat_union(map(or_array, options))
+        case TupleOf(items, rest):
+            return TupleOf(tuple(map(or_array, items)), None if rest is None else or_array(rest))
+        case ItemsOf(item=item):
+            return replace(spec, item=or_array(item))
+        case MappingOf(value=value_):
+            return replace(spec, value=or_array(value_))
         case _:
             return spec
+
+
+def _flat_union(options: Iterable[Spec]) -> Spec:
+    flat: list[Spec] = []
+    for option in options:
+        flat += option.options if isinstance(option, Union) else (option,)
+    return one_of(tuple(dict.fromkeys(flat)))
 
 
 def _annotated(hint: Any, context: Context) -> Spec:

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 
+from .. import scalars
 from .._compat import modules, variables
 from .._spec import dim_grammar, dims, filters
 from .._spec.describe import class_name, describe
@@ -523,7 +524,7 @@ class Walk:
                 if value is not None:
                     self.found.add(path, "array", "None", describe_value(value))
             case Instance(cls):
-                if not isinstance(value, cls):
+                if not isinstance(value, cls) and not _is_number(value, spec):
                     note = suggestions.value_note(value)
                     self.found.add(path, "array", class_name(cls), describe_value(value), note)
             case Literally(values):
@@ -617,6 +618,13 @@ class Walk:
         for key in value if typed_dict else ():
             if key not in names:
                 self.found.add((*path, key), "extra", "no such key", describe_value(value[key]))
+
+
+def _is_number(value: object, spec: Instance) -> bool:
+    """Whether something else than a number of Python's stands for one."""
+    if scalars.is_traced_scalar(value, spec.cls):
+        return True
+    return spec.numpy and scalars.is_numpy_scalar(value, spec.cls)
 
 
 def _distance(part: Branch) -> tuple[int, int, int]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import msgspec
 import typing_extensions
 
+from .. import scalars
 from ..errors import StateTypeError, TypedStateWarning, warn_of
 
 
@@ -47,7 +48,27 @@ def tester(function: types.FunctionType, name: str, hint: Any, kind: Any) -> Tes
         reason = str(error).splitlines()[0][:200]
         warn_of(function, f"{function.__qualname__}({name})", reason)
         return None
-    return Test(_spread(enforce, kind), _deciding(hint))
+    enforce = _spread(enforce, kind)
+    if scalars.may_stand(hint):
+        enforce = _with_scalars(enforce, hint, kind)
+    return Test(enforce, _deciding(hint))
+
+
+def _with_scalars(enforce: Callable[[Any], None], hint: Any, kind: Any) -> Callable[[Any], None]:
+    """Asks only what does not fit by what stands for numbers under JAX."""
+    from beartype.door import is_bearable
+
+    def enforce_others(value: Any) -> None:
+        __tracebackhide__ = True
+        items: Iterable[Any] = (value,)
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            items = value
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            items = value.values()
+        if not all(is_bearable(item, hint) or scalars.fits(item, hint) for item in items):
+            enforce(value)
+
+    return enforce_others
 
 
 def _is_self(hint: Any) -> bool:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import msgspec
 
-from .. import _fastpath, _validation
+from .. import _fastpath, _validation, scalars
 from .._annotations.array_hints import is_jaxtyped
 from .._annotations.context import Context, NotYet
-from .._annotations.parse import holds_state_or_array, parse
+from .._annotations.parse import holds_state_or_array, or_array, parse
 from .._fastpath.call_cache import OMITTED, CallCache, ExplainedCall, KnownCall
 from .._fastpath.structures import Specialization, StructureCache
 from .._spec.binds import check_binds
@@ -56,7 +56,11 @@ class Boundary:
     """The annotations of one function, parsed when they can be, and the calls accepted so far."""
 
     def __init__(
-        self, function: types.FunctionType, names: tuple[Mapping[str, Any], ...], covered: bool
+        self,
+        function: types.FunctionType,
+        names: tuple[Mapping[str, Any], ...],
+        covered: bool,
+        crosses: bool = False,
     ) -> None:
         """Parses the annotations, or waits for the first call where a name is missing."""
         self.function = function
@@ -65,6 +69,7 @@ class Boundary:
         self.annotations = dict(function.__annotations__)
         self._names = names
         self._covered = covered
+        self._crosses = crosses
         self._waits = True
         self.ready = False
         self.ours: list[Enforced] = []
@@ -134,7 +139,8 @@ class Boundary:
 
     def _enforced(self, name: str, hint: Any, kind: Any) -> Enforced:
         hint = self._resolved(name, hint)
-        if isinstance(hint, TypeVar) or not _may_be_ours(hint):
+        crosses = self._crosses and name == RETURN and scalars.may_stand(hint)
+        if isinstance(hint, TypeVar) or not (crosses or _may_be_ours(hint)):
             return Enforced(name, hint, None, kind)
         try:
             spec = parse(hint, self._context(name))
@@ -143,6 +149,8 @@ class Boundary:
             if self._raises(error) or (isinstance(error, SchemaError) and _mentions_schema(hint)):
                 raise
             return Enforced(name, self._leave_alone(name, error), None, kind)
+        if crosses:
+            spec = or_array(spec)
         return Enforced(name, hint, spec if holds_state_or_array(spec) else None, kind)
 
     def _resolved(self, name: str, hint: Any) -> Any:
