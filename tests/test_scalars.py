@@ -124,7 +124,7 @@ def test_variadic_parameters() -> None:
         (flagged, 1),
         (optional, 1),
         (optional, jnp.ones(2)),
-        (listed, [1.0, 2]),
+        (listed, [1, 2]),
         (keyed, {"a": 1.0}),
         (paired, (ONES, 1)),
         (literal, 2.0),

@@ -110,7 +110,7 @@ class _Restoring:
         if self._dtypes and (found := _dtype_of(value)) is not None:
             self.is_changed = True
             return found
-        make = _maker(type(value))
+        make = _maker(type(cast(object, value)))
         if make is not None:
             return make(map(self.restore, value))
         if type(value) is dict:

@@ -42,7 +42,7 @@ from .._spec.nodes import (
     Validated,
 )
 from .._spec.questions import one_of, parts, present
-from ..errors import SchemaError
+from ..errors import SchemaError, leave_alone
 from .array_hints import _dtype_class_of, _ScalarMeta, array, dtype_class, is_jaxtyped
 from .context import Context, NotYet
 from .hint_kinds import (
@@ -60,6 +60,8 @@ from .hint_kinds import (
     variable_class,
 )
 
+#: Packages whose annotations are for readers: a value of their classes may hold something else.
+_LIBRARIES: Final = frozenset({"jax", "jaxlib", "flax", "optax", "orbax", "chex", "numpy"})
 _WRAPPERS: Final = (
     typing.Final,
     typing.ClassVar,
@@ -230,8 +232,12 @@ def for_beartype(hint: Any) -> Spec:
 
     def test(found: Any) -> bool:
         from beartype.door import is_bearable
+        from beartype.roar import BeartypeException
 
-        return is_bearable(found, hint) or scalars.fits(found, hint)
+        try:
+            return is_bearable(found, hint) or scalars.fits(found, hint)
+        except BeartypeException:  # e.g. of a protocol that is not runtime-checkable
+            return True
 
     return Validated(Anything(), (Predicate(_show_hint(hint), test),))
 
@@ -257,8 +263,16 @@ def _show_hint(hint: Any) -> str:
 
 
 def _record(hint: Any, context: Context) -> Spec | None:
-    """The fields of a NamedTuple, dataclass or TypedDict; at a boundary, where any is ours."""
+    """The fields of a NamedTuple, dataclass or TypedDict; at a boundary, where any is ours.
+
+    There, a class of JAX, Flax and their like is none, as they annotate for readers; of another
+    package only fields with arrays or states are looked at, and a class within itself is none.
+    """
     given: Any = hint
+    package = str(given.__module__).partition(".")[0]
+    if context.boundary and (package in _LIBRARIES or given in context.inside):
+        return None
+    is_foreign = bool(context.package) and package != context.package
     if typing_extensions.is_typeddict(hint):
         required = frozenset[str](getattr(hint, "__required_keys__", ()))
         cls: type = dict
@@ -271,22 +285,34 @@ def _record(hint: Any, context: Context) -> Spec | None:
     fields: dict[str, Spec] = {}
     for base in reversed(given.__mro__):
         module = vars(sys.modules.get(base.__module__, types))
-        inner = replace(
-            context, owner=f"{context.owner} ({given.__name__})", names=(module, *context.names)
-        )
+        owner = f"{context.owner} ({given.__name__})"
+        names, inside = (module, *context.names), (*context.inside, given)
+        inner = replace(context, owner=owner, names=names, inside=inside)
         for name, item in own_annotations(base).items():
             if get_origin(item) is typing.ClassVar or isinstance(item, dataclasses.InitVar):
                 continue
-            try:
-                found = parse(item, inner)
-                fields[name] = or_array(found) if context.boundary else found
-            except (SchemaError, NotYet):
-                if not context.boundary:
-                    raise
-                return None
-    spec = RecordOf(cls, tuple(fields.items()), required & set(fields))
-    ours = any(holds_state_or_array(item) for item in fields.values())
-    return spec if ours or not context.boundary else None
+            fields[name] = _field_of(base, name, item, inner, is_foreign)
+    if not context.boundary:
+        return RecordOf(cls, tuple(fields.items()), required & set(fields))
+    if not any(map(holds_state_or_array, fields.values())):
+        return None
+    judged = ((name, or_array(item)) for name, item in fields.items())
+    return RecordOf(cls, tuple(judged), required & set(fields))
+
+
+def _field_of(cls: type, name: str, hint: Any, context: Context, is_foreign: bool) -> Spec:
+    """What a field of a record holds; anything, where that can't be said at a boundary."""
+    if not context.boundary:
+        return parse(hint, context)
+    try:
+        spec = parse(hint, context)
+    except (SchemaError, NotYet) as error:
+        if isinstance(error, NotYet) and context.waits and not is_foreign:
+            raise
+        where = f"{cls.__qualname__}.{name}"
+        leave_alone(cls, where, str(error).removeprefix(f"{context.owner}: "), is_foreign)
+        return Anything()
+    return spec if not is_foreign or holds_state_or_array(spec) else Anything()
 
 
 def or_array(spec: Spec) -> Spec:

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Hashable, Mapping
 from itertools import count
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .. import _fastpath
 
@@ -24,6 +24,21 @@ if TYPE_CHECKING:
 _MAX_STRUCTURES: Final = 16
 _MAX_SIZES: Final = 256
 _numbers: Final = count()
+#: Whether an error in generating code is raised, as our own tests want it.
+RAISES = False
+T = TypeVar("T")
+
+
+def generated(make: Callable[[], T]) -> T | None:
+    """What was generated; None where that fails, as the explainer decides everything anyway."""
+    try:
+        return make()
+    except (_fastpath.NotCompilable, RecursionError):
+        return None
+    except Exception:
+        if RAISES:
+            raise
+        return None
 
 
 class RecompileLimit:
@@ -158,9 +173,8 @@ class StructureCache:
         if not self._patience():
             return None
         name = f"<typedstate plan {next(_numbers)}>"
-        try:
-            structure = Structure(_fastpath.generate(value, reading, name), name)
-        except (_fastpath.NotCompilable, RecursionError):
+        structure = generated(lambda: Structure(_fastpath.generate(value, reading, name), name))
+        if structure is None:
             return None
         self._known = (structure, *self._known[: _MAX_STRUCTURES - 1])
         return structure.latest

@@ -20,7 +20,7 @@ from .._fastpath.call_cache import OMITTED, CallCache, ExplainedCall, KnownCall
 from .._fastpath.structures import Specialization, StructureCache
 from .._spec.binds import check_binds
 from .._spec.describe import describe
-from .._spec.nodes import Instance, NoValue, Spec
+from .._spec.nodes import Spec
 from ..errors import SchemaError, StateTypeError, TypedStateWarning, warn_of
 from ..mode import MODE
 from ..report import Path
@@ -135,7 +135,9 @@ class Boundary:
             yield RETURN, args[2]
 
     def _context(self, name: str) -> Context:
-        return Context(f"{self.function.__qualname__}({name})", self._names, boundary=True)
+        owner = f"{self.function.__qualname__}({name})"
+        package = str(self.function.__module__).partition(".")[0]
+        return Context(owner, self._names, boundary=True, package=package, waits=self._waits)
 
     def _enforced(self, name: str, hint: Any, kind: Any) -> Enforced:
         hint = self._resolved(name, hint)
@@ -313,17 +315,7 @@ def _may_be_ours(hint: Any) -> bool:
     """Whether a hint needs parsing: no plain class, no hint of typing without arguments."""
     if hint is None or hint is Any:
         return False
-    if isinstance(hint, type) and not is_jaxtyped(hint):
-        plain = not hasattr(hint, "__typedstate_spec__") and not _is_ours_by_class(hint)
-        return not plain
-    return True
-
-
-def _is_ours_by_class(hint: type) -> bool:
-    try:
-        return not isinstance(parse(hint, Context("", boundary=True)), Instance | NoValue)
-    except SchemaError:  # said again, with where it stands
-        return True
+    return type(hint) is not type or hint.__module__ != "builtins"
 
 
 def _mentions_schema(hint: Any) -> bool:
