@@ -20,8 +20,7 @@ from flax import nnx
 from jax.sharding import PartitionSpec
 from msgspec.structs import replace
 
-from .. import scalars
-from .._compat import axis_rules, modules, variables
+from .._compat import axis_rules, modules, scalars, variables
 from .._spec import dims
 from .._spec.nodes import (
     Anything,

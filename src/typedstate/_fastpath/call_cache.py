@@ -110,7 +110,8 @@ class KnownCall(msgspec.Struct, eq=False, dict=True):
         assert precedent.found is not None
         found = precedent.found
         if self.plans is not precedent.plans and precedent.law is not None:
-            found = found.resized(precedent.roots, [plan.measures for plan in self.plans])
+            measures = [plan.measures for plan in self.plans]
+            found = _fastpath.resized(found, precedent.roots, measures)
         later = _validation.Walk()
         later.found = found.after()
         return later
@@ -138,7 +139,7 @@ class KnownCall(msgspec.Struct, eq=False, dict=True):
             return
         roots = {**precedent.roots, name: _fastpath.ArgumentRef(len(self.plans), (), plan.places)}
         measures = [*(one.measures for one in self.plans), plan.measures]
-        law = generated(lambda: later.found.law(report.dims, roots, measures))
+        law = generated(lambda: _fastpath.constraints_of(later.found, report.dims, roots, measures))
         if law is not None:
             laws = precedent.results.setdefault((name, plan.structure), [])
             laws[_MAX_PRECEDENTS - 1 :] = []
@@ -195,7 +196,7 @@ class CallCache:
         whole = len(known) == len(plans)
         if whole and self._patience():
             measures = [plan.measures for plan in known]
-            law = generated(lambda: found.law(report.dims, roots, measures))
+            law = generated(lambda: _fastpath.constraints_of(found, report.dims, roots, measures))
         precedent = ExplainedCall(known, found if has_result else None, report, roots, law)
         call = KnownCall(precedent, known)
         if not whole:

@@ -12,8 +12,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from .. import scalars
-from .._compat import modules, variables
+from .._compat import modules, scalars, variables
 from .._spec import dim_grammar, dims, filters
 from .._spec.describe import class_name, describe
 from .._spec.nodes import (

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import msgspec
 
-from .. import _fastpath, _validation, scalars
+from .. import _fastpath, _validation
 from .._annotations.array_hints import is_jaxtyped
 from .._annotations.context import Context, NotYet
 from .._annotations.parse import holds_state_or_array, or_array, parse
+from .._compat import scalars
 from .._fastpath.call_cache import OMITTED, CallCache, ExplainedCall, KnownCall
 from .._fastpath.structures import Specialization, StructureCache
 from .._spec.binds import check_binds
