@@ -24,7 +24,7 @@ class Context(msgspec.Struct, frozen=True):
       boundary: a hint of a function; what is no state or array there is beartype's.
       package: the top-level one of that function; empty where it is not known.
       waits: a name that is missing may still come; otherwise what needs it is left alone.
-      inside: the records around it.
+      inside: the records around it, and the texts of aliases that refer to themselves.
     """
 
     owner: str
@@ -33,7 +33,7 @@ class Context(msgspec.Struct, frozen=True):
     boundary: bool = False
     package: str = ""
     waits: bool = False
-    inside: tuple[type, ...] = ()
+    inside: tuple[type | str, ...] = ()
 
     def error(self, text: str) -> SchemaError:
         """A SchemaError that says where."""

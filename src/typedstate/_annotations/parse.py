@@ -80,10 +80,12 @@ def parse(hint: Any, context: Context) -> Spec:
     own = getattr(hint, "__typedstate_spec__", None)
     if own is not None:
         return cast(Spec, own(context))
-    if isinstance(hint, str):
-        return parse(context.resolve(hint), context)
-    if isinstance(hint, typing.ForwardRef):
-        return parse(context.resolve(hint.__forward_arg__), context)
+    if isinstance(hint, str | typing.ForwardRef):
+        text = hint if isinstance(hint, str) else hint.__forward_arg__
+        if context.boundary and text in context.inside:  # an alias within itself
+            return Anything()
+        inner = replace(context, inside=(*context.inside, text)) if context.boundary else context
+        return parse(context.resolve(text), inner)
     if isinstance(hint, TypeVar):
         return _type_variable(hint, context)
     if hint is None or hint is types.NoneType:

@@ -13,7 +13,8 @@ import typing_extensions
 
 from .._compat import scalars
 from .._fastpath.compiled import execute
-from ..errors import StateTypeError, TypedStateWarning, warn_of
+from ..errors import StateTypeError, TypedStateWarning
+from . import own_source
 
 
 class Test(msgspec.Struct, frozen=True):
@@ -43,16 +44,30 @@ def tester(function: types.FunctionType, name: str, hint: Any, kind: Any) -> Tes
     violation = TypedStateWarning if MODE == "warn" else StateTypeError
     conf = BeartypeConf(violation_type=violation)
     probe = _probe(function, name, kind, hint)
+    annotation = function.__annotations__.get("return" if name == "yield" else name)
+
+    def leave_alone(error: BeartypeException) -> None:
+        reason = str(error).splitlines()[0][:200]
+        of_others = own_source.is_of_others(function, annotation, hint)
+        own_source.leave_alone(function, f"{function.__qualname__}({name})", reason, of_others)
+
     try:
         enforce = beartype(conf=conf)(probe)
     except BeartypeException as error:
-        reason = str(error).splitlines()[0][:200]
-        warn_of(function, f"{function.__qualname__}({name})", reason)
+        leave_alone(error)
         return None
     enforce = _spread(enforce, kind)
     if scalars.may_stand(hint):
         enforce = _with_scalars(enforce, hint, kind)
-    return Test(enforce, _deciding(hint))
+
+    def enforce_or_leave(value: Any) -> None:
+        __tracebackhide__ = True
+        try:
+            enforce(value)
+        except BeartypeException as error:  # a hint that only a call shows to have no meaning
+            leave_alone(error)
+
+    return Test(enforce_or_leave, _deciding(hint))
 
 
 def _with_scalars(enforce: Callable[[Any], None], hint: Any, kind: Any) -> Callable[[Any], None]:
