@@ -116,7 +116,10 @@ def plain_of(variable: Any) -> Any:
 
 def is_reference(value: object) -> bool:
     """Whether a value is a mutable array reference, no abstract value of one."""
-    return not isinstance(value, AbstractValue) and bool(_is_ref(value))
+    try:
+        return not isinstance(value, AbstractValue) and bool(_is_ref(value))
+    except (TypeError, ValueError):  # Flax asks JAX for a type, which a mere look-alike has not
+        return False
 
 
 def is_array(value: object) -> bool:

@@ -6,7 +6,7 @@ The explainer calls these for what stands at a leaf; what they see goes into its
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import jax
 
@@ -26,6 +26,13 @@ from .findings import Findings, SizedDim, Split
 from .show_value import describe_value
 from .trace import Guard
 
+#: What JAX raises where the values of a tracer are read.
+_READ_OF_A_TRACER: Final = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
 #: Said of sizes that do not agree where shard_map shows one shard of each array.
 _OF_A_SHARD: Final = "of one shard: Placed[...] compares whole arrays"
 
@@ -248,21 +255,35 @@ def ask_predicates(
         answer = _answer(predicate, value)
         guard = Guard(path, _predicate_guard(predicate, leaf is not value, answer))
         found.guard(guard)
-        if answer is not True:
+        if answer is None:
+            text = f"{predicate.text} reads values, and here are none"
+            found.part.unknown.append(Unknown(show_path(path, found.root), text))
+        elif answer is not True:
             actual = f"{answer} from it" if answer else describe_value(leaf)
             found.add(path, "predicate", predicate.text, actual)
 
 
-def _answer(predicate: Predicate, value: Any) -> bool | str:
-    """What a predicate says: yes, no, or the name of what it raised."""
+def _answer(predicate: Predicate, value: Any) -> bool | str | None:
+    """What a predicate says: yes, no, or the name of what it raised.
+
+    None where it reads the values of an array that is traced or abstract: they are unknown.
+    """
     try:
         return bool(predicate.test(value))
     except Exception as error:  # the user's own code, often on a value it can't read
-        return type(error).__name__
+        return None if _has_no_values(value, error) else type(error).__name__
+
+
+def _has_no_values(value: Any, error: Exception) -> bool:
+    """Whether an error says that an array has no values to be read."""
+    every: list[Any] = cast(Any, jax).tree.leaves(value)
+    if any(isinstance(item, jax.ShapeDtypeStruct) for item in every):
+        return True
+    return isinstance(error, _READ_OF_A_TRACER) and any(map(variables.is_traced, every))
 
 
 def _predicate_guard(
-    predicate: Predicate, of_variable: bool, answer: bool | str
+    predicate: Predicate, of_variable: bool, answer: bool | str | None
 ) -> Callable[[Any], bool]:
     if of_variable:
         return lambda leaf: _answer(predicate, variables.raw_value(leaf)) == answer

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from .._compat import modules, variables
+from .._compat import modules, scalars, variables
 from .._spec import dim_grammar, dims, filters
 from .._spec.describe import class_name, describe
 from .._spec.nodes import (
@@ -548,7 +548,7 @@ class Walk:
                 if value is not None:
                     self.found.add(path, "array", "None", describe_value(value))
             case Instance(cls):
-                if not isinstance(value, cls):
+                if not isinstance(value, cls) and not _is_number(value, spec):
                     note = suggestions.value_note(value)
                     self.found.add(path, "array", class_name(cls), describe_value(value), note)
             case Literally(values):
@@ -602,11 +602,12 @@ class Walk:
             self.found.add(path, "container", describe(spec), describe_value(value))
             return
         self._guard_keys(cast(Mapping[Any, Any], value), spec, path)
-        guards = self.found.reading().guards
+        readings, reading = self.found.readings, self.found.reading()
         for key, item in dict(cast(Mapping[Any, Any], value)).items():
-            before, asked = len(self.found.part.violations), len(guards)
+            before = len(self.found.part.violations)
+            readings[self.found.root] = Trace()  # keys are compared, not asked
             self._visit(key, spec.key, (*path, key), scope)
-            del guards[asked:]  # keys are compared, not asked
+            readings[self.found.root] = reading
             if len(self.found.part.violations) > before:
                 del self.found.part.violations[before:]
                 expected = f"{describe(spec.key)} keys"
@@ -617,8 +618,8 @@ class Walk:
         """To a dict ``1``, ``True`` and ``1.0`` are one key, to a hint they may differ."""
         if spec.key in (Instance(str), Anything()) and all(type(key) is str for key in value):
             return
-        kinds: dict[Any, Any] = {key: type(key) for key in value}
-        asked = Guard(path, lambda item: all(kinds.get(key) is type(key) for key in item))
+        kinds: dict[Any, Any] = {key: _kinds_of(key) for key in value}
+        asked = Guard(path, lambda item: all(kinds.get(key) == _kinds_of(key) for key in item))
         self.found.guard(asked)
 
     def _record(self, record: Any, spec: RecordOf, path: Path, scope: Scope) -> None:
@@ -648,6 +649,25 @@ def _unknown(mapping: Mapping[Hashable, Any], fields: tuple[Field, ...]) -> list
     """The keys that no field declares."""
     declared = {item.key for item in fields}
     return [key for key in mapping if key not in declared]
+
+
+def _kinds_of(key: object) -> Any:
+    """The class of a key, and those of what it holds."""
+    fields = getattr(type(key), "__dataclass_fields__", None)
+    if isinstance(key, tuple):
+        items: Any = cast(Any, key)
+    elif fields is not None:
+        items = [getattr(key, name, None) for name in fields]
+    else:
+        return type(key)
+    return (type(cast(Any, key)), *map(_kinds_of, items))
+
+
+def _is_number(value: object, spec: Instance) -> bool:
+    """Whether something else than a number of Python's stands for one."""
+    if scalars.is_traced_scalar(value, spec.cls):
+        return True
+    return spec.numpy and scalars.is_numpy_scalar(value, spec.cls)
 
 
 def _distance(part: Branch) -> tuple[int, int, int]:
