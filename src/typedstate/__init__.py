@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         Values,
     )
     from .inference.infer import infer
+    from .inference.optimizer import optimizer_state
     from .report import Report, Unknown, Violation
     from .schema.field import Alias, Shared
     from .schema.typed_state import TypedState
@@ -94,7 +95,8 @@ _MODULES = {
     "checked": "boundary",
     "explain": "checking",
     "fits": "checking",
-    "infer": "tools.infer",
+    "infer": "inference.infer",
+    "optimizer_state": "inference.optimizer",
     "install_import_hook": "hook",
     "merge": "structure",
     "shardings": "derive",
@@ -146,6 +148,7 @@ __all__ = [
     "infer",
     "install_import_hook",
     "merge",
+    "optimizer_state",
     "shardings",
     "source_of",
     "specs",
