@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import pytest
 from flax import nnx
 from hypothesis import given, strategies as st
-from zoo import (
+
+from tests.zoo import (
     ZOO,
     Animal,
     Mlp,
@@ -19,7 +20,6 @@ from zoo import (
     leaf,
     state,
 )
-
 from typedstate import Abstract, Only, Pure, SchemaError, TypedState, explain, fits
 from typedstate._compat import variables
 from typedstate.export.source import to_source

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import jax.numpy as jnp
 from flax import nnx
-from msgspec.structs import replace
 
 from .catalogue import Around, Layer
 from .linking import collapsed, link

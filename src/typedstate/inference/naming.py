@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
-
-from msgspec.structs import replace
 
 from .linking import uniform, varies
 from .observe import Sizes as NodeSizes, sizes_of

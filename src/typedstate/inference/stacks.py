@@ -7,8 +7,7 @@ a kernel of ``nnx.Linear`` has two.
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-from msgspec.structs import replace
+from dataclasses import replace
 
 from .catalogue import is_flax_layer, layer_of
 from .observe import ArraySeen, BranchSeen, LeafSeen, Seen, Stack
