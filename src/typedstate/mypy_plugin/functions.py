@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from mypy.nodes import Expression, IndexExpr, MemberExpr, NameExpr, RefExpr, TupleExpr, TypeInfo
 from mypy.plugin import FunctionContext, MethodContext
 from mypy.types import AnyType, Instance, TupleType, Type, TypeOfAny, get_proper_type
 
 from .annotations import KEEPING
-from .filters import STATE, bare, leaf_of, of_expression
-from .modules import OF_MODULE, is_module
+from .filters import bare, leaf_of, of_expression
+from .modules import is_module
+from .names import ANNOTATED, ARRAY, STATE
+from .reader import Reader, is_without_schema
 from .tags import Tag, tag_of, tagged
-from .trees import Reader, tree_of
-
-_ANNOTATED: Final = ("typing.Annotated", "typing_extensions.Annotated")
+from .trees import tree_of
 
 
 class Functions:
@@ -101,7 +100,7 @@ class Functions:
 
     def _filtered(self, given: Type, filters: list[Type], default: Type) -> Type:
         tree = get_proper_type(given)
-        whole = isinstance(tree, Instance) and is_state_of_module(tree)
+        whole = isinstance(tree, Instance) and is_without_schema(tree)
         if not filters and not whole:
             return default
         found = get_proper_type(default)
@@ -130,13 +129,21 @@ class Functions:
             return self._with_leaves(found, filters)
         selected = self._selected(tree, filters)
         tag = tag_of(selected) if isinstance(selected, Instance) else None
-        if tag is None or not is_state_of_module(tree):
+        if tag is None or not is_without_schema(tree):
             return selected
-        return tagged(self._with_leaves(found, filters), tag)
+        new = tagged(self._with_leaves(found, filters), tag)
+        return self.reader.with_leaves(new) if _is_any(new.args[-1]) else new
+
+    def selected_state(self, module: Instance, filter_: Type) -> Type:
+        """``nnx.state(module, filter_)``."""
+        state = self.reader.lookup(STATE)
+        if state is None:
+            return AnyType(TypeOfAny.special_form)
+        return self._part(self._state_of(module), [filter_], bare(state))
 
     def _with_leaves(self, state: Instance, filters: list[Type]) -> Instance:
         """A state whose leaves are what the last filter says, where mypy does not know."""
-        array = self.reader.lookup("jax.Array")
+        array = self.reader.lookup(ARRAY)
         leaf = None if array is None or not filters else leaf_of(filters[-1], bare(array))
         if state.type.fullname != STATE or leaf is None or not _is_any(state.args[1]):
             return state
@@ -165,7 +172,7 @@ class Functions:
         """The type of a form that stands as a value; None for any other."""
         if not isinstance(expr, IndexExpr) or not isinstance(expr.base, RefExpr):
             return None
-        if expr.base.fullname not in _ANNOTATED or not isinstance(expr.index, TupleExpr):
+        if expr.base.fullname not in ANNOTATED or not isinstance(expr.index, TupleExpr):
             return None
         form = expr.base.name if isinstance(expr.base, NameExpr | MemberExpr) else ""
         inner = self._type_of(expr.index.items[0]) or _class_of(expr.index.items[0])
@@ -179,15 +186,6 @@ def _class_of(expr: Expression) -> Type | None:
     if isinstance(expr, RefExpr) and isinstance(expr.node, TypeInfo):
         return bare(expr.node) if not expr.node.defn.type_vars else None
     return None
-
-
-def is_state_of_module(typ: Instance) -> bool:
-    """Whether a type is a state that is read from a module class, whole or in part."""
-    tag = tag_of(typ)
-    while tag is not None and tag.form != OF_MODULE:
-        inner = get_proper_type(tag.inner)
-        tag = tag_of(inner) if isinstance(inner, Instance) else None
-    return tag is not None
 
 
 def _is_any(typ: Type) -> bool:
