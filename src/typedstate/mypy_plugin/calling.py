@@ -8,10 +8,12 @@ from typing import Any, Final, cast
 from mypy.nodes import (
     ARG_OPT,
     ARG_POS,
+    CallExpr,
     Context,
     Expression,
     IntExpr,
     LambdaExpr,
+    MemberExpr,
     NameExpr,
     TempNode,
     TupleExpr,
@@ -21,6 +23,8 @@ from mypy.plugin import CheckerPluginInterface, FunctionContext, MethodContext
 from mypy.subtypes import find_member
 from mypy.types import AnyType, CallableType, Instance, Type, get_proper_type
 
+from .bindings import bindings
+from .declaration import source_of
 from .leaves import unknown
 
 _Called = FunctionContext | MethodContext
@@ -88,6 +92,19 @@ def numbers(expr: Expression | None) -> int | tuple[int, ...] | None:
             return tuple(found) if len(found) == len(items) else None
         case _:
             return None
+
+
+def is_made_once(api: CheckerPluginInterface, expr: Expression) -> bool:
+    """Whether a value is what one call made: that call, or a name that is bound once in its file.
+
+    To mypy a variable keeps the type of its first value where another is of the same class.
+    """
+    if isinstance(expr, CallExpr):
+        return True
+    if not isinstance(expr, NameExpr | MemberExpr):
+        return False
+    source = source_of(cast(Any, api).tree.path)
+    return source is not None and bindings(source)[type(expr) is MemberExpr, expr.name] == 1
 
 
 def callable_of(typ: Type | None) -> CallableType | None:

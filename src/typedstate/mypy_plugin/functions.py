@@ -9,11 +9,12 @@ from mypy.plugin import FunctionContext, MethodContext
 from mypy.types import AnyType, Instance, TupleType, Type, TypeOfAny, get_proper_type
 
 from .annotations import KEEPING
+from .calling import is_made_once
 from .filters import bare, leaf_of, of_expression
 from .modules import is_module
 from .names import ANNOTATED, ARRAY, STATE
 from .reader import Reader, is_without_schema
-from .tags import Tag, tag_of, tagged
+from .tags import Tag, forgetting, tag_of, tagged
 from .trees import tree_of
 
 
@@ -77,7 +78,10 @@ class Functions:
         if not context.arg_types or not context.arg_types[0]:
             return context.default_return_type
         filters = self._filters(context.args[1:], context.callee_arg_names[1:])
-        given = self._state_of(context.arg_types[0][0])
+        node = context.arg_types[0][0]
+        if not is_made_once(context.api, context.args[0][0]):
+            node = known_by_class(node)
+        given = self._state_of(node)
         return self._filtered(given, filters, context.default_return_type)
 
     def popped(self, context: FunctionContext) -> Type:
@@ -186,6 +190,12 @@ def _class_of(expr: Expression) -> Type | None:
     if isinstance(expr, RefExpr) and isinstance(expr.node, TypeInfo):
         return bare(expr.node) if not expr.node.defn.type_vars else None
     return None
+
+
+def known_by_class(node: Type) -> Type:
+    """A module of which only the class is known, not how it was made."""
+    found = get_proper_type(node)
+    return forgetting(found) if isinstance(found, Instance) and is_module(found) else node
 
 
 def _is_any(typ: Type) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import re
 from collections.abc import Callable, Hashable, Iterator
 from functools import lru_cache
 from typing import Final
@@ -21,6 +20,7 @@ from mypy.types import (
     CallableType,
     Instance,
     NoneType,
+    TupleType,
     Type,
     TypeOfAny,
     UnionType,
@@ -28,23 +28,27 @@ from mypy.types import (
 )
 
 from .absence import Absent, unknown_key
+from .bindings import bindings
 from .declaration import source_of
 from .filters import Lookup, bare
 from .layer_table import LAYERS
 from .names import (
     ARRAY,
     ARRAYS,
+    CONTAINERS,
     FLAX_NNX,
+    FOREIGN,
     GIVING,
     LAYER_MODULES,
     MAKING,
     NODE_DICT,
     NODE_LIST,
-    PLAIN,
+    REGISTERING,
     RNGS,
     ROOTS,
     SEQUENTIAL,
     STATE,
+    STATIC,
     STREAM_LEAVES,
     VARIABLE,
 )
@@ -52,8 +56,6 @@ from .tags import Tag, forgetting, item_of, items_of, lacks, tagged, with_items
 
 #: The form's name of a state that is that of a module.
 OF_MODULE: Final = "State"
-
-_CHANGING: Final = "insert|pop|remove|reverse|sort|clear|extend"
 
 
 def is_module(typ: Instance) -> bool:
@@ -151,11 +153,9 @@ class Modules:
         found = get_proper_type(typ)
         if not isinstance(found, Instance) or found.extra_attrs is None or not is_module(found):
             return typ
-        text = self._text(info)
-        pattern = (
-            rf"\.{name}\s*(:[^=\n]+)?=(?!=)|\.{name}\s*(\[[^\n]*\]\s*=(?!=)|\.(?:{_CHANGING})\()"
-        )
-        once = text is not None and len(re.findall(pattern, text)) <= 1
+        path = self.path_of(info.module_name)
+        source = None if path is None else source_of(path)
+        once = source is not None and bindings(source)[True, name] == 1
         return found if once else forgetting(found)
 
     def _of_layer(self, kinds: tuple[str, ...], typ: Type) -> Type | None:
@@ -251,10 +251,48 @@ class Modules:
                 return found
             case _ if of_layer:  # a layer that is not in the catalogue
                 return AnyType(TypeOfAny.special_form)
-            case _ if _is_static(found) and owner is not None and not self._has(owner, MAKING):
+            case _ if self._is_static(found) and not self._makes_data(owner):
                 return None
             case _:
                 return AnyType(TypeOfAny.special_form)
+
+    def _makes_data(self, owner: TypeInfo | None) -> bool:
+        """Whether a class may say of any attribute that it is data."""
+        return owner is not None and self._has(owner, MAKING)
+
+    def _is_static(self, typ: Type) -> bool:
+        """Whether values of a type are no data, unless something says that they are."""
+        found = get_proper_type(typ)
+        match found:
+            case CallableType():  # any other may be a module that can be called
+                return found.definition is not None or found.is_type_obj()
+            case NoneType():
+                return True
+            case TupleType(items=items):
+                return all(map(self._is_static, items))
+            case Instance(args=args) if found.type.fullname in CONTAINERS:
+                return all(map(self._is_static, args))
+            case Instance() if found.type.fullname in STATIC:
+                return True
+            case Instance() if not found.type.fullname.startswith(FOREIGN):
+                return not found.type.is_protocol and not self._may_be_tree(found.type)
+            case _:
+                return False
+
+    def _may_be_tree(self, info: TypeInfo) -> bool:
+        """Whether a user's class may be a tree of JAX's, which the text of its module says."""
+        for base in info.mro:
+            if base.module_name in ("builtins", "typing", "abc", "enum"):
+                continue
+            path = self.path_of(base.module_name)
+            source = None if path is None else source_of(path)
+            if (
+                source is None
+                or base.fallback_to_any
+                or any(mark in source for mark in REGISTERING)
+            ):
+                return True
+        return False
 
     def _of_arrays(self, leaf: Instance) -> Instance:
         """A Variable of Flax's own layers holds an array, though its initializer says Any."""
@@ -263,17 +301,6 @@ class Modules:
             return leaf
         unknown = isinstance(get_proper_type(leaf.args[0]), AnyType)
         return Instance(leaf.type, [bare(array)]) if unknown else leaf
-
-
-def _is_static(typ: Type) -> bool:
-    """Whether values of a type are no data, unless something says that they are."""
-    match get_proper_type(typ):
-        case CallableType() as found:  # any other may be a module that can be called
-            return found.definition is not None or found.is_type_obj()
-        case Instance() as found:
-            return found.type.fullname in PLAIN
-        case _:
-            return False
 
 
 def _declared(info: TypeInfo) -> Iterator[tuple[str, Type]]:

@@ -26,6 +26,10 @@ SCALARS: Final = frozenset(f"builtins.{name}" for name in ("bool", "complex", "f
 PLAIN: Final = SCALARS | {"builtins.bytes", STR}  # values that are no data of a module
 PARTIAL_CALL: Final = "functools.partial.__call__"
 
+CONTAINERS: Final = frozenset(
+    {LIST, DICT, TUPLE, "builtins.set", "builtins.frozenset", "typing.Sequence", "typing.Mapping"}
+)
+
 # JAX and NumPy.
 ARRAY: Final = "jax.Array"
 NDARRAY: Final = "numpy.ndarray"
@@ -35,6 +39,19 @@ SPEC: Final = "jax.sharding.PartitionSpec"
 ARRAYS: Final = frozenset({ARRAY, "jax._src.basearray.Array", NDARRAY})
 VALUES: Final = ARRAYS | {SHAPE, "jax._src.core.ShapeDtypeStruct", "jax._src.api.ShapeDtypeStruct"}
 JITTED: Final = ("jax._src.pjit.JitWrapped", "jax._src.stages.Wrapped")
+
+#: Objects that hold no data of a module.
+STATIC: Final = PLAIN | {
+    *JITTED,
+    SPEC,
+    SHARDING,
+    "jax._src.partition_spec.PartitionSpec",
+    "jax._src.named_sharding.NamedSharding",
+    "jax._src.mesh.Mesh",
+    "jax._src.custom_derivatives.custom_jvp",
+    "jax._src.custom_derivatives.custom_vjp",
+    "numpy.dtype",
+}
 
 # Flax.
 _NNX: Final = "flax.nnx."
@@ -61,6 +78,9 @@ MODEL_AND_OPTIMIZER: Final = f"{_NNX}training.optimizer.ModelAndOptimizer"
 # What gives a module attributes that mypy does not see, and what makes data of anything.
 GIVING: Final = ("setattr", "__dict__", "vars(", "sow(", "perturb(", "set_attributes")
 MAKING: Final = ("data(", "Data[", "static(", "Static[")
+
+#: What a module's text has that registers a class as a tree of JAX's.
+REGISTERING: Final = ("register", "struct", "ytree", "chex", "PyTree", "eqx", "equinox")
 
 #: Classes of other packages: none is a schema.
 FOREIGN: Final = ("builtins.", "typing.", "abc.", "enum.", "jax.", "numpy.", "flax.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from mypy.errorcodes import ARG_TYPE
+from mypy.nodes import CallExpr, MemberExpr
 from mypy.plugin import MethodContext
 from mypy.types import Instance, TupleType, Type, UnionType, get_proper_type
 
+from .calling import is_made_once
 from .filters import selects
 from .leaves import value_in
 from .modules import is_module
@@ -36,11 +38,17 @@ class Optimizers:
         if len(context.args) > place and len(context.args[place]) == 1:
             grads = get_proper_type(context.arg_types[place][0])
             model = get_proper_type(optimizer.args[0]) if optimizer.args else None
-            why = self._refusal(grads, model, selected_by(optimizer))
+            why = self._refusal(grads, model, self._wrt(context, optimizer))
             if why is not None:
                 text = f'Argument {place + 1} to "update" of "{optimizer.type.name}" {why}'
                 context.api.fail(text, context.args[place][0], code=ARG_TYPE)
         return context.default_return_type
+
+    def _wrt(self, context: MethodContext, optimizer: Instance) -> Type | None:
+        """The filter of an optimizer, where only one can be meant."""
+        read = context.context.callee if isinstance(context.context, CallExpr) else None
+        known = isinstance(read, MemberExpr) and is_made_once(context.api, read.expr)
+        return selected_by(optimizer) if known else None
 
     def _refusal(self, grads: Type, model: Type | None, wrt: Type | None) -> str | None:
         """Why gradients can't be right; None where they may be."""
