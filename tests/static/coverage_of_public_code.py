@@ -353,10 +353,20 @@ def main() -> None:
             report(folder, Path(name), pythons)
 
 
+def absolute(source: str, package: tuple[str, ...]) -> str:
+    """The source of a module without relative imports, for which a file by itself has no parent."""
+
+    def named(found: re.Match[str]) -> str:
+        parents = package[: len(package) - len(found[2]) + 1]
+        return f"{found[1]}{'.'.join((*parents, found[3]) if found[3] else parents)} import"
+
+    return re.sub(r"^(\s*from )(\.+)([\w.]*) import", named, source, flags=re.MULTILINE)
+
+
 def report(folder: Path, root: Path, pythons: dict[str, str]) -> None:
     originals, revealings, sources = [], [], {}
     for file in sorted(folder.rglob("*.py")):
-        source = file.read_text()
+        source = absolute(file.read_text(), (folder.name, *file.relative_to(folder).parts[:-1]))
         if "nnx" not in source or (text := revealing(source)) == source:
             continue
         # One flat package each: mypy wants every module once.

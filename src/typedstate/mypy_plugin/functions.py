@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mypy.nodes import Expression, IndexExpr, MemberExpr, NameExpr, RefExpr, TupleExpr, TypeInfo
 from mypy.plugin import FunctionContext, MethodContext
-from mypy.types import AnyType, Instance, TupleType, Type, TypeOfAny, get_proper_type
+from mypy.types import AnyType, Instance, TupleType, Type, TypeOfAny, UnionType, get_proper_type
 
 from .annotations import KEEPING
 from .calling import is_made_once
@@ -199,7 +199,10 @@ def known_by_class(node: Type) -> Type:
 
 
 def _is_any(typ: Type) -> bool:
-    return isinstance(get_proper_type(typ), AnyType)
+    """Whether leaves may be anything: the stubs say ``Variable[Any] | Any`` of them."""
+    found = get_proper_type(typ)
+    items = found.items if isinstance(found, UnionType) else [found]
+    return any(isinstance(get_proper_type(item), AnyType) for item in items)
 
 
 __all__ = ["Functions"]

@@ -77,8 +77,14 @@ def _replaced(leaf: Instance, new: ProperType, lookup: Lookup) -> Type:
     if leaf.type.has_base(STATE):
         return unknown()
     if not leaf.type.has_base(VARIABLE):
-        return new if is_array(leaf) else unknown()
-    return holding(leaf, new if is_array(value_in(leaf, lookup)) else unknown(), lookup)
+        return new if _is_value(leaf) else unknown()
+    held = get_proper_type(value_in(leaf, lookup))
+    known = isinstance(held, Instance) and _is_value(held)
+    return holding(leaf, new if known else unknown(), lookup)
+
+
+def _is_value(typ: Instance) -> bool:
+    return typ.type.fullname in VALUES | SCALARS
 
 
 def holding(leaf: Instance, value: Type, lookup: Lookup) -> Type:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mypy.nodes import ARG_POS, CallExpr, Expression, IntExpr, RefExpr, TupleExpr
+from mypy.nodes import (
+    ARG_POS,
+    CallExpr,
+    Expression,
+    IntExpr,
+    RefExpr,
+    TupleExpr,
+)
 from mypy.plugin import FunctionContext, MethodContext
 from mypy.plugins.functools import partial_call_callback
 from mypy.types import (
@@ -81,7 +88,7 @@ class Transforms:
     def _gradient(self, context: FunctionContext, *, of_value: bool, of_nodes: bool) -> Type:
         function = callable_of(function_type(context))
         has_aux = truth(argument(context, "has_aux"), default=False)
-        if function is None or has_aux is None or function.type_guard is not None:
+        if function is None or has_aux is None or _is_unknown(function):
             return context.default_return_type
         graph = self._in_graph_mode(context) if of_nodes else False
         single, wanted = self._differentiated(argument(context, "argnums"), of_nodes=of_nodes)
@@ -184,9 +191,9 @@ class Transforms:
 
     def _jitted(self, given: Type | None, default: Type) -> Type:
         function, found = callable_of(given), get_proper_type(default)
-        if function is None or not isinstance(found, Instance) or _is_unknown(function):
+        if function is None or not isinstance(found, Instance):
             return default
-        if found.type.fullname not in JITTED:
+        if found.type.fullname not in JITTED or (function.arg_types and _is_unknown(function)):
             return default
         array = self.values.reader.lookup(ARRAY)
         if array is None:
@@ -216,7 +223,7 @@ class Transforms:
     def same(self, context: FunctionContext) -> Type:
         """``jax.checkpoint(f)``: f's signature."""
         function = callable_of(function_type(context))
-        if function is None:
+        if function is None or _is_unknown(function):
             return context.default_return_type
         return function.copy_modified(fallback=self._plain(function))
 
@@ -263,6 +270,5 @@ class Transforms:
 
 
 def _is_unknown(function: CallableType) -> bool:
-    """Whether a signature says nothing: a function without annotations, or any callable."""
-    parts = [*function.arg_types, function.ret_type]
-    return all(isinstance(get_proper_type(part), AnyType) for part in parts)
+    """Whether no parameter of a function has a type."""
+    return all(isinstance(get_proper_type(part), AnyType) for part in function.arg_types)

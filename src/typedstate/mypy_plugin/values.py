@@ -81,6 +81,8 @@ class Values:
     def _tree(self, tree: Instance, new: ProperType) -> Type:
         """A tree by keys: arrays for arrays leave it as it is, all else is a form of it."""
         tag = tag_of(tree)
+        if self.of(tree) == [new]:
+            return tree
         if is_array(new):
             undone = tag is not None and tag.form in (*HELD, HOLDING)
             return tag.inner if undone and tag is not None else tree
