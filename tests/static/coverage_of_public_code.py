@@ -225,9 +225,9 @@ def mypy(variant: str, python: str, files: list[Path], root: Path) -> list[str]:
     cache = Path(tempfile.gettempdir(), f"typedstate-coverage-{variant}")
     plugin = "plugins = typedstate.mypy_plugin\n" if variant == "plugin" else ""
     (root / "mypy.ini").write_text(f"[mypy]\n{plugin}")
+    given = ["--config-file", "mypy.ini", "--python-executable", python, "--cache-dir", str(cache)]
     result = subprocess.run(
-        [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", "--python-executable", python]
-        + ["--cache-dir", str(cache), *OPTIONS, *(str(f.relative_to(root)) for f in files)],
+        [sys.executable, "-m", "mypy", *given, *OPTIONS, *(str(f.relative_to(root)) for f in files)],
         cwd=root, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if result.returncode == 2 or result.stderr:

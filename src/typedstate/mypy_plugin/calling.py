@@ -23,7 +23,7 @@ from mypy.plugin import CheckerPluginInterface, FunctionContext, MethodContext
 from mypy.subtypes import find_member
 from mypy.types import AnyType, CallableType, Instance, Type, get_proper_type
 
-from .bindings import bindings
+from .bindings import attribute_bindings, bindings
 from .declaration import source_of
 from .leaves import unknown
 
@@ -95,7 +95,7 @@ def numbers(expr: Expression | None) -> int | tuple[int, ...] | None:
 
 
 def is_made_once(api: CheckerPluginInterface, expr: Expression) -> bool:
-    """Whether a value is what one call made: that call, or a name that is bound once in its file.
+    """Whether a value is what one call made: that call, or a name that is bound once.
 
     To mypy a variable keeps the type of its first value where another is of the same class.
     """
@@ -104,7 +104,11 @@ def is_made_once(api: CheckerPluginInterface, expr: Expression) -> bool:
     if not isinstance(expr, NameExpr | MemberExpr):
         return False
     source = source_of(cast(Any, api).tree.path)
-    return source is not None and bindings(source)[type(expr) is MemberExpr, expr.name] == 1
+    if source is None:
+        return False
+    if isinstance(expr, MemberExpr):
+        return attribute_bindings(source, expr.name) == 1
+    return bindings(source, expr.name, expr.line) == 1
 
 
 def callable_of(typ: Type | None) -> CallableType | None:

@@ -28,7 +28,7 @@ from mypy.types import (
 )
 
 from .absence import Absent, unknown_key
-from .bindings import bindings
+from .bindings import attribute_bindings
 from .declaration import source_of
 from .filters import Lookup, bare
 from .layer_table import LAYERS
@@ -155,7 +155,7 @@ class Modules:
             return typ
         path = self.path_of(info.module_name)
         source = None if path is None else source_of(path)
-        once = source is not None and bindings(source)[True, name] == 1
+        once = source is not None and attribute_bindings(source, name) == 1
         return found if once else forgetting(found)
 
     def _of_layer(self, kinds: tuple[str, ...], typ: Type) -> Type | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mypy.errorcodes import ARG_TYPE
 from mypy.nodes import (
     ARG_POS,
     CallExpr,
@@ -39,7 +40,8 @@ from .filters import bare, of_expression
 from .functions import Functions
 from .leaves import unknown
 from .modules import is_module
-from .names import ARRAY, DIFF_STATE, JITTED, PARAM, SCALARS, TUPLE
+from .names import ARRAY, ARRAYS, DIFF_STATE, JITTED, PARAM, SCALARS, TUPLE
+from .titles import title
 from .values import Values
 
 
@@ -90,6 +92,7 @@ class Transforms:
         has_aux = truth(argument(context, "has_aux"), default=False)
         if function is None or has_aux is None or _is_unknown(function):
             return context.default_return_type
+        self._report_aux(context, function, has_aux=has_aux)
         graph = self._in_graph_mode(context) if of_nodes else False
         single, wanted = self._differentiated(argument(context, "argnums"), of_nodes=of_nodes)
         parts = [self._gradient_of(positional(function, one.index), one, graph) for one in wanted]
@@ -112,6 +115,21 @@ class Transforms:
         else:
             ret = gradient if aux is None else TupleType([gradient, aux], fallback)
         return function.copy_modified(ret_type=ret, fallback=self._plain(function))
+
+    def _report_aux(
+        self, context: FunctionContext, function: CallableType, *, has_aux: bool
+    ) -> None:
+        """A gradient is that of a scalar, or with `has_aux` of the first of a pair."""
+        returned = get_proper_type(function.ret_type)
+        is_tuple = isinstance(returned, TupleType)
+        is_array = isinstance(returned, Instance) and returned.type.fullname in ARRAYS | SCALARS
+        if is_tuple and not has_aux:
+            text = "The function returns a tuple: a gradient of it takes has_aux=True"
+        elif is_array and has_aux:
+            text = f'The function returns "{title(returned)}": has_aux=True takes a pair'
+        else:
+            return
+        context.api.fail(text, context.context, code=ARG_TYPE)
 
     def _in_graph_mode(self, context: FunctionContext) -> bool | None:
         """Whether gradients of a module are states; None where that is not known."""
