@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import Final
 
 # This package.
-SCHEMA: Final = "typedstate.schema.TypedState"
-FORMS: Final = "typedstate.form_types."
+SCHEMA: Final = "typedstate.schema.typed_state.TypedState"
+FORMS: Final = "typedstate.forms."
 CHECK: Final = ("typedstate.checking.check",)
 MAP: Final = f"{FORMS}StateMap"
 ENTRIES: Final = f"{FORMS}Entries"
