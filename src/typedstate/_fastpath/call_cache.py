@@ -47,9 +47,7 @@ class ExplainedCall(msgspec.Struct, eq=False, dict=True):
     results: dict[tuple[str, Structure | None], list[SizeConstraints]] = msgspec.field(
         default_factory=dict[Any, Any]
     )
-    patience: RecompileLimit = msgspec.field(
-        default_factory=lambda: RecompileLimit(_MAX_PRECEDENTS)
-    )
+    limit: RecompileLimit = msgspec.field(default_factory=lambda: RecompileLimit(_MAX_PRECEDENTS))
 
     @cached_property
     def hints(self) -> list[tuple[tuple[str, ...], Any]]:
@@ -68,7 +66,7 @@ class DimsCarrier(NamedTuple):
     dtype: str = "float32"  # jaxtyping takes a name too, and it is the quickest to read
 
 
-class KnownCall(msgspec.Struct, eq=False, dict=True):
+class KnownCall(msgspec.Struct, eq=False, dict=True, weakref=True):
     """A call whose arguments were accepted, or of which a warning was given.
 
     Attributes:
@@ -135,7 +133,7 @@ class KnownCall(msgspec.Struct, eq=False, dict=True):
         """Knows a result that the explainer accepted, and others like it."""
         self.accept(plan)
         precedent = self.precedent
-        if not precedent.patience():
+        if not precedent.limit():
             return
         roots = {**precedent.roots, name: _fastpath.ArgumentRef(len(self.plans), (), plan.places)}
         measures = [*(one.measures for one in self.plans), plan.measures]
@@ -154,7 +152,7 @@ class CallCache:
       latest: the one that was accepted last; before that one which is like none.
     """
 
-    __slots__ = ("_patience", "_precedents", "known", "latest")
+    __slots__ = ("_limit", "_precedents", "known", "latest")
 
     def __init__(self, arguments: int = 1) -> None:
         """Knows nothing yet of calls with so many arguments."""
@@ -162,7 +160,7 @@ class CallCache:
         none: Any = None  # of a call that no other is like, the precedent is never asked for
         self.latest = KnownCall(none, (NEVER,) * arguments)
         self._precedents: dict[_Key, list[ExplainedCall]] = {}
-        self._patience = RecompileLimit(_MAX_CALLS)
+        self._limit = RecompileLimit(_MAX_CALLS)
 
     def follow(self, plans: tuple[Specialization, ...]) -> KnownCall | None:
         """The call with these plans, where the law of a precedent allows it."""
@@ -194,7 +192,7 @@ class CallCache:
         found.readings.clear()  # the plans have what they say
         known = tuple(plan for plan in plans if plan is not None)
         whole = len(known) == len(plans)
-        if whole and self._patience():
+        if whole and self._limit():
             measures = [plan.measures for plan in known]
             law = generated(lambda: _fastpath.constraints_of(found, report.dims, roots, measures))
         precedent = ExplainedCall(known, found if has_result else None, report, roots, law)
