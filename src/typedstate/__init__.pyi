@@ -26,6 +26,7 @@ from .forms import (
     Cast as Cast,
     Entries as Entries,
     Exactly as Exactly,
+    Flat as Flat,
     Like as Like,
     Only as Only,
     Placed as Placed,

@@ -304,6 +304,18 @@ class SameSpec(msgspec.Struct, frozen=True):
     group: str
 
 
+class FlatSpec(msgspec.Struct, frozen=True):
+    """``Flat[S]``: every leaf by its whole path.
+
+    Attributes:
+      inner: the tree that it is, nested.
+      separator: joins the keys of a path to one name; None where the path is a tuple.
+    """
+
+    inner: Spec
+    separator: str | None = None
+
+
 class Conditional(msgspec.Struct, frozen=True):
     """A leaf that a filter may or may not select: the real leaf decides.
 
@@ -348,6 +360,7 @@ Spec = (
     | Bound
     | ScopedSpec
     | SameSpec
+    | FlatSpec
     | Conditional
     | ModuleState
 )

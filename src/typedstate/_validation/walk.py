@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 import numpy as np
 
 from .._compat import modules, scalars, variables
-from .._spec import dim_grammar, dims, filters
+from .._spec import dim_grammar, dims, filters, flat_trees
 from .._spec.describe import class_name, describe
 from .._spec.nodes import (
     Anything,
@@ -23,6 +23,7 @@ from .._spec.nodes import (
     EntriesSpec,
     Extra,
     Field,
+    FlatSpec,
     Instance,
     ItemsOf,
     Leaf,
@@ -42,7 +43,7 @@ from .._spec.nodes import (
     Union,
     Validated,
 )
-from .._spec.questions import needs_leaf, unbind
+from .._spec.questions import container_of, needs_leaf, unbind
 from ..report import Path, Report, show_key, show_path
 from . import arrays, key_patterns, shares, suggestions, tree_signature, undeclared
 from .dim_binding import Choice, Scope, SeenSize, linked
@@ -54,7 +55,9 @@ _MAX_DEPTH: Final = 200
 _MAX_EMPTY: Final = 32
 _MAX_GAPS: Final = 100
 #: Specs whose own annotation writes no name: those of a Bind around them stay in force.
-WRITES_NO_NAME: Final = frozenset({Node, Bound, Union, ScopedSpec, SameSpec})
+WRITES_NO_NAME: Final = frozenset({Node, Bound, Union, ScopedSpec, SameSpec, FlatSpec})
+#: A key that no value has: generated code can't reach it.
+_NOWHERE: Final = object()
 _HEAD_CODES: Final = frozenset({"kind", "container", "array"})
 
 
@@ -129,6 +132,8 @@ class Walk:
                 self._alike(value, group, path)
             case ModuleState():
                 self._in_place(value, spec, path, scope)
+            case FlatSpec():
+                self._flat(value, spec, path, scope, outermost)
             case _:
                 self._leaf_value(value, spec, path, scope, outermost)
 
@@ -460,6 +465,20 @@ class Walk:
             self.found.order += 1
             expected = f"the Variable of {found.target}"
             self.found.add((*path, *found.path), "metadata", expected, f"that of {found.actual}")
+
+    def _flat(self, value: Any, spec: FlatSpec, path: Path, scope: Scope, outermost: bool) -> None:
+        """Reads a flat tree as the nested one that it is; of it no code is generated."""
+        self.found.guard(Guard((*path, _NOWHERE), lambda _: False))
+        tree = flat_trees.nested(value, spec)
+        if isinstance(tree, flat_trees.Misfit):
+            self.found.order += 1
+            where = path if tree.key is None else (*path, tree.key)
+            actual = describe_value(value) if tree.key is None else f"the key {show_key(tree.key)}"
+            self.found.add(where, "container", tree.expected, actual, tree.note)
+            return
+        if container_of(spec.inner) == "state":
+            tree = variables.State(tree)
+        self._visit(tree, spec.inner, path, scope, outermost=outermost)
 
     def _alike(self, value: Any, group: str, path: Path) -> None:
         found = tree_signature.signature_of(value)

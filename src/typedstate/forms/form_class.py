@@ -17,6 +17,7 @@ from .._spec.nodes import (
     Anything,
     Bound,
     EntriesSpec,
+    FlatSpec,
     Map,
     Node,
     SameSpec,
@@ -113,6 +114,10 @@ def is_tree(spec: Spec) -> bool:
 
 def want_tree(spec: Spec, form: str) -> Spec:
     """The spec, where a form can be made of it; a leaf is refused."""
+    if isinstance(spec, FlatSpec):
+        inner, end = describe(spec.inner), describe(spec)[len(f"Flat[{describe(spec.inner)}") :]
+        text = f"{form}[{describe(spec)}, ...]: Flat goes outside; write"
+        raise SchemaError(f"{text} Flat[{form}[{inner}, ...]{end}")
     if not is_tree(spec) and not isinstance(spec, Anything):
         raise SchemaError(f"{form}[{describe(spec)}, ...]: a form takes a schema, not a leaf")
     return spec
