@@ -14,7 +14,7 @@ from .._spec import dims
 from .._spec.dims import Dim, Expr
 from .._spec.nodes import Array
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
-from . import tree_signature
+from . import permuted_axes, tree_signature
 from .dim_binding import Conflict, Observation, Scope, SeenSize, Sizes, Var, settle
 from .suggestions import common_cause
 from .trace import Guard, Trace
@@ -163,8 +163,14 @@ class Findings(msgspec.Struct):
         """Settles the names and gives all violations in tree order."""
         given = {Var(0, name): size for name, size in self.given.items()}
         sizes, conflicts, open_ = settle(self.batches(), given)
+        turned = permuted_axes.turned(self.batches(), conflicts, given) if conflicts else []
+        if turned:  # what they say of other arrays' sizes is wrong
+            places = {one.place for one in turned}
+            rest = [permuted_axes.without(batch, places) for batch in self.batches()]
+            sizes, conflicts, open_ = settle(rest, given)
         found = [
             *self.part.violations,
+            *(Finding(one.seen[0].order, one.violation()) for one in turned),
             *(_conflict(conflict) for conflict in conflicts),
             *self._uneven(sizes),
         ]
@@ -173,7 +179,8 @@ class Findings(msgspec.Struct):
         names: dict[str, Size] = {var.name: n for var, n in sizes.known.items() if var.scope == 0}
         names |= {var.name: run for var, run in sizes.runs.items() if var.scope == 0}
         unknown = [*self.part.unknown, *map(_open, open_)]
-        return Report(hint, violations, names, tuple(unknown), common_cause(violations))
+        cause = common_cause(violations)
+        return Report(hint, violations, names, tuple(unknown), cause.text, cause.explained)
 
     def _uneven(self, sizes: Sizes) -> Iterator[Finding]:
         """The axes whose size the mesh axes that split it do not divide."""
