@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +44,7 @@ class Context(msgspec.Struct, frozen=True):
         """Evaluates the text of an annotation, which is the user's own source code."""
         scope = _Names(self.names)
         try:
-            return eval(text, {"__builtins__": __builtins__}, scope)
+            return eval(text, scope)  # a lambda in it, e.g. of a validator, finds the names too
         except NameError as error:
             raise NotYet(str(error), name=error.name) from None
         except SchemaError:
@@ -60,7 +61,7 @@ class _Names(dict[str, Any]):
     """Names from several mappings; the first that has one wins."""
 
     def __init__(self, mappings: tuple[Mapping[str, Any], ...]) -> None:
-        super().__init__()
+        super().__init__(__builtins__=builtins)
         self._mappings = mappings
 
     def __missing__(self, key: str) -> Any:

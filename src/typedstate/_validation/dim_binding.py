@@ -239,6 +239,8 @@ def _bind(
     fits: Callable[[SeenSize, Size], bool],
 ) -> None:
     if var not in table:
+        if all(seen.dim.broadcast and _is_one(seen.size) for seen in group):
+            return  # as in jaxtyping: what is broadcast says nothing of the size
         first = _elected(group)
         table[var] = first.size  # type: ignore[assignment]
         sizes.origins[var] = first
@@ -247,6 +249,10 @@ def _bind(
         if seen.size != size and not fits(seen, size):
             shown = str(size).replace(" ", "")
             conflicts.append(Conflict(seen, f"{var.name}={shown}{_from(sizes.origins[var])}"))
+
+
+def _is_one(size: Size) -> bool:
+    return size == 1 if isinstance(size, int) else all(one == 1 for one in size)
 
 
 def _elected(group: list[SeenSize]) -> SeenSize:

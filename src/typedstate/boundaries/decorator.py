@@ -31,7 +31,7 @@ T = TypeVar("T")
 _MARK: Final = "__typedstate_checked__"
 _TYPE_LIKE: Final = (
     *(type, TypeVar, types.ModuleType, TypeAliasType, typing.NewType, Deferred),
-    *(str, int),  # e.g. the dims of an array, written once
+    *(str, int, float, types.FunctionType),  # e.g. dims, and what a validator asks
 )
 
 

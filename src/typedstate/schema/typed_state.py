@@ -296,7 +296,7 @@ def _texts(hint: Any) -> list[str]:
 
 
 def _is_hint(value: Any) -> bool:
-    if isinstance(value, type | TypeVar | ModuleType | Deferred | _SpecialForm):
+    if isinstance(value, type | TypeVar | ModuleType | Deferred | _SpecialForm | int | float | str):
         return True
     return typing.get_origin(value) is not None or isinstance(value, (*TYPE_ALIASES, FunctionType))
 
