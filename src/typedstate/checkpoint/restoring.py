@@ -32,8 +32,9 @@ from .declared import dtype_fits, only_dtype
 from .errors import AnyPath
 from .inspecting import inspect
 from .libraries import is_key_dtype, jax_, place_of, shaped
+from .migrating import Moved, bases, value_of
 from .stored import Checkpoint, Path, StoredLeaf
-from .verifying import Verdict, judge
+from .verifying import Verdict, judge, migrated
 
 T = TypeVar("T")
 Allowed = Literal["dtype", "missing", "extra"]
@@ -90,6 +91,7 @@ def restore(
     allow: Collection[Allowed] = (),
     fill: Any = None,
     into: Any = None,
+    migrate: bool = False,
     step: int | None = None,
     item: str | None = None,
     key_impl: str | None = None,
@@ -112,6 +114,8 @@ def restore(
       fill: a state or module that has what the checkpoint lacks. Metadata of its Variables, which
         no format keeps either, is that of the restored ones.
       into: a module, which gets the restored values in place once all of them fit.
+      migrate: a tree of an older Flax, or of the scanned or unscanned twin of the model, is read
+        as what the hint declares, see ``migrate``.
       step: of a CheckpointManager's folder; without, the newest.
       item: of a checkpoint with several items.
       key_impl: how PRNG keys were implemented, where the checkpoint does not say.
@@ -127,6 +131,8 @@ def restore(
         raise ValueError(f"allow={set(unknown)}: only {', '.join(sorted(_MAY_DIFFER))} may differ")
     checkpoint = inspect(path, step=step, item=item)
     verdict = judge(checkpoint, hint, dims, key_impl)
+    if migrate:
+        verdict = migrated(verdict, dims)
     plan = _plan(verdict, may, _tree_of(fill), dims, dtype)
     report = verdict.report
     target = abstract(
@@ -298,13 +304,18 @@ def _made(checkpoint: Checkpoint, plan: _Plan, target: Any, models: Any) -> Any:
     targets = dict(_values(target, ()))
     reading: dict[Path, tuple[StoredLeaf, Any]] = {}
     for path, slot in wanted.items():
-        if path in targets:
+        if path in targets and isinstance(slot.stored, Moved):
+            reading |= {leaf.path: (leaf, _as_it_is(leaf)) for leaf in bases(slot.stored)}
+        elif path in targets:
             reading[slot.stored.path] = slot.stored, _as_stored(slot, targets[path])
     read = _READERS[checkpoint.format](checkpoint, reading)
     arrays: dict[Path, Any] = {}
     for path, slot in wanted.items():
-        if path in targets:
-            arrays[path] = _as_declared(slot, read.pop(slot.stored.path))
+        if path in targets and isinstance(slot.stored, Moved):
+            whole = value_of(slot.stored, read)
+            arrays[path] = _moved(as_declared(slot, whole), targets[path])
+        elif path in targets:
+            arrays[path] = as_declared(slot, read.pop(slot.stored.path))
     filled = dict(plan.filled.values())
 
     def leaf_at(path: Path, leaf: Any) -> Any:
@@ -325,6 +336,8 @@ def _closest(filled: Mapping[Path, Any], path: Path) -> Any:
 
 def _moved(value: Any, leaf: Any) -> Any:
     sharding = getattr(leaf, "sharding", None)
+    if hasattr(leaf, "dtype") and value.dtype != leaf.dtype:
+        value = value.astype(leaf.dtype)
     return value if sharding is None else jax_.device_put(value, sharding)
 
 
@@ -404,10 +417,17 @@ def _as_stored(slot: Slot, target: Any) -> Any:
     return shaped(slot.stored.shape, dtype, sharding)
 
 
-def _as_declared(slot: Slot, value: Any) -> Any:
+def _as_it_is(leaf: StoredLeaf) -> Any:
+    """What to read for a leaf that is taken apart or stacked with others afterwards."""
+    return shaped(leaf.shape, leaf.dtype, SingleDeviceSharding(jax.devices()[0]))
+
+
+def as_declared(slot: Slot, value: Any) -> Any:
+    """What was read as the schema has it: of numbers the PRNG keys."""
     is_key = hasattr(value, "dtype") and is_key_dtype(value.dtype)
     if slot.implementation is None:
-        return jax.random.key_data(value) if is_key else value
+        as_numbers = is_key and not is_key_dtype(slot.stored.dtype)
+        return jax.random.key_data(value) if as_numbers else value
     return value if is_key else jax.random.wrap_key_data(value, impl=slot.implementation)
 
 
@@ -444,8 +464,9 @@ def _from_msgpack(checkpoint: Checkpoint, reading: _Reading) -> dict[Path, Any]:
 def placed(value: Any, target: Any) -> Any:
     """A numpy array where it belongs: each device gets its part, cast on the way."""
     array = np.asarray(value)
+    sharding = target.sharding or SingleDeviceSharding(jax.devices()[0])
     return jax_.make_array_from_callback(
-        target.shape, target.sharding, lambda index: array[index].astype(target.dtype, copy=False)
+        target.shape, sharding, lambda index: array[index].astype(target.dtype, copy=False)
     )
 
 
