@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .derive.trees import abstract, shardings, specs
     from .doctor import doctor
     from .errors import SchemaError, StateTypeError, TypedStateWarning
+    from .export.document import SchemaDocument
     from .export.source import to_source
     from .forms import (
         Abstract,
@@ -74,6 +75,7 @@ _MODULES = {
     "Report": "report",
     "Rest": "forms",
     "Same": "forms",
+    "SchemaDocument": "export.document",
     "SchemaError": "errors",
     "Scoped": "forms",
     "Sharded": "forms",
@@ -122,6 +124,7 @@ __all__ = [
     "Report",
     "Rest",
     "Same",
+    "SchemaDocument",
     "SchemaError",
     "Scoped",
     "Sharded",

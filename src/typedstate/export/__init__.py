@@ -1,1 +1,1 @@
-"""A schema as text: Python source, and stubs for checkers without a plugin."""
+"""What a schema is written to: documents."""
