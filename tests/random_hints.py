@@ -10,12 +10,12 @@ from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
-import zoo
 from flax import nnx
 from hypothesis import strategies as st
 from jax.sharding import PartitionSpec
 from jaxtyping import Array, Float, Int, Shaped
 
+from tests import zoo
 from typedstate import (
     Abstract,
     Alias,

@@ -12,15 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-import zoo
 from beartype.vale import Is
 from flax import nnx
 from hypothesis import given, settings, strategies as st
 from jax.sharding import PartitionSpec as P
 from jaxtyping import AbstractDtype, Array, Float
-from random_hints import Case, form_cases, schema_of, tree_cases
 from typing_extensions import TypedDict
 
+from tests import zoo
+from tests.random_hints import Case, form_cases, schema_of, tree_cases
 from typedstate import (
     Abstract,
     Alias,

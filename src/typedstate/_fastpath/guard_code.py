@@ -19,6 +19,7 @@ from .._compat.module_layout import Child, layout_of
 from .._validation.trace import Guard, Trace
 from ..report import Path
 from .aliasing import AliasPattern
+from .compiled import execute
 from .size_code import ShapeSource
 from .statements import (
     ASK,
@@ -79,16 +80,15 @@ class GuardedCode(msgspec.Struct, frozen=True, eq=False):
     places: Mapping[Path, int]
 
 
-def generate(value: Any, reading: Trace, name: str) -> GuardedCode:
+def generate(value: Any, reading: Trace) -> GuardedCode:
     """Generates the functions that recognise values like this one.
 
     Args:
       value: one that was accepted.
       reading: how.
-      name: of the code, in tracebacks.
 
     Raises:
-      Unrepeatable: the value holds something whose class does not decide.
+      NotCompilable: the value holds something whose class does not decide.
     """
     writer = _Emitter(reading)
     root, order = writer.function(value, (), None)
@@ -102,7 +102,7 @@ def generate(value: Any, reading: Trace, name: str) -> GuardedCode:
     names = ", ".join(f"a{place}" for place in range(len(order)))
     read.append(f"    return ({', '.join(keys)},), ({names},)" if keys else "    return (), ()")
     source = "\n".join([*writer.functions, "def read(v0):", *read, ""])
-    exec(compile(source, name, "exec"), writer.names)
+    execute(source, "guards", writer.names, root)
     writer.share()
     return GuardedCode(
         source,
@@ -165,7 +165,8 @@ class _Emitter:
         if not self._shared:
             return
         names = dict(self.names)
-        exec(_SEE.sub(r"seen(address(\1))", "\n".join(self._walks)), names)
+        source = _SEE.sub(r"seen(address(\1))", "\n".join(self._walks))
+        execute(source, "objects", names, self._shared[0][1])
         for sharing, function, order, module in self._shared:
             sharing.learn(names[function], module, *(self.measures[number] for number in order))
 

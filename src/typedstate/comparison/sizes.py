@@ -32,8 +32,8 @@ def polynomial(expr: Expr[Var], known: Mapping[Var, Polynomial]) -> Polynomial:
         case Opaque(symbol, left, right):
             a, b = polynomial(left, known), polynomial(right, known)
             if set(a) <= {()} and set(b) <= {()}:
-                sizes = (Fixed(a.get((), 0)), Fixed(b.get((), 0)))
-                size = dims.evaluate(Opaque(symbol, *sizes), {})
+                both: Opaque[Var] = Opaque(symbol, Fixed(a.get((), 0)), Fixed(b.get((), 0)))
+                size = dims.evaluate(both, {})
                 if size is not None:
                     return _clean({(): size})
             return {(f"({_show(a)}){symbol}({_show(b)})",): 1}

@@ -15,7 +15,6 @@ from .._compat import axis_rules, modules, variables
 from .._spec.dims import Fixed, SingleDim
 from .._spec.dtypes import dtype_name
 from .._spec.nodes import (
-    Anything,
     Array,
     Container,
     Field,
@@ -45,6 +44,11 @@ class Subject(msgspec.Struct, frozen=True):
     hint: Any
     value: Any = None
     abstract: bool = False
+
+    @property
+    def is_value(self) -> bool:
+        """Whether it is one tree, not all that a hint describes."""
+        return self.hint is None
 
 
 class SeenRef(msgspec.Struct, frozen=True):
@@ -114,16 +118,16 @@ def _leaf(value: Any) -> Spec:
     return Leaf(kind, content, exact=True, names=() if names is None else names)
 
 
-def _content(value: Any) -> Spec:
+def _content(given: object) -> Spec:
     """A value by class, dtype and shape; an abstract array by the array that it stands for."""
-    if variables.is_shaped(value) and hasattr(value, "dtype"):
+    value: Any = given
+    if variables.is_shaped(value):
         shape = tuple(SingleDim(str(size), Fixed(size)) for size in map(int, value.shape))
         cls = np.ndarray if isinstance(value, np.ndarray) else jax.Array
-        dtype = dtype_name(value.dtype)
+        dtype = dtype_name(cast(Any, value).dtype)
         return Array(dtype, (dtype,), shape, cls)
     if value is None:
         return NoValue()
     if type(value) is tuple:
-        items = cast("tuple[Any, ...]", value)
-        return TupleOf(tuple(_content(item) for item in items))
-    return Instance(type(value)) if isinstance(type(value), type) else Anything()
+        return TupleOf(tuple(_content(item) for item in cast(Any, value)))
+    return Instance(type(given))

@@ -424,8 +424,9 @@ class Writer:
             return t.RestOfAxes(rest=True)
         if name is PartitionSpec.UNCONSTRAINED:
             return t.AnyAxis(unconstrained=True)
-        if type(name) is tuple and all(isinstance(item, str) for item in name):
-            return name
+        given: Any = name
+        if isinstance(name, tuple) and all(isinstance(item, str) for item in given):
+            return given
         raise self.error(where, f"the axis name {name!r} is no data")
 
     def _rules(self, rules: Any, where: str) -> Any:

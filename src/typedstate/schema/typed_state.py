@@ -16,7 +16,7 @@ from flax import nnx
 from msgspec.structs import replace
 
 from .._annotations.context import Context, NotYet
-from .._annotations.deferred import Deferred, is_open, show_argument
+from .._annotations.deferred import Deferred, is_open, show_argument, substitute
 from .._annotations.hint_kinds import TYPE_ALIASES
 from .._annotations.parse import parse
 from .._spec.binds import check_binds
@@ -25,7 +25,7 @@ from .._spec.nodes import Allowed, Anything, Bound, Extra, Field, Node, Schema, 
 from .._spec.questions import own_names
 from ..errors import SchemaError
 from .field import Declaration, parse_field, refuse_body, refuse_name, refuse_twins
-from .hint_class import HintMeta
+from .hint_class import HintMeta, made
 
 _SpecialForm: Final[type] = type(Literal)  # of ``Literal``, ``Union`` and their like
 
@@ -180,13 +180,12 @@ class OpenSchema(Deferred):
 
 
 def _generic(cls: SchemaMeta, key: Hashable, name: str, table: dict[Any, Any]) -> Any:
-
-    found = _made.get(key)
+    found = made.get(key)
     if found is None:
         body = {"__module__": cls.__module__, "__doc__": cls.__doc__}
         found = SchemaMeta(name, (cls,), body, typevars=table)
         found.__typedstate_cached__ = _with_names_of(table.values(), found.__typedstate_ref__)
-        _made[key] = found
+        made[key] = found
     return found
 
 
@@ -265,8 +264,7 @@ def _writer(base: type, name: str) -> type:
 
 def _compose(inner: Mapping[Any, Any], outer: Mapping[Any, Any]) -> dict[Any, Any]:
     """Replaces the variables that the values of `inner` still have."""
-
-    return {**outer, **{var: _substitute(arg, dict(outer)) for var, arg in inner.items()}}
+    return {**outer, **{var: substitute(arg, dict(outer)) for var, arg in inner.items()}}
 
 
 def _mentioned(hint: Any, local: Mapping[str, Any]) -> dict[str, Any]:
