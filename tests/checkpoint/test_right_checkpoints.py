@@ -9,10 +9,10 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 import pytest
-from checkpoint_models import Net, NetState
-from conftest import WRITERS
 from flax import nnx
 
+from tests.checkpoint.checkpoint_models import Net, NetState
+from tests.checkpoint.conftest import WRITERS
 from typedstate import Abstract, Only, Pure, explain, infer
 from typedstate.checkpoint import inspect, is_checkpoint, restore, save, save_args, verify
 
@@ -97,7 +97,7 @@ def test_records_are_data(written: Any) -> None:
 def test_a_manager_saves_with_the_document(tmp_path: Path, net: Any, equal: Any) -> None:
     with ocp.CheckpointManager(tmp_path) as manager:
         manager.save(5, args=save_args(net, NetState))
-        manager.save(6, args=ocp.args.Composite(default=save_args(Net(seed=3), NetState)))
+        manager.save(6, args=save_args(Net(seed=3), NetState))
         manager.wait_until_finished()
     for step in (5, 6):
         report = verify(tmp_path, NetState, step=step)
