@@ -29,6 +29,7 @@ from .forms import (
     Cast as Cast,
     Entries as Entries,
     Exactly as Exactly,
+    Flat as Flat,
     Like as Like,
     Only as Only,
     Placed as Placed,
@@ -47,6 +48,7 @@ from .forms import (
     Values as Values,
 )
 from .inference.infer import infer as infer
+from .inference.optimizer import optimizer_state as optimizer_state
 from .mode import suspended as suspended
 from .report import (
     Report as Report,

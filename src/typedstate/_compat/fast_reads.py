@@ -28,6 +28,12 @@ _INTERNED: Final = _ShapedArray((2, 3), np.dtype("float32")) is _ShapedArray(
 )
 _MAY_BE_A_BASE: Final = 1 << 10  # of the flags of a class: Py_TPFLAGS_BASETYPE
 
+#: The slot in which a State keeps its mapping.
+MAPPING: Final = "_mapping"
+#: The slots in which a PRNG key array keeps its plain array, and what implements its keys.
+KEY_BASE: Final = "_base_array"
+KEY_IMPLEMENTATION: Final = "_impl"
+
 
 def slot_of(variable: Any) -> str | None:
     """The attribute that is a leaf's raw value, for generated code; None where it has none."""
@@ -62,22 +68,25 @@ def aval_reader(cls: type) -> Callable[[Any], Any] | None:
 
 def key_base(value: object) -> Any:
     """The plain array behind a PRNG key array, whose abstract value is cheap to read."""
-    base = getattr(value, "_base_array", None)
-    readable = isinstance(base, jax.Array) and hasattr(base, "aval") and hasattr(value, "_impl")
+    base = getattr(value, KEY_BASE, None)
+    readable = (
+        isinstance(base, jax.Array) and hasattr(base, "aval") and hasattr(value, KEY_IMPLEMENTATION)
+    )
     return base if readable else None
 
 
 def key_implementation(key: Any) -> Any:
     """What implements a PRNG key array that has a `key_base`: its dtype follows from it."""
-    return key._impl
+    return getattr(key, KEY_IMPLEMENTATION)
 
 
-#: What code reads of a leaf, as text with ``{}`` for it, or of the context, and what it found.
+#: What generated code evaluates: an expression with the leaf's name in the braces, such as
+#: ``{}._var_metadata['sharding']``, or a function of the context; and what it gave before.
 Sign = tuple[str | Callable[[], Any], Any]
 
 
 def names_signs(variable: Any) -> tuple[Sign, ...] | None:
-    """By what code sees that `declared_names` are the same; None where it can't."""
+    """Expressions whose unchanged values imply unchanged axis names; None if there are none."""
     if slot_of(variable) is None:
         return None
     metadata, found = metadata_of(variable), list[Sign]()
@@ -91,7 +100,7 @@ def names_signs(variable: Any) -> tuple[Sign, ...] | None:
 
 
 def placement_signs(variable: Any) -> tuple[Sign, ...] | None:
-    """By what code sees that an array lies on its mesh as before, under the same rules."""
+    """Expressions whose unchanged values imply that an array lies on its mesh as before."""
     signs, raw = names_signs(variable), raw_value(variable)
     at = None if is_traced(raw) else getattr(raw, "sharding", None)
     if signs is None or not isinstance(at, NamedSharding):

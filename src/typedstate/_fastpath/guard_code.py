@@ -291,8 +291,13 @@ class _Emitter:
         asked = [line._replace(stage=KIND) for line in guards]
         lines = [refuse(f"{kind} or {size}"), *asked]
         if variables.is_state(cast(Any, value)):
-            lines = [refuse(kind), *asked, Line(KIND, "v#0 = v#0._mapping"), refuse(size)]
-            route = (route, "", "._mapping")
+            lines = [
+                refuse(kind),
+                *asked,
+                Line(KIND, f"v#0 = v#0.{fast_reads.MAPPING}"),
+                refuse(size),
+            ]
+            route = (route, "", f".{fast_reads.MAPPING}")
         items = (
             (key, self._item(item, (*path, key), self._at(route, key)))
             for key, item in mapping.items()
@@ -421,8 +426,10 @@ class _Emitter:
         if base is not None:
             # the dtype of keys is made anew whenever it is read, by what implements them
             implementation = self.constant(fast_reads.key_implementation(value), "i")
-            other = self._array(f"{name}._base_array", base, path, (route, "", "._base_array"))
-            return refuse(f"{kind} or {name}._impl is not {implementation} or {other}", READ)
+            own = f".{fast_reads.KEY_BASE}"
+            other = self._array(f"{name}{own}", base, path, (route, "", own))
+            made_by = f"{name}.{fast_reads.KEY_IMPLEMENTATION}"
+            return refuse(f"{kind} or {made_by} is not {implementation} or {other}", READ)
         if variables.is_shaped(value):
             return refuse(self._array(name, value, path, route), READ)
         is_spec = isinstance(value, jax.sharding.PartitionSpec)
@@ -473,7 +480,7 @@ class _Emitter:
                     lines.append(refuse(differs(f"v0.{modules.RECORD}", record)))
                 before, after = "", ".__dict__"
             case "mapping":
-                before, after = "", "._mapping"
+                before, after = "", f".{fast_reads.MAPPING}"
             case "items":
                 before, after = "", ""
             case "flatten":

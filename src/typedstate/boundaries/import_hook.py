@@ -90,7 +90,7 @@ class CheckingLoader(SourceFileLoader):
     """Loads a source file with ``@checked`` on every annotated function and dataclass."""
 
     def get_code(self, fullname: str) -> CodeType | None:
-        """The decorated code: from its own cache, or compiled; the plain module's stays as it is."""
+        """The decorated code, from its own cache or compiled; the plain module keeps its own."""
         path = self.get_filename(fullname)
         code = byte_code.read(self, path)
         if code is None:

@@ -1,1 +1,1 @@
-"""What a schema is written to: documents."""
+"""A schema as text: Python source, JSON documents, stubs for checkers without a plugin."""
