@@ -13,6 +13,7 @@ from jax.sharding import NamedSharding
 from .axis_rules import SHARDING_KEYS, context_rules
 from .variables import (
     RAW_SLOT,
+    _never_changes,
     is_reference,
     is_traced,
     is_variable_state,
@@ -84,6 +85,8 @@ def names_signs(variable: Any) -> tuple[Sign, ...] | None:
     for key in SHARDING_KEYS:
         names = metadata.get(key)
         if names is not None:
+            if not _never_changes(names):
+                return None
             found.append((f"{{}}._var_metadata[{key!r}]", names))
             break
         found.append((f"{{}}._var_metadata.get({key!r})", None))
@@ -96,6 +99,9 @@ def placement_signs(variable: Any) -> tuple[Sign, ...] | None:
     at = None if is_traced(raw) else getattr(raw, "sharding", None)
     if signs is None or not isinstance(at, NamedSharding):
         return None
-    rules = ("{}._var_metadata.get('sharding_rules')", metadata_of(variable).get("sharding_rules"))
+    own, around = metadata_of(variable).get("sharding_rules"), context_rules()
+    if not (_never_changes(own) and _never_changes(around)):
+        return None
+    rules = ("{}._var_metadata.get('sharding_rules')", own)
     where = (f"{{}}.{slot_of(variable)}.sharding", at)
-    return (*signs, rules, where, (context_rules, context_rules()))
+    return (*signs, rules, where, (context_rules, around))

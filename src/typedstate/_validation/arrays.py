@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import jax
+import numpy as np
 
+from .. import guards
 from .._compat import fast_reads, variables
 from .._sharding import compare
 from .._sharding.outcome import Outcome
@@ -26,6 +28,8 @@ from .findings import Findings, Split
 from .show_value import describe_value
 from .trace import Guard
 
+#: Of these, the class of a value decides.
+_ARRAY_CLASSES: Final = frozenset[type]({jax.Array, np.ndarray})
 #: Said of sizes that do not agree where shard_map shows one shard of each array.
 _OF_A_SHARD: Final = "of one shard: Placed[...] compares whole arrays"
 
@@ -36,7 +40,7 @@ def see_array(found: Findings, value: Any, spec: Array, path: Path, scope: Scope
         note = suggestions.value_note(value)
         found.add(path, "array", describe(spec), describe_value(value), note)
         return
-    if not _is_of_array_class(value, spec) or not variables.is_shaped(value):
+    if not _is_of_array_class(found, value, spec, path) or not _is_shaped(found, value, path):
         note = suggestions.array_note(value, spec)
         found.add(path, "array", describe(spec), describe_value(value), note)
         return
@@ -183,9 +187,10 @@ def _splits(found: Findings, value: Any, shape: tuple[Dim, ...], path: Path, sco
             expr = dims.substitute(dim.expr, scope.lookup)
             origin = Origin(found.root, path, axis)
             found.part.splits.append(Split(expr, parts, text, origin, found.order))
-    asked = compare.divisors(value)
-    guard = Guard(path, lambda leaf: compare.divisors(leaf) == asked)
-    found.guard(guard)
+    rank, asked = len(shape), (compare.misfits(value, len(shape)), compare.divisors(value))
+    found.ask_again(
+        path, lambda leaf: (compare.misfits(leaf, rank), compare.divisors(leaf)) == asked
+    )
 
 
 def _judge(found: Findings, verdict: Outcome, guard: Guard) -> None:
@@ -223,16 +228,28 @@ def _answer(predicate: Predicate, value: Any) -> bool | str:
 def _predicate_guard(
     predicate: Predicate, of_variable: bool, answer: bool | str
 ) -> Callable[[Any], bool]:
-    if of_variable:
-        return lambda leaf: _answer(predicate, variables.raw_value(leaf)) == answer
-    return lambda leaf: _answer(predicate, leaf) == answer
+    def test(value: Any) -> bool:
+        return _answer(predicate, value) == answer
+
+    return guards.OfValue(test) if of_variable else test
 
 
-def _is_of_array_class(value: Any, spec: Array) -> bool:
+def _is_shaped(found: Findings, value: Any, path: Path) -> bool:
+    shaped = variables.is_shaped(value)
+    found.ask_again(path, guards.shaped_guard(value, shaped))
+    return shaped
+
+
+def _is_of_array_class(found: Findings, value: Any, spec: Array, path: Path) -> bool:
     if spec.abstract:
         return isinstance(value, jax.ShapeDtypeStruct)
     if isinstance(value, jax.ShapeDtypeStruct):
         return spec.cls is not None and issubclass(spec.cls, jax.ShapeDtypeStruct)
-    if spec.cls is None or isinstance(value, spec.cls):
+    if spec.cls is None:
+        return True
+    fitting = isinstance(value, spec.cls)
+    if spec.cls not in _ARRAY_CLASSES:
+        found.ask_again(path, guards.instance_guard(value, spec.cls, fitting))
+    if fitting:
         return True
     return issubclass(spec.cls, jax.Array) and variables.stands_for_array(value)

@@ -5,8 +5,8 @@ The explainer collects it; `Evidence.report` settles the names and says what is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -108,6 +108,11 @@ class Findings(msgspec.Struct):
     def guard(self, guard: Guard) -> None:
         """Records a decision that a plan must ask again."""
         self.reading().guards.append(guard)
+
+    def ask_again(self, path: Path, test: Callable[[Any], bool] | None) -> None:
+        """Records such a decision about what stands at a path; None for one that classes decide."""
+        if test is not None:
+            self.guard(Guard(path, test))
 
     def reading(self) -> Trace:
         """How the argument is read that is looked at."""

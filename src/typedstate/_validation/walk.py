@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 
+from .. import guards
 from .._compat import modules, variables
 from .._spec import dim_grammar, dims, filters
 from .._spec.describe import class_name, describe
@@ -246,6 +247,9 @@ class Walk:
         scope: Scope,
         fields: tuple[Field, ...] = (),
     ) -> None:
+        if extra.patterns:
+            every = len(unknown) == len(mapping)
+            self.found.ask_again(path, guards.keys_like(unknown, every))
         for key in unknown:
             value, child = mapping[key], (*path, key)
             self.found.order += 1
@@ -261,6 +265,7 @@ class Walk:
         mapping = self._mapping(value, spec, path, spec.container)
         if mapping is None:
             return
+        self.found.ask_again(path, guards.keys_like(mapping, every=True))
         entries: dict[Hashable, Any] = {}
         text_keys: list[str] = []
         unknown: list[Hashable] = []
@@ -491,7 +496,11 @@ class Walk:
             arrays.see_partition(self.found, value, spec.value, path, scope)
         elif not isinstance(spec.value, Anything):
             self.found.shards = arrays.shards_of(value, raw, spec)
+            reading = self.found.reading()
+            asked = len(reading.guards)
             self._value(raw, spec.value, path, scope)
+            if len(reading.guards) > asked:
+                reading.ask_values(path, asked)
             self.found.shards = None
         if len(self.found.part.violations) == count:
             arrays.ask_predicates(self.found, value, raw, spec.predicates, path)
@@ -523,7 +532,9 @@ class Walk:
                 if value is not None:
                     self.found.add(path, "array", "None", describe_value(value))
             case Instance(cls):
-                if not isinstance(value, cls):
+                fitting = isinstance(value, cls)
+                self.found.ask_again(path, guards.instance_guard(value, cls, fitting))
+                if not fitting:
                     note = suggestions.value_note(value)
                     self.found.add(path, "array", class_name(cls), describe_value(value), note)
             case Literally(values):
@@ -550,8 +561,7 @@ class Walk:
 
     def _literal(self, value: Any, values: tuple[Any, ...], path: Path) -> None:
         def among(item: Any) -> bool:
-            own = variables.raw_value(item) if variables.is_variable(item) else item
-            return any(type(own) is type(one) and own == one for one in values)
+            return any(type(item) is type(one) and item == one for one in values)
 
         found = among(value)
         self.found.guard(Guard(path, lambda item: among(item) is found))
@@ -576,25 +586,24 @@ class Walk:
         if not isinstance(value, spec.cls):
             self.found.add(path, "container", describe(spec), describe_value(value))
             return
-        self._guard_keys(cast(Mapping[Any, Any], value), spec, path)
-        guards = self.found.reading().guards
-        for key, item in dict(cast(Mapping[Any, Any], value)).items():
-            before, asked = len(self.found.part.violations), len(guards)
-            self._visit(key, spec.key, (*path, key), scope)
-            del guards[asked:]  # keys are compared, not asked
+        mapping = dict(cast(Mapping[Any, Any], value))
+        if spec.key != Anything():
+            self.found.ask_again(path, guards.keys_like(mapping, every=True))
+        for key, item in mapping.items():
+            before = len(self.found.part.violations)
+            self._key(key, spec.key, (*path, key), scope)
             if len(self.found.part.violations) > before:
                 del self.found.part.violations[before:]
                 expected = f"{describe(spec.key)} keys"
                 self.found.add((*path, key), "key", expected, f"the key {show_key(key)}")
             self._visit(item, spec.value, (*path, key), scope, outermost=outermost)
 
-    def _guard_keys(self, value: Mapping[Any, Any], spec: MappingOf, path: Path) -> None:
-        """To a dict ``1``, ``True`` and ``1.0`` are one key, to a hint they may differ."""
-        if spec.key in (Instance(str), Anything()) and all(type(key) is str for key in value):
-            return
-        kinds: dict[Any, Any] = {key: type(key) for key in value}
-        asked = Guard(path, lambda item: all(kinds.get(key) is type(key) for key in item))
-        self.found.guard(asked)
+    def _key(self, key: Hashable, spec: Spec, path: Path, scope: Scope) -> None:
+        """A key stands where its value stands; it is compared and not read again."""
+        kept = self.found.reading()
+        self.found.readings[self.found.root] = Trace()
+        self._visit(key, spec, path, scope)
+        self.found.readings[self.found.root] = kept
 
     def _record(self, record: Any, spec: RecordOf, path: Path, scope: Scope) -> None:
         value, cls = record, spec.cls
