@@ -50,7 +50,7 @@ def same_key(key: object, other: object) -> bool:
         return False
     if cls in _PLAIN:
         return key == other
-    if cls is tuple or (issubclass(cls, tuple) and hasattr(cls, "_fields")):
+    if cls is tuple or (tuple in cls.__mro__ and hasattr(cls, "_fields")):
         pairs = zip(cast(Any, key), cast(Any, other), strict=True)
         return all(same_key(one, two) for one, two in pairs)
     if dataclasses.is_dataclass(cls):

@@ -7,6 +7,7 @@ from jax.sharding import PartitionSpec
 from .dim_grammar import show_shape
 from .nodes import (
     Anything,
+    Argument,
     Array,
     Bound,
     Conditional,
@@ -29,6 +30,7 @@ from .nodes import (
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 
 
@@ -80,6 +82,10 @@ def describe(spec: Spec) -> str:
             return " | ".join(describe(option) for option in options)
         case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
             return describe(inner)
+        case Argument(inner=inner):
+            return describe(inner)
+        case Within(ref=ref):
+            return ref.name
         case Conditional(yes=yes, no=no):
             answers = [describe(option) for option in (yes, no) if option is not None]
             return " or ".join(answers) or "nothing"

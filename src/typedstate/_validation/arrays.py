@@ -101,7 +101,7 @@ def _see(found: Findings, dim: SingleDim, size: Any, scope: Scope, path: Path, a
     note = ""
     if found.shards is not None:
         size, note = _whole(found, size, axis, dim.broadcast)
-    seen = SeenSize(expr, size, dim.broadcast, dim.text, origin, found.order, note)
+    seen = SeenSize(expr, size, dim.broadcast, dim.text, origin, found.order, note, found.depth)
     found.part.seen.append(seen)
 
 
@@ -116,7 +116,8 @@ def _see_run(
     if found.shards is not None:
         each = [_whole(found, size, axis + i, dim.broadcast) for i, size in enumerate(sizes)]
         sizes, note = tuple(size for size, _ in each), next((text for _, text in each if text), "")
-    seen = SeenSize(expr, sizes, dim.broadcast, f"*{dim.name}", origin, found.order, note)
+    text = f"*{dim.name}"
+    seen = SeenSize(expr, sizes, dim.broadcast, text, origin, found.order, note, found.depth)
     found.part.seen.append(seen)
 
 

@@ -33,18 +33,32 @@ class Scope(msgspec.Struct, eq=False):
       number: of this scope; names that are not linked are variables of it.
       links: names that stand for expressions over the variables of outer scopes.
       around: of a bound schema, the scope of the class in whose annotation the `Bind` stands.
+      sites: where the type arguments in the class's fields were written, by their owner.
     """
 
     number: int
     links: Mapping[str, Expr[Var]] = msgspec.field(default_factory=dict[str, "Expr[Var]"])
     around: Scope | None = None
+    sites: Mapping[object, WrittenAt] = msgspec.field(default_factory=dict[object, "WrittenAt"])
     _own: dict[str, Expr[Var]] = msgspec.field(default_factory=dict[str, "Expr[Var]"])
 
     def written(self) -> Scope:
         """Where the names live that the annotation itself writes, inside of a `Bind` too."""
         if self.around is None:
             return self
-        return Scope(self.around.number, {**self.around.links, **self.links})
+        return Scope(
+            self.around.number, {**self.around.links, **self.links}, sites=self.around.sites
+        )
+
+    @property
+    def given(self) -> Mapping[str, Expr[Var]]:
+        """The links of a `Bind` in a class body; none where this is no scope inside of one."""
+        none: Mapping[str, Expr[Var]] = {}
+        return none if self.around is None else self.links
+
+    def site_of(self, owner: object) -> WrittenAt | None:
+        """Where the type arguments of an owner were written."""
+        return (self.around or self).sites.get(owner)
 
     def lookup(self, name: str) -> Expr[Var]:
         """What a name stands for, over the variables of this and outer scopes."""
@@ -71,7 +85,55 @@ def linked(
         given = {name: dims.substitute(expr, outer.lookup) for name, expr in bind}
         links |= given
         outer = Scope(outer.number, {**outer.links, **given})
-    return Scope(number, links, scope.around if outermost else scope)
+    return Scope(number, links, scope.around if outermost else scope, scope.sites)
+
+
+class WrittenAt(msgspec.Struct, frozen=True):
+    """Where the type arguments of one occurrence of a generic schema are written.
+
+    Attributes:
+      scope: whose names they are.
+      links: of a `Bind` around the generic schema.
+      number: of the scope that their schemas have, at the top of a signature; else each has its
+        own.
+      key: tells occurrences apart.
+    """
+
+    scope: Scope
+    links: Mapping[str, Expr[Var]]
+    number: int | None
+    key: Hashable
+
+
+def inside(
+    scope: Scope, number: int, owners: Mapping[object, bool], key: Hashable, *, outermost: bool
+) -> Scope:
+    """The scope within one occurrence of a schema.
+
+    Args:
+      scope: around it.
+      number: of the scope inside.
+      owners: whose type arguments stand in its fields; True for its own class statement.
+      key: tells occurrences apart.
+      outermost: the schema is that of a call, or of a `Bind` around it.
+    """
+    inner = Scope(number, scope.links if outermost else {}, None, (scope.around or scope).sites)
+    if not owners:
+        return inner
+    written = scope.written()
+    of_call = scope.number if outermost and scope.around is None else None
+    there = WrittenAt(written, inner.links, of_call, key)
+    here = WrittenAt(inner, {}, None, (key, "own"))
+    inner.sites = {**inner.sites, **{o: here if own else there for o, own in owners.items()}}
+    return inner
+
+
+def argument_scope(scope: Scope, site: WrittenAt) -> Scope:
+    """The scope of a type argument that stands, perhaps under a `Bind`, in a class with `scope`."""
+    links = scope.given
+    if site.number is not None:
+        return Scope(site.number, {**site.links, **links}, None, site.scope.sites)
+    return Scope(site.scope.number, {**site.scope.links, **links}, None, site.scope.sites)
 
 
 class Origin(msgspec.Struct):
@@ -101,6 +163,7 @@ class SeenSize(msgspec.Struct):
       origin: where.
       order: of the leaf in the tree.
       note: how the size was seen, where that is of one shard.
+      depth: of type arguments in each other: moments have no say beside their parameters.
     """
 
     expr: Expr[Var]
@@ -110,6 +173,7 @@ class SeenSize(msgspec.Struct):
     origin: Origin
     order: int
     note: str = ""
+    depth: int = 0
 
 
 class Choice(msgspec.Struct):
@@ -235,6 +299,8 @@ def _bind(
 
 def _elected(group: list[SeenSize]) -> SeenSize:
     """The first of those that give a name the size that most of them have."""
+    first = min(seen.depth for seen in group)
+    group = [seen for seen in group if seen.depth == first]
     voters = [seen for seen in group if not seen.broadcast]
     voters = voters or [seen for seen in group if seen.size != 1] or group
     sizes = [seen.size for seen in voters]

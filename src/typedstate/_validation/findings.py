@@ -5,7 +5,7 @@ The explainer collects it; `Evidence.report` settles the names and says what is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +14,9 @@ from msgspec.structs import replace
 from .._fastpath.size_code import ArgumentRef, ShapeSource, SizeConstraints, shape_of
 from .._fastpath.size_constraints import constraints_of
 from .._spec import dims
-from .._spec.dims import Expr
+from .._spec.describe import describe
+from .._spec.dims import Expr, Name
+from .._spec.nodes import Spec
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
 from . import tree_signature
 from .dim_binding import Choice, Conflict, Observation, Origin, Scope, SeenSize, Sizes, Var, settle
@@ -49,6 +51,42 @@ class Finding(msgspec.Struct):
     violation: Violation
 
 
+class Presence(msgspec.Struct, frozen=True):
+    """Whether an optional leaf is there; in all uses of one type argument it is or is not.
+
+    Attributes:
+      tree: in which it is.
+      path: of the leaf in the tree.
+      there: whether it is.
+      origin: where.
+      order: of the leaf in the tree.
+      spec: what the leaf is.
+    """
+
+    tree: Tree
+    path: Path
+    there: bool
+    origin: Origin
+    order: int
+    spec: Spec
+
+
+class Tree(msgspec.Struct, eq=False):
+    """A tree of one schema among others of the same schema and the same names.
+
+    Attributes:
+      names: of which schema it is, and whose names it has.
+      use: tells type arguments apart; trees of one share their scopes.
+      depth: of type arguments in each other; 0 for a tree that is none.
+      scopes: the numbers of those of the schemas in it.
+    """
+
+    names: Hashable
+    use: Hashable
+    depth: int
+    scopes: dict[Hashable, int] = msgspec.field(default_factory=dict[Hashable, int])
+
+
 class Branch(msgspec.Struct):
     """What one walk, or one alternative of a union, found."""
 
@@ -56,10 +94,19 @@ class Branch(msgspec.Struct):
     seen: list[Observation] = msgspec.field(default_factory=list[Observation])
     splits: list[Split] = msgspec.field(default_factory=list[Split])
     unknown: list[Unknown] = msgspec.field(default_factory=list[Unknown])
+    present: list[Presence] = msgspec.field(default_factory=list["Presence"])
 
     def copy(self) -> Branch:
         """An independent copy."""
-        return Branch([*self.violations], [*self.seen], [*self.splits], [*self.unknown])
+        return Branch(
+            [*self.violations], [*self.seen], [*self.splits], [*self.unknown], [*self.present]
+        )
+
+    def take(self, other: Branch) -> None:
+        """Adds what an alternative that fits has found, but for its sizes."""
+        self.splits += other.splits
+        self.unknown += other.unknown
+        self.present += other.present
 
 
 class Findings(msgspec.Struct):
@@ -73,6 +120,8 @@ class Findings(msgspec.Struct):
       root: the argument that is looked at.
       shards: into how many each axis is split, of an array of which one shard is looked at.
       groups: the first tree of each `Same`.
+      depth: of the type arguments that are looked at.
+      trees: those that may have to agree with others of the same schema.
     """
 
     given: Mapping[str, int] = msgspec.field(default_factory=dict[str, int])
@@ -81,11 +130,14 @@ class Findings(msgspec.Struct):
     order: int = 0
     root: str = ""
     shards: tuple[int, ...] | None = None
+    depth: int = 0
+    trees: list[Tree] = msgspec.field(default_factory=list[Tree])
     groups: dict[str, tuple[str, tree_signature.TreeSignature]] = msgspec.field(
         default_factory=dict[str, tuple[str, tree_signature.TreeSignature]]
     )
     _scopes: int = 0
     _apart: dict[str, Scope] = msgspec.field(default_factory=dict[str, Scope])
+    _shared: dict[Hashable, int] = msgspec.field(default_factory=dict[Hashable, int])
     _closed: int = 0
 
     def after(self) -> Findings:
@@ -95,8 +147,10 @@ class Findings(msgspec.Struct):
             part=self.part.copy(),
             order=self.order,
             groups=dict(self.groups),
+            trees=[*self.trees],
             _scopes=self._scopes,
             _apart=dict(self._apart),
+            _shared=dict(self._shared),
             _closed=len(self.part.seen),
         )
 
@@ -126,6 +180,13 @@ class Findings(msgspec.Struct):
         """The names of one more occurrence of a schema."""
         self._scopes += 1
         return Scope(self._scopes, {})
+
+    def shared_scope(self, occurrence: Hashable) -> int:
+        """The number of the scope of one occurrence, however often it is met."""
+        found = self._shared.get(occurrence)
+        if found is None:
+            found = self._shared[occurrence] = self.new_scope().number
+        return found
 
     def apart_scope(self, name: str) -> Scope:
         """The names of all schemas that are `Scoped` by this name."""
@@ -161,7 +222,10 @@ class Findings(msgspec.Struct):
         return other
 
     def _batches(self) -> tuple[list[Observation], list[Observation]]:
-        return self.part.seen[: self._closed], self.part.seen[self._closed :]
+        seen, scopes = self.part.seen, _related(self.trees)
+        if scopes:
+            seen = [_in_scopes(item, scopes) for item in seen]
+        return seen[: self._closed], seen[self._closed :]
 
     def report(self, hint: str) -> Report:
         """Settles the names and gives all violations in tree order."""
@@ -171,6 +235,7 @@ class Findings(msgspec.Struct):
             *self.part.violations,
             *(_conflict(conflict) for conflict in conflicts),
             *self._uneven(sizes),
+            *_astray(self.part.present),
         ]
         found.sort(key=lambda item: item.order)
         violations = tuple(item.violation for item in found)
@@ -190,6 +255,62 @@ class Findings(msgspec.Struct):
             where = show_path(keys, split.origin.root)
             violation = Violation(where, "sharding", expected, actual, keys=keys)
             yield Finding(split.order, violation)
+
+
+def _astray(present: list[Presence]) -> Iterator[Finding]:
+    """The optional leaves of moments, say, that are there where the parameters have none."""
+    by_leaf: dict[Hashable, list[Presence]] = {}
+    for item in present:
+        by_leaf.setdefault((item.tree.names, item.path), []).append(item)
+    for group in by_leaf.values():
+        depth = min(item.tree.depth for item in group)
+        of_use: dict[Hashable, Presence] = {}
+        for item in group:
+            if item.tree.depth == depth:
+                of_use.setdefault(item.tree.use, item)
+        first = list(of_use.values())
+        for item in group:
+            models = [of_use[item.tree.use]] if item.tree.depth == depth else first
+            if all(model.there is not item.there for model in models):
+                yield _absence(item, models[0])
+
+
+def _absence(item: Presence, model: Presence) -> Finding:
+    where, text = show_path(item.origin.path, item.origin.root), describe(item.spec)
+    if item.there:
+        code: Code = "extra"
+        expected, actual, note = "nothing", text, f"{model.origin} is not there"
+    else:
+        code, expected, actual, note = "missing", text, "nothing", f"{model.origin} is there"
+    return Finding(item.order, Violation(where, code, expected, actual, note, item.origin.path))
+
+
+def _related(trees: Iterable[Tree]) -> dict[int, int]:
+    """Scopes in moments, say, by those in the parameters, where there is one tree of these."""
+    found: dict[int, int] = {}
+    by_names: dict[Hashable, list[Tree]] = {}
+    for tree in trees:
+        by_names.setdefault(tree.names, []).append(tree)
+    for group in by_names.values():
+        depth = min(tree.depth for tree in group)
+        first, *more = [tree for tree in group if tree.depth == depth]
+        if all(tree.scopes == first.scopes for tree in more):
+            for tree in group:
+                pairs = tree.scopes.items()
+                found |= {n: first.scopes[key] for key, n in pairs if key in first.scopes}
+    return {number: other for number, other in found.items() if number != other}
+
+
+def _in_scopes(item: Observation, scopes: Mapping[int, int]) -> Observation:
+    if isinstance(item, Choice):
+        return Choice([[_in_scopes(seen, scopes) for seen in one] for one in item.options])
+    if not any(var.scope in scopes for var in dims.names_of(item.expr)):
+        return item
+
+    def moved(var: Var) -> Expr[Var]:
+        return Name(Var(scopes.get(var.scope, var.scope), var.name))
+
+    return replace(item, expr=dims.substitute(item.expr, moved))
 
 
 def _conflict(conflict: Conflict) -> Finding:

@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Final, cast
 
 import numpy as np
+from msgspec.structs import replace
 
 from .. import guards
 from .._compat import modules, variables
@@ -18,6 +19,7 @@ from .._spec import dim_grammar, dims, filters
 from .._spec.describe import class_name, describe
 from .._spec.nodes import (
     Anything,
+    Argument,
     Array,
     Bound,
     Conditional,
@@ -36,18 +38,21 @@ from .._spec.nodes import (
     Partition,
     RecordOf,
     SameSpec,
+    SchemaRef,
     ScopedSpec,
     Spec,
     StateOfSpec,
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 from .._spec.questions import needs_leaf, unbind
+from .._spec.rewrite import root_of
 from ..report import Path, Report, show_key, show_path
 from . import arrays, key_patterns, shares, suggestions, tree_signature, undeclared
-from .dim_binding import Choice, Origin, Scope, SeenSize, linked
-from .findings import Branch, Findings
+from .dim_binding import Choice, Origin, Scope, SeenSize, argument_scope, inside, linked
+from .findings import Branch, Findings, Presence, Tree as TreeFound
 from .show_value import describe_value
 from .trace import Guard, Trace
 
@@ -55,7 +60,7 @@ _MAX_DEPTH: Final = 200
 _MAX_EMPTY: Final = 32
 _MAX_GAPS: Final = 100
 #: Specs whose own annotation writes no name: those of a Bind around them stay in force.
-WRITES_NO_NAME: Final = frozenset({Node, Bound, Union, ScopedSpec, SameSpec})
+WRITES_NO_NAME: Final = frozenset({Node, Bound, Union, ScopedSpec, SameSpec, Argument, Within})
 _HEAD_CODES: Final = frozenset({"kind", "container", "array"})
 
 
@@ -66,19 +71,24 @@ class Walk:
       found: what was seen of them so far.
     """
 
-    __slots__ = ("_depth", "_empty", "_stretch", "found")
+    __slots__ = ("_argument_at", "_depth", "_empty", "_entry", "_stretch", "_tree_at", "found")
 
     def __init__(self, given: Mapping[str, int] | None = None) -> None:
         """Starts with sizes of outermost names from ``dims=``."""
         self.found = Findings(given or {})
         self._depth = self._stretch = 0
         self._empty: list[Spec] = []
+        self._argument_at: tuple[Hashable, int] | None = None
+        self._tree_at: tuple[TreeFound, int] | None = None
+        self._entry: Path | None = None
 
     def visit(self, value: object, spec: Spec, root: str = "") -> None:
         """Walks one value of the call."""
         self.found.root, self.found.shards = root, None
         self._depth = self._stretch = 0
         self._empty.clear()
+        self._argument_at = self._tree_at = self._entry = None
+        self.found.depth = 0
         self.found.readings.setdefault(root, Trace())
         try:
             self._visit(value, spec, (), Scope(0), outermost=True)
@@ -109,10 +119,12 @@ class Walk:
             case Anything():
                 return
             case Node():
-                inner_scope = (
-                    Scope(scope.number, scope.links) if outermost else self.found.new_scope()
-                )
+                kept, inner_scope = self._tree_at, self._inside(spec.ref, path, scope, outermost)
+                at = self._argument_at
+                if outermost or (at is not None and at[1] == len(path)):
+                    self._begin_tree(inner_scope.number, spec.ref, path)
                 self._node(value, spec, path, inner_scope)
+                self._tree_at = kept
             case Bound():
                 self._bound(value, spec, path, scope, outermost)
             case Map():
@@ -125,8 +137,13 @@ class Walk:
                 self._entries(value, spec, path, scope)
             case StateOfSpec():
                 self._tree(value, spec, path, scope, path)
+            case Argument():
+                self._argument(value, spec, path, scope, outermost)
+            case Within(inner, ref):
+                self._visit(value, inner, path, self._inside(ref, path, scope, outermost))
             case ScopedSpec(inner, name):
-                apart = Scope(self.found.apart_scope(name).number, scope.links if outermost else {})
+                number = self.found.apart_scope(name).number
+                apart = Scope(number, scope.links if outermost else {}, None, scope.sites)
                 self._visit(value, inner, path, apart, outermost=True)
             case SameSpec(inner, group):
                 self._visit(value, inner, path, scope, outermost=outermost)
@@ -138,10 +155,65 @@ class Walk:
 
     def _bound(self, value: Any, spec: Bound, path: Path, scope: Scope, outermost: bool) -> None:
         """Gives the inner names as expressions over the outer ones."""
-        number = scope.number if outermost else self.found.new_scope().number
         binds, inner = unbind(spec)
+        ref = inner.ref if isinstance(inner, Node | Within) else None
+        number = scope.number if outermost else self._new_number(ref, path)
         below = linked(scope, binds, number, outermost=outermost)
         self._visit(value, inner, path, below, outermost=True)
+
+    def _inside(self, ref: SchemaRef, path: Path, scope: Scope, outermost: bool) -> Scope:
+        """The scope of one occurrence of a schema."""
+        number = scope.number if outermost else self._new_number(ref, path)
+        key = self._occurrence(ref, path) if ref.owners else None
+        return inside(scope, number, ref.owners, key, outermost=outermost)
+
+    def _begin_tree(self, number: int, ref: SchemaRef, path: Path) -> None:
+        """A tree that may have to agree with others of the same schema and names."""
+        use = self._argument_at[0] if self._argument_at else (self.found.root, path)
+        tree = TreeFound((number, root_of(ref)), use, self.found.depth)
+        self.found.trees.append(tree)
+        self._tree_at = tree, len(path)
+
+    def _occurrence(self, ref: SchemaRef | None, path: Path) -> Hashable:
+        """Tells one occurrence of a schema from others, but not uses of one type argument."""
+        at, depth = self._argument_at or (self.found.root, 0)
+        return at, path[depth:], None if ref is None else root_of(ref)
+
+    def _new_number(self, ref: SchemaRef | None, path: Path) -> int:
+        """Of the scope of one occurrence; the same in every use of a type argument."""
+        if self._argument_at is None:
+            number = self.found.new_scope().number
+        else:
+            number = self.found.shared_scope(self._occurrence(ref, path))
+        if self._tree_at is not None:
+            tree, depth = self._tree_at
+            tree.scopes[path[depth:], None if ref is None else root_of(ref)] = number
+        return number
+
+    def _argument(
+        self, value: Any, spec: Argument, path: Path, scope: Scope, outermost: bool
+    ) -> None:
+        """A type argument: its names are those of where it was written."""
+        site = scope.site_of(spec.owner)
+        if site is None or (outermost and scope.around is None):  # kept apart, say
+            self._visit(value, spec.inner, path, scope, outermost=outermost)
+            return
+        use: Hashable = (site.key, spec.index)
+        if self._entry == path:  # each entry of a map has its own names
+            site, use = replace(site, number=None), (use, self._occurrence(None, path))
+        kept, self._argument_at = self._argument_at, (use, len(path))
+        self.found.depth += 1
+        there, inner = argument_scope(scope, site), spec.inner
+        links = {**site.links, **scope.given}
+        if site.number is None and isinstance(inner, Node) and links:
+            number = self._new_number(inner.ref, path)
+            self._visit(
+                value, inner, path, Scope(number, links, there, there.sites), outermost=True
+            )
+        else:
+            self._visit(value, inner, path, there, outermost=site.number is not None)
+        self._argument_at = kept
+        self.found.depth -= 1
 
     def _mapping(
         self, value: Any, spec: Spec, path: Path, container: str
@@ -202,6 +274,8 @@ class Walk:
         unknown: list[Hashable],
     ) -> None:
         child = (*path, item.key)
+        if item.optional and self._tree_at is not None:
+            self._see_presence(mapping.get(item.key) is not None, item, child)
         if item.key in mapping:
             value = mapping[item.key]
             if item.shared is not None:
@@ -224,10 +298,19 @@ class Walk:
         note = suggestions.missing_note(item.key, unknown) if self.found.worth_a_note() else ""
         self.found.add(child, "missing", describe(spec), "nothing", note)
 
+    def _see_presence(self, there: bool, item: Field, path: Path) -> None:
+        """An optional leaf is there in all uses of a type argument, or in none."""
+        if self._tree_at is None or item.decided or isinstance(item.spec, Conditional):
+            return
+        tree, depth = self._tree_at
+        origin, order = Origin(self.found.root, path, None), self.found.order
+        seen = Presence(tree, path[depth:], there, origin, order, item.spec)
+        self.found.part.present.append(seen)
+
     def _absent(self, spec: Spec, path: Path, scope: Scope) -> None:
         """Flax drops a branch without leaves: it is checked as an empty one, e.g. its length."""
         inner = spec
-        while isinstance(inner, Bound | ScopedSpec):
+        while isinstance(inner, Bound | ScopedSpec | Argument):
             inner = inner.inner
         if not isinstance(inner, Node | Map | EntriesSpec) or inner in self._empty:
             return
@@ -288,7 +371,9 @@ class Walk:
             self.found.add(path, "key", "int keys", f"str keys {shown}{more}", note)
         self._entry_keys(unknown, mapping, spec, path, scope)
         for key, item in entries.items():
-            self._visit(item, spec.entry, (*path, key), scope)
+            child = (*path, key)
+            self._entry = child
+            self._visit(item, spec.entry, child, scope)
         if spec.length is not None:
             self._length(entries, spec, path, scope)
         self._depth -= 1
@@ -385,8 +470,7 @@ class Walk:
         self.found.part, self.found.order = kept, last
         fitting = [part for part in tried if not part.violations]
         if fitting:
-            kept.splits += fitting[0].splits
-            kept.unknown += fitting[0].unknown
+            kept.take(fitting[0])
         if len(fitting) == 1 or (fitting and not fitting[0].seen):
             kept.seen += fitting[0].seen
         elif fitting:

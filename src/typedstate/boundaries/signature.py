@@ -15,7 +15,7 @@ import msgspec
 from .. import _fastpath, _validation
 from .._annotations.array_hints import is_jaxtyped
 from .._annotations.context import Context, NotYet
-from .._annotations.parse import holds_state_or_array, parse
+from .._annotations.parse import holds_state_or_array, mentions_schema, parse
 from .._fastpath.call_cache import OMITTED, CallCache, ExplainedCall, KnownCall
 from .._fastpath.structures import Specialization, StructureCache
 from .._spec.binds import check_binds
@@ -24,6 +24,7 @@ from .._spec.nodes import Instance, NoValue, Spec
 from ..errors import SchemaError, StateTypeError, TypedStateWarning, warn_of
 from ..mode import MODE
 from ..report import Path
+from .decorator import _STARS, _UNPACK
 
 if TYPE_CHECKING:
     from .._fastpath.size_code import ArgumentRef
@@ -134,13 +135,15 @@ class Boundary:
 
     def _enforced(self, name: str, hint: Any, kind: Any) -> Enforced:
         hint = self._resolved(name, hint)
+        if typing.get_origin(hint) in _UNPACK and kind in _STARS:  # all of them at once
+            (hint,), kind = typing.get_args(hint), inspect.Parameter.POSITIONAL_OR_KEYWORD
         if isinstance(hint, TypeVar) or not _may_be_ours(hint):
             return Enforced(name, hint, None, kind)
         try:
             spec = parse(hint, self._context(name))
             check_binds(spec, self._context(name).owner)
         except (NotYet, SchemaError) as error:
-            if self._raises(error) or (isinstance(error, SchemaError) and _mentions_schema(hint)):
+            if self._raises(error) or (isinstance(error, SchemaError) and mentions_schema(hint)):
                 raise
             return Enforced(name, self._leave_alone(name, error), None, kind)
         return Enforced(name, hint, spec if holds_state_or_array(spec) else None, kind)
@@ -316,10 +319,6 @@ def _is_ours_by_class(hint: type) -> bool:
         return not isinstance(parse(hint, Context("", boundary=True)), Instance | NoValue)
     except SchemaError:  # said again, with where it stands
         return True
-
-
-def _mentions_schema(hint: Any) -> bool:
-    return hasattr(hint, "__typedstate_spec__") or any(map(_mentions_schema, typing.get_args(hint)))
 
 
 def _has_jaxtyped(hint: Any) -> bool:

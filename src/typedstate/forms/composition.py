@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from .._spec.filters import asks_for_kinds
 from .._spec.nodes import (
+    Argument,
     Bound,
     EntriesSpec,
     Map,
@@ -60,7 +61,16 @@ def _forms_of(spec: Spec) -> Iterator[tuple[Derived, ...]]:
                 ref = ref.base
             if chain:
                 yield tuple(chain)
-        case Bound() | ScopedSpec() | SameSpec() | Map() | EntriesSpec() | StateOfSpec() | Union():
+        case (
+            Bound()
+            | ScopedSpec()
+            | SameSpec()
+            | Argument()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Union()
+        ):
             for part in parts(spec):
                 yield from _forms_of(part)
         case _:
