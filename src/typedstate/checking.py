@@ -82,10 +82,6 @@ def checked_state(
         state = nnx.state(node_or_state, *(filters and (_any_of(filters),)))
     elif filters and (mapping := variables.mapping_of(state)) is not None:
         state = _filtered(state if variables.is_state(state) else nnx.State(mapping), filters)
-    if filters:
-        from .forms import Only
-
-        hint = Only[(hint, *filters)]
     return check(state, hint, dims=dims)
 
 

@@ -1,4 +1,4 @@
-"""Fuzzes guided by coverage for a bounded number of runs: ``python tests/fuzz --runs 2000``.
+"""Fuzzes guided by coverage for a bounded number of runs: ``python -m tests.fuzz --runs 2000``.
 
 Each target runs in a process of its own, as libFuzzer ends it; a failing input stays in the
 folder that ``--keep`` names. Where atheris has no wheel this says so and fails nothing.
@@ -22,7 +22,7 @@ NAMES = ("dims", "declarations", "states", "reports", "source")
 
 
 def options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python tests/fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--runs", type=int, default=2000, help="inputs for each target")
     parser.add_argument("--keep", type=Path, help="folder for failing inputs")
@@ -46,7 +46,7 @@ def passes(name: str, chosen: argparse.Namespace) -> bool:
     """Fuzzes one target in a process of its own and shows what it says where it fails."""
     keep = chosen.keep or Path(tempfile.mkdtemp(prefix="typedstate-fuzz-"))
     keep.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, __file__, "--inside", name, f"--runs={chosen.runs}"]
+    command = [sys.executable, "-m", "tests.fuzz", "--inside", name, f"--runs={chosen.runs}"]
     done = subprocess.run(
         [*command, f"--keep={keep}"], capture_output=True, text=True, errors="replace", check=False
     )
@@ -65,7 +65,7 @@ def fuzz(name: str, runs: int, keep: Path) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["typedstate"]):
-        from targets import TARGETS
+        from tests.fuzz.targets import TARGETS
 
     test: Callable[[bytes], Any] = TARGETS[name].hypothesis.fuzz_one_input  # type: ignore[attr-defined]
     arguments = [f"-runs={runs}", "-seed=1", f"-max_len={LENGTH}", "-len_control=0", "-timeout=120"]

@@ -1,6 +1,6 @@
 """What is fuzzed: one property for each way in which text or data comes in from outside.
 
-pytest runs each for hypothesis's own number of examples (`test_targets.py`), `python tests/fuzz`
+pytest runs each for hypothesis's own number of examples (`test_targets.py`), `python -m tests.fuzz`
 guided by coverage, with atheris.
 """
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from targets import TARGETS
+
+from tests.fuzz.targets import TARGETS
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -8,9 +8,9 @@ from typing import Any
 import jax.numpy as jnp
 import pytest
 from flax import nnx
-from layer_cases import INSTALLED, NOTHING, Case, fault_of, layer_classes
-from mutations import changed, flat, leaves_of
 
+from tests.layers.layer_cases import INSTALLED, NOTHING, Case, fault_of, layer_classes
+from tests.layers.mutations import changed, flat, leaves_of
 from typedstate import TypedState, explain, fits, layers
 from typedstate._compat import variables
 

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import optax
 import pytest
 from flax import nnx
-from mutations import changed, flat, leaf, leaves_of
-from optimizer_cases import CASES, KEPT, Case, Model, name_of
 
+from tests.layers.mutations import changed, flat, leaf, leaves_of
+from tests.layers.optimizer_cases import CASES, KEPT, Case, Model, name_of
 from typedstate import explain, fits
 from typedstate._compat import variables
 from typedstate.layers import OptimizerState, Raw

@@ -10,10 +10,20 @@ import optax
 import pytest
 from flax import nnx
 from jaxtyping import BFloat16
-from layer_cases import linear
-from mutations import changed
-from optimizer_cases import CASES, KEPT, RATE, Case, Model, ModelState, P, name_of, optimizer
 
+from tests.layers.layer_cases import linear
+from tests.layers.mutations import changed
+from tests.layers.optimizer_cases import (
+    CASES,
+    KEPT,
+    RATE,
+    Case,
+    Model,
+    ModelState,
+    P,
+    name_of,
+    optimizer,
+)
 from typedstate import Bind, Like, Only, TypedState, explain, fits
 from typedstate._compat import variables
 from typedstate.layers import (

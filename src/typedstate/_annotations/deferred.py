@@ -84,6 +84,7 @@ def _resolved(arg: Any, context: Context) -> Any:
 
 
 def substitute(arg: Any, table: dict[TypeVar, Any]) -> Any:
+    """An argument with types in the place of type variables."""
     if isinstance(arg, TypeVar):
         return table.get(arg, arg)
     if isinstance(arg, Deferred):

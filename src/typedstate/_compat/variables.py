@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from importlib import import_module
 from typing import Any, Final, cast
 
@@ -10,7 +10,6 @@ import jax
 import numpy as np
 from flax import nnx
 from flax.nnx import variablelib
-from jax.sharding import NamedSharding, PartitionSpec
 
 State: Final[Any] = nnx.State
 Variable: Final[Any] = nnx.Variable
@@ -107,13 +106,6 @@ def is_plain_array(value: object) -> bool:
 def stands_for_array(value: object) -> bool:
     """Whether a value is a reference to a JAX array, or the abstract value behind a tracer."""
     return isinstance(value, AbstractValue) or is_reference(value)
-
-
-def _never_changes(names: Any) -> bool:
-    """Whether axis names or rules are of classes whose objects stay as they are."""
-    if isinstance(names, tuple | PartitionSpec):
-        return all(map(_never_changes, cast(Iterable[Any], names)))
-    return names is None or isinstance(names, str | NamedSharding)
 
 
 def make_variable(kind: type, value: Any, metadata: Mapping[str, Any]) -> Any:

@@ -5,3 +5,4 @@ from .guard_code import (
     is_aval as is_aval,
 )
 from .size_code import ArgumentRef as ArgumentRef
+from .size_constraints import constraints_of as constraints_of, resized as resized

@@ -110,7 +110,8 @@ class KnownCall(msgspec.Struct, eq=False, dict=True):
         assert precedent.found is not None
         found = precedent.found
         if self.plans is not precedent.plans and precedent.law is not None:
-            found = found.resized(precedent.roots, [plan.measures for plan in self.plans])
+            measures = [plan.measures for plan in self.plans]
+            found = _fastpath.resized(found, precedent.roots, measures)
         later = _validation.Walk()
         later.found = found.after()
         return later
@@ -137,7 +138,7 @@ class KnownCall(msgspec.Struct, eq=False, dict=True):
             return
         roots = {**precedent.roots, name: _fastpath.ArgumentRef(len(self.plans), (), plan.places)}
         measures = [*(one.measures for one in self.plans), plan.measures]
-        law = later.found.law(report.dims, roots, measures)
+        law = _fastpath.constraints_of(later.found, report.dims, roots, measures)
         if law is not None:
             laws = precedent.results.setdefault((name, plan.structure), [])
             laws[_MAX_PRECEDENTS - 1 :] = []
@@ -192,7 +193,8 @@ class CallCache:
         known = tuple(plan for plan in plans if plan is not None)
         whole = len(known) == len(plans)
         if whole and self._patience():
-            law = found.law(report.dims, roots, [plan.measures for plan in known])
+            measures = [plan.measures for plan in known]
+            law = _fastpath.constraints_of(found, report.dims, roots, measures)
         precedent = ExplainedCall(known, found if has_result else None, report, roots, law)
         call = KnownCall(precedent, known)
         if not whole:

@@ -16,10 +16,11 @@ import msgspec
 
 from .._compat import fast_reads, modules, variables
 from .._compat.module_layout import Child, NodeLayout, layout_of
+from .._validation.guards import KeysOf, SameKeys
 from .._validation.trace import Guard, Trace
-from ..guards import KeysOf, SameKeys
 from ..report import Path
 from .aliasing import AliasPattern
+from .compiled import execute
 from .size_code import ShapeSource
 from .statements import (
     ASK,
@@ -81,16 +82,15 @@ class GuardedCode(msgspec.Struct, frozen=True, eq=False):
     places: Mapping[Path, int]
 
 
-def generate(value: Any, reading: Trace, name: str) -> GuardedCode:
+def generate(value: Any, reading: Trace) -> GuardedCode:
     """Generates the functions that recognise values like this one.
 
     Args:
       value: one that was accepted.
       reading: how.
-      name: of the code, in tracebacks.
 
     Raises:
-      Unrepeatable: the value holds something whose class does not decide.
+      NotCompilable: the value holds something whose class does not decide.
     """
     writer = _Emitter(reading)
     root, order = writer.function(value, (), None)
@@ -104,7 +104,7 @@ def generate(value: Any, reading: Trace, name: str) -> GuardedCode:
     names = ", ".join(f"a{place}" for place in range(len(order)))
     read.append(f"    return ({', '.join(keys)},), ({names},)" if keys else "    return (), ()")
     source = "\n".join([*writer.functions, "def read(v0):", *read, ""])
-    exec(compile(source, name, "exec"), writer.names)
+    execute(source, "guards", writer.names, root)
     writer.share()
     return GuardedCode(
         source,
@@ -167,7 +167,8 @@ class _Emitter:
         if not self._shared:
             return
         names = dict(self.names)
-        exec(_SEE.sub(r"seen(address(\1))", "\n".join(self._walks)), names)
+        source = _SEE.sub(r"seen(address(\1))", "\n".join(self._walks))
+        execute(source, "objects", names, self._shared[0][1])
         for sharing, function, order, module in self._shared:
             sharing.learn(names[function], module, *(self.measures[number] for number in order))
 
@@ -294,8 +295,13 @@ class _Emitter:
         asked = [line._replace(stage=KIND) for line in guards]
         lines = [refuse(f"{kind} or {size}"), *asked]
         if variables.is_state(cast(Any, value)):
-            lines = [refuse(kind), *asked, Line(KIND, "v#0 = v#0._mapping"), refuse(size)]
-            route = (route, "", "._mapping")
+            lines = [
+                refuse(kind),
+                *asked,
+                Line(KIND, f"v#0 = v#0.{fast_reads.MAPPING}"),
+                refuse(size),
+            ]
+            route = (route, "", f".{fast_reads.MAPPING}")
         items = (
             (key, self._item(item, (*path, key), self._at(route, key)))
             for key, item in mapping.items()
@@ -429,8 +435,10 @@ class _Emitter:
         if base is not None:
             # the dtype of keys is made anew whenever it is read, by what implements them
             implementation = self.constant(fast_reads.key_implementation(value), "i")
-            other = self._array(f"{name}._base_array", base, path, (route, "", "._base_array"))
-            return refuse(f"{kind} or {name}._impl is not {implementation} or {other}", READ)
+            own = f".{fast_reads.KEY_BASE}"
+            other = self._array(f"{name}{own}", base, path, (route, "", own))
+            made_by = f"{name}.{fast_reads.KEY_IMPLEMENTATION}"
+            return refuse(f"{kind} or {made_by} is not {implementation} or {other}", READ)
         if variables.is_shaped(value):
             return refuse(self._array(name, value, path, route), READ)
         is_spec = isinstance(value, jax.sharding.PartitionSpec)
@@ -479,7 +487,7 @@ class _Emitter:
                     lines.append(refuse(differs(f"v0.{modules.RECORD}", record)))
                 before, after = "", ".__dict__"
             case "mapping":
-                before, after = "", "._mapping"
+                before, after = "", f".{fast_reads.MAPPING}"
             case "items":
                 before, after = "", ""
             case "flatten":

@@ -10,6 +10,7 @@ import msgspec
 from .._spec import dims
 from .._spec.dims import Expr, Fixed, Name, Opaque, Product, Sum
 from ..report import Path, Size
+from .compiled import execute
 
 _MAX_KNOWN: Final = 256
 #: An operation that no hint can write: the natural number that solves an equation.
@@ -121,7 +122,7 @@ class SizeConstraints:
         functions.append(_function("across", given, [*across, "return True"]))
         functions.append(_function("named", given, [f"return {{{self._dims()}}}"]))
         self.source = "\n".join(functions)
-        exec(self.source, names)
+        execute(self.source, "sizes", names, "across")
         self._alone = [names[f"alone{i}"] for i in range(count)]
         self._across, self._named = names["across"], names["named"]
 

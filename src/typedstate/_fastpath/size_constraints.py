@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from .._spec import dims
 from .._spec.dims import Expr, Fixed, Name, Opaque, Product, Sum
 from .._validation.dim_binding import Choice, Observation, SeenSize, Var
+from .._validation.findings import Findings
 from ..report import Size
 from .size_code import SOLVE, ArgumentRef, AxisRef, Equation, ShapeSource, SizeConstraints, shape_of
 
@@ -117,39 +118,66 @@ def _name(axis: _Axis) -> Var:
 
 
 def constraints_of(
-    batches: tuple[Sequence[Observation], Sequence[Observation]],
-    split: Iterable[Expr[Var]],
+    findings: Findings,
     names: Mapping[str, Size],
     roots: Mapping[str, ArgumentRef],
     measures: Sequence[Sequence[ShapeSource]],
 ) -> SizeConstraints | None:
-    """The law of an accepted call, None where only the explainer can tell.
+    """The sizes that calls like an accepted one may have, None where only the walk can tell.
 
     Args:
-      batches: what the explainer saw of the sizes of its arguments, then of its result.
-      split: sizes that a mesh has to divide.
+      findings: what the walk saw of the accepted call.
       names: the call's names with their sizes.
       roots: where the arrays of each root stand.
       measures: those of each argument.
     """
+    if findings.given or findings.groups:
+        return None
     shapes = (shape_of(measure) for argument in measures for measure in argument)
     if not all(type(size) is int for shape in shapes for size in shape):
         return None  # symbolic ones, of jax.export
     facts, terms = _Observed(roots, measures), dict[_Axis, Expr[AxisRef]]()
     try:
-        for batch in batches:
+        for batch in findings.batches():
             facts.see(batch)
             terms = {**facts.bound(), **terms}
     except KeyError:
         return None  # something that generated code reaches by another path
-    for expr in split:
-        facts.pinned.update(dims.names_of(expr))
+    for split in findings.part.splits:
+        facts.pinned.update(dims.names_of(split.expr))
     mixed = {key: set(dims.names_of(key[1])) for key in facts.mixed}
     for own in _solve(mixed, terms):
         facts.pinned |= own
     _close(facts.pinned, list(mixed.values()))
     sizes = {name: _sizes(name, size, facts.pinned, terms) for name, size in names.items()}
     return SizeConstraints(_relations(facts, mixed, terms), sizes, measures)
+
+
+def resized(
+    findings: Findings,
+    roots: Mapping[str, ArgumentRef],
+    measures: Sequence[Sequence[ShapeSource]],
+) -> Findings:
+    """What the walk would see of values like those of an accepted call, with other measures."""
+    other = findings.after()
+    other.part.seen = [_resized(item, roots, measures) for item in findings.part.seen]
+    return other
+
+
+def _resized(
+    item: Observation,
+    roots: Mapping[str, ArgumentRef],
+    measures: Sequence[Sequence[ShapeSource]],
+) -> Observation:
+    if isinstance(item, Choice):
+        return Choice([[_resized(seen, roots, measures) for seen in one] for one in item.options])
+    axis = item.origin.axis
+    if axis is None or item.note:  # of shards only those of the same sizes are alike
+        return item
+    argument, prefix, places = roots[item.origin.root]
+    shape = shape_of(measures[argument][places[(*prefix, *item.origin.path)]])
+    size = shape[axis : axis + len(item.size)] if isinstance(item.size, tuple) else shape[axis]
+    return replace(item, size=size)
 
 
 def _widest(slots: Mapping[AxisRef | int, int]) -> AxisRef | int:

@@ -6,10 +6,7 @@ together is for a `Law` to say, or for a call that was accepted with the very sa
 
 from __future__ import annotations
 
-import linecache
-import weakref
 from collections.abc import Callable, Hashable, Mapping
-from itertools import count
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
 
 _MAX_STRUCTURES: Final = 16
 _MAX_SIZES: Final = 256
-_numbers: Final = count()
 
 
 class RecompileLimit:
@@ -86,13 +82,10 @@ class Structure:
 
     __slots__ = ("__weakref__", "_plans", "code", "latest")
 
-    def __init__(self, code: GuardedCode, name: str) -> None:
+    def __init__(self, code: GuardedCode) -> None:
         """Knows the sizes of the value from which the code was generated."""
         self.code = code
         self._plans: dict[Hashable, Specialization] = {}
-        lines = code.source.splitlines(keepends=True)
-        linecache.cache[name] = (len(code.source), None, lines, name)
-        weakref.finalize(self, linecache.cache.pop, name, None)
         key = tuple(
             _fastpath.address(item) if _fastpath.is_aval(item) else item for item in code.measures
         )
@@ -157,9 +150,8 @@ class StructureCache:
         """Generates the code of a value that the explainer accepted, where that can be."""
         if not self._patience():
             return None
-        name = f"<typedstate plan {next(_numbers)}>"
         try:
-            structure = Structure(_fastpath.generate(value, reading, name), name)
+            structure = Structure(_fastpath.generate(value, reading))
         except (_fastpath.NotCompilable, RecursionError):
             return None
         self._known = (structure, *self._known[: _MAX_STRUCTURES - 1])

@@ -76,6 +76,26 @@ class Transform(Protocol):
         """Whether an array is what it was, in the eyes of a filter that reads it."""
         ...
 
+    @property
+    def holds_kinds(self) -> bool:
+        """Whether its leaves have a kind, as a form around it may need."""
+        ...
+
+    @property
+    def holds_arrays(self) -> bool:
+        """Whether its leaves hold arrays, as a form around it may need."""
+        ...
+
+    @property
+    def needs_kinds(self) -> bool:
+        """Whether it reads the kinds of leaves."""
+        ...
+
+    @property
+    def needs_arrays(self) -> bool:
+        """Whether it changes or reads the arrays in leaves."""
+        ...
+
     def title(self, name: str) -> str:
         """The form of a schema, as its user wrote it."""
         ...
@@ -125,6 +145,26 @@ class Unchanged:
     def keeps_values(self) -> bool:
         """Arrays are what they were."""
         return True
+
+    @property
+    def holds_kinds(self) -> bool:
+        """Leaves keep their kind."""
+        return True
+
+    @property
+    def holds_arrays(self) -> bool:
+        """Leaves keep their arrays."""
+        return True
+
+    @property
+    def needs_kinds(self) -> bool:
+        """Kinds are not read."""
+        return False
+
+    @property
+    def needs_arrays(self) -> bool:
+        """Arrays are not read."""
+        return False
 
     def entered(self) -> Self:
         """The same within a nested schema."""

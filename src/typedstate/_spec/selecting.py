@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..report import Path
-from .filters import Answer, decide, show_filter
+from .filters import Answer, asks_for_kinds, decide, show_filter
 from .nodes import Allowed, Anything, Conditional, Extra, Selection, Spec
 from .rewrite import Unchanged
 
@@ -23,6 +23,11 @@ class Selecting(Unchanged, msgspec.Struct, frozen=True, eq=False):
     def by_path(self) -> bool:
         """Filters may read paths."""
         return not all(isinstance(item, type) for item in self.filters)
+
+    @property
+    def needs_kinds(self) -> bool:
+        """A filter may be a kind."""
+        return asks_for_kinds(self.filters)
 
     def title(self, name: str) -> str:
         """``Only[S, Param]``."""
@@ -48,6 +53,11 @@ class Adding(Unchanged, msgspec.Struct, frozen=True, eq=False):
     """`Plus`: leaves of these kinds may stand anywhere."""
 
     kinds: tuple[type, ...]
+
+    @property
+    def needs_kinds(self) -> bool:
+        """What is added is told by its kind."""
+        return True
 
     def title(self, name: str) -> str:
         """``Plus[S, LoRAParam]``."""

@@ -11,7 +11,6 @@ from typing import Any, Final
 import jax
 import numpy as np
 
-from .. import guards
 from .._compat import fast_reads, variables
 from .._sharding import compare
 from .._sharding.outcome import Outcome
@@ -22,7 +21,7 @@ from .._spec.dims import Dim, SingleDim, VariadicDim
 from .._spec.dtypes import has_dtype
 from .._spec.nodes import Array, Leaf, Partition, PlacedSpec, Predicate
 from ..report import Path, Unknown, show_path
-from . import suggestions
+from . import guards, suggestions
 from .dim_binding import Origin, Scope, SeenSize
 from .findings import Findings, Split
 from .show_value import describe_value

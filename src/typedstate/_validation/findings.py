@@ -5,14 +5,12 @@ The explainer collects it; `Evidence.report` settles the names and says what is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
 
-from .._fastpath.size_code import ArgumentRef, ShapeSource, SizeConstraints, shape_of
-from .._fastpath.size_constraints import constraints_of
 from .._spec import dims
 from .._spec.describe import describe
 from .._spec.dims import Expr, Name
@@ -194,34 +192,8 @@ class Findings(msgspec.Struct):
             self._apart[name] = self.new_scope()
         return self._apart[name]
 
-    def law(
-        self,
-        names: Mapping[str, Size],
-        roots: Mapping[str, ArgumentRef],
-        measures: Sequence[Sequence[ShapeSource]],
-    ) -> SizeConstraints | None:
-        """The sizes that values like those of this call, which was accepted, may have.
-
-        Args:
-          names: the sizes of the call's names.
-          roots: where the arrays of each argument stand.
-          measures: those of each argument.
-        """
-        if self.given or self.groups:
-            return None
-        split = [split.expr for split in self.part.splits]
-        return constraints_of(self._batches(), split, names, roots, measures)
-
-    def resized(
-        self, roots: Mapping[str, ArgumentRef], measures: Sequence[Sequence[ShapeSource]]
-    ) -> Findings:
-        """What would be seen of values like those of this call, with other measures."""
-        other = self.after()
-        other._closed = self._closed
-        other.part.seen = [_resized(item, roots, measures) for item in self.part.seen]
-        return other
-
-    def _batches(self) -> tuple[list[Observation], list[Observation]]:
+    def batches(self) -> tuple[list[Observation], list[Observation]]:
+        """The sizes that were seen of the arguments, and those of the result."""
         seen, scopes = self.part.seen, _related(self.trees)
         if scopes:
             seen = [_in_scopes(item, scopes) for item in seen]
@@ -230,7 +202,7 @@ class Findings(msgspec.Struct):
     def report(self, hint: str) -> Report:
         """Settles the names and gives all violations in tree order."""
         given = {Var(0, name): size for name, size in self.given.items()}
-        sizes, conflicts, open_ = settle(self._batches(), given)
+        sizes, conflicts, open_ = settle(self.batches(), given)
         found = [
             *self.part.violations,
             *(_conflict(conflict) for conflict in conflicts),
@@ -325,20 +297,6 @@ def _conflict(conflict: Conflict) -> Finding:
         axis = "" if origin.axis is None else f" on axis {origin.axis}"
         expected, actual = f"{conflict.expected}{axis}", shown
     return Finding(seen.order, Violation(where, code, expected, actual, seen.note, origin.path))
-
-
-def _resized(
-    item: Observation, roots: Mapping[str, ArgumentRef], measures: Sequence[Sequence[ShapeSource]]
-) -> Observation:
-    if isinstance(item, Choice):
-        return Choice([[_resized(seen, roots, measures) for seen in one] for one in item.options])
-    axis = item.origin.axis
-    if axis is None or item.note:  # of shards only those of the same sizes are alike
-        return item
-    argument, prefix, places = roots[item.origin.root]
-    shape = shape_of(measures[argument][places[(*prefix, *item.origin.path)]])
-    size = shape[axis : axis + len(item.size)] if isinstance(item.size, tuple) else shape[axis]
-    return replace(item, size=size)
 
 
 def _open(seen: SeenSize) -> Unknown:

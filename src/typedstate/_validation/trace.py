@@ -9,8 +9,8 @@ import msgspec
 from msgspec.structs import replace
 
 from .._compat.fast_reads import Sign
-from ..guards import OfValue
 from ..report import Path
+from .guards import OfValue
 
 
 class Guard(msgspec.Struct, frozen=True):

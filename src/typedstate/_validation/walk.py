@@ -13,7 +13,6 @@ from typing import Any, Final, cast
 import numpy as np
 from msgspec.structs import replace
 
-from .. import guards
 from .._compat import modules, variables
 from .._spec import dim_grammar, dims, filters
 from .._spec.describe import class_name, describe
@@ -50,7 +49,7 @@ from .._spec.nodes import (
 from .._spec.questions import needs_leaf, unbind
 from .._spec.rewrite import root_of
 from ..report import Path, Report, show_key, show_path
-from . import arrays, key_patterns, shares, suggestions, tree_signature, undeclared
+from . import arrays, guards, key_patterns, shares, suggestions, tree_signature, undeclared
 from .dim_binding import Choice, Origin, Scope, SeenSize, argument_scope, inside, linked
 from .findings import Branch, Findings, Presence, Tree as TreeFound
 from .show_value import describe_value

@@ -11,6 +11,7 @@ from typing import Any, cast
 import msgspec
 import typing_extensions
 
+from .._fastpath.compiled import execute
 from ..errors import StateTypeError, TypedStateWarning, warn_of
 
 
@@ -66,7 +67,8 @@ def _probe(function: types.FunctionType, name: str, kind: Any, hint: Any) -> Cal
     result = name in ("return", "yield")
     argument = "value" if result else name
     space: dict[str, Any] = {}
-    exec(f"def probe({star}{argument}): return {argument}", space)
+    source = f"def probe({star}{argument}): return {argument}"
+    execute(source, f"probe of {function.__qualname__}", space, "probe")
     probe: Any = space["probe"]
     probe.__name__ = function.__name__
     probe.__qualname__ = function.__qualname__

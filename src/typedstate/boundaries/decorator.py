@@ -17,7 +17,6 @@ from functools import partial, update_wrapper
 from typing import Any, Final, TypeVar, cast, overload
 
 import msgspec
-import typing_extensions
 from msgspec.structs import replace
 from typing_extensions import TypeAliasType
 
@@ -30,8 +29,6 @@ from .wrapper import write_wrapper
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 _MARK: Final = "__typedstate_checked__"
-_UNPACK: Final = (typing.Unpack, typing_extensions.Unpack)
-_STARS: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _TYPE_LIKE: Final = (
     *(type, TypeVar, types.ModuleType, TypeAliasType, typing.NewType, Deferred),
     *(str, int),  # e.g. the dims of an array, written once

@@ -12,6 +12,7 @@ from types import CodeType, ModuleType
 from typing import Any, Final, cast
 
 from ..mode import MODE
+from . import byte_code
 
 _NAME: Final = "__typedstate_checked__"
 _TRICKS: Final = frozenset({"overload", "no_type_check", "checked", "jaxtyped", "beartype"})
@@ -89,9 +90,13 @@ class CheckingLoader(SourceFileLoader):
     """Loads a source file with ``@checked`` on every annotated function and dataclass."""
 
     def get_code(self, fullname: str) -> CodeType | None:
-        """Compiles the source afresh: the cached code of the plain module stays as it is."""
+        """The decorated code, from its own cache or compiled; the plain module keeps its own."""
         path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)
+        code = byte_code.read(self, path)
+        if code is None:
+            code = self.source_to_code(self.get_data(path), path)
+            byte_code.write(self, path, code)
+        return code
 
     def source_to_code(  # type: ignore[override]
         self, data: Any, path: Any, *, _optimize: int = -1
@@ -103,8 +108,9 @@ class CheckingLoader(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Runs the module with the decorator within its reach."""
+        from .decorator import checked_by_hook
 
-        module.__dict__[_NAME] = covered
+        module.__dict__[_NAME] = checked_by_hook
         super().exec_module(module)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import msgspec
+import typing_extensions
 
 from .. import _fastpath, _validation
 from .._annotations.array_hints import is_jaxtyped
@@ -24,7 +25,6 @@ from .._spec.nodes import Instance, NoValue, Spec
 from ..errors import SchemaError, StateTypeError, TypedStateWarning, warn_of
 from ..mode import MODE
 from ..report import Path
-from .decorator import _STARS, _UNPACK
 
 if TYPE_CHECKING:
     from .._fastpath.size_code import ArgumentRef
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 RETURN: Final = "return"
 _YIELD: Final = "yield"
+
+_UNPACK: Final = (typing.Unpack, typing_extensions.Unpack)
+_SPREAD: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class Enforced(msgspec.Struct, eq=False):
@@ -135,7 +138,7 @@ class Boundary:
 
     def _enforced(self, name: str, hint: Any, kind: Any) -> Enforced:
         hint = self._resolved(name, hint)
-        if typing.get_origin(hint) in _UNPACK and kind in _STARS:  # all of them at once
+        if typing.get_origin(hint) in _UNPACK and kind in _SPREAD:  # all of them at once
             (hint,), kind = typing.get_args(hint), inspect.Parameter.POSITIONAL_OR_KEYWORD
         if isinstance(hint, TypeVar) or not _may_be_ours(hint):
             return Enforced(name, hint, None, kind)

@@ -7,17 +7,15 @@ reached by such names, never by their text.
 from __future__ import annotations
 
 import inspect
-import linecache
 import sys
 import types
-import weakref
 from collections.abc import Callable
-from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from jaxtyping import jaxtyped
 
 from .._fastpath.call_cache import OMITTED
+from .._fastpath.compiled import execute
 from ..errors import SchemaError, StateTypeError, TypedStateWarning
 from ..mode import is_suspended
 from . import beartype_hints
@@ -25,7 +23,6 @@ from . import beartype_hints
 if TYPE_CHECKING:
     from .signature import Boundary, Enforced
 
-_numbers: Final = count()
 _Kind: Final = inspect.Parameter
 _STARS: Final[dict[Any, str]] = {_Kind.VAR_POSITIONAL: "*", _Kind.VAR_KEYWORD: "**"}
 _PREFIX: Final = "§"
@@ -105,11 +102,9 @@ def _compiled(
     body = "\n".join(f"    {line}" for line in ["__tracebackhide__ = True", *lines])
     source = f"{define} §checked({head}):\n{body}\n".replace(_PREFIX, prefix)
     space = {f"{prefix}{name}": value for name, value in {**_NAMES, **names}.items()}
-    name = f"{_SOURCE} {next(_numbers)} of {function.__qualname__}>"
-    exec(compile(source, name, "exec"), space)
-    wrapper: Callable[..., Any] = space.pop(f"{prefix}checked")  # else it would hold itself
-    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    weakref.finalize(wrapper, linecache.cache.pop, name, None)
+    name = f"{prefix}checked"
+    execute(source, f"boundary of {function.__qualname__}", space, name)
+    wrapper: Callable[..., Any] = space.pop(name)  # else it would hold itself
     return wrapper
 
 

@@ -6,7 +6,7 @@ guessed: it is named in a `SchemaError`, with the argument that settles it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast, overload
 
 from typing_extensions import TypeForm
@@ -190,7 +190,7 @@ def shardings(
 def _dtypes(dtype: Any) -> tuple[Any, ...]:
     if dtype is None:
         return ()
-    given = cast("Sequence[Any]", dtype if isinstance(dtype, tuple | list) else (dtype,))
+    given = cast(Sequence[Any], dtype if isinstance(dtype, tuple | list) else (dtype,))
     return tuple(DTYPE(item) for item in given)
 
 

@@ -30,8 +30,11 @@ from flax import nnx
 from flax.nnx import filterlib
 from typing_extensions import TypeAliasType, TypeVar, TypeVarTuple
 
+from .stacking import Axis as Axis
+
 __all__ = [
     "Abstract",
+    "Axis",
     "Bind",
     "Cast",
     "Entries",

@@ -26,11 +26,8 @@ from .._spec.nodes import (
     StateOfSpec,
     Union,
 )
-from .._spec.rewrite import Transform, rewrite
 from ..errors import SchemaError
 from ..schema.hint_class import HintMeta, make
-from .composition import refuse_senseless
-from .stacking import Axis
 
 
 class FormMeta(HintMeta):
@@ -80,9 +77,8 @@ def _parsed(cls: FormMeta, name: str, args: tuple[Any, ...]) -> list[Any]:
 
 
 def show_form_argument(arg: Any) -> str:
-    if isinstance(arg, str):
-        return repr(arg)
-    if isinstance(arg, Axis) or arg is None:
+    """An argument of a form as its user wrote it."""
+    if isinstance(arg, str) or arg is None:
         return repr(arg)
     return show_argument(arg) if isinstance(arg, type) or arg is ... else _show_other(arg)
 
@@ -92,15 +88,8 @@ def _show_other(arg: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def transformed(spec: Spec, transform: Transform) -> Spec:
-    refuse_senseless(spec, transform)
-    found = rewrite(spec, transform)
-    if found is None:
-        raise SchemaError(f"{transform.title(describe(spec))} is empty: no leaf is left")
-    return found
-
-
 def parse_size(text: Any, owner: str) -> Expr[str]:
+    """A size, a name or an expression, as an argument of a form; `owner` is for the message."""
     try:
         return dim_grammar.parse_expr(str(text))
     except dim_grammar.DimError as error:
@@ -108,6 +97,7 @@ def parse_size(text: Any, owner: str) -> Expr[str]:
 
 
 def is_tree(spec: Spec) -> bool:
+    """Whether every value that fits is a tree of leaves."""
     match spec:
         case Node() | Map() | EntriesSpec() | StateOfSpec():
             return True
@@ -125,6 +115,7 @@ def is_tree(spec: Spec) -> bool:
 
 
 def want_tree(spec: Spec, form: str) -> Spec:
+    """The spec, where a form can be made of it; a leaf is refused."""
     if not is_tree(spec) and not isinstance(spec, Anything):
         raise SchemaError(f"{form}[{describe(spec)}, ...]: a form takes a schema, not a leaf")
     return spec

@@ -12,13 +12,14 @@ from msgspec.structs import replace
 from .._annotations.array_hints import dtype_class
 from .._annotations.context import Context
 from .._annotations.parse import parse
+from .._spec.composition import transformed
 from .._spec.describe import describe
 from .._spec.nodes import Allowed, Anything, Array, Extra, Leaf, Spec
 from .._spec.questions import one_of
 from .._spec.rewrite import Unchanged, map_value
 from ..errors import SchemaError
 from ..report import Path
-from .form_class import FormMeta, show_form_argument, transformed, want_tree
+from .form_class import FormMeta, show_form_argument, want_tree
 from .replacing import extra_of_any_kind
 
 
@@ -76,6 +77,21 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
     dtype: tuple[str, tuple[Any, ...] | None] | None
     values: tuple[Spec, ...]
     form: str = "Like"
+
+    @property
+    def holds_arrays(self) -> bool:
+        """Whole leaves in their place may hold none."""
+        return self.dtype is not None or bool(self.kinds)
+
+    @property
+    def needs_kinds(self) -> bool:
+        """Other kinds stand in the place of kinds."""
+        return bool(self.kinds)
+
+    @property
+    def needs_arrays(self) -> bool:
+        """A dtype is one of arrays."""
+        return self.dtype is not None
 
     def title(self, name: str) -> str:
         """``Like[S, OptVariable]``."""

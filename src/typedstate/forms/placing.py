@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from .._sharding import axis_names
 from .._sharding.axis_names import axes_of
 from .._spec import dim_grammar
+from .._spec.composition import refuse_senseless, transformed
 from .._spec.describe import describe
 from .._spec.dim_grammar import show_expr
 from .._spec.dims import Dim, Expr, Name, SingleDim, VariadicDim, names_of, substitute
@@ -20,8 +21,7 @@ from .._spec.rewrite import Unchanged
 from .._spec.written_dims import spellings
 from ..errors import SchemaError
 from ..report import Path
-from .composition import refuse_senseless
-from .form_class import FormMeta, parse_size, transformed, want_tree
+from .form_class import FormMeta, parse_size, want_tree
 
 
 def _placed(inner: Spec, form: str, rules: Any) -> Spec:
@@ -117,6 +117,11 @@ class Placing(Unchanged, msgspec.Struct, frozen=True, eq=False):
     placed: PlacedSpec
     form: str = "Placed"
 
+    @property
+    def needs_arrays(self) -> bool:
+        """Arrays are looked at."""
+        return True
+
     def title(self, name: str) -> str:
         """``Placed[S]``."""
         return f"{self.form}[{name}]"
@@ -145,6 +150,11 @@ class Naming(Unchanged, msgspec.Struct, frozen=True, eq=False):
     table: Mapping[str, Any]
     groups: tuple[tuple[Links, ...], ...] = ()
     pending: tuple[Links, ...] = ()
+
+    @property
+    def needs_arrays(self) -> bool:
+        """Axes get names."""
+        return True
 
     def title(self, name: str) -> str:
         """``Sharded[S, "d=fsdp"]``."""

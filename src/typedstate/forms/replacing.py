@@ -6,6 +6,7 @@ import msgspec
 from jax.sharding import NamedSharding, PartitionSpec
 from msgspec.structs import replace
 
+from .._spec.composition import transformed
 from .._spec.nodes import (
     Allowed,
     Anything,
@@ -22,7 +23,7 @@ from .._spec.nodes import (
 from .._spec.questions import one_of
 from .._spec.rewrite import Unchanged, map_value
 from ..report import Path
-from .form_class import FormMeta, transformed, want_tree
+from .form_class import FormMeta, want_tree
 
 
 class Pure(metaclass=FormMeta):
@@ -70,6 +71,11 @@ class Unwrapping(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
     pure: bool
 
+    @property
+    def holds_kinds(self) -> bool:
+        """Values have none."""
+        return False
+
     def title(self, name: str) -> str:
         """``Pure[S]``."""
         return f"{'Pure' if self.pure else 'Values'}[{name}]"
@@ -102,6 +108,11 @@ class Abstracting(Unchanged, msgspec.Struct, frozen=True, eq=False):
         """An array is a ``jax.ShapeDtypeStruct``."""
         return False
 
+    @property
+    def needs_arrays(self) -> bool:
+        """Arrays become abstract."""
+        return True
+
     def title(self, name: str) -> str:
         """``Abstract[S]``."""
         return f"Abstract[{name}]"
@@ -126,6 +137,16 @@ class Replacing(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
     form: str
     cls: type
+
+    @property
+    def holds_arrays(self) -> bool:
+        """Something stands in their place."""
+        return False
+
+    @property
+    def needs_arrays(self) -> bool:
+        """They are replaced."""
+        return True
 
     def title(self, name: str) -> str:
         """``Shardings[S]``."""
@@ -162,4 +183,5 @@ class Replacing(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
 
 def extra_of_any_kind(extra: Extra) -> Extra:
+    """What may stand under undeclared keys, where kinds can no longer be told."""
     return replace(extra, allowed=(Allowed(),) if extra.allowed else ())

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from .._annotations.hint_kinds import variable_class
+from .._spec.composition import transformed
 from .._spec.describe import describe
 from .._spec.nodes import Spec
 from .._spec.selecting import Adding, Selecting
 from ..errors import SchemaError
-from .form_class import FormMeta, transformed, want_tree
+from .form_class import FormMeta, want_tree
 
 
 def _selected(inner: Spec, form: str, selecting: Selecting) -> Spec:

@@ -8,14 +8,15 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from .._spec.composition import transformed
 from .._spec.describe import describe
 from .._spec.dims import Dim, Name, SingleDim, VariadicDim
-from .._spec.filters import Answer, decide, show_filter
+from .._spec.filters import Answer, asks_for_kinds, decide, show_filter
 from .._spec.nodes import Anything, Array, Bound, Conditional, Leaf, Spec
 from .._spec.rewrite import Impossible, Unchanged, map_value
 from ..errors import SchemaError
 from ..report import Path
-from .form_class import FormMeta, parse_size, transformed, want_tree
+from .form_class import FormMeta, parse_size, want_tree
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -85,6 +86,16 @@ class Stacking(Unchanged, msgspec.Struct, frozen=True, eq=False):
     def keeps_values(self) -> bool:
         """An array has one more axis."""
         return False
+
+    @property
+    def needs_kinds(self) -> bool:
+        """A filter may be a kind."""
+        return asks_for_kinds(self.filters)
+
+    @property
+    def needs_arrays(self) -> bool:
+        """Arrays get the axis."""
+        return True
 
     def title(self, name: str) -> str:
         """``Stacked[S, "layers"]``."""

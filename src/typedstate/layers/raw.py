@@ -6,6 +6,7 @@ import jax
 import optax  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 from flax import nnx
 from flax.nnx.training.optimizer import OptArray
+from msgspec.structs import replace
 from optax import contrib  # pyright: ignore[reportMissingTypeStubs]
 from typing_extensions import TypeAliasType
 

@@ -16,7 +16,9 @@ from .. import checking as checks
 from .._annotations.context import Context
 from .._compat import variables
 from .._fastpath import judge
+from .._spec.composition import transformed
 from .._spec.nodes import Spec
+from .._spec.selecting import Selecting
 from ..errors import SchemaError
 
 
@@ -80,7 +82,7 @@ class HintMeta(type):
         Raises:
           StateTypeError: it does not fit.
         """
-        return checks.checked_state(cls, node_or_state, filters, dims)
+        return checks.checked_state(_selected(cls, filters), node_or_state, filters, dims)
 
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         """How pydantic validates a field of this type: by the same check."""
@@ -93,6 +95,15 @@ class HintMeta(type):
         from .pydantic import json_schema
 
         return json_schema(cls)
+
+
+def _selected(hint: HintMeta, filters: tuple[Any, ...]) -> HintMeta:
+    """What ``Only[hint, *filters]`` is; the hint itself without filters."""
+    if not filters:
+        return hint
+    selecting = Selecting(filters, keep=True)
+    spec = transformed(hint.__typedstate_spec__(), selecting)
+    return make(selecting.title(hint.__name__), (selecting,), lambda: spec, _Selected)
 
 
 def _reason(lines: list[str], hint: str) -> str:
@@ -116,3 +127,7 @@ def make(name: str, key: Hashable, build: Callable[[], Spec], base: type) -> Hin
         found = HintMeta(name, (base,), body)
         made[key] = found
     return found
+
+
+class _Selected(metaclass=HintMeta):
+    """A hint of the leaves that ``S.of(node, *filters)`` selects."""

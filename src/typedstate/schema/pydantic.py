@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic_core import PydanticCustomError, core_schema
 
-from typedstate._fastpath.judge import holds
-from typedstate.checking import explain
-
-if TYPE_CHECKING:
-    from typedstate.schema.hint_class import HintMeta
+from .._compat.variables import mapping_of
+from .._fastpath.judge import holds
+from ..checking import explain
 
 
-def field_schema(hint: HintMeta) -> core_schema.CoreSchema:
+def field_schema(hint: type) -> core_schema.CoreSchema:
     """The core schema of a field: the value stays as it is, or the report is the error."""
 
     def validate(value: Any) -> Any:
@@ -39,7 +37,7 @@ def field_schema(hint: HintMeta) -> core_schema.CoreSchema:
     )
 
 
-def json_schema(hint: HintMeta) -> dict[str, Any]:
+def json_schema(hint: type) -> dict[str, Any]:
     """The JSON Schema of a field: an object, by title; arrays are no JSON."""
     doc = (hint.__doc__ or "").strip().splitlines()
     schema: dict[str, Any] = {"type": "object", "title": hint.__name__}
@@ -48,9 +46,9 @@ def json_schema(hint: HintMeta) -> dict[str, Any]:
 
 def describe_tree(value: Any) -> Any:
     """A state as JSON: each leaf by class, dtype and shape."""
-    from typedstate._validation.show_value import describe_value
+    from .._validation.show_value import describe_value
 
-    mapping = leaves.mapping_of(value)
+    mapping = mapping_of(value)
     if mapping is None:
         return describe_value(value)
     return {str(key): describe_tree(item) for key, item in mapping.items()}

@@ -16,16 +16,16 @@ from flax import nnx
 from msgspec.structs import replace
 
 from .._annotations.context import Context, NotYet
-from .._annotations.deferred import Deferred, is_open, show_argument
+from .._annotations.deferred import Deferred, is_open, show_argument, substitute
 from .._annotations.hint_kinds import TYPE_ALIASES
 from .._annotations.parse import parse
+from .._annotations.type_arguments import from_table, is_written, linked_names
 from .._spec.binds import check_binds
 from .._spec.dims import Name
 from .._spec.nodes import Allowed, Anything, Bound, Extra, Field, Node, Schema, Spec, StateOfSpec
-from ..arguments import from_table, is_written, linked_names
 from ..errors import SchemaError
 from .field import Declaration, parse_field, refuse_body, refuse_name, refuse_twins
-from .hint_class import HintMeta
+from .hint_class import HintMeta, made
 
 _SpecialForm: Final[type] = type(Literal)  # of ``Literal``, ``Union`` and their like
 
@@ -200,22 +200,21 @@ class OpenSchema(Deferred):
 
 
 def _generic(cls: SchemaMeta, key: Hashable, name: str, table: dict[Any, Any]) -> Any:
-
-    found = _made.get(key)
+    found = made.get(key)
     if found is None:
         body = {"__module__": cls.__module__, "__doc__": cls.__doc__}
         owner, written = object(), tuple(filter(is_written, table.values()))
 
-        def begin(made: SchemaMeta) -> None:
-            ref = made.__typedstate_ref__
+        def begin(cls: SchemaMeta) -> None:
+            ref = cls.__typedstate_ref__
             ref.hints, ref.owners = written, {**ref.owners, **({owner: False} if written else {})}
-            made.__typedstate_cached__ = _with_names_of(table.values(), ref)
-            _made[key] = made
+            cls.__typedstate_cached__ = _with_names_of(table.values(), ref)
+            made[key] = cls
 
         try:
             found = SchemaMeta(name, (cls,), body, typevars=from_table(table, owner), begin=begin)
         except SchemaError:
-            _made.pop(key, None)
+            made.pop(key, None)
             raise
     return found
 
@@ -309,8 +308,7 @@ def _writer(base: type, name: str) -> type:
 
 def _compose(inner: Mapping[Any, Any], outer: Mapping[Any, Any]) -> dict[Any, Any]:
     """Replaces the variables that the values of `inner` still have."""
-
-    return {**outer, **{var: _substitute(arg, dict(outer)) for var, arg in inner.items()}}
+    return {**outer, **{var: substitute(arg, dict(outer)) for var, arg in inner.items()}}
 
 
 def _mentioned(hint: Any, local: Mapping[str, Any]) -> dict[str, Any]:

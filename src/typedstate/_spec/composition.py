@@ -1,0 +1,94 @@
+"""Forms around forms: what one takes away from the leaves, another may need.
+
+`Pure` leaves no kinds, `Specs` leaves no arrays: a form that selects by kind or adds an axis
+goes inside of those. A transform itself says what it needs and what it leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..errors import SchemaError
+from .describe import describe
+from .nodes import (
+    Argument,
+    Bound,
+    EntriesSpec,
+    Map,
+    Node,
+    SameSpec,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+    Union,
+)
+from .questions import parts
+from .rewrite import Derived, Transform, rewrite
+
+
+def transformed(spec: Spec, transform: Transform) -> Spec:
+    """Applies a form to a spec.
+
+    Raises:
+      SchemaError: the form means nothing there, or leaves nothing of it.
+    """
+    refuse_senseless(spec, transform)
+    found = rewrite(spec, transform)
+    if found is None:
+        raise SchemaError(f"{transform.title(describe(spec))} is empty: no leaf is left")
+    return found
+
+
+def refuse_senseless(spec: Spec, transform: Transform) -> None:
+    """Refuses a form that needs what a form inside of it has taken away.
+
+    Raises:
+      SchemaError: the message says in which order they go.
+    """
+    for chain in _forms_of(spec):
+        for depth, inner in enumerate(chain):
+            reason = _clash(inner.transform, transform)
+            if reason is None:
+                continue
+            found = f"{transform.title(chain[0].name)}: {inner.name} has no {reason}"
+            if _clash(transform, inner.transform) is not None:
+                raise SchemaError(f"{found}; the two exclude each other")
+            fixed = transform.title(inner.base.name)
+            for outer in reversed(chain[: depth + 1]):
+                fixed = outer.transform.title(fixed)
+            raise SchemaError(f"{found}; write {fixed}")
+
+
+def _forms_of(spec: Spec) -> Iterator[tuple[Derived, ...]]:
+    """Yields the forms of each schema in a hint, the outermost first."""
+    match spec:
+        case Node(ref):
+            chain: list[Derived] = []
+            while isinstance(ref, Derived):
+                chain.append(ref)
+                ref = ref.base
+            if chain:
+                yield tuple(chain)
+        case (
+            Bound()
+            | ScopedSpec()
+            | SameSpec()
+            | Argument()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Union()
+        ):
+            for part in parts(spec):
+                yield from _forms_of(part)
+        case _:
+            return
+
+
+def _clash(inner: Transform, outer: Transform) -> str | None:
+    """What the outer form needs and the inner one has left nothing of."""
+    if outer.needs_kinds and not inner.holds_kinds:
+        return "kinds, only values"
+    if outer.needs_arrays and not inner.holds_arrays:
+        return "arrays"
+    return None

@@ -1,0 +1,73 @@
+"""Whole messages of `checked`."""
+
+from __future__ import annotations
+
+import pytest
+from flax import nnx
+from jaxtyping import Array, Float
+
+from tests.boundaries.helpers import linear_state, ones, refused
+from tests.zoo import LinearState, Mlp, MlpState, leaf, state
+from typedstate import StateTypeError, checked
+
+
+def test_message_of_arguments() -> None:
+    @checked
+    def step(
+        params: MlpState, x: Float[Array, "batch d"], lr: float
+    ) -> Float[Array, "batch hidden"]:
+        return x
+
+    wrong = nnx.state(Mlp(2, 3, rngs=nnx.Rngs(0)))
+    wrong["up"]["kernel"] = leaf(nnx.Param, ones((2, 4)))
+    name = "test_message_of_arguments.<locals>.step()"
+    assert refused(step, wrong, ones((5, 7)), 0.1) == (
+        f"the arguments of {name} do not fit: 2 violations\n"
+        "  params.up.kernel: dout is 4, but hidden=3 from params.up.bias, axis 0 [dim]\n"
+        "  x: d is 7, but d=2 from params.up.kernel, axis 0 [dim]\n"
+        "  dims: d=2 hidden=3 batch=5\n"
+        "signature:\n"
+        "  -> params: MlpState\n"
+        '  -> x: Float[Array, "batch d"]\n'
+        '     return: Float[Array, "batch hidden"]'
+    )
+
+
+def test_message_of_the_return_value() -> None:
+    @checked
+    def apply(params: LinearState, x: Float[Array, "b din"]) -> Float[Array, "b dout"]:
+        return x
+
+    name = "test_message_of_the_return_value.<locals>.apply()"
+    assert refused(apply, linear_state(), ones((4, 2))) == (
+        f"the return value of {name} does not fit: 1 violation\n"
+        "  return: dout is 2, but dout=3 from params.kernel, axis 1 [dim]\n"
+        "  dims: din=2 dout=3 b=4\n"
+        "signature:\n"
+        "     params: LinearState\n"
+        '     x: Float[Array, "b din"]\n'
+        '  -> return: Float[Array, "b dout"]'
+    )
+
+
+def test_message_of_what_is_beartypes() -> None:
+    @checked
+    def step(params: LinearState, lr: float) -> None: ...
+
+    name = f"{__name__}.test_message_of_what_is_beartypes.step()"
+    assert refused(step, linear_state(), "fast") == (
+        f"Function {name} parameter lr='fast' violates type hint <class 'float'>, "
+        "as str 'fast' not instance of float."
+    )
+
+
+def test_error_holds_the_report() -> None:
+    @checked
+    def use(params: LinearState) -> None: ...
+
+    use(state({"kernel": nnx.Param(ones((2, 3)))}))  # no bias: it is optional
+    with pytest.raises(StateTypeError) as caught:
+        use(state({"bias": nnx.Param(ones(3))}))
+    report = caught.value.report
+    assert report is not None
+    assert [(item.path, item.code) for item in report.violations] == [("params.kernel", "missing")]
