@@ -44,6 +44,7 @@ from .forms import (
     Values as Values,
 )
 from .inference.infer import infer as infer
+from .inference.optimizer import optimizer_state as optimizer_state
 from .mode import suspended as suspended
 from .report import (
     Report as Report,

@@ -22,12 +22,18 @@ class Context(msgspec.Struct, frozen=True):
       names: where its forward references are looked up, in this order.
       typevars: what stands for the type variables of a generic schema.
       boundary: a hint of a function; what is no state or array there is beartype's.
+      package: the top-level one of that function; empty where it is not known.
+      waits: a name that is missing may still come; otherwise what needs it is left alone.
+      inside: the records around it, and the texts of aliases that refer to themselves.
     """
 
     owner: str
     names: tuple[Mapping[str, Any], ...] = ()
     typevars: Mapping[Any, Any] = msgspec.field(default_factory=dict[Any, Any])
     boundary: bool = False
+    package: str = ""
+    waits: bool = False
+    inside: tuple[type | str, ...] = ()
 
     def error(self, text: str) -> SchemaError:
         """A SchemaError that says where."""

@@ -26,9 +26,15 @@ class NoValue(msgspec.Struct, frozen=True):
 
 
 class Instance(msgspec.Struct, frozen=True):
-    """``float``, ``jax.sharding.NamedSharding``: an instance of a class."""
+    """``float``, ``jax.sharding.NamedSharding``: an instance of a class.
+
+    Attributes:
+      cls: the class. For a number of Python's, a tracer without axes is as good.
+      numpy: for a number of Python's, one of numpy's is as good.
+    """
 
     cls: type
+    numpy: bool = False
 
 
 class Literally(msgspec.Struct, frozen=True):

@@ -6,18 +6,18 @@ The explainer collects it; `Evidence.report` settles the names and says what is 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from .._spec import dims
 from .._spec.describe import describe
-from .._spec.dims import Expr, Name
-from .._spec.nodes import Spec
+from .._spec.dims import Dim, Expr, Name
+from .._spec.nodes import Array, Spec
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
 from . import tree_signature
-from .dim_binding import Choice, Conflict, Observation, Origin, Scope, SeenSize, Sizes, Var, settle
+from .dim_binding import Choice, Conflict, Observation, Scope, SeenSize, Sizes, Var, settle
 from .suggestions import common_cause
 from .trace import Guard, Trace
 
@@ -31,14 +31,18 @@ class Split(msgspec.Struct, frozen=True):
       expr: its size, over variables.
       parts: into how many it is split.
       text: by which mesh axes.
-      origin: of the partition, with the axis.
+      root: the argument in which the partition was seen.
+      path: of the partition.
+      axis: which is split.
       order: of the leaf in the tree.
     """
 
     expr: Expr[Var]
     parts: int
     text: str
-    origin: Origin
+    root: str
+    path: Path
+    axis: int
     order: int
 
 
@@ -56,7 +60,8 @@ class Presence(msgspec.Struct, frozen=True):
       tree: in which it is.
       path: of the leaf in the tree.
       there: whether it is.
-      origin: where.
+      root: the argument in which it was looked for.
+      at: where.
       order: of the leaf in the tree.
       spec: what the leaf is.
     """
@@ -64,7 +69,8 @@ class Presence(msgspec.Struct, frozen=True):
     tree: Tree
     path: Path
     there: bool
-    origin: Origin
+    root: str
+    at: Path
     order: int
     spec: Spec
 
@@ -107,6 +113,22 @@ class Branch(msgspec.Struct):
         self.present += other.present
 
 
+class SizedDim(NamedTuple):
+    """A dim of an array's spec beside an array.
+
+    Attributes:
+      dim: as written.
+      axis: where it stands, or all axes of a run.
+      size: of the axis, or the sizes of the run.
+      name: where it is a name of the scope around the array and nothing else, as mostly.
+    """
+
+    dim: Dim
+    axis: Any
+    size: Any
+    name: str | None
+
+
 class Findings(msgspec.Struct):
     """What was seen of the values of one call; it holds sizes and paths but no value.
 
@@ -118,6 +140,8 @@ class Findings(msgspec.Struct):
       root: the argument that is looked at.
       shards: into how many each axis is split, of an array of which one shard is looked at.
       groups: the first tree of each `Same`.
+      sized: the sizes of an array that fitted a spec but for them, for those that are like it:
+        by the spec, which stays alive, and the abstract value.
       depth: of the type arguments that are looked at.
       trees: those that may have to agree with others of the same schema.
     """
@@ -132,6 +156,9 @@ class Findings(msgspec.Struct):
     trees: list[Tree] = msgspec.field(default_factory=list[Tree])
     groups: dict[str, tuple[str, tree_signature.TreeSignature]] = msgspec.field(
         default_factory=dict[str, tuple[str, tree_signature.TreeSignature]]
+    )
+    sized: dict[tuple[int, Hashable], tuple[Array, tuple[SizedDim, ...]]] = msgspec.field(
+        default_factory=dict[tuple[int, Hashable], "tuple[Array, tuple[SizedDim, ...]]"]
     )
     _scopes: int = 0
     _apart: dict[str, Scope] = msgspec.field(default_factory=dict[str, Scope])
@@ -176,14 +203,18 @@ class Findings(msgspec.Struct):
 
     def new_scope(self) -> Scope:
         """The names of one more occurrence of a schema."""
+        return Scope(self.new_number())
+
+    def new_number(self) -> int:
+        """That of a scope of its own."""
         self._scopes += 1
-        return Scope(self._scopes, {})
+        return self._scopes
 
     def shared_scope(self, occurrence: Hashable) -> int:
         """The number of the scope of one occurrence, however often it is met."""
         found = self._shared.get(occurrence)
         if found is None:
-            found = self._shared[occurrence] = self.new_scope().number
+            found = self._shared[occurrence] = self.new_number()
         return found
 
     def apart_scope(self, name: str) -> Scope:
@@ -208,12 +239,13 @@ class Findings(msgspec.Struct):
             *(_conflict(conflict) for conflict in conflicts),
             *self._uneven(sizes),
             *_astray(self.part.present),
+            *(_lost(seen) for seen in open_ if seen.absent),
         ]
         found.sort(key=lambda item: item.order)
         violations = tuple(item.violation for item in found)
         names: dict[str, Size] = {var.name: n for var, n in sizes.known.items() if var.scope == 0}
         names |= {var.name: run for var, run in sizes.runs.items() if var.scope == 0}
-        unknown = [*self.part.unknown, *map(_open, open_)]
+        unknown = [*self.part.unknown, *(_open(seen) for seen in open_ if not seen.absent)]
         return Report(hint, violations, names, tuple(unknown), common_cause(violations))
 
     def _uneven(self, sizes: Sizes) -> Iterator[Finding]:
@@ -222,10 +254,9 @@ class Findings(msgspec.Struct):
             size = dims.evaluate(split.expr, sizes.known)
             if size is None or size % split.parts == 0:
                 continue
-            keys, axis = split.origin.path, split.origin.axis
-            expected, actual = f"axis {axis} divisible by {split.text}", f"size {size}"
-            where = show_path(keys, split.origin.root)
-            violation = Violation(where, "sharding", expected, actual, keys=keys)
+            expected, actual = f"axis {split.axis} divisible by {split.text}", f"size {size}"
+            where = show_path(split.path, split.root)
+            violation = Violation(where, "sharding", expected, actual, keys=split.path)
             yield Finding(split.order, violation)
 
 
@@ -248,13 +279,14 @@ def _astray(present: list[Presence]) -> Iterator[Finding]:
 
 
 def _absence(item: Presence, model: Presence) -> Finding:
-    where, text = show_path(item.origin.path, item.origin.root), describe(item.spec)
+    where, text = show_path(item.at, item.root), describe(item.spec)
+    there = show_path(model.at, model.root)
     if item.there:
         code: Code = "extra"
-        expected, actual, note = "nothing", text, f"{model.origin} is not there"
+        expected, actual, note = "nothing", text, f"{there} is not there"
     else:
-        code, expected, actual, note = "missing", text, "nothing", f"{model.origin} is there"
-    return Finding(item.order, Violation(where, code, expected, actual, note, item.origin.path))
+        code, expected, actual, note = "missing", text, "nothing", f"{there} is there"
+    return Finding(item.order, Violation(where, code, expected, actual, note, item.at))
 
 
 def _related(trees: Iterable[Tree]) -> dict[int, int]:
@@ -286,19 +318,26 @@ def _in_scopes(item: Observation, scopes: Mapping[int, int]) -> Observation:
 
 
 def _conflict(conflict: Conflict) -> Finding:
-    seen, origin = conflict.seen, conflict.seen.origin
+    seen = conflict.seen
     shown = str(seen.size).replace(" ", "")
-    where = show_path(origin.path, origin.root)
+    where = show_path(seen.path, seen.root)
     if any(True for _ in dims.names_of(seen.expr)):
         code: Code = "dim"
         expected, actual = conflict.expected, f"{seen.text} is {shown}"
     else:
         code = "size"
-        axis = "" if origin.axis is None else f" on axis {origin.axis}"
+        axis = "" if seen.axis is None else f" on axis {seen.axis}"
         expected, actual = f"{conflict.expected}{axis}", shown
-    return Finding(seen.order, Violation(where, code, expected, actual, seen.note, origin.path))
+    return Finding(seen.order, Violation(where, code, expected, actual, seen.note, seen.path))
+
+
+def _lost(seen: SeenSize) -> Finding:
+    """A map that is not there, where nothing says that it has no entries."""
+    where, note = show_path(seen.path, seen.root), "nothing says that it has no entries"
+    violation = Violation(where, "missing", "entries", "nothing", note, seen.path)
+    return Finding(seen.order, violation)
 
 
 def _open(seen: SeenSize) -> Unknown:
-    where = show_path(seen.origin.path, seen.origin.root)
+    where = show_path(seen.path, seen.root)
     return Unknown(where, f"{seen.text} of size {seen.size} has open names")

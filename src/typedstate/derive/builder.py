@@ -159,8 +159,8 @@ class Builder(msgspec.Struct):
             case ScopedSpec(inner, name):
                 number = self._apart.setdefault(name, self._scopes + 1)
                 self._scopes = max(self._scopes, number)
-                apart = Scope(number, {}, None, site.scope.sites)
-                scope = replace(apart, links=site.scope.links) if outermost else apart
+                links = site.scope.links if outermost else None
+                scope = Scope(number, links, None, site.scope.sites)
                 return self._tree(inner, replace(site, scope=scope), outermost=True)
             case SameSpec(inner):
                 return self._tree(inner, site, outermost=outermost)

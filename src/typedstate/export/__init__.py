@@ -1,1 +1,1 @@
-"""A schema as text: Python source, and stubs for checkers without a plugin."""
+"""Schemas as Python source: `to_source`, and what a checker without a plugin reads."""

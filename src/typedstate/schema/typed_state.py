@@ -216,6 +216,7 @@ def _generic(cls: SchemaMeta, key: Hashable, name: str, table: dict[Any, Any]) -
         except SchemaError:
             made.pop(key, None)
             raise
+        found.__typedstate_written__ = (cls, tuple(table.values()))
     return found
 
 
