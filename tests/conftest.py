@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from typedstate import _fastpath
+from typedstate._fastpath import structures
 from typedstate._fastpath.structures import RecompilePolicy, set_recompile_policy
 
 TESTS = Path(__file__).parent
@@ -84,6 +85,12 @@ def code_at_once() -> Iterator[None]:
     before = set_recompile_policy(AT_ONCE)
     yield
     set_recompile_policy(before)
+
+
+@pytest.fixture(autouse=True)
+def generation_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error while code is generated fails a test; users get the walk again."""
+    monkeypatch.setattr(structures, "RAISES", True)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import dataclasses
 import sys
 import types
 import typing
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal, TypeVar, cast, get_args, get_origin
 
 import jax
@@ -19,7 +20,7 @@ from flax import nnx
 from jax.sharding import PartitionSpec
 from msgspec.structs import replace
 
-from .._compat import axis_rules, modules, variables
+from .._compat import axis_rules, modules, scalars, variables
 from .._spec import dims
 from .._spec.nodes import (
     Anything,
@@ -40,7 +41,7 @@ from .._spec.nodes import (
     Validated,
 )
 from .._spec.questions import one_of, parts, present
-from ..errors import SchemaError
+from ..errors import SchemaError, leave_alone
 from .array_hints import _dtype_class_of, _ScalarMeta, array, dtype_class, is_jaxtyped
 from .context import Context, NotYet
 from .hint_kinds import (
@@ -58,6 +59,8 @@ from .hint_kinds import (
     variable_class,
 )
 
+#: Packages whose annotations are for readers: a value of their classes may hold something else.
+_LIBRARIES: Final = frozenset({"jax", "jaxlib", "flax", "optax", "orbax", "chex", "numpy"})
 _WRAPPERS: Final = (
     typing.Final,
     typing.ClassVar,
@@ -77,10 +80,12 @@ def parse(hint: Any, context: Context) -> Spec:
     own = getattr(hint, "__typedstate_spec__", None)
     if own is not None:
         return cast(Spec, own(context))
-    if isinstance(hint, str):
-        return parse(context.resolve(hint), context)
-    if isinstance(hint, typing.ForwardRef):
-        return parse(context.resolve(hint.__forward_arg__), context)
+    if isinstance(hint, str | typing.ForwardRef):
+        text = hint if isinstance(hint, str) else hint.__forward_arg__
+        if context.boundary and text in context.inside:  # an alias within itself
+            return Anything()
+        inner = replace(context, inside=(*context.inside, text)) if context.boundary else context
+        return parse(context.resolve(text), inner)
     if isinstance(hint, TypeVar):
         return _type_variable(hint, context)
     if hint is None or hint is types.NoneType:
@@ -131,11 +136,7 @@ def _alias(alias: Any, args: tuple[Any, ...], context: Context) -> Spec:
 
 
 def _union(args: tuple[Any, ...], context: Context) -> Spec:
-    options: list[Spec] = []
-    for arg in args:
-        option = parse(arg, context)
-        options += option.options if isinstance(option, Union) else (option,)
-    return one_of(tuple(dict.fromkeys(options)))
+    return _flat_union(parse(arg, context) for arg in args)
 
 
 def _class(hint: Any, context: Context) -> Spec:
@@ -173,7 +174,7 @@ def _class(hint: Any, context: Context) -> Spec:
         )
     if context.boundary and not _plain_class(cls):
         return for_beartype(cls)
-    return Instance(cls)
+    return Instance(cls, numpy=context.boundary and scalars.is_number(cls))
 
 
 def _plain_class(hint: type) -> bool:
@@ -232,8 +233,12 @@ def for_beartype(hint: Any) -> Spec:
 
     def test(found: Any) -> bool:
         from beartype.door import is_bearable
+        from beartype.roar import BeartypeException
 
-        return is_bearable(found, hint)
+        try:
+            return is_bearable(found, hint) or scalars.fits(found, hint)
+        except BeartypeException:  # e.g. of a protocol that is not runtime-checkable
+            return True
 
     return Validated(Anything(), (Predicate(_show_hint(hint), test),))
 
@@ -259,8 +264,16 @@ def _show_hint(hint: Any) -> str:
 
 
 def _record(hint: Any, context: Context) -> Spec | None:
-    """The fields of a NamedTuple, dataclass or TypedDict; at a boundary, where any is ours."""
+    """The fields of a NamedTuple, dataclass or TypedDict; at a boundary, where any is ours.
+
+    There, a class of JAX, Flax and their like is none, as they annotate for readers; of another
+    package only fields with arrays or states are looked at, and a class within itself is none.
+    """
     given: Any = hint
+    package = str(given.__module__).partition(".")[0]
+    if context.boundary and (package in _LIBRARIES or given in context.inside):
+        return None
+    is_foreign = bool(context.package) and package != context.package
     if typing_extensions.is_typeddict(hint):
         required = frozenset[str](getattr(hint, "__required_keys__", ()))
         cls: type = dict
@@ -273,33 +286,58 @@ def _record(hint: Any, context: Context) -> Spec | None:
     fields: dict[str, Spec] = {}
     for base in reversed(given.__mro__):
         module = vars(sys.modules.get(base.__module__, types))
-        inner = replace(
-            context, owner=f"{context.owner} ({given.__name__})", names=(module, *context.names)
-        )
+        owner = f"{context.owner} ({given.__name__})"
+        names, inside = (module, *context.names), (*context.inside, given)
+        inner = replace(context, owner=owner, names=names, inside=inside)
         for name, item in own_annotations(base).items():
             if get_origin(item) is typing.ClassVar or isinstance(item, dataclasses.InitVar):
                 continue
-            try:
-                found = parse(item, inner)
-                fields[name] = _or_traced(found) if context.boundary else found
-            except (SchemaError, NotYet):
-                if not context.boundary:
-                    raise
-                return None
-    spec = RecordOf(cls, tuple(fields.items()), required & set(fields))
-    ours = any(holds_state_or_array(item) for item in fields.values())
-    return spec if ours or not context.boundary else None
+            fields[name] = _field_of(base, name, item, inner, is_foreign)
+    if not context.boundary:
+        return RecordOf(cls, tuple(fields.items()), required & set(fields))
+    if not any(map(holds_state_or_array, fields.values())):
+        return None
+    judged = ((name, or_array(item)) for name, item in fields.items())
+    return RecordOf(cls, tuple(judged), required & set(fields))
 
 
-def _or_traced(spec: Spec) -> Spec:
-    """A Python number in a container that is a pytree becomes an array under ``jax.jit``."""
+def _field_of(cls: type, name: str, hint: Any, context: Context, is_foreign: bool) -> Spec:
+    """What a field of a record holds; anything, where that can't be said at a boundary."""
+    if not context.boundary:
+        return parse(hint, context)
+    try:
+        spec = parse(hint, context)
+    except (SchemaError, NotYet) as error:
+        if isinstance(error, NotYet) and context.waits and not is_foreign:
+            raise
+        where = f"{cls.__qualname__}.{name}"
+        leave_alone(cls, where, str(error).removeprefix(f"{context.owner}: "), is_foreign)
+        return Anything()
+    return spec if not is_foreign or holds_state_or_array(spec) else Anything()
+
+
+def or_array(spec: Spec) -> Spec:
+    """The same with arrays without axes for Python's numbers, as ``jax.jit`` returns them."""
     match spec:
-        case Instance(cls) if issubclass(cls, int | float | complex):
-            return Union((spec, Array("", None, (), None)))
+        case Instance(cls) if scalars.is_number(cls) and not scalars.IS_STRICT:
+            return Union((spec, Array(*scalars.dtypes_of(cls), (), None)))
         case Union(options):
-            return Union(tuple(dict.fromkeys(_or_traced(option) for option in options)))
+            return _flat_union(map(or_array, options))
+        case TupleOf(items, rest):
+            return TupleOf(tuple(map(or_array, items)), None if rest is None else or_array(rest))
+        case ItemsOf(item=item):
+            return replace(spec, item=or_array(item))
+        case MappingOf(value=value_):
+            return replace(spec, value=or_array(value_))
         case _:
             return spec
+
+
+def _flat_union(options: Iterable[Spec]) -> Spec:
+    flat: list[Spec] = []
+    for option in options:
+        flat += option.options if isinstance(option, Union) else (option,)
+    return one_of(tuple(dict.fromkeys(flat)))
 
 
 def _annotated(hint: Any, context: Context) -> Spec:

@@ -7,14 +7,14 @@ follows the `Law` of a precedent. A bare question, e.g. ``isinstance``, is a cal
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from jaxtyping import Shaped
 
 from .. import _fastpath, _validation
-from .structures import NEVER, RecompileLimit, Specialization, Structure
+from .structures import NEVER, RecompileLimit, Specialization, Structure, generated
 
 if TYPE_CHECKING:
     from .._validation.findings import Findings
@@ -117,7 +117,8 @@ class KnownCall(msgspec.Struct, eq=False, dict=True, weakref=True):
     def follow(self, name: str, plan: Specialization) -> bool:
         """Whether a result with this plan is accepted without the explainer."""
         laws = self.precedent.results.get((name, plan.structure), ())
-        if not any(law.allows((*self.plans, plan)) for law in laws):
+        every = (*self.plans, plan)
+        if not any(generated(partial(law.allows, every)) for law in laws):
             return False
         self.accept(plan)
         return True
@@ -136,7 +137,7 @@ class KnownCall(msgspec.Struct, eq=False, dict=True, weakref=True):
             return
         roots = {**precedent.roots, name: _fastpath.ArgumentRef(len(self.plans), (), plan.places)}
         measures = [*(one.measures for one in self.plans), plan.measures]
-        law = _fastpath.constraints_of(later.found, report.dims, roots, measures)
+        law = generated(lambda: _fastpath.constraints_of(later.found, report.dims, roots, measures))
         if law is not None:
             laws = precedent.results.setdefault((name, plan.structure), [])
             laws[_MAX_PRECEDENTS - 1 :] = []
@@ -165,7 +166,8 @@ class CallCache:
         """The call with these plans, where the law of a precedent allows it."""
         key = tuple(plan.structure for plan in plans)
         for precedent in self._precedents.get(key, ()):
-            if precedent.law is not None and precedent.law.allows(plans):
+            law = precedent.law
+            if law is not None and generated(partial(law.allows, plans)):
                 return self._keep(KnownCall(precedent, plans))
         return None
 
@@ -192,7 +194,7 @@ class CallCache:
         whole = len(known) == len(plans)
         if whole and self._limit():
             measures = [plan.measures for plan in known]
-            law = _fastpath.constraints_of(found, report.dims, roots, measures)
+            law = generated(lambda: _fastpath.constraints_of(found, report.dims, roots, measures))
         precedent = ExplainedCall(known, found if has_result else None, report, roots, law)
         call = KnownCall(precedent, known)
         if not whole:

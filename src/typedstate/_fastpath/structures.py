@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -22,6 +22,21 @@ if TYPE_CHECKING:
 
 _MAX_STRUCTURES: Final = 16
 _MAX_SIZES: Final = 256
+#: Whether an error in generating code is raised, as our own tests want it.
+RAISES = False
+T = TypeVar("T")
+
+
+def generated(make: Callable[[], T]) -> T | None:
+    """What was generated; None where that fails, as the explainer decides everything anyway."""
+    try:
+        return make()
+    except (_fastpath.NotCompilable, RecursionError):
+        return None
+    except Exception:
+        if RAISES:
+            raise
+        return None
 
 
 class RecompilePolicy(msgspec.Struct, frozen=True):
@@ -177,9 +192,8 @@ class StructureCache:
         """Generates the code of a value that the explainer accepted, where that can be."""
         if not self._limit():
             return None
-        try:
-            structure = Structure(_fastpath.generate(value, reading))
-        except (_fastpath.NotCompilable, RecursionError):
+        structure = generated(lambda: Structure(_fastpath.generate(value, reading)))
+        if structure is None:
             return None
         self._known = (structure, *self._known[: _MAX_STRUCTURES - 1])
         return structure.latest

@@ -11,6 +11,7 @@ from .nodes import (
     Bound,
     Conditional,
     EntriesSpec,
+    FlatSpec,
     Instance,
     ItemsOf,
     Leaf,
@@ -78,6 +79,9 @@ def describe(spec: Spec) -> str:
             return f"StateOf[{describe(leaf)}]"
         case Union(options):
             return " | ".join(describe(option) for option in options)
+        case FlatSpec(inner, separator):
+            text = "" if separator is None else f", {separator!r}"
+            return f"Flat[{describe(inner)}{text}]"
         case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
             return describe(inner)
         case Conditional(yes=yes, no=no):

@@ -26,9 +26,15 @@ class NoValue(msgspec.Struct, frozen=True):
 
 
 class Instance(msgspec.Struct, frozen=True):
-    """``float``, ``jax.sharding.NamedSharding``: an instance of a class."""
+    """``float``, ``jax.sharding.NamedSharding``: an instance of a class.
+
+    Attributes:
+      cls: the class. For a number of Python's, a tracer without axes is as good.
+      numpy: for a number of Python's, one of numpy's is as good.
+    """
 
     cls: type
+    numpy: bool = False
 
 
 class Literally(msgspec.Struct, frozen=True):
@@ -298,6 +304,18 @@ class SameSpec(msgspec.Struct, frozen=True):
     group: str
 
 
+class FlatSpec(msgspec.Struct, frozen=True):
+    """``Flat[S]``: every leaf by its whole path.
+
+    Attributes:
+      inner: the tree that it is, nested.
+      separator: joins the keys of a path to one name; None where the path is a tuple.
+    """
+
+    inner: Spec
+    separator: str | None = None
+
+
 class Conditional(msgspec.Struct, frozen=True):
     """A leaf that a filter may or may not select: the real leaf decides.
 
@@ -342,6 +360,7 @@ Spec = (
     | Bound
     | ScopedSpec
     | SameSpec
+    | FlatSpec
     | Conditional
     | ModuleState
 )

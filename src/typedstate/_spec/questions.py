@@ -12,7 +12,9 @@ from .nodes import (
     Array,
     Bound,
     Conditional,
+    Container,
     EntriesSpec,
+    FlatSpec,
     ItemsOf,
     Leaf,
     Map,
@@ -77,6 +79,7 @@ def parts(spec: Spec) -> tuple[Spec, ...]:
             | Bound(inner=inner)
             | ScopedSpec(inner=inner)
             | SameSpec(inner=inner)
+            | FlatSpec(inner=inner)
         ):
             return (inner,)
         case ModuleState(inner=inner):
@@ -85,6 +88,19 @@ def parts(spec: Spec) -> tuple[Spec, ...]:
             return tuple(option for option in (yes, no) if option is not None)
         case _:
             return ()
+
+
+def container_of(spec: Spec) -> Container:
+    """What the root of a tree must be."""
+    match spec:
+        case Node(ref):
+            return ref.resolve().container
+        case Map() | EntriesSpec() | StateOfSpec():
+            return spec.container
+        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
+            return container_of(inner)
+        case _:
+            return "any"
 
 
 def unbind(spec: Bound) -> tuple[list[tuple[tuple[str, Expr[str]], ...]], Spec]:
@@ -155,7 +171,12 @@ def needs_leaf(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
                 not field.optional and field.shared is None and needs_leaf(field.spec, seen)
                 for field in ref.resolve().fields
             )
-        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
+        case (
+            Bound(inner=inner)
+            | ScopedSpec(inner=inner)
+            | SameSpec(inner=inner)
+            | FlatSpec(inner=inner)
+        ):
             return needs_leaf(inner, seen)
         case EntriesSpec(items):
             return any(item is not None and needs_leaf(item, seen) for item in items)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from .._spec import dim_grammar, dims
-from .._spec.dims import Expr, Name
+from .._spec.dims import Dim, Expr, Name, VariadicDim
 from ..report import Size, show_path
 
 Path = tuple[Hashable, ...]
@@ -26,7 +26,7 @@ class Var(NamedTuple):
     name: str
 
 
-class Scope(msgspec.Struct, eq=False):
+class Scope:
     """One occurrence of a schema: where its names live.
 
     Attributes:
@@ -35,10 +35,19 @@ class Scope(msgspec.Struct, eq=False):
       around: of a bound schema, the scope of the class in whose annotation the `Bind` stands.
     """
 
-    number: int
-    links: Mapping[str, Expr[Var]] = msgspec.field(default_factory=dict[str, "Expr[Var]"])
-    around: Scope | None = None
-    _own: dict[str, Expr[Var]] = msgspec.field(default_factory=dict[str, "Expr[Var]"])
+    __slots__ = ("_own", "around", "links", "number")
+
+    def __init__(
+        self,
+        number: int,
+        links: Mapping[str, Expr[Var]] | None = None,
+        around: Scope | None = None,
+    ) -> None:
+        """Starts an occurrence; a walk makes one for each sub-state, so no more than it needs."""
+        self.number = number
+        self.links: Mapping[str, Expr[Var]] = links or {}
+        self.around = around
+        self._own: dict[str, Expr[Var]] = {}
 
     def written(self) -> Scope:
         """Where the names live that the annotation itself writes, inside of a `Bind` too."""
@@ -53,6 +62,12 @@ class Scope(msgspec.Struct, eq=False):
             found = self._own[name] = Name(Var(self.number, name))
         return found
 
+    def expand(self, expr: Expr[str]) -> Expr[Var]:
+        """An expression over the variables of this and outer scopes."""
+        if isinstance(expr, Name):  # by far the most
+            return self.lookup(expr.name)
+        return dims.substitute(expr, self.lookup)
+
 
 def linked(
     scope: Scope, binds: Iterable[Iterable[tuple[str, Expr[str]]]], number: int, *, outermost: bool
@@ -66,50 +81,49 @@ def linked(
       outermost: the schema inside is that of a call, or of a `Bind` around these.
     """
     links: dict[str, Expr[Var]] = dict(scope.links) if outermost else {}
-    outer = scope.written()
+    outer, given = scope.written(), dict[str, "Expr[Var]"]()
     for bind in binds:
-        given = {name: dims.substitute(expr, outer.lookup) for name, expr in bind}
+        if given:  # the links of a Bind around this one
+            outer = Scope(outer.number, {**outer.links, **given})
+        given = {name: outer.expand(expr) for name, expr in bind}
         links |= given
-        outer = Scope(outer.number, {**outer.links, **given})
     return Scope(number, links, scope.around if outermost else scope)
 
 
-class Origin(msgspec.Struct):
-    """Where a size was seen."""
-
-    root: str
-    path: Path
-    axis: int | None
-
-    def __str__(self) -> str:
-        """E.g. ``params.up.kernel, axis 1``."""
-        where = show_path(self.path, self.root) or "the value"
-        return where if self.axis is None else f"{where}, axis {self.axis}"
-
-
-GIVEN = Origin("dims=", (), None)
-
-
-class SeenSize(msgspec.Struct):
+class SeenSize(msgspec.Struct, gc=False):  # one per axis; it is part of no cycle
     """One size that was seen where the hint has a name or an expression.
 
     Attributes:
       expr: over variables.
       size: what was seen; a tuple for a run of axes, then `expr` is a name.
-      broadcast: size 1 fits too.
-      text: the dim as written.
-      origin: where.
+      dim: as written.
+      root: the argument in which it was seen.
+      path: of the leaf.
+      axis: where; all axes of a run, which need not be neighbours; None for a number of entries.
       order: of the leaf in the tree.
       note: how the size was seen, where that is of one shard.
     """
 
     expr: Expr[Var]
     size: Size
-    broadcast: bool
-    text: str
-    origin: Origin
+    dim: Dim
+    root: str
+    path: Path
+    axis: int | tuple[int, ...] | None
     order: int
     note: str = ""
+
+    @property
+    def text(self) -> str:
+        """The dim as written, without markers."""
+        return f"*{self.dim.name}" if isinstance(self.dim, VariadicDim) else self.dim.text
+
+    @property
+    def place(self) -> str:
+        """E.g. ``params.up.kernel, axis 1``."""
+        where = show_path(self.path, self.root) or "the value"
+        axis = self.axis[:1] if isinstance(self.axis, tuple) else (self.axis,)
+        return where if axis in ((), (None,)) else f"{where}, axis {axis[0]}"
 
 
 class Choice(msgspec.Struct):
@@ -129,11 +143,13 @@ class Conflict(msgspec.Struct, frozen=True):
 
 
 class Sizes(msgspec.Struct):
-    """The sizes of variables, with their origins."""
+    """The sizes of variables, each with where it was seen: None where ``dims=`` gave it."""
 
     known: dict[Var, int] = msgspec.field(default_factory=dict[Var, int])
     runs: dict[Var, tuple[int, ...]] = msgspec.field(default_factory=dict[Var, tuple[int, ...]])
-    origins: dict[Var, Origin] = msgspec.field(default_factory=dict[Var, Origin])
+    origins: dict[Var, SeenSize | None] = msgspec.field(
+        default_factory=dict[Var, "SeenSize | None"]
+    )
 
     def copy(self) -> Sizes:
         """An independent copy, for a trial."""
@@ -152,7 +168,7 @@ def settle(
 
     Returns the sizes, what disagrees, and what stays open.
     """
-    sizes = Sizes(dict(given), {}, dict.fromkeys(given, GIVEN))
+    sizes = Sizes(dict(given), {}, dict.fromkeys(given))
     conflicts: list[Conflict] = []
     open_: list[SeenSize] = []
     for batch in batches:
@@ -199,18 +215,18 @@ def _bind_names(
 ) -> list[SeenSize]:
     """Binds what is a bare name; returns what is an expression."""
     expressions: list[SeenSize] = []
-    by_name: dict[tuple[Var, bool], list[SeenSize]] = {}  # ``*d`` and ``d`` are two names
+    by_name: dict[Var, list[SeenSize]] = {}
+    runs: dict[Var, list[SeenSize]] = {}  # ``*d`` and ``d`` are two names
     for seen in observations:
         if isinstance(seen.expr, Name):
-            key = seen.expr.name, isinstance(seen.size, tuple)
-            by_name.setdefault(key, []).append(seen)
+            groups = runs if type(seen.size) is tuple else by_name
+            groups.setdefault(seen.expr.name, []).append(seen)
         else:
             expressions.append(seen)
-    for (var, is_run), group in by_name.items():
-        if is_run:
-            _bind(var, group, sizes.runs, sizes, conflicts, _fits_run)
-        else:
-            _bind(var, group, sizes.known, sizes, conflicts, _fits_size)
+    for var, group in by_name.items():
+        _bind(var, group, sizes.known, sizes, conflicts, _fits_size)
+    for var, group in runs.items():
+        _bind(var, group, sizes.runs, sizes, conflicts, _fits_run)
     return expressions
 
 
@@ -223,33 +239,41 @@ def _bind(
     fits: Callable[[SeenSize, Size], bool],
 ) -> None:
     if var not in table:
+        if all(seen.dim.broadcast and _is_one(seen.size) for seen in group):
+            return  # as in jaxtyping: what is broadcast says nothing of the size
         first = _elected(group)
         table[var] = first.size  # type: ignore[assignment]
-        sizes.origins[var] = first.origin
+        sizes.origins[var] = first
     size = table[var]
     for seen in group:
-        if not fits(seen, size):
+        if seen.size != size and not fits(seen, size):
             shown = str(size).replace(" ", "")
             conflicts.append(Conflict(seen, f"{var.name}={shown}{_from(sizes.origins[var])}"))
 
 
+def _is_one(size: Size) -> bool:
+    return size == 1 if isinstance(size, int) else all(one == 1 for one in size)
+
+
 def _elected(group: list[SeenSize]) -> SeenSize:
     """The first of those that give a name the size that most of them have."""
-    voters = [seen for seen in group if not seen.broadcast]
+    if len({seen.size for seen in group}) == 1:  # as almost always
+        return next((seen for seen in group if not seen.dim.broadcast), group[0])
+    voters = [seen for seen in group if not seen.dim.broadcast]
     voters = voters or [seen for seen in group if seen.size != 1] or group
     sizes = [seen.size for seen in voters]
-    if len(sizes) < 3 or len(set(sizes)) == 1:
+    if len(sizes) < 3:
         return voters[0]  # of two that differ the first, too
     [(most, _)] = Counter(sizes).most_common(1)
     return voters[sizes.index(most)]
 
 
 def _fits_size(seen: SeenSize, size: Size) -> bool:
-    return seen.size == size or (seen.broadcast and seen.size == 1)
+    return seen.size == size or (seen.dim.broadcast and seen.size == 1)
 
 
 def _fits_run(seen: SeenSize, size: Size) -> bool:
-    if not seen.broadcast or not isinstance(size, tuple) or not isinstance(seen.size, tuple):
+    if not seen.dim.broadcast or not isinstance(size, tuple) or not isinstance(seen.size, tuple):
         return seen.size == size
     if len(seen.size) > len(size):
         return False
@@ -257,8 +281,8 @@ def _fits_run(seen: SeenSize, size: Size) -> bool:
     return all(one in (1, other) for one, other in pairs)
 
 
-def _from(origin: Origin) -> str:
-    return " as given by dims=" if origin is GIVEN else f" from {origin}"
+def _from(origin: SeenSize | None) -> str:
+    return " as given by dims=" if origin is None else f" from {origin.place}"
 
 
 def _solve(expressions: list[SeenSize], sizes: Sizes, conflicts: list[Conflict]) -> list[SeenSize]:
@@ -273,7 +297,7 @@ def _solve(expressions: list[SeenSize], sizes: Sizes, conflicts: list[Conflict])
 
 
 def _settle_one(seen: SeenSize, sizes: Sizes, conflicts: list[Conflict]) -> bool:
-    if seen.broadcast and seen.size == 1:
+    if seen.dim.broadcast and seen.size == 1:
         return True
     size = seen.size
     if isinstance(size, tuple):  # a run of axes can't be an expression
@@ -286,7 +310,7 @@ def _settle_one(seen: SeenSize, sizes: Sizes, conflicts: list[Conflict]) -> bool
             return False
         if solution.size is not None:
             sizes.known[solution.name] = solution.size
-            sizes.origins[solution.name] = seen.origin
+            sizes.origins[solution.name] = seen
             return True
         conflicts.append(Conflict(seen, f"no {solution.name.name} makes {_show(seen.expr)} that"))
         return True

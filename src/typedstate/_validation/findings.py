@@ -5,16 +5,17 @@ The explainer collects it; `Evidence.report` settles the names and says what is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from .._spec import dims
-from .._spec.dims import Expr
+from .._spec.dims import Dim, Expr
+from .._spec.nodes import Array
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
-from . import tree_signature
-from .dim_binding import Conflict, Observation, Origin, Scope, SeenSize, Sizes, Var, settle
+from . import permuted_axes, tree_signature
+from .dim_binding import Conflict, Observation, Scope, SeenSize, Sizes, Var, settle
 from .suggestions import common_cause
 from .trace import Guard, Trace
 
@@ -28,14 +29,18 @@ class Split(msgspec.Struct, frozen=True):
       expr: its size, over variables.
       parts: into how many it is split.
       text: by which mesh axes.
-      origin: of the partition, with the axis.
+      root: the argument in which the partition was seen.
+      path: of the partition.
+      axis: which is split.
       order: of the leaf in the tree.
     """
 
     expr: Expr[Var]
     parts: int
     text: str
-    origin: Origin
+    root: str
+    path: Path
+    axis: int
     order: int
 
 
@@ -59,6 +64,22 @@ class Branch(msgspec.Struct):
         return Branch([*self.violations], [*self.seen], [*self.splits], [*self.unknown])
 
 
+class SizedDim(NamedTuple):
+    """A dim of an array's spec beside an array.
+
+    Attributes:
+      dim: as written.
+      axis: where it stands, or all axes of a run.
+      size: of the axis, or the sizes of the run.
+      name: where it is a name of the scope around the array and nothing else, as mostly.
+    """
+
+    dim: Dim
+    axis: Any
+    size: Any
+    name: str | None
+
+
 class Findings(msgspec.Struct):
     """What was seen of the values of one call; it holds sizes and paths but no value.
 
@@ -70,6 +91,8 @@ class Findings(msgspec.Struct):
       root: the argument that is looked at.
       shards: into how many each axis is split, of an array of which one shard is looked at.
       groups: the first tree of each `Same`.
+      sized: the sizes of an array that fitted a spec but for them, for those that are like it:
+        by the spec, which stays alive, and the abstract value.
     """
 
     given: Mapping[str, int] = msgspec.field(default_factory=dict[str, int])
@@ -80,6 +103,9 @@ class Findings(msgspec.Struct):
     shards: tuple[int, ...] | None = None
     groups: dict[str, tuple[str, tree_signature.TreeSignature]] = msgspec.field(
         default_factory=dict[str, tuple[str, tree_signature.TreeSignature]]
+    )
+    sized: dict[tuple[int, Hashable], tuple[Array, tuple[SizedDim, ...]]] = msgspec.field(
+        default_factory=dict[tuple[int, Hashable], "tuple[Array, tuple[SizedDim, ...]]"]
     )
     _scopes: int = 0
     _apart: dict[str, Scope] = msgspec.field(default_factory=dict[str, Scope])
@@ -116,8 +142,12 @@ class Findings(msgspec.Struct):
 
     def new_scope(self) -> Scope:
         """The names of one more occurrence of a schema."""
+        return Scope(self.new_number())
+
+    def new_number(self) -> int:
+        """That of a scope of its own."""
         self._scopes += 1
-        return Scope(self._scopes, {})
+        return self._scopes
 
     def apart_scope(self, name: str) -> Scope:
         """The names of all schemas that are `Scoped` by this name."""
@@ -133,8 +163,14 @@ class Findings(msgspec.Struct):
         """Settles the names and gives all violations in tree order."""
         given = {Var(0, name): size for name, size in self.given.items()}
         sizes, conflicts, open_ = settle(self.batches(), given)
+        turned = permuted_axes.turned(self.batches(), conflicts, given) if conflicts else []
+        if turned:  # what they say of other arrays' sizes is wrong
+            places = {one.place for one in turned}
+            rest = [permuted_axes.without(batch, places) for batch in self.batches()]
+            sizes, conflicts, open_ = settle(rest, given)
         found = [
             *self.part.violations,
+            *(Finding(one.seen[0].order, one.violation()) for one in turned),
             *(_conflict(conflict) for conflict in conflicts),
             *self._uneven(sizes),
         ]
@@ -143,7 +179,8 @@ class Findings(msgspec.Struct):
         names: dict[str, Size] = {var.name: n for var, n in sizes.known.items() if var.scope == 0}
         names |= {var.name: run for var, run in sizes.runs.items() if var.scope == 0}
         unknown = [*self.part.unknown, *map(_open, open_)]
-        return Report(hint, violations, names, tuple(unknown), common_cause(violations))
+        cause = common_cause(violations)
+        return Report(hint, violations, names, tuple(unknown), cause.text, cause.explained)
 
     def _uneven(self, sizes: Sizes) -> Iterator[Finding]:
         """The axes whose size the mesh axes that split it do not divide."""
@@ -151,27 +188,26 @@ class Findings(msgspec.Struct):
             size = dims.evaluate(split.expr, sizes.known)
             if size is None or size % split.parts == 0:
                 continue
-            keys, axis = split.origin.path, split.origin.axis
-            expected, actual = f"axis {axis} divisible by {split.text}", f"size {size}"
-            where = show_path(keys, split.origin.root)
-            violation = Violation(where, "sharding", expected, actual, keys=keys)
+            expected, actual = f"axis {split.axis} divisible by {split.text}", f"size {size}"
+            where = show_path(split.path, split.root)
+            violation = Violation(where, "sharding", expected, actual, keys=split.path)
             yield Finding(split.order, violation)
 
 
 def _conflict(conflict: Conflict) -> Finding:
-    seen, origin = conflict.seen, conflict.seen.origin
+    seen = conflict.seen
     shown = str(seen.size).replace(" ", "")
-    where = show_path(origin.path, origin.root)
+    where = show_path(seen.path, seen.root)
     if any(True for _ in dims.names_of(seen.expr)):
         code: Code = "dim"
         expected, actual = conflict.expected, f"{seen.text} is {shown}"
     else:
         code = "size"
-        axis = "" if origin.axis is None else f" on axis {origin.axis}"
+        axis = "" if seen.axis is None else f" on axis {seen.axis}"
         expected, actual = f"{conflict.expected}{axis}", shown
-    return Finding(seen.order, Violation(where, code, expected, actual, seen.note, origin.path))
+    return Finding(seen.order, Violation(where, code, expected, actual, seen.note, seen.path))
 
 
 def _open(seen: SeenSize) -> Unknown:
-    where = show_path(seen.origin.path, seen.origin.root)
+    where = show_path(seen.path, seen.root)
     return Unknown(where, f"{seen.text} of size {seen.size} has open names")

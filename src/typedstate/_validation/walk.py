@@ -12,8 +12,8 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from .._compat import modules, variables
-from .._spec import dim_grammar, dims, filters
+from .._compat import modules, scalars, variables
+from .._spec import dim_grammar, dims, filters, flat_trees
 from .._spec.describe import class_name, describe
 from .._spec.nodes import (
     Anything,
@@ -23,6 +23,7 @@ from .._spec.nodes import (
     EntriesSpec,
     Extra,
     Field,
+    FlatSpec,
     Instance,
     ItemsOf,
     Leaf,
@@ -42,10 +43,10 @@ from .._spec.nodes import (
     Union,
     Validated,
 )
-from .._spec.questions import needs_leaf, unbind
+from .._spec.questions import container_of, needs_leaf, unbind
 from ..report import Path, Report, show_key, show_path
 from . import arrays, key_patterns, shares, suggestions, tree_signature, undeclared
-from .dim_binding import Choice, Origin, Scope, SeenSize, linked
+from .dim_binding import Choice, Scope, SeenSize, linked
 from .findings import Branch, Findings
 from .show_value import describe_value
 from .trace import Guard, Trace
@@ -54,7 +55,9 @@ _MAX_DEPTH: Final = 200
 _MAX_EMPTY: Final = 32
 _MAX_GAPS: Final = 100
 #: Specs whose own annotation writes no name: those of a Bind around them stay in force.
-WRITES_NO_NAME: Final = frozenset({Node, Bound, Union, ScopedSpec, SameSpec})
+WRITES_NO_NAME: Final = frozenset({Node, Bound, Union, ScopedSpec, SameSpec, FlatSpec})
+#: A key that no value has: generated code can't reach it.
+_NOWHERE: Final = object()
 _HEAD_CODES: Final = frozenset({"kind", "container", "array"})
 
 
@@ -101,19 +104,16 @@ class Walk:
     ) -> None:
         if scope.around is not None and type(spec) not in WRITES_NO_NAME:
             scope = scope.written()
-        if type(spec) is Leaf:  # by far the most
-            self._leaf(value, spec, path, scope)
-            return
         match spec:
-            case Anything():
-                return
+            case Leaf():  # by far the most
+                self._leaf(value, spec, path, scope)
             case Node():
-                inner_scope = (
-                    Scope(scope.number, scope.links) if outermost else self.found.new_scope()
-                )
-                self._node(value, spec, path, inner_scope)
+                own = Scope(scope.number, scope.links) if outermost else self.found.new_scope()
+                self._node(value, spec, path, own)
             case Bound():
                 self._bound(value, spec, path, scope, outermost)
+            case Anything():
+                return
             case Map():
                 self._map(value, spec, path, scope)
             case Union():
@@ -132,28 +132,34 @@ class Walk:
                 self._alike(value, group, path)
             case ModuleState():
                 self._in_place(value, spec, path, scope)
+            case FlatSpec():
+                self._flat(value, spec, path, scope, outermost)
             case _:
                 self._leaf_value(value, spec, path, scope, outermost)
 
     def _bound(self, value: Any, spec: Bound, path: Path, scope: Scope, outermost: bool) -> None:
         """Gives the inner names as expressions over the outer ones."""
-        number = scope.number if outermost else self.found.new_scope().number
-        binds, inner = unbind(spec)
+        number = scope.number if outermost else self.found.new_number()
+        binds, inner = unbind(spec) if isinstance(spec.inner, Bound) else ([spec.links], spec.inner)
         below = linked(scope, binds, number, outermost=outermost)
+        if isinstance(inner, Node):  # whose own annotations don't see what is around
+            below.around = None
+            self._node(value, inner, path, below)
+            return
         self._visit(value, inner, path, below, outermost=True)
 
     def _mapping(
         self, value: Any, spec: Spec, path: Path, container: str
     ) -> dict[Hashable, Any] | None:
         """The keys and values of a sub-state, or a violation where it is none."""
-        mapping = variables.mapping_of(value)
+        mapping = value if type(value) is dict else variables.mapping_of(value)
         if mapping is None:
             note = suggestions.container_note(value)
             self.found.add(
                 path, "container", f"a state {describe(spec)}", describe_value(value), note
             )
             return None
-        if container == "state" and path == () and not variables.is_state(value):
+        if container == "state" and not path and not variables.is_state(value):
             self.found.add(path, "container", "an nnx.State", describe_value(value))
         if container == "dict" and variables.is_state(value):
             note = "nnx.to_pure_dict gives one"
@@ -174,7 +180,7 @@ class Walk:
         mapping = self._mapping(value, spec, path, schema.container)
         if mapping is None:
             return
-        wrapped = suggestions.too_deep(mapping, schema)
+        wrapped = suggestions.too_deep(mapping, schema) if len(mapping) == 1 else None
         if wrapped is not None:
             self.found.order += 1
             note = "the tree is one level too deep: pass what stands under this key"
@@ -184,35 +190,52 @@ class Walk:
             self._node(mapping[wrapped], spec, below, scope)
             self._depth -= 1
             return
-        declared = {item.key for item in schema.fields}
-        unknown = [key for key in mapping if key not in declared]
-        for item in schema.fields:
-            self._field(mapping, item, path, scope, unknown)
-        if unknown:
-            self._extras(mapping, unknown, schema.extra, path, scope, schema.fields)
+        self._fields(mapping, schema.fields, schema.extra, path, scope)
         self._depth -= 1
 
-    def _field(
+    def _fields(
+        self,
+        mapping: dict[Hashable, Any],
+        fields: tuple[Field, ...],
+        extra: Extra,
+        path: Path,
+        scope: Scope,
+    ) -> None:
+        """What stands under each declared key, then what stands under others."""
+        there = 0
+        for item in fields:
+            if item.key in mapping:
+                there += 1
+                value = mapping[item.key]
+                if item.shared is not None:
+                    self._twice(value, item, (*path, item.key))
+                elif value is not None or not item.optional:
+                    if isinstance(item.spec, Leaf):  # at once, as most fields are
+                        self._leaf(value, item.spec, (*path, item.key), scope)
+                    else:
+                        self._visit(value, item.spec, (*path, item.key), scope)
+            elif not item.optional and item.shared is None:
+                self._missing(mapping, item, fields, (*path, item.key), scope)
+        if there < len(mapping):
+            unknown = _unknown(mapping, fields)
+            self._extras(mapping, unknown, extra, path, scope, fields)
+
+    def _twice(self, value: Any, item: Field, path: Path) -> None:
+        """A Variable that stands at its first path already."""
+        note = "Flax keeps a shared Variable at its first path in sorted order"
+        expected = f"nothing, as it is shared with {item.shared}"
+        self.found.order += 1
+        self.found.add(path, "extra", expected, describe_value(value), note)
+
+    def _missing(
         self,
         mapping: dict[Hashable, Any],
         item: Field,
-        path: Path,
+        fields: tuple[Field, ...],
+        child: Path,
         scope: Scope,
-        unknown: list[Hashable],
     ) -> None:
-        child = (*path, item.key)
-        if item.key in mapping:
-            value = mapping[item.key]
-            if item.shared is not None:
-                note = "Flax keeps a shared Variable at its first path in sorted order"
-                expected = f"nothing, as it is shared with {item.shared}"
-                self.found.order += 1
-                self.found.add(child, "extra", expected, describe_value(value), note)
-            elif not (value is None and item.optional):
-                self._visit(value, item.spec, child, scope)
-            return
-        if item.optional or item.shared is not None:
-            return
+        """A declared key that is not there: a violation unless Flax drops what is empty."""
         spec: Spec | None = item.spec
         if isinstance(spec, Conditional):
             spec = filters.surely(spec, child)
@@ -220,7 +243,8 @@ class Walk:
             self._absent(item.spec, child, scope)
             return
         self.found.order += 1
-        note = suggestions.missing_note(item.key, unknown) if self.found.worth_a_note() else ""
+        worth = self.found.worth_a_note()
+        note = suggestions.missing_note(item.key, _unknown(mapping, fields)) if worth else ""
         self.found.add(child, "missing", describe(spec), "nothing", note)
 
     def _absent(self, spec: Spec, path: Path, scope: Scope) -> None:
@@ -326,9 +350,9 @@ class Walk:
         if not needs_leaf(spec.entry):
             return  # the last entries may be absent, so the length can't be seen
         expr = dims.substitute(spec.length, scope.lookup)
-        origin = Origin(self.found.root, path, None)
-        text = f"the number of entries ({dim_grammar.show_expr(spec.length)})"
-        self.found.part.seen.append(SeenSize(expr, length, False, text, origin, self.found.order))
+        dim = dims.SingleDim(f"the number of entries ({dim_grammar.show_expr(spec.length)})", None)
+        seen = SeenSize(expr, length, dim, self.found.root, path, None, self.found.order)
+        self.found.part.seen.append(seen)
 
     def _entries(self, value: Any, spec: EntriesSpec, path: Path, scope: Scope) -> None:
         mapping: dict[Hashable, Any] | None = self._mapping(value, spec, path, spec.container)
@@ -345,11 +369,7 @@ class Walk:
             for index, item in enumerate(spec.items)
             if item is not None
         )
-        declared = {item.key for item in fields}
-        unknown = [key for key in mapping if key not in declared]
-        for item in fields:
-            self._field(mapping, item, path, scope, unknown)
-        self._extras(mapping, unknown, spec.extra, path, scope, fields)
+        self._fields(mapping, fields, spec.extra, path, scope)
         self._depth -= 1
 
     def _tree(self, value: Any, spec: StateOfSpec, path: Path, scope: Scope, root: Path) -> None:
@@ -446,6 +466,20 @@ class Walk:
             expected = f"the Variable of {found.target}"
             self.found.add((*path, *found.path), "metadata", expected, f"that of {found.actual}")
 
+    def _flat(self, value: Any, spec: FlatSpec, path: Path, scope: Scope, outermost: bool) -> None:
+        """Reads a flat tree as the nested one that it is; of it no code is generated."""
+        self.found.guard(Guard((*path, _NOWHERE), lambda _: False))
+        tree = flat_trees.nested(value, spec)
+        if isinstance(tree, flat_trees.Misfit):
+            self.found.order += 1
+            where = path if tree.key is None else (*path, tree.key)
+            actual = describe_value(value) if tree.key is None else f"the key {show_key(tree.key)}"
+            self.found.add(where, "container", tree.expected, actual, tree.note)
+            return
+        if container_of(spec.inner) == "state":
+            tree = variables.State(tree)
+        self._visit(tree, spec.inner, path, scope, outermost=outermost)
+
     def _alike(self, value: Any, group: str, path: Path) -> None:
         found = tree_signature.signature_of(value)
         if group not in self.found.groups:
@@ -460,43 +494,53 @@ class Walk:
     # -- Leaves --------------------------------------------------------------------------
 
     def _leaf(self, value: Any, spec: Leaf, path: Path, scope: Scope) -> None:
-        self.found.order += 1
-        count = len(self.found.part.violations)
-        if spec.kind is None:
-            if isinstance(spec.value, Anything) and variables.is_variable(value):
-                note = suggestions.value_note(value)
-                self.found.add(path, "array", "a value", describe_value(value), note)
-            self.found.shards = arrays.shards_of(value, value, spec)
-            self._value(value, spec.value, path, scope)
-            self.found.shards = None
-            if len(self.found.part.violations) == count:
-                arrays.ask_predicates(self.found, value, value, spec.predicates, path)
-            if spec.placed is not None and len(self.found.part.violations) == count:
-                arrays.see_placement(self.found, value, spec.names, spec.placed, path)
+        found, raw = self.found, value
+        found.order += 1
+        if spec.kind is not None:
+            if type(value) is not spec.kind and not self._is_of_kind(value, spec, spec.kind, path):
+                return
+            if spec.names is not None:
+                arrays.see_names(found, value, spec.names, spec.by_dims, path)
+            raw = variables.raw_value(value)
+        count = len(found.part.violations)
+        alike = found.sized.get((id(spec.value), variables.aval_of(raw)))
+        if alike is not None:  # an array like one that fitted this spec, as by far the most are
+            arrays.see_sizes(found, alike[1], path, scope)
+        else:
+            self._held(value, raw, spec, path, scope)
+        if len(found.part.violations) > count:
             return
+        if spec.predicates:
+            arrays.ask_predicates(found, value, raw, spec.predicates, path)
+        if spec.placed is not None and len(found.part.violations) == count:
+            arrays.see_placement(found, value, spec.names, spec.placed, path)
+
+    def _held(self, value: Any, raw: Any, spec: Leaf, path: Path, scope: Scope) -> None:
+        """What a Variable holds, or a raw leaf."""
+        found = self.found
+        if isinstance(spec.value, Anything):
+            if spec.kind is None and variables.is_variable(value):
+                note = suggestions.value_note(value)
+                found.add(path, "array", "a value", describe_value(value), note)
+        elif isinstance(spec.value, Partition):  # of a Variable's own mesh, so asked of that
+            arrays.see_partition(found, value, spec.value, path, scope)
+        else:
+            found.shards = arrays.shards_of(value, raw, spec)
+            self._value(raw, spec.value, path, scope)
+            found.shards = None
+
+    def _is_of_kind(self, value: Any, spec: Leaf, wanted: type, path: Path) -> bool:
+        """Whether a value is a Variable of a kind; what it is instead is a violation."""
         if not variables.is_variable(value):
             note = suggestions.kind_note(value, spec)
             self.found.add(path, "kind", describe(spec), describe_value(value), note)
-            return
+            return False
         kind = variables.kind_of(value)
-        if kind is not spec.kind and (spec.exact or not issubclass(kind, spec.kind)):
-            note = suggestions.stale_kind_note(kind, spec.kind)
-            self.found.add(path, "kind", describe(spec), describe_value(value), note)
-            return
-        if spec.names is not None:
-            arrays.see_names(self.found, value, spec.names, spec.by_dims, path)
-        raw = variables.raw_value(value)
-        count = len(self.found.part.violations)
-        if isinstance(spec.value, Partition):
-            arrays.see_partition(self.found, value, spec.value, path, scope)
-        elif not isinstance(spec.value, Anything):
-            self.found.shards = arrays.shards_of(value, raw, spec)
-            self._value(raw, spec.value, path, scope)
-            self.found.shards = None
-        if len(self.found.part.violations) == count:
-            arrays.ask_predicates(self.found, value, raw, spec.predicates, path)
-        if spec.placed is not None and len(self.found.part.violations) == count:
-            arrays.see_placement(self.found, value, spec.names, spec.placed, path)
+        if kind is wanted or (not spec.exact and issubclass(kind, wanted)):
+            return True
+        note = suggestions.stale_kind_note(kind, wanted)
+        self.found.add(path, "kind", describe(spec), describe_value(value), note)
+        return False
 
     def _leaf_value(
         self, value: Any, spec: Spec, path: Path, scope: Scope, outermost: bool
@@ -523,7 +567,7 @@ class Walk:
                 if value is not None:
                     self.found.add(path, "array", "None", describe_value(value))
             case Instance(cls):
-                if not isinstance(value, cls):
+                if not isinstance(value, cls) and not _is_number(value, spec):
                     note = suggestions.value_note(value)
                     self.found.add(path, "array", class_name(cls), describe_value(value), note)
             case Literally(values):
@@ -577,11 +621,12 @@ class Walk:
             self.found.add(path, "container", describe(spec), describe_value(value))
             return
         self._guard_keys(cast(Mapping[Any, Any], value), spec, path)
-        guards = self.found.reading().guards
+        readings, reading = self.found.readings, self.found.reading()
         for key, item in dict(cast(Mapping[Any, Any], value)).items():
-            before, asked = len(self.found.part.violations), len(guards)
+            before = len(self.found.part.violations)
+            readings[self.found.root] = Trace()  # keys are compared, not asked
             self._visit(key, spec.key, (*path, key), scope)
-            del guards[asked:]  # keys are compared, not asked
+            readings[self.found.root] = reading
             if len(self.found.part.violations) > before:
                 del self.found.part.violations[before:]
                 expected = f"{describe(spec.key)} keys"
@@ -592,8 +637,8 @@ class Walk:
         """To a dict ``1``, ``True`` and ``1.0`` are one key, to a hint they may differ."""
         if spec.key in (Instance(str), Anything()) and all(type(key) is str for key in value):
             return
-        kinds: dict[Any, Any] = {key: type(key) for key in value}
-        asked = Guard(path, lambda item: all(kinds.get(key) is type(key) for key in item))
+        kinds: dict[Any, Any] = {key: _kinds_of(key) for key in value}
+        asked = Guard(path, lambda item: all(kinds.get(key) == _kinds_of(key) for key in item))
         self.found.guard(asked)
 
     def _record(self, record: Any, spec: RecordOf, path: Path, scope: Scope) -> None:
@@ -617,6 +662,31 @@ class Walk:
         for key in value if typed_dict else ():
             if key not in names:
                 self.found.add((*path, key), "extra", "no such key", describe_value(value[key]))
+
+
+def _unknown(mapping: Mapping[Hashable, Any], fields: tuple[Field, ...]) -> list[Hashable]:
+    """The keys that no field declares."""
+    declared = {item.key for item in fields}
+    return [key for key in mapping if key not in declared]
+
+
+def _kinds_of(key: object) -> Any:
+    """The class of a key, and those of what it holds."""
+    fields = getattr(type(key), "__dataclass_fields__", None)
+    if isinstance(key, tuple):
+        items: Any = cast(Any, key)
+    elif fields is not None:
+        items = [getattr(key, name, None) for name in fields]
+    else:
+        return type(key)
+    return (type(cast(Any, key)), *map(_kinds_of, items))
+
+
+def _is_number(value: object, spec: Instance) -> bool:
+    """Whether something else than a number of Python's stands for one."""
+    if scalars.is_traced_scalar(value, spec.cls):
+        return True
+    return spec.numpy and scalars.is_numpy_scalar(value, spec.cls)
 
 
 def _distance(part: Branch) -> tuple[int, int, int]:

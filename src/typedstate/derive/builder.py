@@ -10,11 +10,12 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeGuard, cast
 
 import msgspec
+from flax import nnx
 from flax.nnx import filterlib
 from msgspec.structs import replace
 
 from .._compat import variables
-from .._spec import dims
+from .._spec import dims, flat_trees
 from .._spec.describe import describe
 from .._spec.dims import Expr, Fixed, Name
 from .._spec.filters import WILDCARD
@@ -26,6 +27,7 @@ from .._spec.nodes import (
     EntriesSpec,
     Extra,
     Field,
+    FlatSpec,
     Leaf,
     Map,
     ModuleState,
@@ -127,11 +129,24 @@ class Builder(msgspec.Struct):
             return cast("Any", spec).cls(*made)  # a NamedTuple: its fields in order
         if isinstance(spec, ModuleState):
             spec = spec.inner
+        if isinstance(spec, FlatSpec):
+            return self._flat(spec, site)
         self._plain = False
         found = self._tree(spec, replace(site, path=(), generic=()), outermost=True)
         if found is ABSENT:
             found = dict[Hashable, Any]()
         return found if self._plain or type(found) is not dict else variables.State(found)
+
+    def _flat(self, spec: FlatSpec, site: Site) -> Any:
+        """A tree by path, as ``nnx.to_flat_state`` makes it, or by name."""
+        like = site.like
+        if like is not ABSENT:
+            tree = flat_trees.nested(like, spec)
+            like = like if isinstance(tree, flat_trees.Misfit) else tree
+        found = self._top(spec.inner, replace(site, like=like))
+        if spec.separator is None and variables.is_state(found):
+            return nnx.to_flat_state(found)
+        return flat_trees.flat(found, spec.separator)
 
     # -- Trees ---------------------------------------------------------------------------
 

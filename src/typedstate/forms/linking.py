@@ -6,7 +6,7 @@ from typing import Any
 
 from .._spec.describe import describe
 from .._spec.dims import Expr, Name
-from .._spec.nodes import Anything, Bound, Map, SameSpec, ScopedSpec, Spec, StateOfSpec
+from .._spec.nodes import Anything, Bound, FlatSpec, Map, SameSpec, ScopedSpec, Spec, StateOfSpec
 from ..errors import SchemaError
 from .form_class import FormMeta, is_tree, parse_size
 
@@ -43,6 +43,8 @@ class Bind(metaclass=FormMeta):
             return Map(inner.key, inner.entry, links[0][1], inner.container, inner.extra)
         if inner in (Anything(), StateOfSpec(Anything())):  # an open type variable, say
             return inner
+        if isinstance(inner, FlatSpec):
+            return FlatSpec(Bound(inner.inner, links), inner.separator)
         if not is_tree(inner):
             raise SchemaError(f"{owner}: a leaf names its dims itself; Bind takes a schema")
         return Bound(inner, links)

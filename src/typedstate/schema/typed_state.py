@@ -185,6 +185,7 @@ def _generic(cls: SchemaMeta, key: Hashable, name: str, table: dict[Any, Any]) -
         body = {"__module__": cls.__module__, "__doc__": cls.__doc__}
         found = SchemaMeta(name, (cls,), body, typevars=table)
         found.__typedstate_cached__ = _with_names_of(table.values(), found.__typedstate_ref__)
+        found.__typedstate_written__ = (cls, tuple(table.values()))
         made[key] = found
     return found
 
@@ -295,7 +296,7 @@ def _texts(hint: Any) -> list[str]:
 
 
 def _is_hint(value: Any) -> bool:
-    if isinstance(value, type | TypeVar | ModuleType | Deferred | _SpecialForm):
+    if isinstance(value, type | TypeVar | ModuleType | Deferred | _SpecialForm | int | float | str):
         return True
     return typing.get_origin(value) is not None or isinstance(value, (*TYPE_ALIASES, FunctionType))
 
