@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, cast
 
 import jax
 import numpy as np
-from jax.sharding import NamedSharding
+from jax.sharding import NamedSharding, PartitionSpec
 
 from .axis_rules import SHARDING_KEYS, context_rules
 from .variables import (
@@ -27,6 +27,12 @@ _INTERNED: Final = _ShapedArray((2, 3), np.dtype("float32")) is _ShapedArray(
     (2, 3), np.dtype("float32")
 )
 _MAY_BE_A_BASE: Final = 1 << 10  # of the flags of a class: Py_TPFLAGS_BASETYPE
+
+#: The slot in which a State keeps its mapping.
+MAPPING: Final = "_mapping"
+#: The slots in which a PRNG key array keeps its plain array, and what implements its keys.
+KEY_BASE: Final = "_base_array"
+KEY_IMPLEMENTATION: Final = "_impl"
 
 
 def slot_of(variable: Any) -> str | None:
@@ -62,28 +68,33 @@ def aval_reader(cls: type) -> Callable[[Any], Any] | None:
 
 def key_base(value: object) -> Any:
     """The plain array behind a PRNG key array, whose abstract value is cheap to read."""
-    base = getattr(value, "_base_array", None)
-    readable = isinstance(base, jax.Array) and hasattr(base, "aval") and hasattr(value, "_impl")
+    base = getattr(value, KEY_BASE, None)
+    readable = (
+        isinstance(base, jax.Array) and hasattr(base, "aval") and hasattr(value, KEY_IMPLEMENTATION)
+    )
     return base if readable else None
 
 
 def key_implementation(key: Any) -> Any:
     """What implements a PRNG key array that has a `key_base`: its dtype follows from it."""
-    return key._impl
+    return getattr(key, KEY_IMPLEMENTATION)
 
 
-#: What code reads of a leaf, as text with ``{}`` for it, or of the context, and what it found.
+#: What generated code evaluates: an expression with the leaf's name in the braces, such as
+#: ``{}._var_metadata['sharding']``, or a function of the context; and what it gave before.
 Sign = tuple[str | Callable[[], Any], Any]
 
 
 def names_signs(variable: Any) -> tuple[Sign, ...] | None:
-    """By what code sees that `declared_names` are the same; None where it can't."""
+    """Expressions whose unchanged values imply unchanged axis names; None if there are none."""
     if slot_of(variable) is None:
         return None
     metadata, found = metadata_of(variable), list[Sign]()
     for key in SHARDING_KEYS:
         names = metadata.get(key)
         if names is not None:
+            if not _never_changes(names):
+                return None
             found.append((f"{{}}._var_metadata[{key!r}]", names))
             break
         found.append((f"{{}}._var_metadata.get({key!r})", None))
@@ -91,11 +102,21 @@ def names_signs(variable: Any) -> tuple[Sign, ...] | None:
 
 
 def placement_signs(variable: Any) -> tuple[Sign, ...] | None:
-    """By what code sees that an array lies on its mesh as before, under the same rules."""
+    """Expressions whose unchanged values imply that an array lies on its mesh as before."""
     signs, raw = names_signs(variable), raw_value(variable)
     at = None if is_traced(raw) else getattr(raw, "sharding", None)
     if signs is None or not isinstance(at, NamedSharding):
         return None
-    rules = ("{}._var_metadata.get('sharding_rules')", metadata_of(variable).get("sharding_rules"))
+    own, around = metadata_of(variable).get("sharding_rules"), context_rules()
+    if not (_never_changes(own) and _never_changes(around)):
+        return None
+    rules = ("{}._var_metadata.get('sharding_rules')", own)
     where = (f"{{}}.{slot_of(variable)}.sharding", at)
-    return (*signs, rules, where, (context_rules, context_rules()))
+    return (*signs, rules, where, (context_rules, around))
+
+
+def _never_changes(names: Any) -> bool:
+    """Whether axis names or rules are of classes whose objects stay as they are."""
+    if isinstance(names, tuple | PartitionSpec):
+        return all(map(_never_changes, cast(Iterable[Any], names)))
+    return names is None or isinstance(names, str | NamedSharding)
