@@ -53,7 +53,7 @@ class LinearState(nnx.State[Any, Any]):
 
     kernel: nnx.Param[jax.Array]
     bias: nnx.Param[jax.Array] | None
-    __getattr__: None  # type: ignore[misc, assignment]  # pyright: ignore[reportIncompatibleMethodOverride]  # pyrefly: ignore[bad-override-mutable-attribute]  # ty: ignore[incompatible-attribute-override]
+    __getattr__: None  # type: ignore[misc, assignment]  # pyright: ignore[reportIncompatibleMethodOverride]  # pyrefly: ignore[bad-override]  # ty: ignore[incompatible-attribute-override]
 
 
 class OpenState(nnx.State[Any, Any]):

@@ -28,16 +28,19 @@ class HintMeta(type):
     Attributes:
       __typedstate_build__: makes the spec; called once, when the hint is first used.
       __typedstate_known__: what was accepted; never that of a base.
+      __typedstate_written__: of a subscription: what was subscripted, and with what.
     """
 
     __typedstate_build__: Callable[[], Spec] | None
     __typedstate_cached__: Spec | None
     __typedstate_known__: judge.Known | None
+    __typedstate_written__: tuple[Any, tuple[Any, ...]] | None
 
     def __init__(cls, *args: Any, **kwargs: Any) -> None:
         """Knows nothing yet."""
         super().__init__(*args)
         cls.__typedstate_known__ = None
+        cls.__typedstate_written__ = None
 
     def __typedstate_spec__(cls, context: Context | None = None) -> Spec:
         """The spec of this hint; raises SchemaError where it means nothing."""

@@ -182,7 +182,7 @@ def what_a_declaration_can_not_be() -> None:
         kernel: Param
 
     class AnotherKind(LinearState):
-        kernel: BatchStat  # E: Incompatible types in assignment (expression has type "BatchStat[Array]", base class "LinearState" defined the type as "Param[Array]")  [assignment]  # reportIncompatibleVariableOverride / bad-override-mutable-attribute / incompatible-attribute-override
+        kernel: BatchStat  # E: Incompatible types in assignment (expression has type "BatchStat[Array]", base class "LinearState" defined the type as "Param[Array]")  [assignment]  # reportIncompatibleVariableOverride / bad-override / incompatible-attribute-override
 
     class Forms(TypedState):
         bound: Bind[LinearState]  # E: Annotated[...] must have exactly one type argument and at least one annotation  [valid-type]  # reportInvalidTypeForm / invalid-annotation / invalid-type-form
