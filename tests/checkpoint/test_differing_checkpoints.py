@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
-from checkpoint_models import DenseState, Net, NetState
 from flax import nnx
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, BFloat16, Float, Int8
 
+from tests.checkpoint.checkpoint_models import DenseState, Net, NetState
 from typedstate import Cast, Placed, StateTypeError, TypedState, explain
 from typedstate.checkpoint import restore, save, verify
 from typedstate.layers import DropoutState

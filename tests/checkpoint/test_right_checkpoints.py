@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import orbax.checkpoint as ocp
 import pytest
-from checkpoint_models import Net, NetState
-from conftest import WRITERS
 from flax import nnx
 
+from tests.checkpoint.checkpoint_models import Net, NetState
+from tests.checkpoint.conftest import WRITERS
 from typedstate import Abstract, Only, Pure, explain, infer
-from typedstate.checkpoint import inspect, is_checkpoint, restore, verify
+from typedstate.checkpoint import inspect, is_checkpoint, restore, save, save_args, verify
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -91,3 +92,21 @@ def test_records_are_data(written: Any) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         checkpoint.path = Path("elsewhere")  # type: ignore[misc]
     assert all(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(checkpoint.tree))
+
+
+def test_a_manager_saves_with_the_document(tmp_path: Path, net: Any, equal: Any) -> None:
+    with ocp.CheckpointManager(tmp_path) as manager:
+        manager.save(5, args=save_args(net, NetState))
+        manager.save(6, args=save_args(Net(seed=3), NetState))
+        manager.wait_until_finished()
+    for step in (5, 6):
+        report = verify(tmp_path, NetState, step=step)
+        assert report
+        assert report.unknown == ()
+        assert equal(restore(tmp_path, NetState, step=step).state, net)
+
+
+def test_what_orbax_itself_reads_is_the_same(tmp_path: Path, net: Any) -> None:
+    save(tmp_path / "c", net, NetState)
+    with ocp.StandardCheckpointer() as checkpointer:
+        assert checkpointer.restore(tmp_path / "c", net).keys() == net.keys()

@@ -1,12 +1,15 @@
 """The modules whose states the static tests look at."""
 
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 A = TypeVar("A")
+
+Leaf: TypeAlias = nnx.Variable[Any] | Any
+"""What stands in a state that no class selects."""
 
 
 class Scale(nnx.Param[A]):

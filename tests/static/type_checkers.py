@@ -97,7 +97,9 @@ def _given(config: Path, variant: str) -> list[str | Path]:
     state = f"{sys.prefix} {sys.version} {importlib.metadata.version('mypy')}"
     key = hashlib.sha256(state.encode()).hexdigest()[:16]
     cache = Path(tempfile.gettempdir(), f"typedstate-mypy-{key}{variant}")
-    return ["--config-file", config, "--cache-dir", cache, "--hide-error-context"]
+    # Files stand by themselves: none is a module of the package that the tests above are.
+    by_itself = ["--explicit-package-bases", "--hide-error-context"]
+    return ["--config-file", config, "--cache-dir", cache, *by_itself]
 
 
 def run(
@@ -106,6 +108,7 @@ def run(
     """Runs a checker where nothing of the caller's own configuration helps it."""
     hidden = {"MYPYPATH", "PYTHONPATH", "MYPY_CONFIG_FILE_DIR"}
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
+    environment["MYPYPATH"] = f"{HERE}{os.pathsep}{SCHEMAS}"
     return subprocess.run(
         [str(argument) for argument in arguments],
         cwd=folder,

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from .errors import CheckpointError
 from .inspecting import inspect, is_checkpoint
+from .migrating import migrate
+from .proposing import Proposal, propose
 from .restoring import Restored, restore
-from .saving import save
+from .saving import save, save_args
 from .stored import Checkpoint, StoredLeaf
 from .verifying import verify
 from .weight_rules import Rule
@@ -19,13 +21,17 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "Proof",
+    "Proposal",
     "Restored",
     "Rule",
     "StoredLeaf",
     "Weights",
     "inspect",
     "is_checkpoint",
+    "migrate",
+    "propose",
     "restore",
     "save",
+    "save_args",
     "verify",
 ]

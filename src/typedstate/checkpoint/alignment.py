@@ -42,7 +42,7 @@ from .._validation.undeclared import pattern_spec
 from ..report import show_path
 from .declared import AsStored, judge, key_dtype, key_size
 from .libraries import shaped
-from .stored import Path, StoredLeaf
+from .stored import Path, StoredLeaf, value_level
 
 _KEY_IMPLEMENTATIONS: Final = {2: "threefry2x32", 4: "rbg"}
 _MAX_DEPTH: Final = 200
@@ -194,7 +194,7 @@ class Alignment:
         return _both(inside)
 
     def _any_depth(self, node: Any, leaf: Spec, path: Path) -> tuple[Any, Any]:
-        if isinstance(node, dict) and not _is_value_level(node):
+        if isinstance(node, dict) and value_level(node) is None:
             pairs = {key: self._any_depth(item, leaf, (*path, key)) for key, item in node.items()}
             return _both(pairs)
         return self._walk(node, leaf, path)
@@ -202,8 +202,9 @@ class Alignment:
     def _undeclared(self, node: Any, path: Path) -> tuple[Any, Any]:
         """What nothing says anything of: a level ``value`` can't be told from a key."""
         if isinstance(node, dict):
-            if _is_value_level(node):
-                node = node["value"]
+            level = value_level(node)
+            if level is not None:
+                node = node[level]
             else:
                 pairs = {key: self._undeclared(item, (*path, key)) for key, item in node.items()}
                 return _both(pairs)
@@ -211,9 +212,10 @@ class Alignment:
         return node.abstract, node.abstract
 
     def _leaf(self, node: Any, spec: Leaf, path: Path) -> tuple[Any, Any]:
-        if _is_value_level(node) and not _is_record_of(spec.value, "value"):
+        level = value_level(node)
+        if level is not None and not _is_record_of(spec.value, level):
             self.value_levels.append(path)
-            node = node["value"]
+            node = node[level]
         plain, _ = self._value(node, spec.value, path, path, spec)
         if spec.kind is None or (isinstance(node, dict) and not _is_structure(spec.value)):
             return plain, plain
@@ -318,7 +320,7 @@ class Alignment:
             spec = rewrite(option, AsStored())
             if spec is not None and judge(plain, spec, ""):
                 return option
-        is_tree = isinstance(node, dict) and not _is_value_level(node)
+        is_tree = isinstance(node, dict) and value_level(node) is None
         return next((one for one in present if _is_tree(one) == is_tree), present[0])
 
 
@@ -333,11 +335,6 @@ def rewrap(held: Any, slot: Slot, value: Any) -> Any:
 def _both(pairs: Mapping[Hashable, tuple[Any, Any]]) -> tuple[Any, Any]:
     plain = {key: pair[0] for key, pair in pairs.items()}
     return plain, {key: pair[1] for key, pair in pairs.items()}
-
-
-def _is_value_level(node: Any) -> bool:
-    """Whether a node is what a Variable's array became: a level with the key ``value`` alone."""
-    return isinstance(node, dict) and len(node) == 1 and "value" in node
 
 
 def _is_record_of(value: Spec, key: str) -> bool:

@@ -97,7 +97,8 @@ def judge(tree: Any, spec: Spec, name: str, dims: Mapping[str, int] | None = Non
     explanation.visit(tree, spec)
     found = explanation.report(name)
     violations = tuple(_in_words_of_files(one) for one in found.violations)
-    return Report(found.hint, violations, found.dims, found.unknown, found.cause)
+    cause = "" if found.cause.startswith("the arrays are concrete") else found.cause
+    return Report(found.hint, violations, found.dims, found.unknown, cause)
 
 
 def _in_words_of_files(violation: Violation) -> Violation:
@@ -107,7 +108,7 @@ def _in_words_of_files(violation: Violation) -> Violation:
         violation.code,
         violation.expected.replace("[ShapeDtypeStruct, ", "[Array, "),
         violation.actual.removeprefix("ShapeDtypeStruct "),
-        violation.note,
+        "" if violation.note.startswith("a concrete value") else violation.note,
         violation.keys,
     )
 

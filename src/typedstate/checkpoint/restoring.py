@@ -8,17 +8,13 @@ from typing import Any, Final, Generic, Literal, NoReturn, TypeVar, cast
 
 import jax
 import numpy as np
-from flax import nnx
 from jax.sharding import NamedSharding, SingleDeviceSharding
 from typing_extensions import TypeForm
 
 from .._compat.modules import is_module, module_tree
 from .._compat.variables import (
     is_variable,
-    kind_of,
-    make_variable,
     mapping_of,
-    metadata_of,
     raw_value,
 )
 from ..boundaries.nnx_functions import update
@@ -28,12 +24,14 @@ from ..errors import StateTypeError
 from ..report import Report, show_path
 from . import msgpack_reader, orbax_reader, safetensors_reader
 from .alignment import Slot, rewrap
+from .building import as_declared, replaced, values_of
 from .declared import dtype_fits, only_dtype
 from .errors import AnyPath
 from .inspecting import inspect
-from .libraries import is_key_dtype, jax_, place_of, shaped
+from .libraries import jax_, place_of, shaped
+from .migrating import Moved, bases, value_of
 from .stored import Checkpoint, Path, StoredLeaf
-from .verifying import Verdict, judge
+from .verifying import Verdict, judge, migrated
 
 T = TypeVar("T")
 Allowed = Literal["dtype", "missing", "extra"]
@@ -90,6 +88,7 @@ def restore(
     allow: Collection[Allowed] = (),
     fill: Any = None,
     into: Any = None,
+    migrate: bool = False,
     step: int | None = None,
     item: str | None = None,
     key_impl: str | None = None,
@@ -112,6 +111,8 @@ def restore(
       fill: a state or module that has what the checkpoint lacks. Metadata of its Variables, which
         no format keeps either, is that of the restored ones.
       into: a module, which gets the restored values in place once all of them fit.
+      migrate: a tree of an older Flax, or of the scanned or unscanned twin of the model, is read
+        as what the hint declares, see ``migrate``.
       step: of a CheckpointManager's folder; without, the newest.
       item: of a checkpoint with several items.
       key_impl: how PRNG keys were implemented, where the checkpoint does not say.
@@ -127,6 +128,8 @@ def restore(
         raise ValueError(f"allow={set(unknown)}: only {', '.join(sorted(_MAY_DIFFER))} may differ")
     checkpoint = inspect(path, step=step, item=item)
     verdict = judge(checkpoint, hint, dims, key_impl)
+    if migrate:
+        verdict = migrated(verdict, dims)
     plan = _plan(verdict, may, _tree_of(fill), dims, dtype)
     report = verdict.report
     target = abstract(
@@ -295,16 +298,21 @@ def _made(checkpoint: Checkpoint, plan: _Plan, target: Any, models: Any) -> Any:
       models: a tree whose Variables lend their metadata; None without one.
     """
     wanted = {slot.path: slot for slot in plan.slots}
-    targets = dict(_values(target, ()))
+    targets = dict(values_of(target))
     reading: dict[Path, tuple[StoredLeaf, Any]] = {}
     for path, slot in wanted.items():
-        if path in targets:
+        if path in targets and isinstance(slot.stored, Moved):
+            reading |= {leaf.path: (leaf, _as_it_is(leaf)) for leaf in bases(slot.stored)}
+        elif path in targets:
             reading[slot.stored.path] = slot.stored, _as_stored(slot, targets[path])
     read = _READERS[checkpoint.format](checkpoint, reading)
     arrays: dict[Path, Any] = {}
     for path, slot in wanted.items():
-        if path in targets:
-            arrays[path] = _as_declared(slot, read.pop(slot.stored.path))
+        if path in targets and isinstance(slot.stored, Moved):
+            whole = value_of(slot.stored, read)
+            arrays[path] = _moved(as_declared(slot, whole), targets[path])
+        elif path in targets:
+            arrays[path] = as_declared(slot, read.pop(slot.stored.path))
     filled = dict(plan.filled.values())
 
     def leaf_at(path: Path, leaf: Any) -> Any:
@@ -313,7 +321,7 @@ def _made(checkpoint: Checkpoint, plan: _Plan, target: Any, models: Any) -> Any:
         variable = _closest(filled, path)
         return leaf if variable is None else _moved(variable, leaf)
 
-    return _replaced(target, models, (), leaf_at)
+    return replaced(target, models, (), leaf_at)
 
 
 def _closest(filled: Mapping[Path, Any], path: Path) -> Any:
@@ -325,69 +333,9 @@ def _closest(filled: Mapping[Path, Any], path: Path) -> Any:
 
 def _moved(value: Any, leaf: Any) -> Any:
     sharding = getattr(leaf, "sharding", None)
+    if hasattr(leaf, "dtype") and value.dtype != leaf.dtype:
+        value = value.astype(leaf.dtype)
     return value if sharding is None else jax_.device_put(value, sharding)
-
-
-def finished(target: Any, arrays: Mapping[Path, Any], hint: Any) -> Any:
-    """An abstract tree with arrays in the place of its abstract ones, checked."""
-    state = _replaced(target, None, (), lambda path, leaf: arrays.get(path, leaf))
-    return check(state, hint)
-
-
-def values_of(tree: Any) -> Iterator[tuple[Path, Any]]:
-    """Yields the path and the abstract value of each array of a tree."""
-    return _values(tree, ())
-
-
-def _values(tree: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    mapping = mapping_of(tree)
-    if mapping is not None:
-        for key, item in mapping.items():
-            yield from _values(item, (*path, key))
-        return
-    value = raw_value(tree) if is_variable(tree) else tree
-    yield from _parts(value, path)
-
-
-def _parts(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    names = getattr(type(value), "_fields", None)
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _parts(item, (*path, key))
-    elif isinstance(value, tuple | list):
-        for index, item in enumerate(value):
-            yield from _parts(item, (*path, names[index] if names else index))
-    else:
-        yield path, value
-
-
-def _replaced(tree: Any, models: Any, path: Path, leaf_at: Callable[[Path, Any], Any]) -> Any:
-    mapping = mapping_of(tree)
-    if mapping is not None:
-        likes = mapping_of(models) or {}
-        below = {
-            key: _replaced(item, likes.get(key), (*path, key), leaf_at)
-            for key, item in mapping.items()
-        }
-        return nnx.State(below) if isinstance(tree, nnx.State) else below
-    if not is_variable(tree):
-        return _rebuilt(tree, path, leaf_at)
-    value = _rebuilt(raw_value(tree), path, leaf_at)
-    like = is_variable(models) and kind_of(models) is kind_of(tree)
-    return make_variable(kind_of(tree), value, metadata_of(models if like else tree))
-
-
-def _rebuilt(value: Any, path: Path, leaf_at: Callable[[Path, Any], Any]) -> Any:
-    names = getattr(type(value), "_fields", None)
-    if isinstance(value, dict):
-        return {key: _rebuilt(item, (*path, key), leaf_at) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        made = [
-            _rebuilt(item, (*path, names[index] if names else index), leaf_at)
-            for index, item in enumerate(cast(Any, value))
-        ]
-        return cast(Any, type(value))(*made) if names is not None else type(value)(made)
-    return leaf_at(path, value)
 
 
 def _as_stored(slot: Slot, target: Any) -> Any:
@@ -404,11 +352,9 @@ def _as_stored(slot: Slot, target: Any) -> Any:
     return shaped(slot.stored.shape, dtype, sharding)
 
 
-def _as_declared(slot: Slot, value: Any) -> Any:
-    is_key = hasattr(value, "dtype") and is_key_dtype(value.dtype)
-    if slot.implementation is None:
-        return jax.random.key_data(value) if is_key else value
-    return value if is_key else jax.random.wrap_key_data(value, impl=slot.implementation)
+def _as_it_is(leaf: StoredLeaf) -> Any:
+    """What to read for a leaf that is taken apart or stacked with others afterwards."""
+    return shaped(leaf.shape, leaf.dtype, SingleDeviceSharding(jax.devices()[0]))
 
 
 _Reading = Mapping[Path, tuple[StoredLeaf, Any]]
@@ -444,8 +390,9 @@ def _from_msgpack(checkpoint: Checkpoint, reading: _Reading) -> dict[Path, Any]:
 def placed(value: Any, target: Any) -> Any:
     """A numpy array where it belongs: each device gets its part, cast on the way."""
     array = np.asarray(value)
+    sharding = target.sharding or SingleDeviceSharding(jax.devices()[0])
     return jax_.make_array_from_callback(
-        target.shape, target.sharding, lambda index: array[index].astype(target.dtype, copy=False)
+        target.shape, sharding, lambda index: array[index].astype(target.dtype, copy=False)
     )
 
 

@@ -43,18 +43,13 @@ def save(path: AnyPath, state_or_module: Any, hint: Any, *, overwrite: bool = Fa
       CheckpointError: there is something already.
     """
     __tracebackhide__ = True
-    declared = Declared.of(hint)
-    state = state_or_module
-    if is_module(state):
-        state = nnx.state(state)
-    check(state, _state_hint(hint))
+    state, about = _checked(state_or_module, hint)
     place = Path(fspath(path)).expanduser().absolute()
     taken = os.path.lexists(place)
     if taken and not overwrite:
         raise CheckpointError(path, "there is something already: overwrite=True replaces it")
     if taken and not _replaceable(place):
         raise CheckpointError(path, "there is something that is no checkpoint: it is left alone")
-    about = {document.DOCUMENT_KEY: document.write(hint, declared.name, state)}
     if not taken:
         _write(place, state, about)
         return
@@ -68,6 +63,38 @@ def save(path: AnyPath, state_or_module: Any, hint: Any, *, overwrite: bool = Fa
     os.rename(place, aside)
     os.rename(fresh, place)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def save_args(state_or_module: Any, hint: Any) -> Any:
+    """What Orbax's managers and asynchronous checkpointers save, once it fits.
+
+    ::
+
+        manager.save(step, args=save_args(state, ModelState))
+        restore(manager.directory, ModelState, step=step)
+
+    Args:
+      state_or_module: what is saved.
+      hint: a schema or a form of one; its document is written beside the weights.
+
+    Returns:
+      ``orbax.checkpoint.args.StandardSave``, alone or as an item of ``Composite``.
+
+    Raises:
+      StateTypeError: the state does not fit.
+    """
+    __tracebackhide__ = True
+    state, about = _checked(state_or_module, hint)
+    return orbax().args.StandardSave(state, custom_metadata=about)
+
+
+def _checked(state_or_module: Any, hint: Any) -> tuple[Any, dict[str, Any]]:
+    """The state of a module, or a state itself, with what is written beside its weights."""
+    __tracebackhide__ = True
+    state = nnx.state(state_or_module) if is_module(state_or_module) else state_or_module
+    check(state, _state_hint(hint))
+    written = document.write(hint, Declared.of(hint).name, state)
+    return state, {document.DOCUMENT_KEY: written}
 
 
 def _state_hint(hint: Any) -> Any:

@@ -199,6 +199,14 @@ def show_bytes(count: float) -> str:
     return f"{count:.0f} {_UNITS[unit]}" if unit == 0 else f"{count:.1f} {_UNITS[unit]}"
 
 
+def value_level(node: Any) -> str | None:
+    """The only key of a level that a Variable became: ``value``, up to Flax 0.9 ``raw_value``."""
+    if isinstance(node, dict) and len(node) == 1:
+        (key,) = node
+        return key if key in ("value", "raw_value") else None
+    return None
+
+
 def numbered(keys: Any) -> bool:
     """Whether keys are 0, 1, 2, ... , as ints or as text."""
     ints = [key if isinstance(key, int) else int_of(key) for key in keys]
@@ -208,8 +216,9 @@ def numbered(keys: Any) -> bool:
 def _as_state(tree: Any, kind: type) -> Any:
     if not isinstance(tree, dict):
         return make_variable(kind, tree, {})
-    if set(tree) == {"value"} and not isinstance(tree["value"], dict):
-        return make_variable(kind, tree["value"], {})
+    level = value_level(tree)
+    if level is not None and not isinstance(tree[level], dict):
+        return make_variable(kind, tree[level], {})
     as_int = numbered(tree)
     return {
         (int_of(key) if as_int and isinstance(key, str) else key): _as_state(item, kind)

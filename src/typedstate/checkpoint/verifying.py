@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..report import Report, Unknown, Violation, show_path
-from . import document
+from . import document, migrating
 from .alignment import Alignment
 from .declared import Declared
 from .errors import AnyPath, CheckpointError
@@ -89,7 +89,35 @@ def judge(
         (*found.unknown, *_unknown(checkpoint, alignment, key_impl)),
         found.cause,
     )
+    report = _with_cause(report, checkpoint, declared, dims)
     return Verdict(checkpoint, declared, alignment, _compared(report, declared, written))
+
+
+def _with_cause(
+    report: Report, checkpoint: Checkpoint, declared: Declared, dims: Mapping[str, int] | None
+) -> Report:
+    """With what `migrate` would do, where that helps."""
+    if report or report.cause:
+        return report
+    found = migrating.plan(checkpoint.stored, declared, dims)
+    if not found.steps:
+        return report
+    rest = "" if found.report else ", which leaves some of this"
+    cause = f"{'; '.join(found.steps)}: migrate=True reads it so{rest}"
+    return Report(report.hint, report.violations, report.dims, report.unknown, cause)
+
+
+def migrated(verdict: Verdict, dims: Mapping[str, int] | None) -> Verdict:
+    """The verdict on what `migrate` makes of a checkpoint."""
+    found = migrating.plan(verdict.checkpoint.stored, verdict.declared, dims)
+    report = Report(
+        found.report.hint,
+        found.report.violations,
+        found.report.dims,
+        verdict.report.unknown,
+        "; ".join(found.steps),
+    )
+    return Verdict(verdict.checkpoint, verdict.declared, found.alignment, report)
 
 
 def _kinds(alignment: Alignment, written: Mapping[str, Any] | None) -> Iterator[Violation]:

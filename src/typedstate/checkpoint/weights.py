@@ -10,7 +10,7 @@ import numpy as np
 
 from ..derive.trees import abstract
 from ..errors import SchemaError, StateTypeError
-from ..report import Report, Violation, show_path
+from ..report import Report, show_path
 from . import safetensors_reader
 from .alignment import Alignment
 from .declared import Declared
@@ -34,6 +34,7 @@ class Proof:
       unused: tensors that no rule takes and nobody ignores.
       faults: what is wrong with the rules themselves.
       uses: which tensors become which leaf.
+      turned: rules whose arrays would fit better in the other order.
       checkpoint: what was looked at.
     """
 
@@ -42,6 +43,7 @@ class Proof:
     faults: tuple[str, ...]
     uses: tuple[Use, ...]
     checkpoint: Checkpoint
+    turned: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether every leaf is written once, and rightly, and every tensor used."""
@@ -49,7 +51,7 @@ class Proof:
 
     def __str__(self) -> str:
         """The report, with what is wrong with rules and tensors above it."""
-        lines = [*self.faults[:_SHOWN]]
+        lines = [*self.faults[:_SHOWN], *self.turned[:_SHOWN]]
         if self.unused:
             shown = ", ".join(self.unused[:_SHOWN])
             more = len(self.unused) - _SHOWN
@@ -58,6 +60,10 @@ class Proof:
         return "\n".join(
             [f"{head} {self.report.hint}", *[f"  {line}" for line in lines], *_body(self)]
         )
+
+
+def _flipped(leaf: StoredLeaf) -> StoredLeaf:
+    return StoredLeaf(leaf.path, leaf.shape[::-1], leaf.dtype)
 
 
 def _body(proof: Proof) -> list[str]:
@@ -132,7 +138,8 @@ class Weights(Generic[T]):
             if id(leaf) not in taken and not any(one.fullmatch(name) for one in ignored)
         ]
         report = self._judge(made, dims)
-        return Proof(report, tuple(unused), tuple(faults), tuple(shaped), checkpoint)
+        turned = () if report else tuple(self._turned(shaped, made, dims))
+        return Proof(report, tuple(unused), tuple(faults), tuple(shaped), checkpoint, turned)
 
     def _uses(self, leaves: Mapping[str, StoredLeaf]) -> tuple[list[Use], list[str]]:
         uses: list[Use] = []
@@ -151,11 +158,32 @@ class Weights(Generic[T]):
     def _judge(self, made: Mapping[Path, StoredLeaf], dims: Mapping[str, int] | None) -> Report:
         own = self._own_dims(dims)
         alignment = Alignment.of(nested(made.items()), self._declared.spec)
-        report = self._declared.judge(alignment.tree, own)
-        if report:
-            return report
-        violations = tuple(self._noted(one, made, own, report) for one in report.violations)
-        return Report(report.hint, violations, report.dims, report.unknown, report.cause)
+        return self._declared.judge(alignment.tree, own)
+
+    def _turned(
+        self, uses: list[Use], made: Mapping[Path, StoredLeaf], dims: Mapping[str, int] | None
+    ) -> Iterator[str]:
+        """Yields the rules whose matrices would fit in the other order, square ones aside."""
+        report = self._judge(made, dims)
+        wrong = {violation.keys for violation in report.violations}
+        of_rule = {
+            rule.targets[0]: [use.target for use in uses if use.rule is rule] for rule in self.rules
+        }
+        matrices = {
+            name: paths
+            for name, paths in of_rule.items()
+            if paths and all(len(made[path].shape) == 2 for path in paths)
+        }
+        together = [name for name, paths in matrices.items() if wrong.intersection(paths)]
+        for names in (together, *([name] for name in together)):
+            paths = {path for name in names for path in matrices[name]}
+            flipped = {**made, **{path: _flipped(made[path]) for path in paths}}
+            again = self._judge(flipped, dims)
+            still = {violation.keys for violation in again.violations}
+            if len(still) < len(wrong):
+                right = [name for name in names if not still.intersection(matrices[name])]
+                yield from (f"{name}: is it transposed? the other order fits" for name in right)
+                return
 
     def _own_dims(self, dims: Mapping[str, int] | None) -> dict[str, int]:
         """The sizes that the schema knows; the others are of names in `Rule.axes`."""
@@ -167,26 +195,6 @@ class Weights(Generic[T]):
                 continue
             found[name] = size
         return found
-
-    def _noted(
-        self,
-        violation: Violation,
-        made: Mapping[Path, StoredLeaf],
-        dims: Mapping[str, int],
-        report: Report,
-    ) -> Violation:
-        """With the question whether an array is transposed, where the other order would fit."""
-        leaf = made.get(violation.keys)
-        if leaf is None or len(leaf.shape) != 2 or violation.note:
-            return violation
-        turned = StoredLeaf(leaf.path, leaf.shape[::-1], leaf.dtype)
-        tree = nested({**made, violation.keys: turned}.items())
-        again = self._declared.judge(Alignment.of(tree, self._declared.spec).tree, dims)
-        if len(again.violations) >= len(report.violations):
-            return violation
-        note = "is it transposed? the other order fits"
-        code, keys = violation.code, violation.keys
-        return Violation(violation.path, code, violation.expected, violation.actual, note, keys)
 
     # -- Loading ---------------------------------------------------------------------------
 
@@ -227,7 +235,7 @@ class Weights(Generic[T]):
         target = abstract(
             self.hint, mesh=mesh, rules=rules, like=alignment.kinded, dims=self._own_dims(dims)
         )
-        from .restoring import finished
+        from .building import finished
 
         state: T = finished(target, dict(_arrays(proof, known, target, progress)), self.hint)
         return state
@@ -269,7 +277,8 @@ def _arrays(
     target: Any,
     progress: Callable[[int, int], None] | None,
 ) -> Iterator[tuple[Path, Any]]:
-    from .restoring import placed, values_of
+    from .building import values_of
+    from .restoring import placed
 
     targets = dict(values_of(target))
     wanted: dict[int, list[tuple[Use, int]]] = {}

@@ -15,6 +15,7 @@ from .._spec.dims import Expr
 from .._spec.filters import show_filter
 from .._spec.nodes import (
     Anything,
+    Argument,
     Bound,
     EntriesSpec,
     FlatSpec,
@@ -104,7 +105,12 @@ def is_tree(spec: Spec) -> bool:
     match spec:
         case Node() | Map() | EntriesSpec() | StateOfSpec():
             return True
-        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
+        case (
+            Bound(inner=inner)
+            | ScopedSpec(inner=inner)
+            | SameSpec(inner=inner)
+            | Argument(inner=inner)
+        ):
             return is_tree(inner)
         case Union(options):
             return all(is_tree(option) for option in options)

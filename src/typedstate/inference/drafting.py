@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from .catalogue import Around, Layer, around_of, is_container, layer_of
-from .fields import Fields, What
+from .fields import Fields, What, weight_roles
 from .observe import ArraySeen, BranchSeen, LeafSeen, Seen
 from .optimizer import holds_model, is_optimizer
 from .settings import Settings
@@ -32,6 +32,9 @@ class Drafter:
 
     what: dict[int, What] = field(default_factory=dict[int, What])
     drafts: dict[object, Draft] = field(default_factory=dict[object, Draft])
+    _variants: dict[object, list[tuple[dict[Hashable, object], Draft]]] = field(
+        default_factory=dict[object, list[tuple[dict[Hashable, object], Draft]]]
+    )
     _recursive: set[type] = field(default_factory=set[type])
 
     def drafts_of(self, trees: Sequence[BranchSeen], title: str) -> list[Draft]:
@@ -113,10 +116,30 @@ class Drafter:
         else:
             key = (branch.cls, height) if branch.cls in self._recursive else branch.cls
             title = branch.cls.__name__
-        found = self.drafts.get(key)
-        if found is None:
-            found = self.drafts[key] = Draft(title, branch.cls, height)
+        found = self._variant(key, branch, title, height)
         found.height = max(found.height, height)
+        return found
+
+    def _variant(self, key: object, branch: BranchSeen, title: str, height: int) -> Draft:
+        """The class of a module class: another where one of its leaves has other axes.
+
+        A module around one einsum is a class for each sort of weight.
+        """
+        roles = weight_roles(branch)
+        own: dict[Hashable, object] = {
+            name: (len(item.value.shape), item.names, roles)
+            for name, item in branch.items.items()
+            if isinstance(item, LeafSeen) and isinstance(item.value, ArraySeen)
+        }
+        variants = self._variants.setdefault(key, [])
+        for known, draft in variants:
+            if all(known[name] == leaf for name, leaf in own.items() if name in known):
+                known.update(own)
+                return draft
+        found = Draft(title, branch.cls, height)
+        found.roles = roles
+        self.drafts[key, len(variants)] = found
+        variants.append((own, found))
         return found
 
     def _keys(self, branch: BranchSeen) -> object:

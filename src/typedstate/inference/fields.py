@@ -31,7 +31,11 @@ from .optimizer import holds_model, moment_paths
 from .roles import (
     ANY,
     FEATURES,
+    HEADS,
+    IN,
+    KV_HEADS,
     LAYERS,
+    OUT,
     PLACE,
     WIDTHS,
     Role,
@@ -39,6 +43,7 @@ from .roles import (
     of_leaf,
     of_letters,
     of_norm,
+    of_projection,
 )
 from .settings import Settings
 from .text import key_text, singular
@@ -81,10 +86,12 @@ class Fields:
     Attributes:
       what: each sub-state is, by identity.
       settings: what the caller says of sizes.
+      keys: of the class that is being filled.
     """
 
     what: dict[int, What]
     settings: Settings
+    keys: frozenset[str] = frozenset()
 
     def fill(self, draft: Draft) -> None:
         """Gives a draft its fields and its dims."""
@@ -96,6 +103,7 @@ class Fields:
             for branch in draft.seen
             for item in branch.items.values()
         )
+        self.keys = frozenset(key_text(key) for key in _keys(draft.seen))
         for key in _keys(draft.seen):
             column: list[Seen | None] = [branch.items.get(key) for branch in draft.seen]
             shared = _shared(column)
@@ -206,11 +214,20 @@ class Fields:
             sizes = tuple(None if b is None else self._layer_size(b, index) for b in branches)
             if all(size is None for size in sizes):
                 continue
-            role = of_layer(layer.schema.__name__, dim, key)
+            role = of_layer(layer.schema.__name__, dim, key if self._paired(key) else "")
             slot = Slot(sizes, role, dim, key, unit)
             slots.append(slot)
             dims.append((dim, slot))
         return LayerUse(layer.schema, tuple(dims), _layer_names(branches)), slots
+
+    def _paired(self, key: str) -> bool:
+        """Whether a layer that bears a number is one of two, as the layers of an MLP are."""
+        stem = key.rstrip("0123456789")
+        number = key[len(stem) :]
+        if number not in ("1", "2"):
+            return True
+        others = {other for other in self.keys if other[: len(stem)] == stem}
+        return others >= {f"{stem}1", f"{stem}2"} and f"{stem}3" not in others
 
     def _layer_size(self, branch: BranchSeen, index: int) -> int | None:
         what = self.what[id(branch)]
@@ -224,7 +241,7 @@ class Fields:
             if not group.is_name or (group.role.kind == LAYERS and self.settings.examples == 1):
                 continue
             sizes = tuple(None if b is None else draft.size_at(group, b) for b in branches)
-            role = of_norm(key) if group.role.kind == FEATURES else group.role
+            role = _role_here(group.role, key)
             slot = Slot(sizes, role, group.text or "", key, unit, below=draft)
             slots.append(slot)
             dims.append((group, slot))
@@ -357,6 +374,17 @@ class Fields:
         return OtherUse(None)
 
 
+def _role_here(role: Role, key: str) -> Role:
+    """The role of a dim of a class, by the attribute that holds it."""
+    if role.kind == FEATURES:
+        return of_norm(key)
+    if role.kind in (IN, OUT) and not role.name:
+        return of_projection(key)[role.kind == OUT]
+    if role.kind == HEADS and of_layer("SplitHeadsState", "heads", key).kind == KV_HEADS:
+        return Role(KV_HEADS)
+    return role
+
+
 def _layer_names(
     branches: Sequence[BranchSeen | None],
 ) -> tuple[tuple[str, tuple[Any, ...]], ...]:
@@ -387,14 +415,29 @@ def _array(observed: Sequence[ArraySeen | None], key: str, slots: list[Slot]) ->
 
 
 def _roles(owner: Draft, key: str, rank: int, sole: bool) -> tuple[Role, ...]:
-    """The roles of a leaf's axes: by its einsum, if all of these have one, or by its name."""
-    equations = {_equation(branch.node) for branch in owner.seen}
-    if len(equations) >= 1 and None not in equations:
-        found = {of_letters(equation, rank) for equation in equations if equation}
-        if len(found) == 1 and (roles := found.pop()) is not None:
-            return roles
+    """The roles of a leaf's axes: by the einsum that it is the weight of, or by its name."""
+    if owner.roles is not None and len(owner.roles) == rank:
+        return owner.roles
     roles = of_leaf(key, rank, sole)
     return roles if len(roles) == rank else tuple(Role(ANY) for _ in range(rank))
+
+
+def weight_roles(branch: BranchSeen) -> tuple[Role, ...] | None:
+    """The roles of the axes of a module's one weight of three axes or more, by its einsum."""
+    equation = _equation(branch.node)
+    ranks = {
+        len(item.value.shape)
+        for item in branch.items.values()
+        if isinstance(item, LeafSeen) and isinstance(item.value, ArraySeen)
+    }
+    wide = [rank for rank in ranks if rank > 2]
+    if equation is None or len(wide) != 1:
+        return None
+    roles = of_letters(equation, wide[0])
+    if roles is None:
+        return None
+    heads = Role(HEADS)
+    return tuple(heads if role.kind == KV_HEADS else role for role in roles)
 
 
 def _equation(node: Any) -> str | None:

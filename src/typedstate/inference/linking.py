@@ -23,6 +23,7 @@ from .roles import (
     LENGTH,
     OUT,
     PLACE,
+    PROJECTED,
     STREAM,
     VOCAB,
     WIDTHS,
@@ -163,16 +164,24 @@ def may_be_one(first: Slot, second: Slot) -> bool:
     if one == two == ANY and first.role.name and second.role.name:
         return first.role.name == second.role.name
     if one == two and one not in (VOCAB, CLASSES, ANY):
-        return first.below is second.below
+        return first.below is second.below or (_is_layer(first) and _is_layer(second))
     if one == two:
         return True
     if kinds == {HEADS, KV_HEADS}:
-        return first.below is second.below
+        return first.below is second.below or (_is_layer(first) and _is_layer(second))
     if kinds in ({VOCAB, CLASSES}, {VOCAB, OUT}, {CLASSES, OUT}):
         return True
+    biases = [slot for slot in (first, second) if slot.role.kind == ANY and "bias" in slot.field]
+    if biases:  # of what comes out of a layer
+        return kinds <= {OUT, PROJECTED, INNER, ANY}
     if ANY in kinds:  # a leaf of the module's own beside its layers or its other leaves
         return kinds <= WIDTHS | {ANY, INNER}
     return False
+
+
+def _is_layer(slot: Slot) -> bool:
+    """Whether an axis is one of a layer, Flax's or the user's own, and of nothing larger."""
+    return slot.below is None or slot.below.has_leaves_only
 
 
 def _align_biases(draft: Draft) -> set[int]:

@@ -80,10 +80,39 @@ def name_dims(draft: Draft, settings: Settings) -> None:
         if set(re.findall(r"[A-Za-z_]\w*", found)) <= taken:
             group.text = found
             open_groups.remove(group)
+    streams = sum(group.role.kind == STREAM for group in draft.groups)
     lengths = [group for group in draft.groups if group.role.kind == LAYERS]
     for group in sorted(open_groups, key=_weight):
-        group.text = _unique(_base(group, len(lengths) == 1), group, taken)
+        base = _base(group, len(lengths) == 1, streams == 1)
+        group.text = _unique(base, group, taken)
         taken.add(group.text)
+    if settings.examples == 1:
+        _name_products(draft)
+
+
+def _name_products(draft: Draft) -> None:
+    """Writes what is as wide as all heads together so: ``heads*head_dim``."""
+    by_kind: defaultdict[str, list[Group]] = defaultdict(list)
+    for group in draft.groups:
+        by_kind[group.role.kind].append(group)
+    if len(by_kind[HEAD_DIM]) != 1:
+        return
+    (width,) = by_kind[HEAD_DIM]
+    for group in draft.groups:
+        if group.role.kind not in (ANY, PROJECTED) or not group.is_name:
+            continue
+        kv = all(_KV.match(slot.field) for slot in group.slots)
+        first, second = (KV_HEADS, HEADS) if kv else (HEADS, KV_HEADS)
+        for heads in (*by_kind[first], *by_kind[second]):
+            if heads.is_name and width.is_name and _is_product(group, heads, width):
+                group.text = f"{heads.text}*{width.text}"
+                heads.needed = width.needed = True
+                break
+
+
+def _is_product(group: Group, heads: Group, width: Group) -> bool:
+    sizes = list(zip(group.sizes, heads.sizes, width.sizes, strict=True))
+    return all(None not in row and row[0] == (row[1] or 0) * (row[2] or 0) for row in sizes)
 
 
 def _is_fixed(settings: Settings, varied: bool) -> bool:
@@ -110,6 +139,8 @@ class _Known:
     def role(self, group: Group) -> Role:
         """The role of a dim, by a size of that name where its place says little."""
         role = group.role
+        if any(slot.below is not None for slot in group.slots):
+            return role  # the class below knows better
         if role.kind in _TELLING or role.kind in (LAYERS, WINDOW, LENGTH, INNER) or role.name:
             return role
         for columns in (self._own, self._config):
@@ -123,6 +154,8 @@ class _Known:
                 continue
             found = telling.pop()
             if role.kind in (ANY, PLACE):
+                if found.kind not in _TELLING and columns is self._config:
+                    return role
                 return replace(found, kind=role.kind) if found.kind == ANY else found
             if role.kind in (IN, OUT) and found.kind in _TELLING:
                 return found
@@ -141,13 +174,19 @@ def _fits(known: tuple[int | None, ...], sizes: tuple[int | None, ...]) -> bool:
     return all(size is None or size == own for own, size in zip(known, sizes, strict=True))
 
 
-def _base(group: Group, only: bool) -> str:
+def _base(group: Group, only: bool, only_stream: bool) -> str:
     role = group.role
     if role.kind == LAYERS:
         key = group.slots[0].field or "layers"
         named = _REPEATED.match(key) is not None and only
         return "layers" if named else word(key)
+    end = group.slots[0]
+    alone = len(group.slots) == 1 and end.below is None and end.dim in ("din", "dout")
+    if alone and role.kind == STREAM and not only_stream and not role.name:
+        return end.dim
     below = [slot.dim for slot in group.slots if slot.below is not None]
+    if role.kind in _TELLING:
+        return role.kind
     if below and len(group.slots) == 1:
         return below[0]
     kinds = {slot.role.kind for slot in group.slots}
@@ -198,7 +237,7 @@ def titles(drafts: Sequence[Draft], name: str | None) -> dict[int, str]:
     by_title: defaultdict[str, list[Draft]] = defaultdict(list)
     for draft in drafts:
         given = name if draft.root else None
-        by_title[given or class_name(draft.title)].append(draft)
+        by_title[given or class_name(_by_roles(draft) or draft.title)].append(draft)
     found: dict[int, str] = {}
     taken = {*by_title, *_catalogue(drafts)}
     for title, members in by_title.items():
@@ -209,6 +248,14 @@ def titles(drafts: Sequence[Draft], name: str | None) -> dict[int, str]:
             taken.add(name)
             found[id(draft)] = name
     return found
+
+
+def _by_roles(draft: Draft) -> str | None:
+    """What a module around one weight is, by the weight's axes."""
+    kinds = [role.kind for role in draft.roles or ()]
+    if sorted(kinds) == sorted([STREAM, HEADS, HEAD_DIM]):
+        return "MergeHeads" if kinds[-1] == STREAM else "SplitHeads"
+    return None
 
 
 def _catalogue(drafts: Sequence[Draft]) -> set[str]:

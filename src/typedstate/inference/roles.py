@@ -198,8 +198,8 @@ def of_letters(equation: str, rank: int) -> tuple[Role, ...] | None:
         if name == "K" and "N" not in upper and "H" not in upper:
             kind = None
         if kind is None or (kind == STREAM and sum(x in "DE" for x in upper) > 1):
-            kind = IN if letter in data and letter not in result else OUT
-            kind = kind if letter in data or letter in result else PLACE
+            kind = OUT if letter in result and letter not in data and rank == 2 else PLACE
+            kind = IN if letter in data and letter not in result else kind
         found.append(Role(kind))
     return tuple(found)
 

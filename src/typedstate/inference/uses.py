@@ -46,7 +46,7 @@ class Slot:
     field: str
     unit: object
     many: bool = False
-    below: object = None
+    below: Draft | None = None
     group: Group = None  # type: ignore[assignment]
 
 
@@ -232,6 +232,7 @@ class Draft:
       groups: its dims.
       notes: what one size leaves open.
       root: nothing is above it.
+      roles: of the axes of its weight, where an einsum says them.
       bare: the whole is no class: a Flax layer, entries, which stand as its only field.
       made: the class itself, once it is made.
     """
@@ -247,9 +248,15 @@ class Draft:
     groups: list[Group] = field(default_factory=list[Group])
     notes: list[str] = field(default_factory=list[str])
     root: bool = False
+    roles: tuple[Role, ...] | None = None
     bare: bool = False
     made: Any = None
     index: dict[int, int] = field(default_factory=dict[int, int])
+
+    @property
+    def has_leaves_only(self) -> bool:
+        """Whether it is a layer of the user's own: weights, and nothing below them."""
+        return all(isinstance(item.use, LeafUse) for item in self.fields)
 
     def size_at(self, group: Group, branch: BranchSeen) -> int | None:
         """The size of one of its dims at a place."""

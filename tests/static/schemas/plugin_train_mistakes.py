@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 from flax import nnx
-from train_models import (
+from plugin_train_models import (
     Net,
     Params,
     Teacher,

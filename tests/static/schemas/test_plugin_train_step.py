@@ -12,8 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax  # type: ignore[import-untyped]
 from flax import nnx
-from schema_models import LinearState, linear_state, seen
-from train_models import (
+from plugin_train_models import (
     Block,
     Net,
     Params,
@@ -25,6 +24,7 @@ from train_models import (
     squares,
     teacher_loss,
 )
+from schema_models import LinearState, linear_state, seen
 
 from typedstate import Abstract
 
