@@ -374,7 +374,9 @@ def map_value(spec: Spec, change: Any) -> Spec:
         case MappingOf(value=value):
             return replace(spec, value=map_value(value, change))
         case RecordOf(fields=fields):
-            return replace(spec, fields=tuple((k, map_value(v, change)) for k, v in fields))
+            changed = ((k, v, isinstance(v, Anything)) for k, v in fields)  # anything stays so
+            kept = tuple((k, v if is_any else map_value(v, change)) for k, v, is_any in changed)
+            return replace(spec, fields=kept)
         case Union(options):
             return one_of(tuple(_possible(options, lambda option: map_value(option, change))))
         case Validated(inner=inner):
