@@ -124,6 +124,10 @@ class StructureCache:
         self._has_met = False
         self._patience = RecompileLimit(_MAX_STRUCTURES)
 
+    def __reduce__(self) -> tuple[type[StructureCache], tuple[()]]:
+        """In another process nothing is known yet: generated code does not travel."""
+        return StructureCache, ()
+
     def match(self, value: Any) -> Specialization | None:
         """The plan of a value, None where its structure is not known."""
         for structure in self._known:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copyreg
+import operator
 import typing
 from collections.abc import Callable
 from typing import Any, cast
@@ -26,7 +28,7 @@ from .._spec.nodes import (
     Union,
 )
 from ..errors import SchemaError
-from ..schema.hint_class import HintMeta, make
+from ..schema.hint_class import HintMeta, make, reduced
 
 
 class FormMeta(HintMeta):
@@ -61,12 +63,15 @@ class FormMeta(HintMeta):
             hash(key)
         except TypeError:  # a list of filters
             key = (cls, id(spec))
-        return make(name, key, lambda: spec, cls)
+        return make(name, key, lambda: spec, cls, (operator.getitem, (cls, args)))
 
     def _is_hint(cls, index: int) -> bool:
         first: int = getattr(cls, "__typedstate_first__", 0)
         count: int | None = getattr(cls, "__typedstate_count__", 1)
         return index >= first and (count is None or index < first + count)
+
+
+copyreg.pickle(cast(Any, FormMeta), reduced)
 
 
 def _parsed(cls: FormMeta, name: str, args: tuple[Any, ...]) -> list[Any]:

@@ -6,6 +6,7 @@ that beartype, typeguard, pydantic and plain Python enforce it. It is never inst
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, cast
 from weakref import WeakValueDictionary
@@ -119,11 +120,29 @@ def _usage(cls: type) -> str:
 made: WeakValueDictionary[Hashable, HintMeta] = WeakValueDictionary()
 
 
-def make(name: str, key: Hashable, build: Callable[[], Spec], base: type) -> HintMeta:
+def reduced(hint: type) -> Any:
+    """For ``pickle``: a hint class is a name, or what it was subscripted with, written again."""
+    return cast(Any, hint.__dict__.get("__typedstate_from__")) or hint.__qualname__
+
+
+copyreg.pickle(cast(Any, HintMeta), reduced)
+
+
+def make(
+    name: str,
+    key: Hashable,
+    build: Callable[[], Spec],
+    base: type,
+    written: tuple[Any, ...] | None = None,
+) -> HintMeta:
     """Makes the hint class of a subscription, or gives the one that lives already."""
     found = made.get(key)
     if found is None:
-        body = {"__module__": base.__module__, "__typedstate_build__": staticmethod(build)}
+        body = {
+            "__module__": base.__module__,
+            "__typedstate_build__": staticmethod(build),
+            "__typedstate_from__": written,
+        }
         found = HintMeta(name, (base,), body)
         made[key] = found
     return found

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import copyreg
+import operator
 import sys
 import typing
 from collections.abc import Hashable, Iterable, Iterator, Mapping
@@ -25,7 +28,7 @@ from .._spec.nodes import Allowed, Anything, Bound, Extra, Field, Node, Schema, 
 from .._spec.questions import own_names
 from ..errors import SchemaError
 from .field import Declaration, parse_field, refuse_body, refuse_name, refuse_twins
-from .hint_class import HintMeta, made
+from .hint_class import HintMeta, made, reduced
 
 _SpecialForm: Final[type] = type(Literal)  # of ``Literal``, ``Union`` and their like
 
@@ -41,6 +44,19 @@ class ClassRef(msgspec.Struct, eq=False):
     declared: dict[str, Declaration]
     extra: str | dict[str, Any]
     parsed: Schema | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For libraries that send classes by value; the fields may refer to this.
+
+        They are parsed before: another process may not have the names that they are written with.
+        """
+        with contextlib.suppress(NotYet, SchemaError):
+            self.resolve()
+        state = (self.cls, self.declared, self.extra, self.parsed)
+        return ClassRef, (None, {}, {}), state
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.cls, self.declared, self.extra, self.parsed = state
 
     @property
     def name(self) -> str:
@@ -171,6 +187,9 @@ class SchemaMeta(HintMeta):
         return _generic(cls, key, name, dict(zip(params, given, strict=True)))
 
 
+copyreg.pickle(cast(Any, SchemaMeta), reduced)
+
+
 class OpenSchema(Deferred):
     """A generic schema subscripted with type variables: a base class, or a field's hint."""
 
@@ -182,7 +201,12 @@ class OpenSchema(Deferred):
 def _generic(cls: SchemaMeta, key: Hashable, name: str, table: dict[Any, Any]) -> Any:
     found = made.get(key)
     if found is None:
-        body = {"__module__": cls.__module__, "__doc__": cls.__doc__}
+        written = (operator.getitem, (cls, tuple(table.values())))
+        body = {
+            "__module__": cls.__module__,
+            "__doc__": cls.__doc__,
+            "__typedstate_from__": written,
+        }
         found = SchemaMeta(name, (cls,), body, typevars=table)
         found.__typedstate_cached__ = _with_names_of(table.values(), found.__typedstate_ref__)
         made[key] = found
