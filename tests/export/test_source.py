@@ -22,7 +22,6 @@ from typedstate import (
     Entries,
     Exactly,
     Only,
-    Plus,
     Pure,
     SchemaError,
     Scoped,
@@ -205,10 +204,9 @@ class Validated(TypedState):
     ("schema", "text"),
     [
         (Validated, r"to_source\(Validated, Validated.a\): the validator .* has no source"),
-        (Plus[LinearState, nnx.LoRAParam], "a form of Plus has no source"),
         (infer({"a": leaf(_local_kind(), jnp.zeros(2))}), "Local can't be imported by that name"),
     ],
-    ids=["validator", "plus", "local class"],
+    ids=["validator", "local class"],
 )
 def test_what_has_no_source_is_said(schema: Any, text: str) -> None:
     with pytest.raises(SchemaError, match=text):

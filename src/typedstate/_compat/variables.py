@@ -46,9 +46,6 @@ _WITH_AVAL: Final = frozenset[Any](
 _is_ref: Final[Callable[[Any], bool]] = getattr(
     _variables, "is_array_ref", getattr(_variables, "is_mutable_array", lambda _: False)
 )
-_PLAIN_METADATA: Final = dict.fromkeys(
-    {"has_ref", "hijax", "is_hijax", "ref"} & set(Variable(None)._var_metadata), False
-)
 
 
 def is_variable(value: object) -> bool:
@@ -114,9 +111,18 @@ def plain_of(variable: Any) -> Any:
     return kind._new(value, metadata)
 
 
+#: What a Variable made here is not, whatever Flax makes by default.
+_PLAIN_METADATA: Final = dict.fromkeys(
+    {"has_ref", "hijax", "is_hijax", "ref"} & set(metadata_of(Variable(None))), False
+)
+
+
 def is_reference(value: object) -> bool:
     """Whether a value is a mutable array reference, no abstract value of one."""
-    return not isinstance(value, AbstractValue) and bool(_is_ref(value))
+    try:
+        return not isinstance(value, AbstractValue) and bool(_is_ref(value))
+    except (TypeError, ValueError):  # Flax asks JAX for a type, which a mere look-alike has not
+        return False
 
 
 def is_array(value: object) -> bool:

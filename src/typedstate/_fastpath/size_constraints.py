@@ -74,7 +74,11 @@ class _Observed(msgspec.Struct):
 
     def bound(self) -> dict[_Axis, Expr[AxisRef]]:
         """Which axis gives a name its size."""
-        broad = {name: _term(_widest(slots)) for name, slots in self.broad.items()}
+        broad = {
+            name: _term(_widest(slots))
+            for name, slots in self.broad.items()
+            if any(size != 1 for size in slots.values())
+        }
         return broad | {name: _term(next(iter(slots))) for name, slots in self.exact.items()}
 
     def _slot(self, seen: SeenSize) -> AxisRef | int:
@@ -145,6 +149,9 @@ def constraints_of(
             terms = {**facts.bound(), **terms}
     except KeyError:
         return None  # something that generated code reaches by another path
+    for slots in facts.broad.values():
+        if all(size == 1 for size in slots.values()):  # then nothing binds the name, else they do
+            facts.hard.update(slots)
     for split in findings.part.splits:
         facts.pinned.update(dims.names_of(split.expr))
     mixed = {key: set(dims.names_of(key[1])) for key in facts.mixed}
@@ -241,6 +248,8 @@ def _relations(
     for table, broadcast in ((facts.exact, False), (facts.broad, True)):
         for name, slots in table.items():
             fixed = _name(name) in pinned
+            if not fixed and name not in terms:  # `#name` of size 1 only
+                continue
             for slot, size in slots.items():
                 same = Fixed(size) if fixed else terms[name]
                 found.add(Equation(slot, same, broadcast and not fixed))

@@ -1,1 +1,1 @@
-"""A schema as text: Python source, and stubs for checkers without a plugin."""
+"""A schema as text: Python source, JSON documents, stubs for checkers without a plugin."""

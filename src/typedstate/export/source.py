@@ -11,6 +11,7 @@ import contextlib
 import keyword
 import re
 import sys
+import textwrap
 from collections.abc import Hashable, Mapping, MutableMapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -27,11 +28,13 @@ from .._spec.dims import Expr, Name, VariadicDim
 from .._spec.nodes import (
     Allowed,
     Anything,
+    Argument,
     Array,
     Bound,
     EntriesSpec,
     Extra,
     Field,
+    FlatSpec,
     Instance,
     ItemsOf,
     Leaf,
@@ -51,13 +54,15 @@ from .._spec.nodes import (
     Union,
 )
 from ..errors import SchemaError
+from ..schema.typed_state import ClassRef, SchemaMeta
+from .lines import WIDTH, fitted
+from .written import can_write, field_hint, is_catalogued, write
 
-_WIDTH: Final = 100
 _MAX_CLASSES: Final = 2_000
 _ABSTRACT_COLLECTIONS: Final = (Sequence, MutableSequence, Mapping, MutableMapping)
 _LITERALS: Final = (str, bytes, int, bool, type(None))
 _TYPEDSTATE: Final = frozenset(
-    {"Alias", "Bind", "Entries", "Exactly", "Pure", "Same", "Scoped", "Shared", "StateMap"}
+    {"Alias", "Bind", "Entries", "Exactly", "Flat", "Pure", "Same", "Scoped", "Shared", "StateMap"}
     | {"StateOf", "TypedState", "Values"}
 )
 _RESERVED: Final = frozenset(
@@ -68,7 +73,8 @@ _RESERVED: Final = frozenset(
 def to_source(hint: Any, *, name: str | None = None) -> str:
     """The source of a schema or form, imports first; when it is run the last name is the schema.
 
-    Forms of a schema are written as the classes that they amount to. Text that comes from the
+    Forms and classes of `typedstate.layers` are written as they are; what has no words of its own,
+    such as a filter that is a lambda, as the classes that it amounts to. Text that comes from the
     data, such as a key that is no identifier, is written as a literal.
 
     Args:
@@ -80,6 +86,10 @@ def to_source(hint: Any, *, name: str | None = None) -> str:
     """
     writer = _Writer(name_of(hint))
     spec = spec_of(hint)
+    if not _is_class(hint) and can_write(hint):
+        title = writer.unique(_identifier(name or _alias(hint)))
+        writer.blocks.append(fitted(f"{title} = ", write(hint, writer, title), 0))
+        return writer.text()
     if isinstance(spec, Node):
         writer.reserve(spec.ref, name)
         writer.node(spec.ref, "")
@@ -89,8 +99,24 @@ def to_source(hint: Any, *, name: str | None = None) -> str:
             writer.blocks.append(f"{title} = {wrapper}[{writer.names[spec.ref]}]")
         return writer.text()
     title = writer.unique(_identifier(name or name_of(hint)))
-    writer.blocks.append(f"{title} = {writer.spec(spec, title)}")
+    writer.blocks.append(fitted(f"{title} = ", writer.spec(spec, title), 0))
     return writer.text()
+
+
+def _is_class(hint: Any) -> bool:
+    """Whether a hint is a schema class of the user's, no form and none of the catalogue."""
+    return (
+        isinstance(hint, SchemaMeta)
+        and hint.__typedstate_written__ is None
+        and not is_catalogued(hint)
+    )
+
+
+def _alias(hint: Any) -> str:
+    """A name for a form, or for what is made of the catalogue."""
+    written = getattr(hint, "__typedstate_written__", None)
+    optimizer = written is not None and written[0].__name__.endswith("OptimizerState")
+    return "ModelOptimizerState" if optimizer else "ModelState"
 
 
 @dataclass(slots=True)
@@ -154,6 +180,8 @@ class _Writer:
 
     def node(self, ref: SchemaRef, where: str) -> str:
         """Writes a class, once, and gives its name."""
+        if isinstance(ref, ClassRef) and is_catalogued(ref.cls):
+            return self.imported("typedstate.layers", ref.cls.__name__)
         title = self.reserve(ref)
         if ref in self.done:
             return title
@@ -163,13 +191,14 @@ class _Writer:
         self._open.append(ref)
         around, self.later = self.later, False
         schema = ref.resolve()
-        lines = [self._field(item, f"{ref.name}.{item.name}") for item in schema.fields]
+        lines = [self._field(ref, item, f"{ref.name}.{item.name}") for item in schema.fields]
         extra = self._extra(schema.extra, ref.name)
         self.later = around
         self._open.pop()
         self.done.add(ref)
         head = f"class {title}({self._own('TypedState')}{extra}):"
-        self.blocks.append("\n".join([head, *(lines or ['    """No leaves."""'])]))
+        notes = _notes(ref)
+        self.blocks.append("\n".join([*notes, head, *(lines or ['    """No leaves."""'])]))
         return title
 
     def wrapper(self, schema: Schema) -> str:
@@ -182,9 +211,10 @@ class _Writer:
             case _:
                 return ""
 
-    def _field(self, item: Field, where: str) -> str:
+    def _field(self, ref: SchemaRef, item: Field, where: str) -> str:
         self.later = False
-        hint = self.spec(item.spec, where)
+        raw = field_hint(ref, item.name)
+        hint = self.spec(item.spec, where) if raw is None else write(raw, self, where)
         metadata: list[str] = []
         attribute = item.name
         if not (attribute.isidentifier() and not keyword.iskeyword(attribute)):
@@ -199,8 +229,8 @@ class _Writer:
             hint = self._annotated(hint, *metadata)
         if self.later:
             hint = _quoted(hint)
-        line = f"    {attribute}: {hint}"
-        return line if len(line) <= _WIDTH or self.later else f"    {attribute}: {_broken(hint)}"
+        head = f"{attribute}: "
+        return f"    {head}{hint}" if self.later else fitted(head, hint)
 
     def _unlike(self, name: str) -> str:
         return f"{name}_" if name.startswith("__") or keyword.iskeyword(name) else name
@@ -235,7 +265,7 @@ class _Writer:
         """A hint."""
         match spec:
             case Anything():
-                return self._import("typing", "Any")
+                return self.imported("typing", "Any")
             case NoValue():
                 return "None"
             case Node(ref):
@@ -260,10 +290,15 @@ class _Writer:
                 return f"{self._own('StateOf')}[{self.spec(leaf, where)}]"
             case Union(options):
                 return " | ".join(self.spec(option, where) for option in options)
+            case Argument(inner):
+                return self.spec(inner, where)
             case ScopedSpec(inner, scope):
                 return f"{self._own('Scoped')}[{self.spec(inner, where)}, {_quoted(scope)}]"
             case SameSpec(inner, group):
                 return f"{self._own('Same')}[{self.spec(inner, where)}, {_quoted(group)}]"
+            case FlatSpec(inner, separator):
+                more = "" if separator is None else f", {_quoted(separator)}"
+                return f"{self._own('Flat')}[{self.spec(inner, where)}{more}]"
             case Leaf():
                 return self._leaf(spec, where)
             case _:
@@ -282,7 +317,7 @@ class _Writer:
             raise self.error(where, "a form of Placed, Sharded or Stacked with names has no source")
         if leaf.kind is None:
             return self._value(leaf.value, where)
-        hint = self._class(leaf.kind, where)
+        hint = self.class_name(leaf.kind, where)
         if not isinstance(leaf.value, Anything):
             value = self._value(leaf.value, where)
             if getattr(leaf.kind, "__parameters__", ()):
@@ -298,20 +333,20 @@ class _Writer:
         return hint
 
     def _annotated(self, hint: str, *metadata: str) -> str:
-        return f"{self._import('typing', 'Annotated')}[{', '.join([hint, *metadata])}]"
+        return f"{self.imported('typing', 'Annotated')}[{', '.join([hint, *metadata])}]"
 
     def _value(self, value: Spec, where: str) -> str:
         match value:
             case Anything():
-                return self._import("typing", "Any")
+                return self.imported("typing", "Any")
             case NoValue():
                 return "None"
             case Array():
                 return self._array(value, where)
             case Instance(cls):
-                return self._class(cls, where)
+                return self.class_name(cls, where)
             case Literally(values) if all(type(item) in _LITERALS for item in values):
-                literal = self._import("typing", "Literal")
+                literal = self.imported("typing", "Literal")
                 return f"{literal}[{', '.join(map(repr, values))}]"
             case TupleOf((), None):
                 return "tuple[()]"
@@ -320,10 +355,10 @@ class _Writer:
                 inner += [] if rest is None else [self.spec(rest, where), "..."]
                 return f"tuple[{', '.join(inner)}]"
             case ItemsOf(cls, item):
-                return f"{self._class(cls, where)}[{self.spec(item, where)}]"
+                return f"{self.class_name(cls, where)}[{self.spec(item, where)}]"
             case MappingOf(cls, key, item):
                 hints = f"{self.spec(key, where)}, {self.spec(item, where)}"
-                return f"{self._class(cls, where)}[{hints}]"
+                return f"{self.class_name(cls, where)}[{hints}]"
             case RecordOf():
                 return self._record(value, where)
             case Union(options):
@@ -343,27 +378,27 @@ class _Writer:
         if array.inserted:
             raise self.error(where, f"{describe(array)} has no source")
         shape = "..." if array.shape is None else " ".join(map(self._dim, array.shape))
-        return f"{self._import('jaxtyping', array.dtype or 'Shaped')}[{cls}, {_quoted(shape)}]"
+        return f"{self.imported('jaxtyping', array.dtype or 'Shaped')}[{cls}, {_quoted(shape)}]"
 
     def _array_class(self, array: Array, where: str) -> str:
         if array.abstract:
             self.imports.add(("jax", ""))
             return "jax.ShapeDtypeStruct"
         if array.cls is None:
-            return self._import("typing", "Any")
+            return self.imported("typing", "Any")
         if array.cls is jax.Array:
-            return self._import("jaxtyping", "Array")
-        return self._class(array.cls, where)
+            return self.imported("jaxtyping", "Array")
+        return self.class_name(array.cls, where)
 
     def _record(self, record: RecordOf, where: str) -> str:
         if record.cls is not dict:
-            return self._class(record.cls, where)
-        typed = self._import("typing_extensions", "TypedDict")
+            return self.class_name(record.cls, where)
+        typed = self.imported("typing_extensions", "TypedDict")
         fields: list[str] = []
         for key, spec in record.fields:
             hint = self.spec(spec, where)
             if key not in record.required:
-                hint = f"{self._import('typing_extensions', 'NotRequired')}[{hint}]"
+                hint = f"{self.imported('typing_extensions', 'NotRequired')}[{hint}]"
             fields.append(f"{_quoted(key)}: {hint}")
         title = self.unique("ValueDict")
         self.blocks.append(f"{title} = {typed}({_quoted(title)}, {{{', '.join(fields)}}})")
@@ -388,23 +423,28 @@ class _Writer:
     # -- Imports ---------------------------------------------------------------------------
 
     def _own(self, name: str) -> str:
-        return self._import("typedstate", name)
+        return self.imported("typedstate", name)
 
-    def _import(self, module: str, name: str) -> str:
+    def quoted(self, text: str) -> str:
+        """A literal."""
+        return _quoted(text)
+
+    def imported(self, module: str, name: str) -> str:
+        """A name from a module."""
         self.imports.add((module, name))
         return name
 
-    def _class(self, cls: type, where: str) -> str:
+    def class_name(self, cls: type, where: str) -> str:
         """A class by a name under which it can be imported."""
         if getattr(builtins, cls.__name__, None) is cls:
             return str(cls.__name__)
         if getattr(nnx, cls.__name__, None) is cls:
-            return self._import("flax", "nnx") + f".{cls.__name__}"
+            return self.imported("flax", "nnx") + f".{cls.__name__}"
         if cls is np.ndarray:
             self.imports.add(("numpy", ""))
             return "numpy.ndarray"
         if cls in _ABSTRACT_COLLECTIONS:
-            return self._import("collections.abc", cls.__name__)
+            return self.imported("collections.abc", cls.__name__)
         top = cls.__module__.partition(".")[0]
         for module in dict.fromkeys((top, cls.__module__)):
             if _is_importable(module, cls):
@@ -413,6 +453,14 @@ class _Writer:
                 return f"{module}.{cls.__qualname__}"
         shown = f"{cls.__module__}.{cls.__qualname__}"
         raise self.error(where, f"the class {shown} can't be imported by that name")
+
+
+def _notes(ref: SchemaRef) -> list[str]:
+    """What `infer` had to say of a class, as comments."""
+    notes = getattr(ref.cls, "__typedstate_notes__", ()) if isinstance(ref, ClassRef) else ()
+    return [
+        f"# {line}" for note in notes for line in textwrap.wrap(note, WIDTH - 2) if line.strip()
+    ]
 
 
 def _is_importable(module: str, cls: type) -> bool:
@@ -448,26 +496,8 @@ def _quoted(text: str) -> str:
     )
 
 
-def _broken(hint: str) -> str:
-    """A long hint with each argument of its subscription on a line."""
-    head, bracket, rest = hint.partition("[")
-    parts, depth, quoted = [""], 0, ""
-    for char in rest[:-1]:
-        if char in "'\"" and quoted in ("", char):
-            quoted = "" if quoted else char
-        depth += (char in "([{") - (char in ")]}") if not quoted else 0
-        if char == "," and depth == 0 and not quoted:
-            parts.append("")
-        else:
-            parts[-1] += char
-    if not rest.endswith("]") or depth or quoted or "\\" in hint:
-        return hint
-    lines = [f"        {part.strip()}," for part in parts]
-    return "\n".join([head + bracket, *lines, "    ]"])
-
-
 def _wrapped(head: str, items: list[str]) -> str:
     line = head + ", ".join(items)
-    if len(line) <= _WIDTH:
+    if len(line) <= WIDTH:
         return line
     return "\n".join([f"{head}(", *(f"    {item}," for item in items), ")"])

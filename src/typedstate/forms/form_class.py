@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copyreg
-import operator
 import typing
 from collections.abc import Callable
 from typing import Any, cast
@@ -17,8 +16,10 @@ from .._spec.dims import Expr
 from .._spec.filters import show_filter
 from .._spec.nodes import (
     Anything,
+    Argument,
     Bound,
     EntriesSpec,
+    FlatSpec,
     Map,
     Node,
     SameSpec,
@@ -42,10 +43,10 @@ class FormMeta(HintMeta):
             raise SchemaError(f"{cls.__name__} is complete: it can't be subscripted again")
         args: tuple[Any, ...] = cast(Any, items if isinstance(items, tuple) else (items,))
         args = tuple(
-            typing.ForwardRef(arg) if isinstance(arg, str) and cls._is_hint(index) else arg
+            typing.ForwardRef(arg) if isinstance(arg, str) and cls.takes_hint(index) else arg
             for index, arg in enumerate(args)
         )
-        if any(is_open(arg) for index, arg in enumerate(args) if cls._is_hint(index)):
+        if any(is_open(arg) for index, arg in enumerate(args) if cls.takes_hint(index)):
             return Deferred(cls, args)
         name = f"{cls.__name__}[{', '.join(show_form_argument(arg) for arg in args)}]"
         apply: Callable[..., Spec] = cls.__dict__["__typedstate_form__"].__func__
@@ -63,9 +64,12 @@ class FormMeta(HintMeta):
             hash(key)
         except TypeError:  # a list of filters
             key = (cls, id(spec))
-        return make(name, key, lambda: spec, cls, (operator.getitem, (cls, args)))
+        found = make(name, key, lambda: spec, cls)
+        found.__typedstate_written__ = (cls, args)
+        return found
 
-    def _is_hint(cls, index: int) -> bool:
+    def takes_hint(cls, index: int) -> bool:
+        """Whether an argument is a hint; the others are names, sizes, filters."""
         first: int = getattr(cls, "__typedstate_first__", 0)
         count: int | None = getattr(cls, "__typedstate_count__", 1)
         return index >= first and (count is None or index < first + count)
@@ -76,7 +80,7 @@ copyreg.pickle(cast(Any, FormMeta), reduced)
 
 def _parsed(cls: FormMeta, name: str, args: tuple[Any, ...]) -> list[Any]:
     context = Context(name)
-    hints = cls._is_hint  # pyright: ignore[reportPrivateUsage]
+    hints = cls.takes_hint
     return [parse(arg, context) if hints(i) else arg for i, arg in enumerate(args)]
 
 
@@ -105,7 +109,12 @@ def is_tree(spec: Spec) -> bool:
     match spec:
         case Node() | Map() | EntriesSpec() | StateOfSpec():
             return True
-        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
+        case (
+            Bound(inner=inner)
+            | ScopedSpec(inner=inner)
+            | SameSpec(inner=inner)
+            | Argument(inner=inner)
+        ):
             return is_tree(inner)
         case Union(options):
             return all(is_tree(option) for option in options)
@@ -115,6 +124,10 @@ def is_tree(spec: Spec) -> bool:
 
 def want_tree(spec: Spec, form: str) -> Spec:
     """The spec, where a form can be made of it; a leaf is refused."""
+    if isinstance(spec, FlatSpec):
+        inner, end = describe(spec.inner), describe(spec)[len(f"Flat[{describe(spec.inner)}") :]
+        text = f"{form}[{describe(spec)}, ...]: Flat goes outside; write"
+        raise SchemaError(f"{text} Flat[{form}[{inner}, ...]{end}")
     if not is_tree(spec) and not isinstance(spec, Anything):
         raise SchemaError(f"{form}[{describe(spec)}, ...]: a form takes a schema, not a leaf")
     return spec

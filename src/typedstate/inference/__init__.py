@@ -1,1 +1,1 @@
-"""The other way: a schema of a state, a module or an abstract model."""
+"""From values to schemas: `infer` for a model, `optimizer_state` for an optimizer."""

@@ -1,146 +1,278 @@
-"""Which axes belong together: those of a bias and its kernel, and of neighbours of one size.
+"""Which axes of a class are one size.
 
-A size is a *signature* here: what it is in each of the trees that are observed side by side.
+Of one example, equal sizes say little: they are tied where the module's own structure says the
+same, which the roles of the axes stand for. Of several, axes are tied that vary alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from functools import reduce
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-from .naming import common_name
-from .template import ArrayUse, FieldUse, LeafUse, Signature, Slot, bare_dims, use_dims, value_dims
+from .roles import (
+    ANY,
+    CLASSES,
+    FEATURES,
+    HEAD_DIM,
+    HEADS,
+    IN,
+    INNER,
+    KV_HEADS,
+    LAYERS,
+    LENGTH,
+    OUT,
+    PLACE,
+    PROJECTED,
+    STREAM,
+    VOCAB,
+    WIDTHS,
+    WINDOW,
+    Role,
+    common,
+)
+from .text import key_text
+from .uses import ArrayUse, Draft, Group, LeafUse, Sizes, Slot
+
+_ALONE: Final = frozenset({PLACE, WINDOW, LENGTH, LAYERS})
+_AT_HOME: Final = frozenset({HEADS, KV_HEADS, HEAD_DIM, *_ALONE})
+_MAX_NOTES: Final = 3
 
 
-def groups(fields: Sequence[FieldUse], slots: Sequence[Slot], examples: int) -> list[int]:
-    """For each slot the first one that it is the same dim as."""
-    group = list(range(len(slots)))
-    sizes = [slot.signature for slot in slots]
+def link(draft: Draft, slots: list[Slot], examples: int) -> list[Group]:
+    """Groups the axes of a class; each slot is told its group."""
+    groups = [Group([slot], slot.sizes, slot.role) for slot in slots]
+    for slot, group in zip(slots, groups, strict=True):
+        slot.group = group
+    aligned = _align_biases(draft)
+    rule = _Varying(draft) if examples > 1 else _Structural(draft)
+    for first, second in _alike(slots):
+        if first.group is second.group or (id(first) in aligned or id(second) in aligned):
+            continue
+        if rule.one(first, second) and _agree(first.group.sizes, second.group.sizes):
+            _union(first.group, second.group)
+    if examples == 1:
+        draft.notes = list(_notes(draft, slots))
+    seen: dict[int, Group] = {id(slot.group): slot.group for slot in slots}
+    for group in seen.values():
+        group.role = common([slot.role for slot in group.slots])
+    _settle_ends(draft, list(seen.values()))
+    return list(seen.values())
 
-    def union(first: int, second: int) -> None:
-        low, high = sorted((group[first], group[second]))
-        sizes[low] = _filled(sizes[low], sizes[high])
-        for index, found in enumerate(group):
-            if found == high:
-                group[index] = low
 
-    direct = [
-        list(item.use.value.dims)
-        for item in fields
-        if isinstance(item.use, LeafUse)
-        and isinstance(item.use.value, ArrayUse)
-        and item.use.value.dims
+def _union(first: Group, second: Group) -> None:
+    first.slots += second.slots
+    first.sizes = _filled(first.sizes, second.sizes)
+    for slot in second.slots:
+        slot.group = first
+
+
+def _alike(slots: Sequence[Slot]) -> Iterator[tuple[Slot, Slot]]:
+    """Pairs of axes of one size, in order; compared with all others where one is absent."""
+    exact: defaultdict[Sizes, list[int]] = defaultdict(list)
+    partial: list[int] = []
+    for index, slot in enumerate(slots):
+        if None in slot.sizes:
+            partial.append(index)
+        else:
+            exact[slot.sizes].append(index)
+    pairs: list[tuple[int, int]] = []
+    for members in exact.values():
+        anchors: list[int] = []  # one of each field and role is enough
+        for index in members:
+            pairs += [(other, index) for other in anchors]
+            if len(anchors) < 32:
+                anchors.append(index)
+    for index in partial:
+        representatives = [members[:8] for members in exact.values()]
+        for other in [i for members in representatives for i in members] + partial:
+            if other != index and _agree(slots[index].sizes, slots[other].sizes):
+                pairs.append((min(index, other), max(index, other)))
+    for first, second in sorted(set(pairs)):
+        yield slots[first], slots[second]
+
+
+def _settle_ends(draft: Draft, groups: Sequence[Group]) -> None:
+    """A width that only layers inside pass on is an inner one; that of both ends the stream."""
+    order = {key_text(item.key): place for place, item in enumerate(draft.fields)}
+    slots = [slot for group in groups for slot in group.slots if uniform(slot.sizes) != 1]
+    ins = [slot for slot in slots if slot.role.kind == IN]
+    outs = [slot for slot in slots if slot.role.kind == OUT]
+    if not ins or not outs:
+        return
+    first = min(ins, key=lambda slot: order.get(slot.field, 0))
+    last = max(outs, key=lambda slot: order.get(slot.field, 0))
+    for group in groups:
+        kinds = {slot.role.kind for slot in group.slots}
+        if not kinds <= {IN, OUT, FEATURES} or not {IN, OUT} <= kinds:
+            continue
+        ends = (first in group.slots, last in group.slots)
+        found = {(True, True): STREAM, (True, False): IN, (False, True): OUT}.get(ends, INNER)
+        group.role = Role(found, group.role.name)
+
+
+class _Varying:
+    """Axes that vary alike from example to example are one."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+
+    def one(self, first: Slot, second: Slot) -> bool:
+        if not varies(self.draft, first.sizes) or not varies(self.draft, second.sizes):
+            return False
+        kinds = {first.role.kind, second.role.kind}
+        return len(kinds) == 1 or not kinds & _AT_HOME or ANY in kinds or kinds == {HEADS, KV_HEADS}
+
+
+class _Structural:
+    """Axes of one size are one where their roles are those of one width."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        keys = [item.key for item in draft.fields]
+        self.first = str(keys[0]) if keys else ""
+        self.last = str(keys[-1]) if keys else ""
+
+    def one(self, first: Slot, second: Slot) -> bool:
+        if all(size in (None, 0, 1) for size in first.sizes):
+            return False
+        if first.unit is second.unit:
+            kinds = {first.role.kind, second.role.kind}
+            whole = first.below is None and first.dim != "" and kinds == {STREAM}
+            return whole or kinds == {HEADS, KV_HEADS}
+        if self._open_ended(first) or self._open_ended(second):
+            return False
+        return may_be_one(first, second)
+
+    def _open_ended(self, slot: Slot) -> bool:
+        """Whether it is where data enters or leaves the model, by no special name."""
+        if not self.draft.root or self.draft.cls is None or slot.below is not None or not slot.dim:
+            return False
+        return (slot.role.kind == IN and slot.field == self.first) or (
+            slot.role.kind == OUT and slot.field == self.last
+        )
+
+
+def may_be_one(first: Slot, second: Slot) -> bool:
+    """Whether the roles of two axes of one size allow them to be one."""
+    one, two = first.role.kind, second.role.kind
+    kinds = {one, two}
+    if kinds <= WIDTHS:
+        return True
+    if kinds & _ALONE:
+        return False
+    if one == two == ANY and first.role.name and second.role.name:
+        return first.role.name == second.role.name
+    if one == two and one not in (VOCAB, CLASSES, ANY):
+        return first.below is second.below or (_is_layer(first) and _is_layer(second))
+    if one == two:
+        return True
+    if kinds == {HEADS, KV_HEADS}:
+        return first.below is second.below or (_is_layer(first) and _is_layer(second))
+    if kinds in ({VOCAB, CLASSES}, {VOCAB, OUT}, {CLASSES, OUT}):
+        return True
+    biases = [slot for slot in (first, second) if slot.role.kind == ANY and "bias" in slot.field]
+    if biases:  # of what comes out of a layer
+        return kinds <= {OUT, PROJECTED, INNER, ANY}
+    if ANY in kinds:  # a leaf of the module's own beside its layers or its other leaves
+        return kinds <= WIDTHS | {ANY, INNER}
+    return False
+
+
+def _is_layer(slot: Slot) -> bool:
+    """Whether an axis is one of a layer, Flax's or the user's own, and of nothing larger."""
+    return slot.below is None or slot.below.has_leaves_only
+
+
+def _align_biases(draft: Draft) -> set[int]:
+    """Ties a bias to the last axes of the weight beside it: not to its others, if equal."""
+    arrays = [
+        (str(item.key), item.use.value.dims)
+        for item in draft.fields
+        if isinstance(item.use, LeafUse) and isinstance(item.use.value, ArrayUse)
     ]
-    placed: list[list[int]] = []
-    for axes in sorted(direct, key=len, reverse=True):
-        for others in placed:
-            pairs = _aligned(axes, others, [sizes[found] for found in group])
-            if pairs:
-                for first, second in pairs:
-                    union(first, second)
+    done: set[int] = set()
+    for key, dims in arrays:
+        if not dims or not (key == "b" or "bias" in key or "scale" in key):
+            continue
+        for _, others in arrays:
+            if others is None or len(others) <= len(dims):
+                continue
+            pairs = list(zip(dims[::-1], others[::-1], strict=False))
+            if all(a and b and _agree(a.sizes, b.sizes) for a, b in pairs):
+                for a, b in pairs:
+                    if a is not None and b is not None and a.group is not b.group:
+                        _union(b.group, a.group)
+                        a.role = b.role
+                        done.add(id(a))
                 break
-        placed.append(axes)
-    trees = any(not isinstance(item.use, LeafUse) for item in fields)
-    free = trees or examples > 1
-    kinds = {
-        dim: item.use.kind
-        for item in fields
-        if isinstance(item.use, LeafUse)
-        for dim in value_dims(item.use.value)
-    }
-    for second, slot in enumerate(slots):
-        for first in range(second):
-            if (
-                group[first] != group[second]
-                and slot.links
-                and slots[first].links
-                and _agree(sizes[group[first]], sizes[group[second]])
-                and bool(slot.leaves) == bool(slots[first].leaves)  # lengths are no axes
-                and (
-                    free
-                    or (
-                        kinds[first] is kinds[second] is not None
-                        and not _share_leaf(group, slots, first, second)
-                    )
-                )
-            ):
-                union(first, second)
-    return group
+    return done
 
 
-def _agree(first: Signature, second: Signature) -> bool:
+def _notes(draft: Draft, slots: Sequence[Slot]) -> Iterator[str]:
+    """What one size leaves open: widths that are equal and were not tied."""
+    count = 0
+    told: set[frozenset[int]] = set()
+    widths = WIDTHS | {INNER, CLASSES, VOCAB, ANY}
+    for first, second in _alike(slots):
+        pair = frozenset((id(first.group), id(second.group)))
+        kinds = {first.role.kind, second.role.kind}
+        if first.unit is second.unit or len(pair) == 1 or pair in told:
+            continue
+        if kinds - widths or kinds == {INNER}:
+            continue
+        size = next((size for size in first.sizes if size is not None), 0)
+        if size < 2 or not _agree(first.sizes, second.sizes):
+            continue
+        told.add(pair)
+        count += 1
+        if count > _MAX_NOTES:
+            return
+        yield (
+            f"{shown(first)} and {shown(second)} are both {size}: a second size would settle"
+            " whether they are one"
+        )
+
+
+def shown(slot: Slot) -> str:
+    """An axis as a user finds it."""
+    return f"{slot.field}.{slot.dim}" if slot.dim else slot.field
+
+
+def varies(draft: Draft, sizes: Sizes) -> bool:
+    """Whether a size differs between the examples, at any one place of a class."""
+    seen: dict[object, int] = {}
+    for (_, path), size in zip(draft.places, sizes, strict=True):
+        if size is not None and seen.setdefault(path, size) != size:
+            return True
+    return False
+
+
+def uniform(sizes: Sizes) -> int | None:
+    """The one size everywhere, None where there are several."""
+    found = {size for size in sizes if size is not None}
+    return found.pop() if len(found) == 1 else None
+
+
+def _agree(first: Sizes, second: Sizes) -> bool:
     """Whether two axes have the same size wherever both are there, and are so somewhere."""
-    both = [(a, b) for a, b in zip(first, second, strict=True) if None not in (a, b)]
+    both = [(a, b) for a, b in zip(first, second, strict=True) if a is not None and b is not None]
     return bool(both) and all(a == b for a, b in both)
 
 
-def _filled(first: Signature, second: Signature) -> Signature:
+def _filled(first: Sizes, second: Sizes) -> Sizes:
     return tuple(b if a is None else a for a, b in zip(first, second, strict=True))
 
 
-def _aligned(
-    axes: Sequence[int], others: Sequence[int], sizes: Sequence[Signature]
-) -> list[tuple[int, int]]:
-    """Pairs the axes of a leaf with those of one that has more: from the end, then the front.
-
-    A bias ``[dout]`` fits a kernel ``[din, dout]`` so, and ``[layers, dout]`` a stacked one.
-    Empty where they don't fit.
-    """
-    pairs: list[tuple[int, int]] = []
-    left, right = list(axes), list(others)
-    while left and _agree(sizes[left[-1]], sizes[right[-1]]):
-        pairs.append((left.pop(), right.pop()))
-    while left and _agree(sizes[left[0]], sizes[right[0]]):
-        pairs.append((left.pop(0), right.pop(0)))
-    return [] if left else pairs
-
-
-def _share_leaf(group: Sequence[int], slots: Sequence[Slot], first: int, second: int) -> bool:
-    def paths(number: int) -> set[tuple[Hashable, ...]]:
-        of_group = (slot for slot, found in zip(slots, group, strict=True) if found == number)
-        return {path for slot in of_group for path in slot.leaves}
-
-    return bool(paths(group[first]) & paths(group[second]))
-
-
-def canonical(fields: Sequence[FieldUse], group: Sequence[int]) -> list[int]:
-    """Numbers the groups in the order in which the fields have them."""
-    order = dict.fromkeys(group[dim] for item in fields for dim in use_dims(item.use))
-    numbers = {found: index for index, found in enumerate(order)}
-    return [numbers[found] for found in group]
-
-
-def merged(slots: Sequence[Slot], numbers: Sequence[int]) -> list[Slot]:
-    """One slot for each group."""
-    found: list[Slot] = []
-    for number in range(max(numbers, default=-1) + 1):
-        members = [slot for slot, own in zip(slots, numbers, strict=True) if own == number]
-        paths = frozenset(path for slot in members for path in slot.leaves)
-        name = common_name([slot.name for slot in members])
-        links = any(slot.links for slot in members)
-        signature = reduce(_filled, (slot.signature for slot in members))
-        found.append(Slot(signature, paths, name, links))
-    return found
-
-
-def alone(fields: Sequence[FieldUse], count: int) -> list[bool]:
-    """For each dim, whether it is that of one dim of one sub-state and stands nowhere else."""
-    uses = [0] * count
-    nested = [True] * count
-    for item in fields:
-        for dim in use_dims(item.use):
-            uses[dim] += 1
-        for dim in bare_dims(item.use):
-            nested[dim] = False
-    return [one == 1 and inside for one, inside in zip(uses, nested, strict=True)]
-
-
-def collapsed(signature: Signature, owners: Sequence[int], count: int) -> Signature | None:
+def collapsed(sizes: Sizes, owners: Sequence[int], count: int) -> Sizes | None:
     """One size per owner, None where the entries of one differ."""
     found: list[int | None] = [None] * count
-    for owner, size in zip(owners, signature, strict=True):
+    for owner, size in zip(owners, sizes, strict=True):
         if size is not None:
             if found[owner] not in (None, size):
                 return None
             found[owner] = size
     return tuple(found)
+
+
+__all__ = ["collapsed", "link", "may_be_one", "shown", "uniform", "varies"]

@@ -1,105 +1,300 @@
-"""Names for the dims and classes of an inferred schema."""
+"""Names for the dims and classes of an inferred schema, by what they are for."""
 
 from __future__ import annotations
 
-import keyword
-from collections.abc import Hashable, Sequence
+import re
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from ..report import show_key
-from .template import ArrayUse, FieldUse, LeafUse, Slot, use_dims
+from .linking import uniform, varies
+from .observe import Sizes as NodeSizes, sizes_of
+from .roles import (
+    ANY,
+    CLASSES,
+    FEATURES,
+    HEAD_DIM,
+    HEADS,
+    IN,
+    INNER,
+    KV_HEADS,
+    LAYERS,
+    LENGTH,
+    OUT,
+    PLACE,
+    PROJECTED,
+    RANK,
+    STREAM,
+    VOCAB,
+    WINDOW,
+    Role,
+    of_size,
+)
+from .settings import Settings
+from .text import singular, word
+from .uses import AroundUse, Draft, Group, LayerUse, uses_of
 
-_AXES: Final[dict[tuple[str, int], tuple[str, ...]]] = {
-    ("kernel", 2): ("din", "dout"),
-    ("embedding", 2): ("vocab", "d"),
-    ("lora_a", 2): ("din", "rank"),
-    ("lora_b", 2): ("rank", "dout"),
-    ("scale", 1): ("d",),
-    ("mean", 1): ("d",),
-    ("var", 1): ("d",),
+_BASES: Final = {
+    STREAM: "d",
+    FEATURES: "d",
+    INNER: "hidden",
+    PROJECTED: "inner",
+    IN: "din",
+    OUT: "dout",
+    WINDOW: "window",
+    PLACE: "n",
+    ANY: "n",
 }
+_TELLING: Final = frozenset({CLASSES, VOCAB, HEADS, KV_HEADS, HEAD_DIM, RANK})
+_REPEATED: Final = re.compile(r"^(layers?|blocks?|h|stack|hidden_layers|transformer_blocks)$")
+_KV: Final = re.compile(r"^(to_|w)?(k|v|key|value)(_|$)")
+_GENERIC: Final = frozenset({"in", "out", "input", "output", "features", "size", "dim", "n", "num"})
 
 
-def key_text(key: Hashable) -> str:
-    """A key as the text of which names are made."""
-    return key if isinstance(key, str) else show_key(key)
+def name_dims(draft: Draft, settings: Settings) -> None:
+    """Gives each dim of a class its text."""
+    known = _Known(draft)
+    open_groups: list[Group] = []
+    for group in draft.groups:
+        size = uniform(group.sizes)
+        varied = settings.examples > 1 and varies(draft, group.sizes)
+        plain = group.role.kind == LAYERS and settings.examples == 1
+        fixed = settings.fixes_all or _is_fixed(settings, varied)
+        if size is not None and (fixed or (size < 2 and not plain)):
+            group.text = str(size)
+            continue
+        group.role = known.role(group)
+        open_groups.append(group)
+    taken: set[str] = set()
+    expressions: list[tuple[Group, str]] = []
+    for group in list(open_groups):
+        found = _expression(draft, group, settings)
+        if found is not None and found.isidentifier() and found not in taken:
+            group.text = found
+            taken.add(found)
+            open_groups.remove(group)
+        elif found is not None:
+            expressions.append((group, found))
+    for group, found in expressions:
+        if set(re.findall(r"[A-Za-z_]\w*", found)) <= taken:
+            group.text = found
+            open_groups.remove(group)
+    streams = sum(group.role.kind == STREAM for group in draft.groups)
+    lengths = [group for group in draft.groups if group.role.kind == LAYERS]
+    for group in sorted(open_groups, key=_weight):
+        base = _base(group, len(lengths) == 1, streams == 1)
+        group.text = _unique(base, group, taken)
+        taken.add(group.text)
+    if settings.examples == 1:
+        _name_products(draft)
 
 
-def named_axes(key: Hashable, use: LeafUse, slots: Sequence[Slot]) -> list[Slot]:
-    """Names and justifies the axes of a leaf by what the field calls them."""
-    shape = use.value.dims if isinstance(use.value, ArrayUse) else None
-    rank = len(slots) if shape is not None else -1
-    names: tuple[str, ...] | None = _AXES.get((key_text(key), rank))
-    if names is None and key == "kernel" and rank >= 4:
-        names = (*(f"window{axis}" for axis in range(rank - 2)), "cin", "cout")
-    if names is None:
-        base = "".join(c if c.isalnum() and c.isascii() else "_" for c in key_text(key)).strip("_")
-        base = (base if base and not base[0].isdigit() else f"n{base}").lower()
-        base = f"{base}_size" if keyword.iskeyword(base) else base
-        names = (base,) if rank == 1 else tuple(f"{base}{axis}" for axis in range(len(slots)))
-    found: list[Slot] = []
-    for axis, (slot, name) in enumerate(zip(slots, names, strict=True)):
-        varies = len(set(slot.signature) - {None}) > 1
-        window = rank >= 4 and axis < rank - 2  # a window's size is no feature
-        found.append(replace(slot, name=name, links=slot.links and (varies or not window)))
+def _name_products(draft: Draft) -> None:
+    """Writes what is as wide as all heads together so: ``heads*head_dim``."""
+    by_kind: defaultdict[str, list[Group]] = defaultdict(list)
+    for group in draft.groups:
+        by_kind[group.role.kind].append(group)
+    if len(by_kind[HEAD_DIM]) != 1:
+        return
+    (width,) = by_kind[HEAD_DIM]
+    for group in draft.groups:
+        if group.role.kind not in (ANY, PROJECTED) or not group.is_name:
+            continue
+        kv = all(_KV.match(slot.field) for slot in group.slots)
+        first, second = (KV_HEADS, HEADS) if kv else (HEADS, KV_HEADS)
+        for heads in (*by_kind[first], *by_kind[second]):
+            if heads.is_name and width.is_name and _is_product(group, heads, width):
+                group.text = f"{heads.text}*{width.text}"
+                heads.needed = width.needed = True
+                break
+
+
+def _is_product(group: Group, heads: Group, width: Group) -> bool:
+    sizes = list(zip(group.sizes, heads.sizes, width.sizes, strict=True))
+    return all(None not in row and row[0] == (row[1] or 0) * (row[2] or 0) for row in sizes)
+
+
+def _is_fixed(settings: Settings, varied: bool) -> bool:
+    """Of several examples, what does not vary is a size."""
+    return settings.examples > 1 and not varied
+
+
+def _expression(draft: Draft, group: Group, settings: Settings) -> str | None:
+    by_example: dict[int, int] = {}
+    for (example, _), size in zip(draft.places, group.sizes, strict=True):
+        if size is not None and by_example.setdefault(example, size) != size:
+            return None
+    return settings.expression(by_example)
+
+
+class _Known:
+    """The sizes that the modules of a class keep beside their state, by what they are."""
+
+    def __init__(self, draft: Draft) -> None:
+        found = [sizes_of(branch.node) for branch in draft.seen]
+        self._own = _columns(found, "own")
+        self._config = _columns(found, "config")
+
+    def role(self, group: Group) -> Role:
+        """The role of a dim, by a size of that name where its place says little."""
+        role = group.role
+        if any(slot.below is not None for slot in group.slots):
+            return role  # the class below knows better
+        if role.kind in _TELLING or role.kind in (LAYERS, WINDOW, LENGTH, INNER) or role.name:
+            return role
+        for columns in (self._own, self._config):
+            roles = {of_size(name) for name, sizes in columns if _fits(sizes, group.sizes)}
+            roles = {found for found in roles if found.kind != ANY or found.name not in _GENERIC}
+            roles -= {Role(ANY)}
+            telling = {found for found in roles if found.kind != ANY} or roles
+            if len(telling) != 1:
+                if roles:
+                    return role
+                continue
+            found = telling.pop()
+            if role.kind in (ANY, PLACE):
+                if found.kind not in _TELLING and columns is self._config:
+                    return role
+                return replace(found, kind=role.kind) if found.kind == ANY else found
+            if role.kind in (IN, OUT) and found.kind in _TELLING:
+                return found
+            if role.kind in (IN, OUT, PROJECTED) and found.kind == ANY and found.name:
+                return Role(role.kind, found.name)
+            return role
+        return role
+
+
+def _columns(found: list[NodeSizes], which: str) -> list[tuple[str, tuple[int | None, ...]]]:
+    names = dict.fromkeys(name for sizes in found for name in getattr(sizes, which))
+    return [(name, tuple(getattr(sizes, which).get(name) for sizes in found)) for name in names]
+
+
+def _fits(known: tuple[int | None, ...], sizes: tuple[int | None, ...]) -> bool:
+    return all(size is None or size == own for own, size in zip(known, sizes, strict=True))
+
+
+def _base(group: Group, only: bool, only_stream: bool) -> str:
+    role = group.role
+    if role.kind == LAYERS:
+        key = group.slots[0].field or "layers"
+        named = _REPEATED.match(key) is not None and only
+        return "layers" if named else word(key)
+    end = group.slots[0]
+    alone = len(group.slots) == 1 and end.below is None and end.dim in ("din", "dout")
+    if alone and role.kind == STREAM and not only_stream and not role.name:
+        return end.dim
+    below = [slot.dim for slot in group.slots if slot.below is not None]
+    if role.kind in _TELLING:
+        return role.kind
+    if below and len(group.slots) == 1:
+        return below[0]
+    kinds = {slot.role.kind for slot in group.slots}
+    if role.name == "channels" and kinds <= {IN, FEATURES}:
+        return "cin"
+    if role.name == "channels" and kinds <= {OUT, FEATURES}:
+        return "cout"
+    if role.kind == PROJECTED and all(_KV.match(slot.field) for slot in group.slots):
+        return "kv_inner"
+    normed = any(slot.role.kind == FEATURES for slot in group.slots)
+    if normed and role.kind in (IN, OUT) and not role.name:
+        return "d"
+    if role.name and not (role.kind == STREAM and _plainly_stream(group)):
+        return word(role.name)
+    return _BASES.get(role.kind, role.kind)
+
+
+def _plainly_stream(group: Group) -> bool:
+    return any(slot.role.kind == STREAM and not slot.role.name for slot in group.slots)
+
+
+def _weight(group: Group) -> tuple[int, int]:
+    """Those first that most axes have; a table of tokens has the model's width."""
+    tokens = sum(slot.role.kind == STREAM for slot in group.slots)
+    return (-len(group.slots) - tokens, 0)
+
+
+def _unique(base: str, group: Group, taken: set[str]) -> str:
+    if base not in taken:
+        return base
+    for slot in group.slots:
+        joint = f"{word(slot.field)}_{base}"
+        if joint not in taken:
+            return joint
+    number = 2
+    while f"{base}{number}" in taken:
+        number += 1
+    return f"{base}{number}"
+
+
+def titles(drafts: Sequence[Draft], name: str | None) -> dict[int, str]:
+    """A name for each class: that of its module, with what holds it where two have one name.
+
+    Args:
+      drafts: the classes.
+      name: of the whole, where the user gave it.
+    """
+    by_title: defaultdict[str, list[Draft]] = defaultdict(list)
+    for draft in drafts:
+        given = name if draft.root else None
+        by_title[given or class_name(_by_roles(draft) or draft.title)].append(draft)
+    found: dict[int, str] = {}
+    taken = {*by_title, *_catalogue(drafts)}
+    for title, members in by_title.items():
+        for draft in members:
+            name = title
+            if (len(members) > 1 or title in _catalogue(drafts)) and not draft.root:
+                name = _with_place(draft, title, taken)
+            taken.add(name)
+            found[id(draft)] = name
     return found
 
 
-_FIRST: Final = ("d", "vocab", "dout", "din", "cout", "cin", "rank")
+def _by_roles(draft: Draft) -> str | None:
+    """What a module around one weight is, by the weight's axes."""
+    kinds = [role.kind for role in draft.roles or ()]
+    if sorted(kinds) == sorted([STREAM, HEADS, HEAD_DIM]):
+        return "MergeHeads" if kinds[-1] == STREAM else "SplitHeads"
+    return None
 
 
-def common_name(names: Sequence[str]) -> str:
-    """One name for axes that are one: ``d`` for what goes in here and out there."""
-    found = list(dict.fromkeys(names))
-    if len(found) == 1:
-        return found[0]
-    if {"din", "dout"} <= set(found) or {"cin", "cout"} <= set(found):
-        return "d"
-    plain = [name for name in found if not name.startswith("bias")]  # named by its kernel
-    return next((name for name in _FIRST if name in found), (plain or found)[0])
+def _catalogue(drafts: Sequence[Draft]) -> set[str]:
+    """The names of the catalogue's classes that stand in these."""
+    return {
+        use.schema.__name__
+        for draft in drafts
+        for item in draft.fields
+        for use in uses_of(item.use)
+        if isinstance(use, LayerUse | AroundUse)
+    }
 
 
-def unique_names(slots: Sequence[Slot]) -> list[str]:
-    """A name for each dim; that of most leaves gets the one that it suggests."""
-    names = [slot.name or "n" for slot in slots]  # an entry of a map has no field to name it
-    found: dict[int, str] = {}
-    taken: set[str] = set()
-    order = sorted(range(len(names)), key=lambda index: -len(slots[index].leaves))
-    for index in order:
-        name = names[index]
-        number = 1
-        while name in taken:
-            number += 1
-            joint = "_" if names[index][-1:].isdigit() else ""
-            second = "hidden" if (names[index], number) == ("d", 2) else ""
-            name = second or f"{names[index]}{joint}{number}"
-        taken.add(name)
-        found[index] = name
-    return [found[index] for index in range(len(names))]
+def _with_place(draft: Draft, title: str, taken: set[str]) -> str:
+    """The title with a key above it before it."""
+    _, path = draft.places[0]
+    words = [key for key in path if isinstance(key, str) and not key.isdigit()]
+    stem = title.removesuffix("State")
+    name = title
+    for key in reversed(words):
+        word = class_name(singular(key)).removesuffix("State")
+        if word.lower() not in stem.lower():
+            stem = word + stem
+            name = f"{stem}State"
+            if name not in taken:
+                return name
+    number = 2
+    while f"{stem}{number}State" in taken:
+        number += 1
+    return f"{stem}{number}State"
 
 
-def singular(title: str) -> str:
-    """The key of a list as what one entry of it is."""
-    if title.endswith("ies"):
-        return f"{title[:-3]}y"
-    return title[:-1] if title.endswith("s") and not title.endswith("ss") else title
+def class_name(title: str) -> str:
+    """A class name of any text, that ends in State."""
+    words = re.split(r"[\W_]+", title, flags=re.ASCII)
+    name = "".join(word[:1].upper() + word[1:] for word in words if word)
+    if not name or name[0].isdigit():
+        name = f"Entry{name}"
+    return name if name.endswith("State") else f"{name}State"
 
 
-def title_of(cls: str | None, key: str, fields: Sequence[FieldUse]) -> str:
-    """A name for the class of a sub-state: its module's, or by what it holds, or its key's."""
-    keys = {item.key for item in fields}
-    if cls is not None and cls not in ("Dict", "List"):
-        return cls
-    if keys <= {"kernel", "bias"} and "kernel" in keys:
-        kernel = next(item.use for item in fields if item.key == "kernel")
-        return "Linear" if len(list(use_dims(kernel))) == 2 else "Kernel"
-    if keys <= {"scale", "bias"}:
-        return "Norm"
-    if keys == {"scale", "bias", "mean", "var"}:
-        return "BatchNorm"
-    if keys == {"embedding"}:
-        return "Embed"
-    if keys == {"key", "count"}:
-        return "RngStream"
-    return key
+__all__ = ["class_name", "name_dims", "titles"]

@@ -1,22 +1,25 @@
-"""What stands in the trees from which a schema is inferred: kinds, dtypes, shapes, keys.
+"""What stands in the trees from which a schema is inferred: kinds, dtypes, shapes, keys, classes.
 
-`infer` calls `observe`. Only metadata is read, never a value.
+`infer` calls `observe`. Only metadata is read, never a value of an array.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+import inspect
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final, cast
 
 import jax
 import numpy as np
+from flax import nnx
 
 from .._compat import axis_rules, modules, variables
 from ..errors import SchemaError
 
 _SCALARS: Final = (bool, int, float, complex, str, bytes)
+_CONFIGS: Final = ("config", "cfg", "args", "hparams", "options", "params", "settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +69,46 @@ class LeafSeen:
       kind: its Variable class, None for a raw leaf.
       value: what it holds.
       names: axis names in its sharding metadata, None without any.
+      shared: the path from the root where this Variable stands in the state, None where that
+        is here.
     """
 
     kind: type | None
     value: ValueSeen
     names: tuple[Any, ...] | None = None
+    shared: tuple[Hashable, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class BranchSeen:
-    """A sub-state.
+    """A sub-state; two are never equal, as one class may stand at many places.
 
     Attributes:
-      items: what stands under its keys.
-      cls: the name of the module class whose state it is, where that is known.
+      items: what stands under its keys, in the order of the module's attributes.
+      cls: the class of the module whose state it is, None where that is not known.
+      node: that module; for its sizes and its form, never for its arrays.
+      stacked: the axis that all of its leaves had more, and its size; they stand here without.
     """
 
     items: dict[Hashable, Seen]
-    cls: str | None = None
+    cls: type | None = None
+    node: Any = None
+    stacked: Stack | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """One more axis of the leaves of a sub-state, as ``nnx.vmap`` makes it.
+
+    Attributes:
+      axis: where it is.
+      size: its size.
+      kinds: the Variable classes that have it; None where all leaves do.
+    """
+
+    axis: int
+    size: int
+    kinds: tuple[type, ...] | None = None
 
 
 Seen = LeafSeen | BranchSeen
@@ -96,7 +121,10 @@ def observe(example: Any) -> BranchSeen:
       SchemaError: the example is none of these.
     """
     if modules.is_module(example):
-        found = _observe(modules.module_tree(example).mapping, example)
+        tree = modules.module_tree(example)
+        found = _observe(tree.mapping, example)
+        if isinstance(found, BranchSeen):
+            _add_shared(found, example, tree.shared)
     else:
         found = _observe(example, None)
     if isinstance(found, BranchSeen):
@@ -105,38 +133,108 @@ def observe(example: Any) -> BranchSeen:
     raise SchemaError(f"infer takes a state, a module or a nested dict of leaves, not {shown}")
 
 
-def _observe(value: Any, module: Any) -> Seen:
+def _observe(value: Any, node: Any) -> Seen:
     mapping = variables.mapping_of(value)
     if mapping is None:
         return _leaf(value)
-    items: dict[Hashable, Seen] = {}
-    for key, item in dict(mapping).items():  # another thread may write meanwhile
-        below = _observe(item, _below(module, key))
-        if not isinstance(below, BranchSeen) or below.items:  # Flax drops branches without leaves
-            items[key] = below
-    return BranchSeen(items, _class_name(module))
+    keys = list(mapping) if node is None else written_order(node, list(mapping))
+    items = {key: _observe(mapping[key], child(node, key)) for key in keys}
+    return BranchSeen(items, None if node is None else type(node), node)
 
 
-def _class_name(module: Any) -> str | None:
-    """The name of a module's class, or of that of an optimizer's NamedTuple."""
-    cls = cast(Any, type(module))
-    named = modules.is_module(module) or (issubclass(cls, tuple) and cls is not tuple)
-    return str(cls.__name__) if named else None
-
-
-def _below(module: Any, key: Hashable) -> Any:
-    """The sub-module under a key, None where there is no module of its own."""
-    if module is None:
+def child(node: Any, key: Hashable) -> Any:
+    """What a module has under a key of its state, None where that is no node of its own."""
+    if node is None:
         return None
+    found: Any = None
     if isinstance(key, str):
-        found: Any = getattr(module, key, None)
-        if found is None and issubclass(type(module), Mapping):
-            found = module.get(key)
-    elif isinstance(key, int) and hasattr(module, "__getitem__") and hasattr(module, "__len__"):
-        found = module[key] if 0 <= key < len(module) else None
+        found = vars(node).get(key) if hasattr(node, "__dict__") else None
+        if found is None and isinstance(node, Mapping):
+            found = node.get(key)
+    elif isinstance(key, int) and hasattr(node, "__getitem__") and hasattr(node, "__len__"):
+        found = node[key] if 0 <= key < len(node) else None
+    found, _ = modules.unwrap(found)
+    return found if modules.is_node(found) else None
+
+
+def written_order(node: Any, keys: list[Hashable]) -> list[Hashable]:
+    """Keys in the order in which the module's own code sets its attributes.
+
+    Attributes keep that order until Flax takes a module apart and puts it together again, as
+    ``nnx.eval_shape`` does: then they are sorted, and the order is that of ``__init__``.
+    """
+    if any(not isinstance(key, str) for key in keys) or not hasattr(node, "__dict__"):
+        return keys
+    attributes = [key for key in vars(node) if key in keys]
+    if attributes == sorted(attributes):
+        order = {name: place for place, name in enumerate(_set_by(cast(Hashable, type(node))))}
     else:
-        found = None
-    return None if isinstance(found, jax.Array | np.ndarray) else found
+        order = {name: place for place, name in enumerate(attributes)}
+    return sorted(keys, key=lambda key: (order.get(str(key), len(order)), _natural(str(key))))
+
+
+def _natural(text: str) -> tuple[str, int, str]:
+    """What sorts ``layer_10`` behind ``layer_2``."""
+    stem = text.rstrip("0123456789")
+    return stem, int(text[len(stem) :] or -1), text
+
+
+@cache
+def _set_by(cls: Hashable) -> list[str]:
+    """The names that a class declares, or that its ``__init__`` mentions, in order."""
+    names: dict[str, None] = {}
+    for base in reversed(cast(type, cls).__mro__):
+        if base.__module__.startswith("flax."):
+            continue
+        names.update(dict.fromkeys(inspect.get_annotations(base)))
+        for method in ("__init__", "__post_init__", "setup"):
+            for name in _mentioned(base, method, 3):
+                names.setdefault(name)
+    return list(names)
+
+
+def _mentioned(cls: type, method: str, depth: int) -> list[str]:
+    function = inspect.unwrap(cls.__dict__.get(method, None) or _nothing)
+    code = getattr(function, "__code__", None)
+    found: list[str] = []
+    for name in () if code is None else code.co_names:
+        found.append(name)
+        if depth and name in cls.__dict__ and name != method:
+            found += _mentioned(cls, name, depth - 1)
+    return found
+
+
+def _nothing() -> None:
+    """What a class without a method has in its place."""
+
+
+def _add_shared(
+    root: BranchSeen, module: Any, shared: Mapping[tuple[Any, ...], tuple[Any, ...]]
+) -> None:
+    """Adds what stands in a module twice, and in its state once, where it is a Variable."""
+    for path, first in shared.items():
+        node, branch = module, root
+        for key in path[:-1]:
+            found = branch.items.get(key)
+            node = child(node, key)
+            if not isinstance(found, BranchSeen):
+                if node is None:
+                    break
+                found = BranchSeen({}, type(node), node)
+                branch.items[key] = found
+            branch = found
+        else:
+            target = _at(root, first)
+            if isinstance(target, LeafSeen) and path[-1] not in branch.items:
+                leaf = LeafSeen(target.kind, target.value, target.names, first)
+                branch.items[path[-1]] = leaf
+
+
+def _at(root: BranchSeen, path: tuple[Any, ...]) -> Seen | None:
+    found: Seen | None = root
+    for key in path:
+        found = found.items.get(key) if isinstance(found, BranchSeen) else None
+    return found
 
 
 def _leaf(value: Any) -> LeafSeen:
@@ -149,8 +247,8 @@ def _leaf(value: Any) -> LeafSeen:
 
 
 def _plain_names(names: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
-    """Axis names that can be written down: str, None and tuples of str."""
-    if not names:
+    """Axis names that can be written down: str, None and tuples of str; None where all are."""
+    if not names or all(name is None for name in names):
         return None
     for entry in names:
         plain = cast(Any, entry if isinstance(entry, tuple) else (entry,))
@@ -174,43 +272,50 @@ def _value(value: Any) -> ValueSeen:
     return OtherSeen(cast(Any, type(value)))
 
 
-def alike(first: Seen, second: Seen) -> bool:
-    """Whether two trees differ in sizes, names and the absence of some leaves at most.
+@dataclass(slots=True)
+class Sizes:
+    """The sizes that a module keeps beside its state.
 
-    Of two branches one has all keys of the other, which has at least half as many.
+    Attributes:
+      own: ints among its attributes, by name.
+      config: ints among those of its configuration.
     """
-    match first, second:
-        case LeafSeen(), LeafSeen():
-            return first.kind is second.kind and _same_value(first.value, second.value)
-        case BranchSeen(), BranchSeen():
-            both = first.items.keys() & second.items.keys()
-            larger = max(len(first.items), len(second.items))
-            smaller = min(len(first.items), len(second.items))
-            return (
-                len(both) == smaller >= math.ceil(larger / 2)
-                and (first.cls == second.cls or None in (first.cls, second.cls))
-                and all(alike(first.items[key], second.items[key]) for key in both)
-            )
-        case _:
-            return False
+
+    own: dict[str, int] = field(default_factory=dict[str, int])
+    config: dict[str, int] = field(default_factory=dict[str, int])
 
 
-def _same_value(first: ValueSeen, second: ValueSeen) -> bool:
-    match first, second:
-        case ArraySeen(), ArraySeen():
-            return (
-                first.cls is second.cls
-                and first.dtype == second.dtype
-                and len(first.shape) == len(second.shape)
-            )
-        case TupleSeen(), TupleSeen():
-            return len(first.items) == len(second.items) and all(
-                map(_same_value, first.items, second.items)
-            )
-        case DictSeen(), DictSeen():
-            theirs = dict(second.items)
-            return theirs.keys() == dict(first.items).keys() and all(
-                _same_value(item, theirs[key]) for key, item in first.items
-            )
-        case _:
-            return first == second
+def sizes_of(node: Any) -> Sizes:
+    """The sizes that a module says itself: ``num_heads``, ``config.vocab_size``."""
+    found = Sizes()
+    if not isinstance(node, nnx.Module):
+        return found
+    for name, value in vars(node).items():
+        if _is_size(value):
+            found.own[name] = value
+        elif any(word in name.lower() for word in _CONFIGS):
+            found.config.update(_config_sizes(value, 2))
+    return found
+
+
+def _config_sizes(config: Any, depth: int) -> dict[str, int]:
+    """The ints of a configuration: an object of a user's class, or a dict."""
+    items: Iterator[tuple[Any, Any]]
+    if isinstance(config, dict):
+        items = iter(config.items())
+    elif isinstance(config, nnx.Module | type) or not hasattr(config, "__dict__"):
+        slots = getattr(type(config), "__dataclass_fields__", {})
+        items = ((name, getattr(config, name, None)) for name in slots)
+    else:
+        items = iter(vars(config).items())
+    found: dict[str, int] = {}
+    for name, value in items:
+        if isinstance(name, str) and _is_size(value):
+            found[name] = value
+        elif depth and isinstance(name, str) and any(word in name.lower() for word in _CONFIGS):
+            found = {**_config_sizes(value, depth - 1), **found}
+    return found
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and value > 1

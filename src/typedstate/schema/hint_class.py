@@ -7,6 +7,7 @@ that beartype, typeguard, pydantic and plain Python enforce it. It is never inst
 from __future__ import annotations
 
 import copyreg
+import operator
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, cast
 from weakref import WeakValueDictionary
@@ -29,16 +30,19 @@ class HintMeta(type):
     Attributes:
       __typedstate_build__: makes the spec; called once, when the hint is first used.
       __typedstate_known__: what was accepted; never that of a base.
+      __typedstate_written__: of a subscription: what was subscripted, and with what.
     """
 
     __typedstate_build__: Callable[[], Spec] | None
     __typedstate_cached__: Spec | None
     __typedstate_known__: judge.Known | None
+    __typedstate_written__: tuple[Any, tuple[Any, ...]] | None
 
     def __init__(cls, *args: Any, **kwargs: Any) -> None:
         """Knows nothing yet."""
         super().__init__(*args)
         cls.__typedstate_known__ = None
+        cls.__typedstate_written__ = None
 
     def __typedstate_spec__(cls, context: Context | None = None) -> Spec:
         """The spec of this hint; raises SchemaError where it means nothing."""
@@ -122,7 +126,8 @@ made: WeakValueDictionary[Hashable, HintMeta] = WeakValueDictionary()
 
 def reduced(hint: type) -> Any:
     """For ``pickle``: a hint class is a name, or what it was subscripted with, written again."""
-    return cast(Any, hint.__dict__.get("__typedstate_from__")) or hint.__qualname__
+    written: tuple[Any, Any] | None = hint.__dict__.get("__typedstate_written__")
+    return hint.__qualname__ if written is None else (operator.getitem, written)
 
 
 copyreg.pickle(cast(Any, HintMeta), reduced)
@@ -133,7 +138,6 @@ def make(
     key: Hashable,
     build: Callable[[], Spec],
     base: type,
-    written: tuple[Any, ...] | None = None,
 ) -> HintMeta:
     """Makes the hint class of a subscription, or gives the one that lives already."""
     found = made.get(key)
@@ -141,7 +145,6 @@ def make(
         body = {
             "__module__": base.__module__,
             "__typedstate_build__": staticmethod(build),
-            "__typedstate_from__": written,
         }
         found = HintMeta(name, (base,), body)
         made[key] = found

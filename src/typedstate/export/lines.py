@@ -1,0 +1,56 @@
+"""Long annotations on several lines, as ruff and black break them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+WIDTH: Final = 100
+
+
+def fitted(head: str, hint: str, indent: int = 4) -> str:
+    """``head`` and a hint, with each argument of its subscription on a line where it is too long.
+
+    Args:
+      head: what stands before it in its first line, without the indentation.
+      hint: its text.
+      indent: of the line.
+    """
+    space = " " * indent
+    if indent + len(head) + len(hint) <= WIDTH:
+        return f"{space}{head}{hint}"
+    options = _split(hint, "|")
+    if len(options) > 1:
+        if head.endswith("("):
+            first, *rest = options
+            lines = [fitted(head[:-1], first, indent)]
+            return "\n".join([*lines, *(fitted("| ", option, indent) for option in rest)])
+        whole = fitted("(", hint, indent + 4)
+        if indent + 4 + len(hint) <= WIDTH:
+            whole = f"{space}    {hint}"
+        return f"{space}{head}(\n{whole}\n{space})"
+    name, bracket, inside = hint.partition("[")
+    if not bracket or not inside.endswith("]"):
+        return f"{space}{head}{hint}"
+    arguments = _split(inside[:-1], ",")
+    if len(arguments) == 1:
+        inner = [fitted("", arguments[0], indent + 4)]
+    else:
+        inner = [f"{fitted('', argument, indent + 4)}," for argument in arguments]
+    return "\n".join([f"{space}{head}{name}[", *inner, f"{space}]"])
+
+
+def _split(text: str, mark: str) -> list[str]:
+    """The parts between marks that stand in no bracket and no quotes."""
+    parts, depth, quoted, escaped = [""], 0, "", False
+    for char in text:
+        if quoted:
+            quoted = "" if char == quoted and not escaped else quoted
+            escaped = char == "\\" and not escaped
+        elif char in "'\"":
+            quoted = char
+        depth += (char in "([{") - (char in ")]}") if not quoted else 0
+        if char == mark and depth == 0 and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return [part.strip() for part in parts if part.strip()]

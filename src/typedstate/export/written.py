@@ -1,0 +1,178 @@
+"""Hints as their user wrote them: forms with their arguments, classes of the catalogue by name.
+
+`to_source` asks for each field; what can't be written so (a filter that is a lambda, a generic
+class of the user's) it writes as the classes that it amounts to.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any, Final, Protocol, TypeGuard, get_args, get_origin
+
+from .._annotations.context import Context
+from .._annotations.parse import parse
+from .._spec.nodes import SchemaRef, Spec
+from ..forms import Axis
+from ..forms.form_class import FormMeta
+from ..schema.field import Alias, Shared
+from ..schema.hint_class import HintMeta
+from ..schema.typed_state import ClassRef, SchemaMeta
+
+_UNIONS: Final = (typing.Union, types.UnionType)
+_FORMS: Final = "typedstate"
+
+
+class Writer(Protocol):
+    """What writes the rest: leaves, classes, imports."""
+
+    def spec(self, spec: Spec, where: str) -> str:
+        """A leaf."""
+        ...
+
+    def node(self, ref: SchemaRef, where: str) -> str:
+        """A class, once, and its name."""
+        ...
+
+    def imported(self, module: str, name: str) -> str:
+        """A name from a module."""
+        ...
+
+    def class_name(self, cls: type, where: str) -> str:
+        """A class by a name under which it can be imported."""
+        ...
+
+    def quoted(self, text: str) -> str:
+        """A literal."""
+        ...
+
+
+@cache
+def catalogue() -> dict[int, str]:
+    """The names of the catalogue's classes, by identity."""
+    from .. import layers
+
+    return {id(getattr(layers, name)): name for name in layers.__all__}
+
+
+def is_catalogued(hint: Any) -> bool:
+    """Whether a hint is a class of `typedstate.layers`."""
+    return id(hint) in catalogue() and not isinstance(hint, FormMeta | typing.TypeVar)
+
+
+def plain(hint: Any) -> Any:
+    """A field's annotation without its key, its sharing and its ``None``."""
+    if get_origin(hint) in _UNIONS:
+        options = [plain(arg) for arg in get_args(hint) if arg is not types.NoneType]
+        return options[0] if len(options) == 1 else typing.Union[tuple(options)]  # noqa: UP007
+    if get_origin(hint) is Annotated:
+        inner, *metadata = get_args(hint)
+        rest = [item for item in metadata if not isinstance(item, Alias | Shared)]
+        inner = plain(inner)
+        return Annotated[(inner, *rest)] if rest else inner
+    return hint
+
+
+def can_write(hint: Any) -> bool:
+    """Whether `write` has words for a hint."""
+    if hint is None or hint is types.NoneType or is_catalogued(hint):
+        return True
+    if get_origin(hint) in _UNIONS:
+        return all(map(can_write, get_args(hint)))
+    if not isinstance(hint, HintMeta):
+        return not _mentions_schema(hint)
+    written = hint.__typedstate_written__
+    if written is None:
+        return isinstance(hint, SchemaMeta) and not hint.__dict__.get("__parameters__")
+    form, args = written
+    if isinstance(form, FormMeta):
+        return all(_can_write_argument(form, index, arg) for index, arg in enumerate(args))
+    return is_catalogued(form) and all(map(can_write, args))
+
+
+def _can_write_argument(form: FormMeta, index: int, arg: Any) -> bool:
+    if form.takes_hint(index):
+        return can_write(arg)
+    if isinstance(arg, Axis | str | int) or arg is ... or arg is None:
+        return True
+    return _is_plain_class(arg)
+
+
+def _is_plain_class(arg: Any) -> TypeGuard[type]:
+    return isinstance(arg, type) and "<locals>" not in arg.__qualname__
+
+
+def _mentions_schema(hint: Any) -> bool:
+    """Whether a leaf's annotation has a form or a class in it, or a type variable."""
+    if isinstance(hint, HintMeta | typing.TypeVar | typing.ForwardRef | str):
+        return True
+    if hasattr(hint, "form") and hasattr(hint, "args"):
+        return True
+    return any(_mentions_schema(arg) for arg in get_args(hint) if not isinstance(arg, str))
+
+
+def write(hint: Any, writer: Writer, where: str) -> str:
+    """The text of a hint that `can_write` accepts."""
+    if hint is None or hint is types.NoneType:
+        return "None"
+    if is_catalogued(hint):
+        return writer.imported("typedstate.layers", catalogue()[id(hint)])
+    if get_origin(hint) in _UNIONS:
+        return " | ".join(write(arg, writer, where) for arg in get_args(hint))
+    if not isinstance(hint, HintMeta):
+        return writer.spec(parse(hint, Context(where)), where)
+    if hint.__typedstate_written__ is None:
+        return writer.node(_ref(hint), where)
+    form, args = hint.__typedstate_written__
+    if isinstance(form, FormMeta):
+        texts = [_argument(form, index, arg, writer, where) for index, arg in enumerate(args)]
+        name = writer.imported(_FORMS, form.__name__)
+    else:
+        texts = [write(arg, writer, where) for arg in args]
+        name = writer.imported("typedstate.layers", catalogue()[id(form)])
+    return f"{name}[{', '.join(texts)}]"
+
+
+def _argument(form: FormMeta, index: int, arg: Any, writer: Writer, where: str) -> str:
+    if form.takes_hint(index):
+        return write(arg, writer, where)
+    if isinstance(arg, Axis):
+        writer.imported(_FORMS, "Axis")
+        return repr(arg)
+    if arg is ...:
+        return "..."
+    if isinstance(arg, type):
+        return writer.class_name(arg, where)
+    return writer.quoted(arg) if isinstance(arg, str) else repr(arg)
+
+
+def _ref(hint: HintMeta) -> ClassRef:
+    ref: ClassRef = hint.__typedstate_ref__  # type: ignore[attr-defined]
+    return ref
+
+
+def field_hint(ref: SchemaRef, name: str) -> Any:
+    """The annotation of a field as it stands in the class, None where it can't be written so."""
+    if not isinstance(ref, ClassRef):
+        return None
+    found = ref.declared[name]
+    context = Context(f"{ref.name}.{name}", ({}, found.local, {}), found.typevars)
+    raw = found.raw
+    try:
+        for _ in range(3):
+            if isinstance(raw, str | typing.ForwardRef):
+                raw = _resolve(ref, name, raw if isinstance(raw, str) else raw.__forward_arg__)
+    except Exception:  # whatever the annotation's own code raises
+        return None
+    hint = plain(context.typevars.get(raw, raw) if isinstance(raw, typing.TypeVar) else raw)
+    return hint if can_write(hint) else None
+
+
+def _resolve(ref: ClassRef, name: str, text: str) -> Any:
+    context: Callable[..., Any] = ref._context  # pyright: ignore[reportPrivateUsage]
+    return context(name, ref.declared[name]).resolve(text)
+
+
+__all__ = ["Writer", "can_write", "catalogue", "field_hint", "is_catalogued", "write"]

@@ -1,0 +1,380 @@
+"""Flax's own layers among what is observed: which class of `typedstate.layers` each of them is.
+
+`drafting` asks. A module says what it is by its class; what has none (a state, a checkpoint) by
+its keys. Either way the schema is only taken where it fits what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from flax import nnx
+
+from .. import layers
+from .._spec.dims import Name, VariadicDim, evaluate, names_of, solve
+from .._spec.dtypes import dtype_name
+from .._spec.nodes import (
+    Anything,
+    Array,
+    Bound,
+    Field,
+    Leaf,
+    Map,
+    Node,
+    NoValue,
+    Spec,
+    StateOfSpec,
+    Union,
+)
+from .._spec.questions import needs_leaf, schema_names
+from .observe import ArraySeen, BranchSeen, LeafSeen, Seen, ValueSeen
+from .roles import of_letters
+
+Sizes = dict[str, Any]
+
+#: Flax layer, the schemas that its state may have, the best first.
+_PLAIN: Final = {
+    "Linear": ("LinearState",),
+    "LinearGeneral": ("LinearGeneralState",),
+    "Einsum": ("EinsumState",),
+    "Conv": ("ConvState",),
+    "ConvTranspose": ("ConvTransposeState",),
+    "Embed": ("EmbedState",),
+    "BatchNorm": ("BatchNormState",),
+    "LayerNorm": ("LayerNormState",),
+    "GroupNorm": ("GroupNormState",),
+    "InstanceNorm": ("InstanceNormState",),
+    "RMSNorm": ("RMSNormState",),
+    "MultiHeadAttention": ("MultiHeadAttentionState",),
+    "PReLU": ("PReLUState",),
+    "LoRALinear": ("LoRALinearState",),
+    "LoRA": ("LoRAState",),
+    "LSTMCell": ("LSTMCellState",),
+    "OptimizedLSTMCell": ("OptimizedLSTMCellState",),
+    "GRUCell": ("GRUCellState",),
+    "SimpleCell": ("SimpleCellState",),
+    "Dropout": ("DropoutState",),
+    "Rngs": ("RngsState",),
+    "RngStream": ("RngStreamState",),
+}
+#: Layers around others: the schema, and the keys that stand for its type variables.
+_AROUND: Final = {
+    "LoRA": ("LoRAWithBaseState", ("base_module",)),
+    "RNN": ("RNNState", ("cell",)),
+    "Bidirectional": ("BidirectionalState", ("forward_rnn", "backward_rnn")),
+    "Sequential": ("SequentialState", ("layers",)),
+    "EMA": ("EMAState", ("params",)),
+    "WeightNorm": ("WeightNormState", ("layer_instance",)),
+    "SpectralNorm": ("SpectralNormState", ("layer_instance",)),
+}
+_HEADS: Final = ("SplitHeadsState", "MergeHeadsState")
+#: Without a module: keys, one of them needed, and what they are then taken for.
+_BY_KEYS: Final = (
+    ({"kernel", "bias"}, "kernel", ("LinearState", "ConvState")),
+    ({"scale", "bias", "mean", "var"}, "mean", ("BatchNormState",)),
+    ({"scale", "bias"}, "scale", ("LayerNormState",)),
+    ({"embedding"}, "embedding", ("EmbedState",)),
+    ({"key", "count"}, "count", ("RngStreamState",)),
+    ({"rngs"}, "rngs", ("DropoutState",)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A Flax layer.
+
+    Attributes:
+      schema: its class in the catalogue.
+      sizes: of the schema's dims, in their order; None where nothing bears the name, or where
+        it stands for a run of axes.
+    """
+
+    schema: Any
+    sizes: tuple[tuple[str, int | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """A Flax module around others.
+
+    Attributes:
+      schema: its class in the catalogue, generic.
+      keys: those whose states stand for its type variables.
+    """
+
+    schema: Any
+    keys: tuple[str, ...]
+
+
+def layer_of(branch: BranchSeen, key: Hashable) -> Layer | None:
+    """The Flax layer whose state this is, None where it is none, or one that was changed."""
+    for name in _candidates(branch, key):
+        schema = getattr(layers, name)
+        spec = _spec(schema)
+        sizes: Sizes = {}
+        if unify(spec, branch, sizes):
+            return Layer(schema, _named(spec, sizes))
+    return None
+
+
+def around_of(branch: BranchSeen) -> Around | None:
+    """The Flax module around others whose state this is."""
+    name = _flax_name(branch.cls)
+    found = _AROUND.get(name) if name else None
+    if found is None or not set(found[1]) <= branch.items.keys():
+        return None
+    return Around(getattr(layers, found[0]), found[1])
+
+
+def is_flax_layer(cls: type | None) -> bool:
+    """Whether a module's class is a layer of Flax that the catalogue has."""
+    return _flax_name(cls) is not None
+
+
+def takes_any_rank(cls: type | None) -> bool:
+    """Whether the number of axes of a layer's weight says nothing."""
+    return _flax_name(cls) in ("Einsum", "LinearGeneral")
+
+
+def is_container(cls: type | None) -> bool:
+    """Whether a module only holds others, by position or by name."""
+    names = ("List", "Dict", "Sequential")
+    found = tuple(getattr(nnx, name) for name in names if hasattr(nnx, name))
+    return cls is not None and issubclass(cls, (*found, list, tuple, dict))
+
+
+@cache
+def _flax_name(cls: type | None) -> str | None:
+    """The name of the Flax layer that a class is or inherits from."""
+    for base in () if cls is None else cls.__mro__:
+        name = base.__name__
+        if (name in _PLAIN or name in _AROUND) and getattr(nnx, name, None) is base:
+            return name
+    return None
+
+
+def _candidates(branch: BranchSeen, key: Hashable) -> tuple[str, ...]:
+    name = _flax_name(branch.cls)
+    if name == "LinearGeneral":
+        ranks = tuple(
+            len(value) if isinstance(value := getattr(branch.node, side, ()), tuple) else 1
+            for side in ("in_features", "out_features")
+        )
+        heads: dict[tuple[int, ...], tuple[str, ...]] = {
+            (1, 2): _HEADS[:1],
+            (2, 1): _HEADS[1:],
+            (1, 1): ("LinearState",),
+        }
+        return (*heads.get(ranks, ()), *_PLAIN[name])
+    if name == "Einsum":
+        return _of_equation(branch)
+    if name is not None:
+        return _PLAIN.get(name, ())
+    if branch.cls is not None and issubclass(branch.cls, nnx.Module):
+        return ()
+    keys = branch.items.keys()
+    for known, needed, names in _BY_KEYS:
+        if needed in keys and keys <= known:
+            if needed == "kernel" and _rank(branch.items["kernel"]) == 3:
+                return {"out": _HEADS[1:]}.get(str(key), _attention(key))
+            return names
+    return ("MultiHeadAttentionState",) if {"query", "key", "value", "out"} <= keys else ()
+
+
+def _of_equation(branch: BranchSeen) -> tuple[str, ...]:
+    """What an einsum is by its letters: one that makes heads, or merges them, or a product."""
+    equation = getattr(branch.node, "einsum_str", None)
+    kernel = branch.items.get("kernel")
+    if not isinstance(equation, str) or kernel is None:
+        return _PLAIN["Einsum"]
+    roles = of_letters(equation, _rank(kernel))
+    if roles is None:
+        return _PLAIN["Einsum"]
+    kinds = tuple(role.kind for role in roles)
+    match kinds:
+        case (("stream" | "in"), ("heads" | "kv_heads"), "head_dim"):
+            return _HEADS[:1]
+        case ("heads", "head_dim", ("stream" | "out")):
+            return _HEADS[1:]
+        case (("stream" | "in" | "hidden"), ("out" | "stream" | "hidden" | "vocab")):
+            return ("LinearState",)
+        case _:
+            return ()
+
+
+def _attention(key: Hashable) -> tuple[str, ...]:
+    return _HEADS[:1] if key in ("query", "key", "value") else ("ConvState",)
+
+
+def _rank(seen: Seen) -> int:
+    shaped = isinstance(seen, LeafSeen) and isinstance(seen.value, ArraySeen)
+    return len(seen.value.shape) if shaped else -1  # type: ignore[union-attr]
+
+
+def _spec(schema: Any) -> Spec:
+    spec: Spec = schema.__typedstate_spec__()
+    return spec
+
+
+def _named(spec: Spec, sizes: Sizes) -> tuple[tuple[str, int | None], ...]:
+    if not isinstance(spec, Node):
+        return ()
+    found = schema_names(spec.ref.resolve())
+    runs = _runs(spec)
+    return tuple((name, sizes.get(name)) for name in found if name not in runs)
+
+
+@cache
+def _runs(spec: Node) -> frozenset[str]:
+    """The names that stand for runs of axes."""
+    found: set[str] = set()
+
+    def visit(part: Any) -> None:
+        if isinstance(part, Array):
+            found.update(d.name for d in part.shape or () if isinstance(d, VariadicDim) and d.name)
+        elif isinstance(part, Leaf):
+            visit(part.value)
+        elif isinstance(part, Union):
+            for option in part.options:
+                visit(option)
+
+    for item in spec.ref.resolve().fields:
+        visit(item.spec)
+    return frozenset(found)
+
+
+# -- Does a schema of the catalogue fit ----------------------------------------------------
+
+
+def unify(spec: Spec, seen: Seen, sizes: Sizes) -> bool:
+    """Whether what is observed fits a schema of the catalogue; its dims go into `sizes`."""
+    match spec:
+        case Anything():
+            return True
+        case Node(ref):
+            return isinstance(seen, BranchSeen) and _fields(ref.resolve().fields, seen, sizes)
+        case Bound(inner, links):
+            below: Sizes = {}
+            return unify(inner, seen, below) and _linked(links, below, sizes)
+        case Map(entry=entry):
+            return isinstance(seen, BranchSeen) and all(
+                unify(entry, item, {}) for item in seen.items.values()
+            )
+        case StateOfSpec(leaf):
+            if isinstance(seen, BranchSeen):
+                return all(unify(spec, item, {}) for item in seen.items.values())
+            return unify(leaf, seen, {})
+        case Union(options):
+            for option in options:
+                trial = dict(sizes)
+                if option != NoValue() and unify(option, seen, trial):
+                    sizes.update(trial)
+                    return True
+            return False
+        case Leaf(kind, value):
+            if not isinstance(seen, LeafSeen) or seen.shared is not None:
+                return False
+            same = seen.kind is None if kind is None else _is_kind(seen.kind, kind)
+            return same and _value(value, seen.value, sizes)
+        case Array():
+            return isinstance(seen, LeafSeen) and _value(spec, seen.value, sizes)
+        case _:
+            return False
+
+
+def _is_kind(kind: type | None, wanted: type) -> bool:
+    return kind is not None and kind is not nnx.Variable and issubclass(kind, wanted)
+
+
+def _fields(fields: tuple[Field, ...], seen: BranchSeen, sizes: Sizes) -> bool:
+    if not seen.items.keys() <= {item.key for item in fields} or seen.stacked is not None:
+        return False
+    for item in fields:
+        found = seen.items.get(item.key)
+        if found is None:
+            if not item.optional and needs_leaf(item.spec):
+                return False
+        elif not unify(item.spec, found, sizes):
+            return False
+    return True
+
+
+def _linked(links: tuple[tuple[str, Any], ...], below: Sizes, sizes: Sizes) -> bool:
+    for name, expr in links:
+        size = below.get(name)
+        if size is None:
+            continue
+        if not isinstance(size, int):
+            if isinstance(expr, Name) and sizes.setdefault(expr.name, size) != size:
+                return False
+            continue
+        solution = solve(expr, size, sizes)
+        if solution is not None:
+            if solution.size is None:
+                return False
+            sizes[solution.name] = solution.size
+        elif all(known in sizes for known in names_of(expr)) and evaluate(expr, sizes) != size:
+            return False
+    return True
+
+
+def _value(spec: Spec, seen: ValueSeen, sizes: Sizes) -> bool:
+    match spec:
+        case Anything():
+            return True
+        case Union(options):
+            for option in options:
+                trial = dict(sizes)
+                if _value(option, seen, trial):
+                    sizes.update(trial)
+                    return True
+            return False
+        case Array():
+            return isinstance(seen, ArraySeen) and _array(spec, seen, sizes)
+        case _:
+            return False
+
+
+def _array(spec: Array, seen: ArraySeen, sizes: Sizes) -> bool:
+    if spec.cls is not None and not issubclass(seen.cls, spec.cls):
+        return False
+    if spec.dtypes is not None and not any(
+        item in (name := dtype_name(seen.dtype), f"{name}_")
+        if isinstance(item, str)
+        else item.match(dtype_name(seen.dtype)) is not None
+        for item in spec.dtypes
+    ):
+        return False
+    if spec.shape is None:
+        return True
+    dims, shape = list(spec.shape), list(seen.shape)
+    for place, dim in enumerate(dims):
+        if isinstance(dim, VariadicDim):
+            count = len(shape) - len(dims) + 1
+            if count < 0:
+                return False
+            run = tuple(shape[place : place + count])
+            if dim.name is not None and sizes.setdefault(dim.name, run) != run:
+                return False
+            dims[place : place + 1] = []
+            shape[place : place + count] = []
+            break
+    if len(dims) != len(shape):
+        return False
+    return all(
+        isinstance(dim, VariadicDim) or dim.expr is None or _size(dim.expr, size, sizes)
+        for dim, size in zip(dims, shape, strict=True)
+    )
+
+
+def _size(expr: Any, size: int, sizes: Sizes) -> bool:
+    solution = solve(expr, size, sizes)
+    if solution is None:
+        return evaluate(expr, sizes) == size
+    if solution.size is None:
+        return False
+    sizes[solution.name] = solution.size
+    return True

@@ -1,0 +1,192 @@
+"""From observed trees to drafts of classes: one for each module class, whatever its sizes.
+
+`infer` calls `draft_of`. What has no module (a state, a checkpoint) is of one class where keys,
+kinds and ranks are alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from .catalogue import Around, Layer, around_of, is_container, layer_of
+from .fields import Fields, What, weight_roles
+from .observe import ArraySeen, BranchSeen, LeafSeen, Seen
+from .optimizer import holds_model, is_optimizer
+from .settings import Settings
+from .text import key_text, singular
+from .uses import Draft, Listing, Optimizer
+
+_MAX_ENTRIES: Final = 100_000
+
+
+@dataclass(slots=True)
+class Drafter:
+    """Finds out what each sub-state is, and which of them are of one class.
+
+    Attributes:
+      what: each sub-state is, by identity.
+      drafts: the classes, by module class or by keys.
+    """
+
+    what: dict[int, What] = field(default_factory=dict[int, What])
+    drafts: dict[object, Draft] = field(default_factory=dict[object, Draft])
+    _variants: dict[object, list[tuple[dict[Hashable, object], Draft]]] = field(
+        default_factory=dict[object, list[tuple[dict[Hashable, object], Draft]]]
+    )
+    _recursive: set[type] = field(default_factory=set[type])
+
+    def drafts_of(self, trees: Sequence[BranchSeen], title: str) -> list[Draft]:
+        """All classes that the examples need; that of the whole tree last.
+
+        Where the whole is no class of its own, but entries or a Flax layer, it is the only field
+        of that last one.
+        """
+        for tree in trees:
+            self._find_recursive(tree, ())
+        bare = any(
+            layer_of(tree, "") or around_of(tree) or (tree.items and _listing(tree))
+            for tree in trees
+        )
+        if bare:
+            trees = [BranchSeen({"": tree}) for tree in trees]
+        root = Draft(title, trees[0].cls, 0, root=True, bare=bare)
+        for number, tree in enumerate(trees):
+            root.height = max(root.height, self._below(tree, number, ()) + 1)
+            root.add(tree, (number, ()))
+            self.what[id(tree)] = root
+        ordered = [*sorted(self.drafts.values(), key=lambda draft: draft.height), root]
+        return ordered
+
+    def _find_recursive(self, branch: BranchSeen, above: tuple[type, ...]) -> None:
+        if branch.cls is not None:
+            if branch.cls in above and not is_container(branch.cls):
+                self._recursive.add(branch.cls)
+            above = (*above, branch.cls)
+        for item in branch.items.values():
+            if isinstance(item, BranchSeen):
+                self._find_recursive(item, above)
+
+    def _below(self, branch: BranchSeen, example: int, path: tuple[Hashable, ...]) -> int:
+        heights = [0]
+        for key, item in branch.items.items():
+            if isinstance(item, BranchSeen):
+                heights.append(self._place(item, key, example, (*path, key)))
+        return max(heights)
+
+    def _place(
+        self, branch: BranchSeen, key: Hashable, example: int, path: tuple[Hashable, ...]
+    ) -> int:
+        """Says what a sub-state is; gives its height above the leaves."""
+        layer = layer_of(branch, path[-1])
+        if layer is not None:
+            self.what[id(branch)] = layer
+            return 0
+        if is_optimizer(branch.cls):
+            inner = branch.items.get("model") if holds_model(branch.node) else None
+            self.what[id(branch)] = Optimizer()
+            if not isinstance(inner, BranchSeen):
+                return 0
+            return 1 + self._place(inner, "model", example, (*path, "model"))
+        height = 1 + self._below(branch, example, path)
+        around = around_of(branch)
+        if around is not None and set(around.keys) == branch.items.keys():
+            self.what[id(branch)] = around
+            return height
+        listing = _listing(branch)
+        if listing is not None and (listing.key is int or self._alike(branch)):
+            self.what[id(branch)] = listing
+            return height
+        draft = self._draft(branch, path, height)
+        draft.add(branch, (example, path))
+        self.what[id(branch)] = draft
+        return height
+
+    def _alike(self, branch: BranchSeen) -> bool:
+        """Whether all entries of a dict are of one class, so that their names say nothing."""
+        idents = {self._ident(item) for item in branch.items.values()}
+        return len(idents) == 1 and len(branch.items) > 1
+
+    def _draft(self, branch: BranchSeen, path: tuple[Hashable, ...], height: int) -> Draft:
+        key: object
+        if branch.cls is None or is_container(branch.cls):
+            key = self._keys(branch)
+            title = _title(path)
+        else:
+            key = (branch.cls, height) if branch.cls in self._recursive else branch.cls
+            title = branch.cls.__name__
+        found = self._variant(key, branch, title, height)
+        found.height = max(found.height, height)
+        return found
+
+    def _variant(self, key: object, branch: BranchSeen, title: str, height: int) -> Draft:
+        """The class of a module class: another where one of its leaves has other axes.
+
+        A module around one einsum is a class for each sort of weight.
+        """
+        roles = weight_roles(branch)
+        own: dict[Hashable, object] = {
+            name: (len(item.value.shape), item.names, roles)
+            for name, item in branch.items.items()
+            if isinstance(item, LeafSeen) and isinstance(item.value, ArraySeen)
+        }
+        variants = self._variants.setdefault(key, [])
+        for known, draft in variants:
+            if all(known[name] == leaf for name, leaf in own.items() if name in known):
+                known.update(own)
+                return draft
+        found = Draft(title, branch.cls, height)
+        found.roles = roles
+        self.drafts[key, len(variants)] = found
+        variants.append((own, found))
+        return found
+
+    def _keys(self, branch: BranchSeen) -> object:
+        items = sorted(branch.items.items(), key=lambda item: str(item[0]))
+        return tuple((key, self._ident(item)) for key, item in items)
+
+    def _ident(self, seen: Seen) -> object:
+        """What is equal for sub-states of one class, and for leaves that are alike."""
+        if isinstance(seen, LeafSeen):
+            shape = seen.value.shape if isinstance(seen.value, ArraySeen) else None
+            return (seen.kind, None if shape is None else len(shape))
+        match what := self.what[id(seen)]:
+            case Layer(schema):
+                return (schema, seen.stacked is None)
+            case Optimizer():
+                return what
+            case Listing() | Around():
+                return (type(what).__name__, frozenset(map(self._ident, seen.items.values())))
+            case Draft():
+                return (what, seen.stacked is None)
+
+
+def _listing(branch: BranchSeen) -> Listing | None:
+    keys = list(branch.items)
+    if not keys:
+        return Listing(int) if branch.cls is not None and is_container(branch.cls) else None
+    if all(type(key) is int and 0 <= key < _MAX_ENTRIES for key in keys):
+        numbers = [key for key in keys if isinstance(key, int)]
+        return Listing(int) if max(numbers) < 4 * len(keys) + 4 else None
+    if all(type(key) is str for key in keys) and is_container(branch.cls):
+        return Listing(str)
+    return None
+
+
+def _title(path: tuple[Hashable, ...]) -> str:
+    """A name for a class by where its state stands: by the last key that is a word."""
+    for place, key in enumerate(reversed(path)):
+        if isinstance(key, str) and not key.isdigit():
+            return singular(key) if place or not path else key_text(key)
+    return "Entry"
+
+
+def draft_of(trees: Sequence[BranchSeen], title: str, settings: Settings) -> list[Draft]:
+    """The classes that the examples need, each with its fields; that of the whole last."""
+    drafter = Drafter()
+    drafts = drafter.drafts_of(trees, title)
+    fields = Fields(drafter.what, settings)
+    for draft in drafts:
+        fields.fill(draft)
+    return drafts

@@ -1,0 +1,268 @@
+"""The classes of an inferred schema, made from their drafts; `infer` calls `emit`."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import unicodedata
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Final, cast
+
+import jaxtyping
+from flax import nnx
+from jax.sharding import PartitionSpec
+from typing_extensions import TypedDict
+
+from .._annotations.context import Context, NotYet
+from .._annotations.parse import parse
+from ..errors import SchemaError
+from ..forms import Axis, Bind, Entries, Exactly, Stacked, StateMap
+from ..schema.field import Alias, Shared
+from ..schema.typed_state import SchemaMeta, TypedState
+from .naming import class_name, titles
+from .needs import find_needs
+from .optimizer import of_optimizer
+from .settings import Settings
+from .text import key_text
+from .uses import (
+    AroundUse,
+    ArrayUse,
+    DictUse,
+    Draft,
+    DraftUse,
+    EntriesUse,
+    FieldUse,
+    Group,
+    LayerUse,
+    LeafUse,
+    MapUse,
+    OptimizerUse,
+    OtherUse,
+    Slot,
+    StackedUse,
+    TupleUse,
+    UnionUse,
+    Use,
+    ValueUse,
+)
+
+_MODULE: Final = "typedstate.inferred"
+_RESERVED: Final = frozenset({*dir(nnx.State), "of"})
+#: The forms as what they are at run time.
+_bind: Final = cast(Any, Bind)
+_map: Final = cast(Any, StateMap)
+_entries: Final = cast(Any, Entries)
+_stacked: Final = cast(Any, Stacked)
+_exactly: Final = cast(Any, Exactly)
+_partition: Final = cast(Any, PartitionSpec)
+#: Floats that a configuration chooses from.
+_PRECISIONS: Final = frozenset({"Float16", "BFloat16", "Float32", "Float64"})
+
+
+def emit(drafts: Sequence[Draft], settings: Settings, name: str | None) -> Any:
+    """The hint of the whole; classes that others hold are made first."""
+    root = drafts[-1]
+    _fix(root, settings)
+    find_needs(drafts, several=settings.examples > 1 or settings.fixes_all)
+    used = [draft for draft in drafts if draft.seen and not draft.bare]
+    found = titles(used, name)
+    emitter = _Emitter(settings)
+    for draft in used:
+        draft.made = emitter.schema(draft, found[id(draft)])
+    if not root.bare:
+        return root.made
+    return emitter.use(root.fields[0].use) if root.fields else TypedState
+
+
+def _fix(root: Draft, settings: Settings) -> None:
+    """Writes the sizes of the top level that are to be fixed as numbers."""
+    for group in root.groups:
+        sizes = {size for size in group.sizes if size is not None}
+        if settings.fix and group.text in settings.fix and len(sizes) == 1:
+            group.text = str(sizes.pop())
+
+
+@dataclass(slots=True)
+class _Emitter:
+    """Makes classes and their annotations."""
+
+    settings: Settings
+    taken: set[str] = field(default_factory=set[str])
+    named: dict[object, Any] = field(default_factory=dict[object, Any])
+
+    def schema(self, draft: Draft, title: str) -> Any:
+        """The class of a draft."""
+        hints: dict[str, Any] = {}
+        attributes = _attributes([item.key for item in draft.fields])
+        for attribute, item in zip(attributes, draft.fields, strict=True):
+            hints[attribute] = self._field(item, attribute)
+        body: dict[str, Any] = {"__module__": _MODULE, "__qualname__": title}
+        body["__annotations__"] = hints
+        if draft.notes:
+            body["__typedstate_notes__"] = tuple(draft.notes)
+        return SchemaMeta(title, (TypedState,), body, typevars={})
+
+    def _field(self, item: FieldUse, attribute: str) -> Any:
+        hint = self.use(item.use, key_text(item.key))
+        metadata: list[Any] = [] if attribute == item.key else [Alias(item.key)]
+        if item.shared is not None:
+            metadata.append(Shared(item.shared))
+        if item.optional and item.shared is None:
+            hint = hint | None
+        return Annotated[(hint, *metadata)] if metadata else hint
+
+    def use(self, use: Use, key: str = "") -> Any:
+        """The annotation of what stands behind a key."""
+        match use:
+            case LeafUse():
+                return self._leaf(use)
+            case LayerUse(schema, dims, names):
+                made = self._with_names(schema, names, key) if names else schema
+                links = [(dim, self._text(slot)) for dim, slot in dims]
+                return _bound(made, links)
+            case DraftUse(draft, dims):
+                links = [
+                    (group.text or "", self._text(slot)) for group, slot in dims if group.needed
+                ]
+                return _bound(draft.made, links)
+            case AroundUse(schema, inner):
+                return schema[tuple(self.use(item, key) for item in inner)]
+            case MapUse(by, entry, length):
+                hint = _map[by, self.use(entry, key)]
+                size = None if by is str or length is None else length.group.text
+                return hint if size is None else _bind[hint, f"len={size}"]
+            case EntriesUse(items):
+                made = [None if item is None else self.use(item, key) for item in items]
+                return _entries[tuple(made)]
+            case StackedUse(inner, length, stack):
+                more = [] if stack.axis == 0 else [Axis(stack.axis)]
+                hint = self.use(inner, key)
+                return _stacked[(hint, length.group.text, *more, *(stack.kinds or ()))]
+            case UnionUse(options):
+                return reduce(or_, dict.fromkeys(self.use(option, key) for option in options))
+            case OptimizerUse(node, model, whole):
+                found = TypedState if model is None else self.use(model, key)
+                return of_optimizer(node, found, whole=whole)
+
+    def _text(self, slot: Slot | None) -> str | None:
+        """What is said of a dim of what stands here, None for nothing."""
+        if slot is None:
+            return None
+        group: Group = slot.group
+        if group.text is None or (group.is_name and not group.needed):
+            return None
+        one = group.text in ("0", "1") and self.settings.examples == 1
+        return None if one and not self.settings.fixes_all else group.text
+
+    def _with_names(self, schema: Any, names: tuple[tuple[str, Any], ...], key: str) -> Any:
+        """A class of the catalogue whose leaves have axis names."""
+        found = self.named.get((schema, names))
+        if found is None:
+            stem = schema.__name__.removesuffix("State")
+            title = f"Sharded{stem}State"
+            if title in self.taken:
+                title = f"{class_name(key).removesuffix('State')}{stem}State"
+            declared = schema.__typedstate_ref__.declared
+            hints = {item: declared[item].raw for item in declared}
+            for item, axes in names:
+                hints[item] = _annotated(hints[item], _partition(*axes))
+            title = self._unique(title)
+            body = {"__module__": _MODULE, "__qualname__": title, "__annotations__": hints}
+            found = SchemaMeta(title, (TypedState,), body, typevars={})
+            self.named[schema, names] = found
+        return found
+
+    def _unique(self, name: str) -> str:
+        number, found = 1, name
+        while found in self.taken:
+            number += 1
+            found = f"{name}{number}"
+        self.taken.add(found)
+        return found
+
+    def _leaf(self, use: LeafUse) -> Any:
+        value = self._value(use.value)
+        if use.kind is None:
+            return value
+        hint: Any = use.kind
+        if value is not Any:
+            subscriptable = getattr(use.kind, "__parameters__", ())
+            kind = cast(Any, use.kind)
+            hint = cast(Any, kind[value] if subscriptable else Annotated[kind, value])
+        if use.kind is nnx.Variable:
+            hint = _exactly[hint]
+        return hint if use.names is None else Annotated[hint, _partition(*use.names)]
+
+    def _value(self, value: ValueUse) -> Any:
+        match value:
+            case ArrayUse(cls, dtype, dims):
+                axes = [("_" if dim is None else dim.group.text or "_") for dim in dims or ()]
+                text = "..." if dims is None else " ".join(axes)
+                open_dtype = dtype in _PRECISIONS and not self.settings.fixes_all
+                return getattr(jaxtyping, "Float" if open_dtype else dtype)[cls, text]
+            case TupleUse(items):
+                made = tuple(self._value(item) for item in items)
+                return cast(Any, tuple)[made]
+            case DictUse(items):
+                fields = {key: self._value(item) for key, item in items}
+                return TypedDict(self._unique("ValueDict"), fields)  # type: ignore[operator]
+            case OtherUse(cls):
+                return _other(cls)
+
+
+def _bound(schema: Any, links: list[tuple[str, str | None]]) -> Any:
+    said = [name if name == text else f"{name}={text}" for name, text in links if text]
+    return _bind[schema, " ".join(said)] if said else schema
+
+
+def _annotated(hint: Any, metadata: Any) -> Any:
+    """A hint with metadata; of an optional one, that of what may be there."""
+    args: tuple[Any, ...] = getattr(hint, "__args__", ())
+    if type(None) in args and len(args) == 2:
+        return Annotated[args[0], metadata] | None
+    return Annotated[hint, metadata]
+
+
+def _other(cls: type | None) -> Any:
+    """The class of a value as a hint, where that means something."""
+    if cls is None or "<locals>" in cls.__qualname__:
+        return Any
+    try:
+        parse(cls, Context("infer"))
+    except (SchemaError, NotYet):
+        return Any
+    return cls
+
+
+def _attributes(keys: Sequence[Hashable]) -> list[str]:
+    """For each key itself, or an attribute in the place of one that can't be one."""
+    taken = {key for key in keys if isinstance(key, str) and _is_attribute(key)}
+    found: list[str] = []
+    for key in keys:
+        plain = isinstance(key, str) and _is_attribute(key)
+        found.append(str(key) if plain else _stand_in(key, taken))
+    return found
+
+
+def _is_attribute(key: str) -> bool:
+    return (
+        key.isidentifier()
+        and unicodedata.normalize("NFKC", key) == key  # as Python reads identifiers
+        and not keyword.iskeyword(key)
+        and not key.startswith("__")
+        and key not in _RESERVED
+    )
+
+
+def _stand_in(key: Hashable, taken: set[str]) -> str:
+    base = re.sub(r"\W+", "_", key_text(key), flags=re.ASCII).strip("_")[:40]
+    base = f"{base}_" if base and not base[0].isdigit() else f"key_{base}".rstrip("_")
+    found, number = base, 1
+    while found in taken or not _is_attribute(found):
+        number += 1
+        found = f"{base}{number}"
+    taken.add(found)
+    return found

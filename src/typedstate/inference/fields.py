@@ -1,0 +1,528 @@
+"""What stands behind each key of a class, seen at all its places side by side.
+
+`drafting` calls `Fields.fill`, classes that others hold first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import jax.numpy as jnp
+from flax import nnx
+
+from .catalogue import Around, Layer
+from .linking import collapsed, link
+from .naming import name_dims
+from .observe import (
+    ArraySeen,
+    BranchSeen,
+    DictSeen,
+    LeafSeen,
+    OtherSeen,
+    Seen,
+    Stack,
+    TupleSeen,
+    ValueSeen,
+)
+from .optimizer import holds_model, moment_paths
+from .roles import (
+    ANY,
+    FEATURES,
+    HEADS,
+    IN,
+    KV_HEADS,
+    LAYERS,
+    OUT,
+    PLACE,
+    WIDTHS,
+    Role,
+    of_layer,
+    of_leaf,
+    of_letters,
+    of_norm,
+    of_projection,
+)
+from .settings import Settings
+from .text import key_text, singular
+from .uses import (
+    AroundUse,
+    ArrayUse,
+    DictUse,
+    Draft,
+    DraftUse,
+    EntriesUse,
+    FieldUse,
+    LayerUse,
+    LeafUse,
+    Listing,
+    MapUse,
+    Optimizer,
+    OptimizerUse,
+    OtherUse,
+    Slot,
+    StackedUse,
+    TupleUse,
+    UnionUse,
+    Use,
+    ValueUse,
+)
+from .widening import common_dtype, common_kind
+
+What = Layer | Around | Listing | Optimizer | Draft
+_MAX_OPTIONS: Final = 4
+_MAX_CHAIN: Final = 6
+_ANYTHING: Final = LeafUse(None, OtherUse(None), None)
+Column = Sequence[Seen | None]
+Found = tuple[Use, list[Slot]]
+
+
+@dataclass(slots=True)
+class Fields:
+    """Finds the fields of drafts.
+
+    Attributes:
+      what: each sub-state is, by identity.
+      settings: what the caller says of sizes.
+      keys: of the class that is being filled.
+    """
+
+    what: dict[int, What]
+    settings: Settings
+    keys: frozenset[str] = frozenset()
+
+    def fill(self, draft: Draft) -> None:
+        """Gives a draft its fields and its dims."""
+        slots: list[Slot] = []
+        sole = all(
+            isinstance(item, LeafSeen)
+            and isinstance(item.value, ArraySeen)
+            and len(item.value.shape) <= 1
+            for branch in draft.seen
+            for item in branch.items.values()
+        )
+        self.keys = frozenset(key_text(key) for key in _keys(draft.seen))
+        for key in _keys(draft.seen):
+            column: list[Seen | None] = [branch.items.get(key) for branch in draft.seen]
+            shared = _shared(column)
+            if shared is None:
+                column = [None if _is_shared(item) else item for item in column]
+            if all(item is None for item in column):
+                continue
+            use, found = self.use(column, key_text(key), draft, sole)
+            absent = any(item is None for item in column)
+            draft.fields.append(FieldUse(key, use, absent, shared))
+            slots += found
+        draft.groups = link(draft, slots, self.settings.examples)
+        name_dims(draft, self.settings)
+
+    def use(self, column: Column, key: str, owner: Draft, sole: bool = False) -> Found:
+        """What these have in common, and the slots of its dims.
+
+        Args:
+          column: what stands there at each place, None where there is nothing.
+          key: under which they stand.
+          owner: the class.
+          sole: the class has leaves of one axis only.
+        """
+        kinds: dict[object, list[Seen | None]] = {}
+        for place, item in enumerate(column):
+            if item is not None:
+                kinds.setdefault(self._sort(item), [None] * len(column))[place] = item
+        if len(kinds) > _MAX_OPTIONS:
+            return _ANYTHING, []
+        found = [self._one(part, key, owner, sole) for part in kinds.values()]
+        if len(found) == 1:
+            return found[0]
+        if len({type(option) for option, _ in found} & {MapUse, EntriesUse, StackedUse}):
+            return _ANYTHING, []
+        options = tuple(dict.fromkeys(option for option, _ in found))
+        return UnionUse(options), [slot for _, slots in found for slot in slots]
+
+    def _sort(self, seen: Seen) -> object:
+        """What is equal for things that one hint can describe."""
+        if isinstance(seen, LeafSeen):
+            return ("leaf", seen.kind is None, isinstance(seen.value, ArraySeen))
+        stack = None if seen.stacked is None else (seen.stacked.axis, seen.stacked.kinds)
+        match what := self.what[id(seen)]:
+            case Layer(schema) | Around(schema):
+                return (schema, stack)
+            case Listing(key):
+                return (key, stack)
+            case Optimizer():
+                return ("optimizer", id(seen))
+            case Draft():
+                return (what, stack)
+
+    def _one(self, column: list[Seen | None], key: str, owner: Draft, sole: bool) -> Found:
+        leaves = [item if isinstance(item, LeafSeen) else None for item in column]
+        if any(leaves):
+            return self._leaf(leaves, key, owner, sole)
+        branches = [item if isinstance(item, BranchSeen) else None for item in column]
+        first = next(item for item in branches if item is not None)
+        if first.stacked is not None:
+            return self._stacked(branches, first.stacked, key, owner)
+        return self._branch(branches, key, owner)
+
+    def _branch(self, branches: list[BranchSeen | None], key: str, owner: Draft) -> Found:
+        first = next(item for item in branches if item is not None)
+        match what := self.what[id(first)]:
+            case Layer():
+                return self._layer(branches, what, key)
+            case Around(schema, keys):
+                inner = [
+                    self.use([None if b is None else b.items.get(k) for b in branches], k, owner)
+                    for k in keys
+                ]
+                slots = [slot for _, found in inner for slot in found]
+                return AroundUse(schema, tuple(use for use, _ in inner)), slots
+            case Listing(by):
+                return self._listing(branches, by, key, owner)
+            case Optimizer():
+                return self._optimizer(branches, first, key, owner)
+            case Draft():
+                return self._inferred(branches, what, key)
+
+    def _optimizer(
+        self, branches: list[BranchSeen | None], first: BranchSeen, key: str, owner: Draft
+    ) -> Found:
+        """An optimizer, over the model that it keeps or that stands beside it."""
+        if "model" in first.items and holds_model(first.node):
+            column = [None if b is None else b.items.get("model") for b in branches]
+            model, slots = self.use(column, key, owner)
+            return OptimizerUse(first.node, model, whole=True), slots
+        paths = moment_paths(first.node)
+        best: Use | None = None
+        for item in owner.fields:
+            seen = owner.seen[0].items.get(item.key)
+            if not isinstance(item.use, DraftUse) or not isinstance(seen, BranchSeen):
+                continue
+            if paths and paths <= set(_paths(seen)):
+                best = item.use
+                break
+        return OptimizerUse(first.node, best, whole=False), []
+
+    # -- Sub-states of one class ---------------------------------------------------------------
+
+    def _layer(self, branches: list[BranchSeen | None], layer: Layer, key: str) -> Found:
+        slots: list[Slot] = []
+        dims: list[tuple[str, Slot | None]] = []
+        unit = object()
+        for index, (dim, _) in enumerate(layer.sizes):
+            sizes = tuple(None if b is None else self._layer_size(b, index) for b in branches)
+            if all(size is None for size in sizes):
+                continue
+            role = of_layer(layer.schema.__name__, dim, key if self._paired(key) else "")
+            slot = Slot(sizes, role, dim, key, unit)
+            slots.append(slot)
+            dims.append((dim, slot))
+        return LayerUse(layer.schema, tuple(dims), _layer_names(branches)), slots
+
+    def _paired(self, key: str) -> bool:
+        """Whether a layer that bears a number is one of two, as the layers of an MLP are."""
+        stem = key.rstrip("0123456789")
+        number = key[len(stem) :]
+        if number not in ("1", "2"):
+            return True
+        others = {other for other in self.keys if other[: len(stem)] == stem}
+        return others >= {f"{stem}1", f"{stem}2"} and f"{stem}3" not in others
+
+    def _layer_size(self, branch: BranchSeen, index: int) -> int | None:
+        what = self.what[id(branch)]
+        return what.sizes[index][1] if isinstance(what, Layer) else None
+
+    def _inferred(self, branches: list[BranchSeen | None], draft: Draft, key: str) -> Found:
+        slots: list[Slot] = []
+        dims: list[tuple[Any, Slot | None]] = []
+        unit = object()
+        for group in draft.groups:
+            if not group.is_name or (group.role.kind == LAYERS and self.settings.examples == 1):
+                continue
+            sizes = tuple(None if b is None else draft.size_at(group, b) for b in branches)
+            role = _role_here(group.role, key)
+            slot = Slot(sizes, role, group.text or "", key, unit, below=draft)
+            slots.append(slot)
+            dims.append((group, slot))
+        return DraftUse(draft, tuple(dims)), slots
+
+    def _stacked(
+        self, branches: list[BranchSeen | None], stack: Stack, key: str, owner: Draft
+    ) -> Found:
+        inner, slots = self._branch(branches, key, owner)
+        sizes = tuple(b.stacked.size if b and b.stacked else None for b in branches)
+        length = Slot(sizes, Role(LAYERS), "", key, object())
+        return StackedUse(inner, length, stack), [*slots, length]
+
+    # -- Entries -------------------------------------------------------------------------------
+
+    def _listing(
+        self, branches: list[BranchSeen | None], by: type, key: str, owner: Draft
+    ) -> Found:
+        there = [branch for branch in branches if branch is not None]
+        keys = {frozenset(branch.items) for branch in there}
+        counted = all(set(b.items) == set(range(len(b.items))) for b in there)
+        if not any(branch.items for branch in there):
+            return MapUse(by, _ANYTHING, None), []
+        if by is str or counted:
+            found = self._map(branches, by, key, owner)
+            chained = by is int and len(keys) == 1 and len(next(iter(keys))) <= _MAX_CHAIN
+            if found is not None and not (chained and not found[2]):
+                return found[:2]
+            if found is not None and not isinstance(found[0].entry, LayerUse):
+                return found[:2]
+        if len(keys) == 1:
+            return self._entries(branches, key, owner)
+        found = self._map(branches, by, key, owner, force=True)
+        return (_ANYTHING, []) if found is None else found[:2]
+
+    def _map(
+        self,
+        branches: list[BranchSeen | None],
+        by: type,
+        key: str,
+        owner: Draft,
+        *,
+        force: bool = False,
+    ) -> tuple[MapUse, list[Slot], bool] | None:
+        """One hint for all entries, and whether all have one size; None where they differ."""
+        entries: list[Seen] = []
+        owners: list[int] = []
+        for place, branch in enumerate(branches):
+            items = {} if branch is None else branch.items
+            entries += items.values()
+            owners += [place] * len(items)
+        use, inner = self.use(entries, singular(key), owner)
+        if isinstance(use, UnionUse) and not force:
+            return None
+        slots: list[Slot] = []
+        outer: dict[int, Slot | None] = {}
+        uniform = True
+        several = max(Counter(owners).values(), default=0) > 1
+        for slot in inner:
+            sizes = collapsed(slot.sizes, owners, len(branches))
+            outer[id(slot)] = None
+            if sizes is None:
+                uniform = False
+                continue
+            slots.append(replace(slot, sizes=sizes, field=key, many=several or slot.many))
+            outer[id(slot)] = slots[-1]
+        lengths = tuple(None if branch is None else len(branch.items) for branch in branches)
+        length = Slot(lengths, Role(LAYERS), "len", key, object())
+        return MapUse(by, replaced(use, outer), length), [*slots, length], uniform
+
+    def _entries(self, branches: list[BranchSeen | None], key: str, owner: Draft) -> Found:
+        """A hint for each position."""
+        first = next(item for item in branches if item is not None)
+        numbers = [item for item in first.items if isinstance(item, int)]
+        slots: list[Slot] = []
+        items: list[Use | None] = []
+        for number in range(max(numbers) + 1):
+            if number not in first.items:
+                items.append(None)
+                continue
+            column = [None if branch is None else branch.items[number] for branch in branches]
+            use, inner = self.use(column, f"{singular(key)}_{number}", owner)
+            items.append(use)
+            slots += inner
+        return EntriesUse(tuple(items)), slots
+
+    # -- Leaves --------------------------------------------------------------------------------
+
+    def _leaf(self, observed: list[LeafSeen | None], key: str, owner: Draft, sole: bool) -> Found:
+        there = [item for item in observed if item is not None]
+        kind = common_kind([item.kind for item in there])
+        names = {item.names for item in there}
+        slots: list[Slot] = []
+        values = [None if item is None else item.value for item in observed]
+        value = self._value(values, key, slots)
+        first, shared = there[0].value, there[0].shared
+        name = key if shared is None else key_text(shared[-1])
+        if isinstance(first, ArraySeen) and slots:
+            for slot, role in zip(slots, _roles(owner, name, len(slots), sole), strict=True):
+                whole = jnp.issubdtype(first.dtype, jnp.integer) and role.kind in WIDTHS
+                slot.role = Role(PLACE, "positions" if "pos" in name else "") if whole else role
+        return LeafUse(kind, value, names.pop() if len(names) == 1 else None), slots
+
+    def _value(self, observed: Sequence[ValueSeen | None], key: str, slots: list[Slot]) -> ValueUse:
+        there = [item for item in observed if item is not None]
+        first = there[0]
+        if all(isinstance(item, ArraySeen) for item in there):
+            arrays = [item if isinstance(item, ArraySeen) else None for item in observed]
+            return _array(arrays, key, slots)
+        if isinstance(first, TupleSeen) and all(
+            isinstance(item, TupleSeen) and len(item.items) == len(first.items) for item in there
+        ):
+            columns = (
+                [item.items[at] if isinstance(item, TupleSeen) else None for item in observed]
+                for at in range(len(first.items))
+            )
+            return TupleUse(tuple(self._value(column, key, slots) for column in columns))
+        if isinstance(first, DictSeen) and all(
+            isinstance(item, DictSeen) and dict(item.items).keys() == dict(first.items).keys()
+            for item in there
+        ):
+            return DictUse(
+                tuple(
+                    (name, self._value([_dict_item(i, name) for i in observed], key, slots))
+                    for name, _ in first.items
+                )
+            )
+        if isinstance(first, OtherSeen) and all(item == first for item in there):
+            return OtherUse(first.cls)
+        return OtherUse(None)
+
+
+def _role_here(role: Role, key: str) -> Role:
+    """The role of a dim of a class, by the attribute that holds it."""
+    if role.kind == FEATURES:
+        return of_norm(key)
+    if role.kind in (IN, OUT) and not role.name:
+        return of_projection(key)[role.kind == OUT]
+    if role.kind == HEADS and of_layer("SplitHeadsState", "heads", key).kind == KV_HEADS:
+        return Role(KV_HEADS)
+    return role
+
+
+def _layer_names(
+    branches: Sequence[BranchSeen | None],
+) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    """The axis names of a layer's leaves, by key, where all of its places have them."""
+    names: dict[str, set[tuple[Any, ...] | None]] = {}
+    for branch in branches:
+        for key, item in branch.items.items() if branch is not None else ():
+            if isinstance(key, str) and isinstance(item, LeafSeen):
+                names.setdefault(key, set()).add(item.names)
+    one = {key: next(iter(found)) for key, found in names.items() if len(found) == 1}
+    return tuple((key, found) for key, found in one.items() if found is not None)
+
+
+def _array(observed: Sequence[ArraySeen | None], key: str, slots: list[Slot]) -> ValueUse:
+    there = [item for item in observed if item is not None]
+    if len({item.cls for item in there}) > 1:
+        return OtherUse(None)
+    dtype = common_dtype([item.dtype for item in there])
+    if len({len(item.shape) for item in there}) > 1:
+        return ArrayUse(there[0].cls, dtype, None)
+    dims: list[Slot] = []
+    unit = object()
+    for axis in range(len(there[0].shape)):
+        sizes = tuple(None if item is None else item.shape[axis] for item in observed)
+        dims.append(Slot(sizes, Role(ANY), "", key, unit))
+    slots += dims
+    return ArrayUse(there[0].cls, dtype, tuple(dims))
+
+
+def _roles(owner: Draft, key: str, rank: int, sole: bool) -> tuple[Role, ...]:
+    """The roles of a leaf's axes: by the einsum that it is the weight of, or by its name."""
+    if owner.roles is not None and len(owner.roles) == rank:
+        return owner.roles
+    roles = of_leaf(key, rank, sole)
+    return roles if len(roles) == rank else tuple(Role(ANY) for _ in range(rank))
+
+
+def weight_roles(branch: BranchSeen) -> tuple[Role, ...] | None:
+    """The roles of the axes of a module's one weight of three axes or more, by its einsum."""
+    equation = _equation(branch.node)
+    ranks = {
+        len(item.value.shape)
+        for item in branch.items.values()
+        if isinstance(item, LeafSeen) and isinstance(item.value, ArraySeen)
+    }
+    wide = [rank for rank in ranks if rank > 2]
+    if equation is None or len(wide) != 1:
+        return None
+    roles = of_letters(equation, wide[0])
+    if roles is None:
+        return None
+    heads = Role(HEADS)
+    return tuple(heads if role.kind == KV_HEADS else role for role in roles)
+
+
+def _equation(node: Any) -> str | None:
+    if not isinstance(node, nnx.Module):
+        return None
+    for name in ("einsum_str", "equation", "eqn", "einsum"):
+        found = vars(node).get(name)
+        if isinstance(found, str) and "->" in found:
+            return found
+    return None
+
+
+def replaced(use: Use, slots: dict[int, Slot | None]) -> Use:
+    """The same with other slots; None for dims that are not seen from outside."""
+
+    def of(slot: Slot | None) -> Slot | None:
+        return None if slot is None else slots.get(id(slot), slot)
+
+    def value(found: ValueUse) -> ValueUse:
+        match found:
+            case ArrayUse(dims=dims) if dims is not None:
+                return replace(found, dims=tuple(map(of, dims)))
+            case TupleUse(items):
+                return TupleUse(tuple(map(value, items)))
+            case DictUse(items):
+                return DictUse(tuple((key, value(item)) for key, item in items))
+            case _:
+                return found
+
+    match use:
+        case LeafUse():
+            return replace(use, value=value(use.value))
+        case LayerUse(schema, dims):
+            found = tuple((dim, of(slot)) for dim, slot in dims)
+            return LayerUse(schema, found, use.names)
+        case DraftUse(draft, dims):
+            return DraftUse(draft, tuple((group, of(slot)) for group, slot in dims))
+        case AroundUse(schema, items):
+            return AroundUse(schema, tuple(replaced(item, slots) for item in items))
+        case UnionUse(items):
+            return UnionUse(tuple(replaced(item, slots) for item in items))
+        case MapUse(key, entry, length):
+            return MapUse(key, replaced(entry, slots), of(length))
+        case EntriesUse(items):
+            made = tuple(None if item is None else replaced(item, slots) for item in items)
+            return EntriesUse(made)
+        case StackedUse(inner, length, stack):
+            return StackedUse(replaced(inner, slots), of(length) or length, stack)
+        case _:
+            return use
+
+
+def _keys(branches: Sequence[BranchSeen]) -> list[Hashable]:
+    """All keys, each after the one that it follows where it is."""
+    found: list[Hashable] = []
+    for branch in branches:
+        place = 0
+        for key in branch.items:
+            if key in found:
+                place = found.index(key) + 1
+            else:
+                found.insert(place, key)
+                place += 1
+    return found
+
+
+def _paths(branch: BranchSeen) -> Iterator[tuple[Hashable, ...]]:
+    for key, item in branch.items.items():
+        if isinstance(item, BranchSeen):
+            yield from ((key, *path) for path in _paths(item))
+        else:
+            yield (key,)
+
+
+def _is_shared(seen: Seen | None) -> bool:
+    return isinstance(seen, LeafSeen) and seen.shared is not None
+
+
+def _shared(column: Column) -> str | None:
+    """The one path at which a Variable lives that stands nowhere in a state."""
+    there = [item for item in column if item is not None]
+    paths = {item.shared if isinstance(item, LeafSeen) else None for item in there}
+    path = paths.pop() if len(paths) == 1 else None
+    return None if path is None else ".".join(map(str, path))
+
+
+def _dict_item(value: ValueSeen | None, key: str) -> ValueSeen | None:
+    return dict(value.items)[key] if isinstance(value, DictSeen) else None

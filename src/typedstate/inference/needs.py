@@ -1,0 +1,47 @@
+"""Which dims of a class are said where it stands: those that tie something to something else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .roles import CLASSES, IN, LAYERS, STREAM, VOCAB, WIDTHS
+from .uses import Draft, DraftUse, Group, drafts_of
+
+_TOP = frozenset({CLASSES, VOCAB, STREAM, LAYERS})
+
+
+def find_needs(drafts: Sequence[Draft], *, several: bool) -> None:
+    """Marks the dims that are needed; drafts come in order, that of the whole last."""
+    for draft in reversed(drafts):
+        for group in draft.groups:
+            group.needed = group.needed or _is_tied(group) or several
+            if draft.root and _is_top(group):
+                group.needed = True
+        for item in draft.fields:
+            for use in drafts_of(item.use):
+                _demand(use)
+
+
+def _demand(use: DraftUse) -> None:
+    for group, slot in use.dims:
+        if slot is not None and (slot.group.needed or not slot.group.is_name):
+            group.needed = True
+
+
+def _is_tied(group: Group) -> bool:
+    """Whether two axes, or all entries of a map, have it."""
+    many = group.role.kind != LAYERS and any(slot.many for slot in group.slots)
+    return len(group.slots) > 1 or many
+
+
+def _is_top(group: Group) -> bool:
+    """Whether it is a size that a user passes, so that the whole has a name for it."""
+    if group.role.kind == LAYERS:
+        return group.slots[0].below is None
+    if group.role.kind in _TOP:
+        return True
+    own = any(slot.below is None for slot in group.slots)
+    return bool(group.role.name) and group.role.kind in WIDTHS and (own or group.role.kind == IN)
+
+
+__all__ = ["find_needs"]

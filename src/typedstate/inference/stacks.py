@@ -1,0 +1,116 @@
+"""Sub-states whose leaves all have one more axis, as ``nnx.vmap`` and ``nnx.scan`` make them.
+
+`infer` calls `unstacked`. That an axis is one more shows where the state of a Flax layer has it:
+a kernel of ``nnx.Linear`` has two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from .catalogue import is_flax_layer, layer_of, takes_any_rank
+from .observe import ArraySeen, BranchSeen, LeafSeen, Seen, Stack
+
+_AXES = (0, 1)
+
+
+def unstacked(root: BranchSeen) -> BranchSeen:
+    """The tree with each stack of like sub-states as what it is a stack of."""
+    return _inner(root)
+
+
+def _inner(branch: BranchSeen) -> BranchSeen:
+    items: dict[object, Seen] = {}
+    for key, item in branch.items.items():
+        if not isinstance(item, BranchSeen):
+            items[key] = item
+            continue
+        stack = _stack_of(item)
+        if stack is None:
+            items[key] = _inner(item)
+        else:
+            bare = _without(item, stack)
+            items[key] = replace(bare, stacked=stack) if isinstance(bare, BranchSeen) else bare
+    return replace(branch, items=items)
+
+
+def _stack_of(branch: BranchSeen) -> Stack | None:
+    """The axis that everything here has more, None where there is none."""
+    layers = [(item, key) for item, key in _layers(branch, "") if _kinds(item)]
+    if not layers or any(layer_of(item, key) is not None for item, key in layers):
+        return None
+    for axis in _AXES:
+        size = _size_of(layers[0][0], axis)
+        if size is None:
+            continue
+        stack = Stack(axis, size)
+        if all(_fits_without(item, key, stack) for item, key in layers):
+            sizes = {_leaf_size(leaf, axis) for leaf in _leaves(branch)}
+            if sizes == {size}:
+                return stack
+            kinds = _stacked_kinds(branch, axis, size)
+            if kinds is not None:
+                return Stack(axis, size, kinds)
+    return None
+
+
+def _fits_without(item: BranchSeen, key: str, stack: Stack) -> bool:
+    bare = _without(item, stack)
+    return isinstance(bare, BranchSeen) and layer_of(bare, key) is not None
+
+
+def _layers(branch: BranchSeen, key: str) -> Iterator[tuple[BranchSeen, str]]:
+    if is_flax_layer(branch.cls) and not takes_any_rank(branch.cls):
+        yield branch, key
+        return
+    for name, item in branch.items.items():
+        if isinstance(item, BranchSeen):
+            yield from _layers(item, str(name))
+
+
+def _leaves(branch: BranchSeen) -> Iterator[LeafSeen]:
+    for item in branch.items.values():
+        if isinstance(item, LeafSeen):
+            yield item
+        else:
+            yield from _leaves(item)
+
+
+def _kinds(branch: BranchSeen) -> set[type | None]:
+    return {leaf.kind for leaf in _leaves(branch)}
+
+
+def _size_of(branch: BranchSeen, axis: int) -> int | None:
+    sizes = {_leaf_size(leaf, axis) for leaf in _leaves(branch)}
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+def _leaf_size(leaf: LeafSeen, axis: int) -> int | None:
+    shaped = isinstance(leaf.value, ArraySeen) and axis < len(leaf.value.shape)
+    return leaf.value.shape[axis] if shaped else None  # type: ignore[union-attr]
+
+
+def _stacked_kinds(branch: BranchSeen, axis: int, size: int) -> tuple[type, ...] | None:
+    """The Variable classes all of whose leaves have the axis, where the others have not."""
+    by_kind: dict[type | None, set[bool]] = {}
+    for leaf in _leaves(branch):
+        by_kind.setdefault(leaf.kind, set()).add(_leaf_size(leaf, axis) == size)
+    if None in by_kind or any(len(found) > 1 for found in by_kind.values()):
+        return None
+    return tuple(kind for kind, found in by_kind.items() if kind is not None and found == {True})
+
+
+def _without(seen: Seen, stack: Stack) -> Seen:
+    if isinstance(seen, BranchSeen):
+        return replace(seen, items={k: _without(item, stack) for k, item in seen.items.items()})
+    value = seen.value
+    if not isinstance(value, ArraySeen) or (
+        stack.kinds is not None and seen.kind not in stack.kinds
+    ):
+        return seen
+    shape = (*value.shape[: stack.axis], *value.shape[stack.axis + 1 :])
+    names = seen.names
+    if names is not None and stack.axis < len(names):
+        names = (*names[: stack.axis], *names[stack.axis + 1 :])
+    return replace(seen, value=replace(value, shape=shape), names=names)

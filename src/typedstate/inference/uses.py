@@ -1,0 +1,294 @@
+"""The classes that `infer` is about to make, and what stands behind each of their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from .observe import BranchSeen, Stack
+from .roles import Role
+
+#: Sizes at each place where a class is seen; None where the axis is not there.
+Sizes = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What entries by int keys are, or by names that say nothing."""
+
+    key: type
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """What an ``nnx.Optimizer`` is."""
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """One axis of a field, or a dim of what stands there.
+
+    Attributes:
+      sizes: at each place of the class.
+      role: what it is for.
+      dim: what the class below calls it; empty for an axis right here.
+      field: the key under which it is.
+      many: it stands in several entries of a map, all of which have one size.
+      unit: what is equal for axes of one leaf, one layer or one sub-state.
+      below: the inferred class that has it; None for an axis here or of a Flax layer.
+      group: what it is one with.
+    """
+
+    sizes: Sizes
+    role: Role
+    dim: str
+    field: str
+    unit: object
+    many: bool = False
+    below: Draft | None = None
+    group: Group = None  # type: ignore[assignment]
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """Axes of a class that are one.
+
+    Attributes:
+      slots: those.
+      sizes: at each place of the class.
+      role: what they are for.
+      text: how it is written in the class: a name, a size, an expression; None where only a
+        class below has a name for it.
+      needed: a class above, or two axes here, say that it is one size.
+    """
+
+    slots: list[Slot]
+    sizes: Sizes
+    role: Role
+    text: str | None = None
+    needed: bool = False
+
+    @property
+    def is_name(self) -> bool:
+        """Whether it is a name of the class, which a class above can link."""
+        return self.text is not None and self.text.isidentifier()
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayUse:
+    """An array; `dims` None for any shape, `dtype` a name that jaxtyping has."""
+
+    cls: type
+    dtype: str
+    dims: tuple[Slot | None, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class TupleUse:
+    """A tuple of values."""
+
+    items: tuple[ValueUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DictUse:
+    """A dict of values."""
+
+    items: tuple[tuple[str, ValueUse], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherUse:
+    """An instance of a class; None for anything."""
+
+    cls: type | None
+
+
+ValueUse = ArrayUse | TupleUse | DictUse | OtherUse
+
+
+@dataclass(frozen=True, slots=True)
+class LeafUse:
+    """A leaf; `kind` None for a raw one."""
+
+    kind: type | None
+    value: ValueUse
+    names: tuple[Any, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerUse:
+    """A class of the catalogue, with a slot for each of its dims that has a size here.
+
+    Attributes:
+      schema: that class.
+      dims: its dims.
+      names: the axis names in the sharding metadata of its leaves, by key.
+    """
+
+    schema: Any
+    dims: tuple[tuple[str, Slot | None], ...]
+    names: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AroundUse:
+    """A generic class of the catalogue over others."""
+
+    schema: Any
+    inner: tuple[Use, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DraftUse:
+    """A class that is inferred too, with a slot for each of its groups that has a name."""
+
+    draft: Draft
+    dims: tuple[tuple[Group, Slot | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MapUse:
+    """Like entries by int or str keys."""
+
+    key: type
+    entry: Use
+    length: Slot | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesUse:
+    """Entries by position."""
+
+    items: tuple[Use | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StackedUse:
+    """A stack of like sub-states."""
+
+    inner: Use
+    length: Slot
+    stack: Stack
+
+
+@dataclass(frozen=True, slots=True)
+class UnionUse:
+    """One of several."""
+
+    options: tuple[Use, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerUse:
+    """An ``nnx.Optimizer``.
+
+    Attributes:
+      node: the optimizer.
+      model: what stands for its model: a field beside it, or one of its own.
+      whole: the model stands in its own state.
+    """
+
+    node: Any
+    model: Use | None
+    whole: bool
+
+
+Use = (
+    LeafUse
+    | LayerUse
+    | AroundUse
+    | DraftUse
+    | MapUse
+    | EntriesUse
+    | StackedUse
+    | UnionUse
+    | OptimizerUse
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldUse:
+    """A key of a class."""
+
+    key: Hashable
+    use: Use
+    optional: bool = False
+    shared: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Draft:
+    """A class to be.
+
+    Attributes:
+      title: a suggestion for its name.
+      cls: the module class, None where that is not known.
+      height: above the leaves.
+      seen: each place where it is seen.
+      places: the number of the example, and the path there.
+      fields: of the class.
+      groups: its dims.
+      notes: what one size leaves open.
+      root: nothing is above it.
+      roles: of the axes of its weight, where an einsum says them.
+      bare: the whole is no class: a Flax layer, entries, which stand as its only field.
+      made: the class itself, once it is made.
+    """
+
+    title: str
+    cls: type | None
+    height: int
+    seen: list[BranchSeen] = field(default_factory=list[BranchSeen])
+    places: list[tuple[int, tuple[Hashable, ...]]] = field(
+        default_factory=list[tuple[int, tuple[Hashable, ...]]]
+    )
+    fields: list[FieldUse] = field(default_factory=list[FieldUse])
+    groups: list[Group] = field(default_factory=list[Group])
+    notes: list[str] = field(default_factory=list[str])
+    root: bool = False
+    roles: tuple[Role, ...] | None = None
+    bare: bool = False
+    made: Any = None
+    index: dict[int, int] = field(default_factory=dict[int, int])
+
+    @property
+    def has_leaves_only(self) -> bool:
+        """Whether it is a layer of the user's own: weights, and nothing below them."""
+        return all(isinstance(item.use, LeafUse) for item in self.fields)
+
+    def size_at(self, group: Group, branch: BranchSeen) -> int | None:
+        """The size of one of its dims at a place."""
+        return group.sizes[self.index[id(branch)]]
+
+    def add(self, branch: BranchSeen, place: tuple[int, tuple[Hashable, ...]]) -> None:
+        """Another place where it is seen."""
+        self.index[id(branch)] = len(self.seen)
+        self.seen.append(branch)
+        self.places.append(place)
+
+
+def drafts_of(use: Use) -> Iterator[DraftUse]:
+    """The inferred classes that a field mentions."""
+    return (found for found in uses_of(use) if isinstance(found, DraftUse))
+
+
+def uses_of(use: Use) -> Iterator[Use]:
+    """What a field mentions, itself first."""
+    yield use
+    match use:
+        case MapUse(entry=inner) | StackedUse(inner=inner):
+            yield from uses_of(inner)
+        case AroundUse(inner=items) | UnionUse(options=items):
+            for item in items:
+                yield from uses_of(item)
+        case EntriesUse(entries):
+            for entry in entries:
+                if entry is not None:
+                    yield from uses_of(entry)
+        case OptimizerUse(model=model):
+            if model is not None:
+                yield from uses_of(model)
+        case _:
+            return

@@ -1,0 +1,1 @@
+"""Schemas that `infer` writes for public models; see ``write.py``."""

@@ -1,0 +1,43 @@
+"""What `infer` says of bonsai Mamba2."""
+
+from flax import nnx
+from jaxtyping import Array, Float
+
+from typedstate import Bind, StateMap, TypedState
+from typedstate.layers import ConvState, EmbedState, LinearState
+
+
+class RMSNormState(TypedState):
+    weight: nnx.Param[Float[Array, "d"]]
+
+
+class DepthwiseConv1dState(TypedState):
+    conv: Bind[ConvState, "dout=cout"]
+
+
+class Mamba2MixerState(TypedState):
+    in_proj: Bind[LinearState, "din=d dout=in_proj_inner"]
+    conv1d: Bind[DepthwiseConv1dState, "cout"]
+    dt_bias: nnx.Param[Float[Array, "n"]]
+    A_log: nnx.Param[Float[Array, "n"]]
+    D: nnx.Param[Float[Array, "n"]]
+    norm: Bind[RMSNormState, "d=inner"]
+    out_proj: Bind[LinearState, "din=inner dout=d"]
+
+
+class Mamba2BlockState(TypedState):
+    norm: Bind[RMSNormState, "d"]
+    mixer: Bind[Mamba2MixerState, "d in_proj_inner cout n inner"]
+
+
+class Mamba2ModelState(TypedState):
+    embedder: Bind[EmbedState, "vocab features=d"]
+    layers: Bind[
+        StateMap[int, Bind[Mamba2BlockState, "d in_proj_inner cout n inner"]],
+        "len=layers",
+    ]
+    final_norm: Bind[RMSNormState, "d"]
+
+
+class Mamba2ForCausalLMState(TypedState):
+    backbone: Bind[Mamba2ModelState, "vocab d"]

@@ -1,0 +1,51 @@
+"""What `infer` says of flax gemma."""
+
+from flax import nnx
+from jaxtyping import Array, Float
+
+from typedstate import Bind, StateMap, TypedState
+from typedstate.layers import EmbedState, LinearState, MergeHeadsState
+
+
+class RMSNormState(TypedState):
+    scale: nnx.Param[Float[Array, "d"]]
+
+
+class SplitHeadsState(TypedState):
+    kernel: nnx.Param[Float[Array, "heads d head_dim"]]
+
+
+class EinsumState(TypedState):
+    kernel: nnx.Param[Float[Array, "n heads d head_dim"]]
+
+
+class AttentionState(TypedState):
+    attn_vec_einsum: Bind[MergeHeadsState, "heads head_dim dout=d"]
+    q_einsum: Bind[SplitHeadsState, "heads d head_dim"]
+    kv_einsum: Bind[EinsumState, "n heads=kv_heads d head_dim"]
+    _query_norm: Bind[RMSNormState, "d=head_dim"]
+    _key_norm: Bind[RMSNormState, "d=head_dim"]
+
+
+class FeedForwardState(TypedState):
+    gate_proj: Bind[LinearState, "din=d dout=hidden"]
+    up_proj: Bind[LinearState, "din=d dout=hidden"]
+    down_proj: Bind[LinearState, "din=hidden dout=d"]
+
+
+class BlockState(TypedState):
+    pre_attention_norm: Bind[RMSNormState, "d"]
+    attn: Bind[AttentionState, "heads head_dim d n kv_heads"]
+    post_attention_norm: Bind[RMSNormState, "d"]
+    pre_ffw_norm: Bind[RMSNormState, "d"]
+    mlp: Bind[FeedForwardState, "d hidden"]
+    post_ffw_norm: Bind[RMSNormState, "d"]
+
+
+class TransformerState(TypedState):
+    embedder: Bind[EmbedState, "vocab features=d"]
+    layers: Bind[
+        StateMap[int, Bind[BlockState, "d heads head_dim n kv_heads hidden"]],
+        "len=layers",
+    ]
+    final_norm: Bind[RMSNormState, "d"]

@@ -1,0 +1,21 @@
+"""What `infer` says of flax VAE."""
+
+from typedstate import Bind, StateMap, TypedState
+from typedstate.layers import LinearState, RngStreamState
+
+
+class EncoderState(TypedState):
+    linear1: Bind[LinearState, "din dout=hidden"]
+    linear_mean: Bind[LinearState, "din=hidden dout"]
+    linear_std: Bind[LinearState, "din=hidden dout"]
+    rngs: StateMap[str, RngStreamState]
+
+
+class DecoderState(TypedState):
+    linear1: Bind[LinearState, "din dout=hidden"]
+    linear2: Bind[LinearState, "din=hidden dout"]
+
+
+class VAEState(TypedState):
+    encoder: Bind[EncoderState, "din=d dout=encoder_d"]
+    decoder: Bind[DecoderState, "din=encoder_d dout=d"]

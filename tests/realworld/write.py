@@ -1,0 +1,61 @@
+"""Writes the schemas that `infer` gives for public models into ``inferred/``, or compares them.
+
+    python -m tests.realworld.write --bonsai ../bonsai --flax ../flax --tunix ../tunix [--check]
+
+The files are what a person commits after reading them once: output of typedstate alone. Each is
+inferred from one abstract model at tiny sizes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from flax import nnx
+
+from tests.realworld.models import Model, of_bonsai, of_flax, of_tunix
+from typedstate import explain, infer, to_source
+from typedstate.inference.stale import stale
+
+_FOLDER = Path(__file__).parent / "inferred"
+
+
+def _models(arguments: argparse.Namespace) -> Iterator[Model]:
+    if arguments.bonsai:
+        yield from of_bonsai(arguments.bonsai)
+    if arguments.flax:
+        yield from of_flax(arguments.flax)
+    if arguments.tunix:
+        yield from of_tunix(arguments.tunix)
+
+
+def main() -> int:
+    """Writes or compares the files; 1 where one is stale or refuses its model."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("bonsai", "flax", "tunix"):
+        parser.add_argument(f"--{name}", type=Path, help="a checkout")
+    parser.add_argument("--check", action="store_true", help="write nothing, print what differs")
+    arguments = parser.parse_args()
+    failed = 0
+    for model in _models(arguments):
+        module = model.build(0)
+        schema = infer(module)
+        report = explain(nnx.state(module), schema)
+        if not report:
+            failed += 1
+            print(f"{model.name}: {report}")
+        file = _FOLDER / f"{re.sub(r'[^a-z0-9]+', '_', model.name.lower())}.py"
+        if arguments.check:
+            difference = stale(file.read_text(), schema, path=file.name)
+            failed += bool(difference)
+            print(difference, end="")
+        else:
+            file.write_text(f'"""What `infer` says of {model.name}."""\n\n{to_source(schema)}')
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
