@@ -197,6 +197,10 @@ class Derived(msgspec.Struct, frozen=True):
             return NotImplemented
         return (self.base, self.transform, self.path) == (other.base, other.transform, other.path)
 
+    def __reduce__(self) -> tuple[type[Derived], tuple[SchemaRef, Transform, Path]]:
+        """For ``pickle``: the fields, which may refer to this, are made again."""
+        return Derived, (self.base, self.transform, self.path)
+
     def __hash__(self) -> int:
         """By identity of what it is made from."""
         return hash((id(self.base), id(self.transform), self.path))

@@ -87,6 +87,14 @@ class Boundary:
         with contextlib.suppress(NotYet):
             self.prepare()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For libraries that send functions to other processes: without the module's names."""
+        return {**vars(self), "_names": self._names[:-1]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._names = (*self._names, self.function.__globals__)
+
     @property
     def enforces(self) -> bool:
         """Whether there is anything to enforce."""

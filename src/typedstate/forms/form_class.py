@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import typing
 from collections.abc import Callable
 from typing import Any, cast
@@ -28,7 +29,7 @@ from .._spec.nodes import (
     Union,
 )
 from ..errors import SchemaError
-from ..schema.hint_class import HintMeta, make
+from ..schema.hint_class import HintMeta, make, reduced
 
 
 class FormMeta(HintMeta):
@@ -72,6 +73,9 @@ class FormMeta(HintMeta):
         first: int = getattr(cls, "__typedstate_first__", 0)
         count: int | None = getattr(cls, "__typedstate_count__", 1)
         return index >= first and (count is None or index < first + count)
+
+
+copyreg.pickle(cast(Any, FormMeta), reduced)
 
 
 def _parsed(cls: FormMeta, name: str, args: tuple[Any, ...]) -> list[Any]:

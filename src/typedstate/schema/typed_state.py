@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import copyreg
 import sys
 import typing
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -25,7 +27,7 @@ from .._spec.dims import Name
 from .._spec.nodes import Allowed, Anything, Bound, Extra, Field, Node, Schema, Spec, StateOfSpec
 from ..errors import SchemaError
 from .field import Declaration, parse_field, refuse_body, refuse_name, refuse_twins
-from .hint_class import HintMeta, made
+from .hint_class import HintMeta, made, reduced
 
 _SpecialForm: Final[type] = type(Literal)  # of ``Literal``, ``Union`` and their like
 
@@ -43,6 +45,19 @@ class ClassRef(msgspec.Struct, eq=False):
     owners: Mapping[object, bool] = msgspec.field(default_factory=dict[object, bool])
     hints: tuple[Any, ...] = ()
     parsed: Schema | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For libraries that send classes by value; the fields may refer to this.
+
+        They are parsed before: another process may not have the names that they are written with.
+        """
+        with contextlib.suppress(NotYet, SchemaError):
+            self.resolve()
+        state = (self.cls, self.declared, self.extra, self.owners, self.hints, self.parsed)
+        return ClassRef, (None, {}, {}), state
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.cls, self.declared, self.extra, self.owners, self.hints, self.parsed = state
 
     @property
     def name(self) -> str:
@@ -189,6 +204,9 @@ class SchemaMeta(HintMeta):
         name = f"{cls.__name__}[{', '.join(map(show_argument, given))}]"
         key = ("generic", cls, given)
         return _generic(cls, key, name, dict(zip(params, given, strict=True)))
+
+
+copyreg.pickle(cast(Any, SchemaMeta), reduced)
 
 
 class OpenSchema(Deferred):
