@@ -15,6 +15,7 @@ from .._compat import axis_rules, modules, variables
 from .._spec.dims import Fixed, SingleDim
 from .._spec.dtypes import dtype_name
 from .._spec.nodes import (
+    Anything,
     Array,
     Container,
     Field,
@@ -25,6 +26,7 @@ from .._spec.nodes import (
     Schema,
     Spec,
     TupleOf,
+    Validated,
 )
 from ..errors import SchemaError
 
@@ -84,6 +86,9 @@ def subject_of(given: Any) -> Subject:
     if callable(getattr(given, "state", None)) and hasattr(given, "leaves"):
         return _value(given.state(), f"the checkpoint {given.path}")
     spec = spec_of(given)
+    if isinstance(spec, Validated) and isinstance(spec.inner, Anything):
+        shown = type(given).__name__
+        raise SchemaError(f"a schema, a state, a module or a checkpoint was expected, not {shown}")
     return Subject(name_of(given, spec), spec, given)
 
 
