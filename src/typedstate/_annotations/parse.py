@@ -24,7 +24,7 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
-from typing import Annotated, Any, Final, Literal, TypeVar, cast, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, TypeVar, assert_never, cast, get_args, get_origin
 
 import jax
 import numpy as np
@@ -37,21 +37,32 @@ from .._compat import axis_rules, modules, scalars, variables
 from .._spec import dims
 from .._spec.nodes import (
     Anything,
+    Argument,
     Array,
+    Bound,
+    Conditional,
+    EntriesSpec,
+    FlatSpec,
     Instance,
     ItemsOf,
     Leaf,
     Literally,
+    Map,
     MappingOf,
     ModuleState,
+    Node,
     NoValue,
+    Partition,
     Predicate,
     RecordOf,
+    SameSpec,
+    ScopedSpec,
     Spec,
     StateOfSpec,
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 from .._spec.questions import one_of, parts, present
 from ..errors import SchemaError, leave_alone
@@ -299,8 +310,26 @@ def holds_state_or_array(spec: Spec) -> bool:
             return False
         case TupleOf() | ItemsOf() | MappingOf() | Validated() | Union() | RecordOf():
             return any(holds_state_or_array(part) for part in parts(spec))
-        case _:
+        case (
+            Array()
+            | Partition()
+            | Leaf()
+            | Node()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Bound()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return True
+        case _:
+            assert_never(spec)
 
 
 def _show_hint(hint: Any) -> str:
@@ -377,8 +406,32 @@ def or_array(spec: Spec) -> Spec:
             return replace(spec, item=or_array(item))
         case MappingOf(value=value_):
             return replace(spec, value=or_array(value_))
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Node()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Bound()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return spec
+        case _:
+            assert_never(spec)
 
 
 def _flat_union(options: Iterable[Spec]) -> Spec:

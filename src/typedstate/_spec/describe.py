@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from jax.sharding import PartitionSpec
 
 from .dim_grammar import show_shape
@@ -95,6 +97,8 @@ def describe(spec: Spec) -> str:
             return " or ".join(answers) or "nothing"
         case ModuleState(cls, inner):
             return f"{class_name(cls)} with state {describe(inner)}"
+        case _:
+            assert_never(spec)
 
 
 def _describe_array(spec: Array) -> str:

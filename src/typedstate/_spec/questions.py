@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, assert_never
 
 from .dim_grammar import show_expr
 from .dims import Dim, Expr, VariadicDim, names_of
@@ -16,8 +16,10 @@ from .nodes import (
     Container,
     EntriesSpec,
     FlatSpec,
+    Instance,
     ItemsOf,
     Leaf,
+    Literally,
     Map,
     MappingOf,
     ModuleState,
@@ -50,9 +52,33 @@ def outermost_names(spec: Spec) -> list[str]:
             linked = {name for name, _ in links}
             inner_names = [name for name in outermost_names(inner) if name not in linked]
             return list(dict.fromkeys([*inner_names, *own_names(spec)]))
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Union()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             names = [name for part in parts(spec) for name in outermost_names(part)]
             return list(dict.fromkeys([*names, *own_names(spec)]))
+        case _:
+            assert_never(spec)
 
 
 _MAX_NESTED: Final = 64  # forms that read paths make a new schema per level of a recursive one
@@ -91,8 +117,10 @@ def parts(spec: Spec) -> tuple[Spec, ...]:
             return (inner,)
         case Conditional(yes=yes, no=no):
             return tuple(option for option in (yes, no) if option is not None)
-        case _:
+        case Anything() | NoValue() | Instance() | Literally() | Array() | Partition() | Node():
             return ()
+        case _:
+            assert_never(spec)
 
 
 def container_of(spec: Spec) -> Container:
@@ -104,8 +132,29 @@ def container_of(spec: Spec) -> Container:
             return spec.container
         case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
             return container_of(inner)
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Union()
+            | Argument()
+            | Within()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return "any"
+        case _:
+            assert_never(spec)
 
 
 def unbind(spec: Bound) -> tuple[list[tuple[tuple[str, Expr[str]], ...]], Spec]:
@@ -157,9 +206,29 @@ def own_names(spec: Spec) -> Iterator[str]:
                 yield from own_names(argument)
         case ScopedSpec() | Argument():
             return
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Validated()
+            | Leaf()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Union()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             for part in parts(spec):
                 yield from own_names(part)
+        case _:
+            assert_never(spec)
 
 
 def schema_names(schema: Schema) -> list[str]:
@@ -196,8 +265,23 @@ def needs_leaf(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
             return (length is None or _positive(length)) and needs_leaf(entry, seen)
         case StateOfSpec() | Anything() | NoValue() | Conditional():
             return False
-        case _:
+        case (
+            Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Within()
+            | ModuleState()
+        ):
             return True
+        case _:
+            assert_never(spec)
 
 
 def _positive(expr: Expr[str]) -> bool:

@@ -7,7 +7,7 @@ through nested schemas, so that recursive schemas have forms too.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar, assert_never
 
 import msgspec
 from msgspec.structs import replace
@@ -26,13 +26,17 @@ from .nodes import (
     EntriesSpec,
     Extra,
     Field,
+    FlatSpec,
+    Instance,
     ItemsOf,
     Leaf,
+    Literally,
     Map,
     MappingOf,
     ModuleState,
     Node,
     NoValue,
+    Partition,
     RecordOf,
     SameSpec,
     Schema,
@@ -43,6 +47,7 @@ from .nodes import (
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 from .questions import one_of, present
 
@@ -323,8 +328,25 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
             return TupleOf(tuple(item for item in kept_items if item is not None), kept_rest)
         case ModuleState():
             raise SchemaError(f"{transform.title('...')}: a live module has no forms")
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Within()
+            | FlatSpec()
+        ):
             return transform.leaf(spec, path)
+        case _:
+            assert_never(spec)
 
 
 def _extra(transform: Transform, extra: Extra, path: Path) -> Extra:
@@ -387,5 +409,24 @@ def map_value(spec: Spec, change: Any) -> Spec:
             return replace(spec, inner=map_value(inner, change))
         case Leaf(value=value):
             return replace(spec, value=map_value(value, change))
-        case _:
+        case (
+            NoValue()
+            | Instance()
+            | Literally()
+            | Partition()
+            | Node()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Bound()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return spec
+        case _:
+            assert_never(spec)

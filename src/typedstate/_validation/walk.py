@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, assert_never, cast
 
 import numpy as np
 from msgspec.structs import replace
@@ -150,8 +150,21 @@ class Walk:
                 self._in_place(value, spec, path, scope)
             case FlatSpec():
                 self._flat(value, spec, path, scope, outermost)
-            case _:
+            case (
+                NoValue()
+                | Instance()
+                | Literally()
+                | Array()
+                | TupleOf()
+                | ItemsOf()
+                | MappingOf()
+                | RecordOf()
+                | Partition()
+                | Validated()
+            ):
                 self._leaf_value(value, spec, path, scope, outermost)
+            case _:
+                assert_never(spec)
 
     def _bound(self, value: Any, spec: Bound, path: Path, scope: Scope, outermost: bool) -> None:
         """Gives the inner names as expressions over the outer ones."""
@@ -687,8 +700,25 @@ class Walk:
                 self._visit(value, inner, path, scope, outermost=outermost)
                 if len(self.found.part.violations) == count:
                     arrays.ask_predicates(self.found, value, value, predicates, path)
-            case _:
+            case (
+                Leaf()
+                | Node()
+                | Map()
+                | EntriesSpec()
+                | StateOfSpec()
+                | Union()
+                | Bound()
+                | Argument()
+                | Within()
+                | ScopedSpec()
+                | SameSpec()
+                | FlatSpec()
+                | Conditional()
+                | ModuleState()
+            ):
                 self._visit(value, spec, path, scope, outermost=outermost)
+            case _:
+                assert_never(spec)
 
     def _literal(self, value: Any, values: tuple[Any, ...], path: Path) -> None:
         def among(item: Any) -> bool:

@@ -7,7 +7,7 @@ neither settles is collected as a fault and never guessed.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeGuard, cast
+from typing import Any, Final, TypeGuard, assert_never, cast
 
 import msgspec
 from flax import nnx
@@ -22,6 +22,7 @@ from .._spec.filters import WILDCARD
 from .._spec.nodes import (
     Anything,
     Argument,
+    Array,
     Bound,
     Conditional,
     Container,
@@ -29,11 +30,16 @@ from .._spec.nodes import (
     Extra,
     Field,
     FlatSpec,
+    Instance,
+    ItemsOf,
     Leaf,
+    Literally,
     Map,
+    MappingOf,
     ModuleState,
     Node,
     NoValue,
+    Partition,
     RecordOf,
     SameSpec,
     SchemaRef,
@@ -42,6 +48,7 @@ from .._spec.nodes import (
     StateOfSpec,
     TupleOf,
     Union,
+    Validated,
     Within,
 )
 from .._spec.questions import unbind
@@ -203,8 +210,24 @@ class Builder(msgspec.Struct):
                 return self._decided(spec, site)
             case Leaf():
                 return self.make(self, spec, site)
-            case _:
+            case (
+                Anything()
+                | NoValue()
+                | Instance()
+                | Literally()
+                | Array()
+                | TupleOf()
+                | ItemsOf()
+                | MappingOf()
+                | RecordOf()
+                | Partition()
+                | Validated()
+                | FlatSpec()
+                | ModuleState()
+            ):
                 return self.make(self, Leaf(None, spec), site)
+            case _:
+                assert_never(spec)
 
     def _branch(self, made: dict[Hashable, Any], site: Site, container: Container) -> Any:
         """Flax drops branches without leaves; a State made by hand may hold States."""

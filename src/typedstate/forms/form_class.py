@@ -5,7 +5,7 @@ from __future__ import annotations
 import copyreg
 import typing
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, assert_never, cast
 
 from .._annotations.context import Context
 from .._annotations.deferred import Deferred, is_open, show_argument
@@ -17,16 +17,30 @@ from .._spec.filters import show_filter
 from .._spec.nodes import (
     Anything,
     Argument,
+    Array,
     Bound,
+    Conditional,
     EntriesSpec,
     FlatSpec,
+    Instance,
+    ItemsOf,
+    Leaf,
+    Literally,
     Map,
+    MappingOf,
+    ModuleState,
     Node,
+    NoValue,
+    Partition,
+    RecordOf,
     SameSpec,
     ScopedSpec,
     Spec,
     StateOfSpec,
+    TupleOf,
     Union,
+    Validated,
+    Within,
 )
 from ..errors import SchemaError
 from ..schema.hint_class import HintMeta, make, reduced
@@ -118,8 +132,27 @@ def is_tree(spec: Spec) -> bool:
             return is_tree(inner)
         case Union(options):
             return all(is_tree(option) for option in options)
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Within()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return False
+        case _:
+            assert_never(spec)
 
 
 def want_tree(spec: Spec, form: str) -> Spec:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from flax import nnx
 
@@ -18,16 +18,32 @@ from .._spec.dims import Name, VariadicDim, evaluate, names_of, solve
 from .._spec.dtypes import dtype_name
 from .._spec.nodes import (
     Anything,
+    Argument,
     Array,
     Bound,
+    Conditional,
+    EntriesSpec,
     Field,
+    FlatSpec,
+    Instance,
+    ItemsOf,
     Leaf,
+    Literally,
     Map,
+    MappingOf,
+    ModuleState,
     Node,
     NoValue,
+    Partition,
+    RecordOf,
+    SameSpec,
+    ScopedSpec,
     Spec,
     StateOfSpec,
+    TupleOf,
     Union,
+    Validated,
+    Within,
 )
 from .._spec.questions import needs_leaf, schema_names
 from .observe import ArraySeen, BranchSeen, LeafSeen, Seen, ValueSeen
@@ -281,8 +297,28 @@ def unify(spec: Spec, seen: Seen, sizes: Sizes) -> bool:
             return same and _value(value, seen.value, sizes)
         case Array():
             return isinstance(seen, LeafSeen) and _value(spec, seen.value, sizes)
-        case _:
+        case (
+            NoValue()
+            | Instance()
+            | Literally()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | EntriesSpec()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return False
+        case _:
+            assert_never(spec)
 
 
 def _is_kind(kind: type | None, wanted: type) -> bool:
@@ -334,8 +370,33 @@ def _value(spec: Spec, seen: ValueSeen, sizes: Sizes) -> bool:
             return False
         case Array():
             return isinstance(seen, ArraySeen) and _array(spec, seen, sizes)
-        case _:
+        case (
+            NoValue()
+            | Instance()
+            | Literally()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Node()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Bound()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return False
+        case _:
+            assert_never(spec)
 
 
 def _array(spec: Array, seen: ArraySeen, sizes: Sizes) -> bool:

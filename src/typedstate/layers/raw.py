@@ -1,6 +1,6 @@
 """`Raw`: what an optax transformation returns by itself, before ``nnx.Optimizer`` keeps it."""
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
 
 import jax
 import optax  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
@@ -14,18 +14,27 @@ from .._spec.describe import describe
 from .._spec.nodes import (
     Anything,
     Argument,
+    Array,
     Bound,
+    Conditional,
     EntriesSpec,
     Field,
+    FlatSpec,
     Instance,
+    ItemsOf,
     Leaf,
+    Literally,
     Map,
     MappingOf,
+    ModuleState,
     Node,
     NoValue,
+    Partition,
     Predicate,
     RecordOf,
+    SameSpec,
     Schema,
+    ScopedSpec,
     Spec,
     StateOfSpec,
     TupleOf,
@@ -73,10 +82,34 @@ def raw(spec: Spec) -> Spec:
             return value
         case StateOfSpec(Leaf(kind=kind)) if kind is OptArray:
             return _ANY
-        case _:
+        case (
+            Anything()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Node()
+            | Map()
+            | StateOfSpec()
+            | Bound()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             found = rewrite(spec, _ANY_KIND)
             assert found is not None
             return found
+        case _:
+            assert_never(spec)
 
 
 def _record(ref: ClassRef, schema: Schema) -> Spec:
@@ -130,8 +163,30 @@ def _of_parameters(spec: Spec) -> bool:
             return _of_parameters(inner)
         case Union(options):
             return all(_of_parameters(option) for option in options)
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return False
+        case _:
+            assert_never(spec)
 
 
 def _tuple_class(cls: SchemaMeta) -> type | None:
