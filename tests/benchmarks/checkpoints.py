@@ -102,14 +102,17 @@ def main() -> None:
         many, large = Path(folder) / "many", Path(folder) / "large"
         save(many, stack(LEAVES // 2, 2), StackState)
         ratio = median(lambda: verify(many, StackState)) / median(lambda: metadata(many))
-        print(f"verify of {LEAVES} leaves: {ratio:.2f} x Orbax's metadata")
+        print(f"verify of {LEAVES} leaves: {ratio:.2f} x Orbax's metadata", flush=True)
         state = stack(64, SIZE)
         save(large, state, StackState)
         target = target_of(state)
         ratio = median(lambda: by_us(large)) / median(lambda: by_orbax(large, target))
-        print(f"restore of 256 MB: {ratio:.2f} x Orbax's own")
+        print(f"restore of 256 MB: {ratio:.2f} x Orbax's own", flush=True)
         del state
-        print(f"peak memory: {peak(large, 'ours') / peak(large, 'orbax'):.2f} x Orbax's own")
+        print(
+            f"peak memory: {peak(large, 'ours') / peak(large, 'orbax'):.2f} x Orbax's own",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

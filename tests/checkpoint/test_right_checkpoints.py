@@ -37,9 +37,11 @@ def test_what_the_format_forgets_is_unknown(writer: str, written: Any) -> None:
     library = {"standard": "Orbax", "msgpack": "Flax's msgpack"}[writer]
     assert texts[0] == f"{library} does not keep of which kind a Variable was"
     if writer == "msgpack":
-        assert texts[1:] == [
-            "drop.rngs.key: PRNG keys are stored as numbers; taken for threefry2x32 by their size"
-        ]
+        (keys,) = texts[1:]
+        assert keys.startswith("drop.rngs.")
+        assert keys.endswith(
+            "key: PRNG keys are stored as numbers; taken for threefry2x32 by their size"
+        )
 
 
 def test_inspect_shows_the_tree(written: Any) -> None:
@@ -50,7 +52,7 @@ def test_inspect_shows_the_tree(written: Any) -> None:
     assert leaves["layers", "0", "kernel"] == ("float32", (8, 8))
     lines = str(checkpoint).splitlines()
     assert lines[0] == f"{written('pure')}: orbax, 12 leaves, 860 B"
-    assert "  head.kernel         float32[8,4]                   128 B" in lines
+    assert ["head.kernel", "float32[8,4]", "128", "B"] in [line.split() for line in lines]
     assert checkpoint.to_dict()["leaves"][0]["keys"] == list(checkpoint.leaves[0].path)
 
 

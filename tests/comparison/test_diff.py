@@ -121,8 +121,18 @@ class Wide(TypedState, extra="allow"):
         (zoo.LinearState, Wide, True, False),
         (schema_of({"a": nnx.Param}), schema_of({"a": nnx.Param | None}), True, False),
         (schema_of({"a": Exactly[nnx.Param]}), schema_of({"a": nnx.Param}), True, False),
-        (schema_of({"a": Float[Array, "n 2*n"]}), schema_of({"a": Float[Array, "a b"]}), True, False),
-        (schema_of({"a": Float[Array, "4 8"]}), schema_of({"a": Float[Array, "n 2*n"]}), True, False),
+        (
+            schema_of({"a": Float[Array, "n 2*n"]}),
+            schema_of({"a": Float[Array, "a b"]}),
+            True,
+            False,
+        ),
+        (
+            schema_of({"a": Float[Array, "4 8"]}),
+            schema_of({"a": Float[Array, "n 2*n"]}),
+            True,
+            False,
+        ),
         (schema_of({"a": Float[Array, "a b"]}), schema_of({"a": Float[Array, "*c"]}), True, False),
         (schema_of({"a": Float[Array, "a b"]}), schema_of({"a": Float[Array, "x y"]}), True, True),
         (schema_of({"a": Float[Array, "a+b"]}), schema_of({"a": Float[Array, "b+a"]}), None, None),
@@ -194,14 +204,15 @@ def test_a_state_beside_a_schema_is_judged_as_a_check_judges() -> None:
         [
             "a state -> MlpState: breaking forward, undecided backward; 1 added, 1 removed",
             "  + up: LinearState (there is 'upp': misspelt?) [breaks forward]",
-            "  - upp: a state with keys 'bias', 'kernel' (did you mean 'up'?) [breaks forward]",
+            "  - upp: a dict with keys 'bias', 'kernel' (did you mean 'up'?) [breaks forward]",
         ]
     )
 
 
 def test_what_is_neither_is_refused() -> None:
-    with pytest.raises(SchemaError):
+    with pytest.raises(SchemaError) as error:
         diff(zoo.MlpState, 3)
+    assert str(error.value) == ("a schema, a state, a module or a checkpoint was expected, not int")
 
 
 # -- What check says and what diff says ----------------------------------------------------

@@ -7,6 +7,7 @@ from jax.sharding import PartitionSpec
 from .dim_grammar import show_shape
 from .nodes import (
     Anything,
+    Argument,
     Array,
     Bound,
     Conditional,
@@ -30,6 +31,7 @@ from .nodes import (
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 
 
@@ -84,6 +86,10 @@ def describe(spec: Spec) -> str:
             return f"Flat[{describe(inner)}{text}]"
         case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
             return describe(inner)
+        case Argument(inner=inner):
+            return describe(inner)
+        case Within(ref=ref):
+            return ref.name
         case Conditional(yes=yes, no=no):
             answers = [describe(option) for option in (yes, no) if option is not None]
             return " or ".join(answers) or "nothing"

@@ -1,1 +1,1 @@
-"""The commands of ``typedstate``: each module has an `add_parser`; Flax is imported by what runs."""
+"""The commands of ``typedstate``: each a module with an `add_parser`; what runs imports Flax."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from . import targets
 
-DESCRIPTION = """Check a model, a state or a checkpoint against a schema. A function that makes a model is
-called abstractly, so no memory is taken; of a checkpoint only metadata is read.
+DESCRIPTION = """Check a model, a state or a checkpoint against a schema. A function that makes a
+model is called abstractly, so no memory is taken; of a checkpoint only metadata is read.
 
   typedstate check package.models:make_gpt package.states:GPTState --with d=64
   typedstate check runs/step_100 package.states:GPTState --dims layers=12

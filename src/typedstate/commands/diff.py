@@ -7,8 +7,8 @@ from typing import Any
 
 from . import targets
 
-DESCRIPTION = """Say how B differs from A, and in which direction that breaks: forward where what fits A no
-longer fits B (old checkpoints, a new schema), backward where what fits B does not fit A.
+DESCRIPTION = """Say how B differs from A, and in which direction that breaks: forward where what
+fits A no longer fits B (old checkpoints, a new schema), backward where what fits B does not fit A.
 
   typedstate diff old_states.json package.states:GPTState --breaking forward
   typedstate diff runs/step_100 package.states:GPTState

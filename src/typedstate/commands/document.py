@@ -10,7 +10,7 @@ from typing import Any
 
 from . import targets
 
-DESCRIPTION = """Write a schema as JSON that any program can read and that SchemaDocument reads back.
+DESCRIPTION = """Write a schema as JSON that any program can read, and SchemaDocument back.
 
   typedstate document package.states:GPTState -o states.json
   typedstate document --json-schema

@@ -9,8 +9,8 @@ from typing import Any
 from . import targets
 from .document import write
 
-DESCRIPTION = """Write the schema of a model, made by a function that is called abstractly (no memory), or of
-a checkpoint. --vary names the sizes that a configuration changes.
+DESCRIPTION = """Write the schema of a model, made by a function that is called abstractly (no
+memory), or of a checkpoint. --vary names the sizes that a configuration changes.
 
   typedstate infer package.models:make_gpt --vary d=8,12 --vary layers=2,3 -o states.py
   typedstate infer package.models:make_gpt --vary d=8,12 --vary layers=2,3 --check states.py
@@ -93,7 +93,7 @@ def _inferred(options: argparse.Namespace) -> Any:
     vary = {name: _values(name, text) for name, text in map(_pair, options.vary)}
 
     def make(**arguments: Any) -> Any:
-        return factory(**{**given, **arguments})
+        return targets.made(factory, {**given, **arguments})
 
     with targets.progress(f"building {options.target}"):
         return infer(make, name=options.name, vary=vary, fix=fix)

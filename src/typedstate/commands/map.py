@@ -9,8 +9,8 @@ from typing import Any
 
 from . import targets
 
-DESCRIPTION = """Propose the rules by which a checkpoint of other names fits a schema; a person reads them
-before they are used.
+DESCRIPTION = """Propose the rules by which a checkpoint of other names fits a schema; a person
+reads them before they are used.
 
   typedstate map model.safetensors package.states:GPTState --dims d=64
 """

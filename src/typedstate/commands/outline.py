@@ -1,4 +1,4 @@
-"""The tree that `typedstate show` draws: of a value with bytes and counts, of a schema with dims."""
+"""The tree that `typedstate show` draws: a value with bytes and counts, a schema with dims."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from . import targets
 
-DESCRIPTION = """Draw a tree: kinds, shapes, axis names, numbers and bytes of a model or checkpoint; kinds and
-dims of a schema. No weight is read.
+DESCRIPTION = """Draw a tree: kinds, shapes, axis names, numbers and bytes of a model or checkpoint;
+kinds and dims of a schema. No weight is read.
 
   typedstate show package.models:make_gpt --depth 2
   typedstate show runs/step_100 --filter '*.kernel'

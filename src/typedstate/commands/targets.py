@@ -98,13 +98,20 @@ def schema(text: str) -> Any:
     raise UsageError(f"{text} is no schema but {type(found).__name__}")
 
 
-def _built(text: str, factory: Any, arguments: dict[str, Any]) -> Any:
+def made(factory: Any, arguments: dict[str, Any]) -> Any:
+    """The model that a function makes; a class of modules gets ``rngs`` unless they are given."""
     from flax import nnx
 
     if isinstance(factory, type) and "rngs" not in arguments:
-        arguments = {**arguments, "rngs": nnx.Rngs(0)}
+        return factory(**arguments, rngs=nnx.Rngs(0))
+    return factory(**arguments)
+
+
+def _built(text: str, factory: Any, arguments: dict[str, Any]) -> Any:
+    from flax import nnx
+
     try:
-        return nnx.eval_shape(lambda: factory(**arguments))
+        return nnx.eval_shape(lambda: made(factory, arguments))
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise UsageError(

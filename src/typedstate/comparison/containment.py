@@ -6,7 +6,7 @@ of the first could be that the second refuses. Equations between sizes are settl
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -55,6 +55,8 @@ class _Seen(msgspec.Struct, frozen=True, eq=False):
     """A branch without keys."""
 
     name: str = "nothing"
+    arguments: tuple[Spec, ...] = ()
+    owners: Mapping[object, bool] = {}
 
     def resolve(self) -> Schema:
         return Schema(self.name, ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any, cast
 
 import jax
@@ -15,6 +15,7 @@ from .._compat import axis_rules, modules, variables
 from .._spec.dims import Fixed, SingleDim
 from .._spec.dtypes import dtype_name
 from .._spec.nodes import (
+    Anything,
     Array,
     Container,
     Field,
@@ -25,6 +26,7 @@ from .._spec.nodes import (
     Schema,
     Spec,
     TupleOf,
+    Validated,
 )
 from ..errors import SchemaError
 
@@ -56,6 +58,8 @@ class SeenRef(msgspec.Struct, frozen=True):
 
     name: str
     schema: Schema
+    arguments: tuple[Spec, ...] = ()
+    owners: Mapping[object, bool] = {}
 
     def __hash__(self) -> int:
         """By identity: a tree is large."""
@@ -82,6 +86,9 @@ def subject_of(given: Any) -> Subject:
     if callable(getattr(given, "state", None)) and hasattr(given, "leaves"):
         return _value(given.state(), f"the checkpoint {given.path}")
     spec = spec_of(given)
+    if isinstance(spec, Validated) and isinstance(spec.inner, Anything):
+        shown = type(given).__name__
+        raise SchemaError(f"a schema, a state, a module or a checkpoint was expected, not {shown}")
     return Subject(name_of(given, spec), spec, given)
 
 

@@ -28,6 +28,7 @@ from .._spec.dims import Expr, Name, VariadicDim
 from .._spec.nodes import (
     Allowed,
     Anything,
+    Argument,
     Array,
     Bound,
     EntriesSpec,
@@ -289,6 +290,8 @@ class _Writer:
                 return f"{self._own('StateOf')}[{self.spec(leaf, where)}]"
             case Union(options):
                 return " | ".join(self.spec(option, where) for option in options)
+            case Argument(inner):
+                return self.spec(inner, where)
             case ScopedSpec(inner, scope):
                 return f"{self._own('Scoped')}[{self.spec(inner, where)}, {_quoted(scope)}]"
             case SameSpec(inner, group):

@@ -134,6 +134,11 @@ def is_flax_layer(cls: type | None) -> bool:
     return _flax_name(cls) is not None
 
 
+def takes_any_rank(cls: type | None) -> bool:
+    """Whether the number of axes of a layer's weight says nothing."""
+    return _flax_name(cls) in ("Einsum", "LinearGeneral")
+
+
 def is_container(cls: type | None) -> bool:
     """Whether a module only holds others, by position or by name."""
     names = ("List", "Dict", "Sequential")
@@ -165,7 +170,7 @@ def _candidates(branch: BranchSeen, key: Hashable) -> tuple[str, ...]:
         }
         return (*heads.get(ranks, ()), *_PLAIN[name])
     if name == "Einsum":
-        return (*_of_equation(branch), *_PLAIN[name])
+        return _of_equation(branch)
     if name is not None:
         return _PLAIN.get(name, ())
     if branch.cls is not None and issubclass(branch.cls, nnx.Module):
@@ -184,9 +189,11 @@ def _of_equation(branch: BranchSeen) -> tuple[str, ...]:
     equation = getattr(branch.node, "einsum_str", None)
     kernel = branch.items.get("kernel")
     if not isinstance(equation, str) or kernel is None:
-        return ()
+        return _PLAIN["Einsum"]
     roles = of_letters(equation, _rank(kernel))
-    kinds = tuple(role.kind for role in roles or ())
+    if roles is None:
+        return _PLAIN["Einsum"]
+    kinds = tuple(role.kind for role in roles)
     match kinds:
         case (("stream" | "in"), ("heads" | "kv_heads"), "head_dim"):
             return _HEADS[:1]
