@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 from .._compat.variables import make_variable
 from .._spec.nodes import (
+    Argument,
     Array,
     Bound,
     Conditional,
@@ -35,6 +36,7 @@ from .._spec.nodes import (
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 from .._spec.rewrite import rewrite
 from .._validation.key_patterns import int_of
@@ -119,6 +121,8 @@ class Alignment:
             case (
                 Bound(inner=inner)
                 | ScopedSpec(inner=inner)
+                | Argument(inner=inner)
+                | Within(inner=inner)
                 | SameSpec(inner=inner)
                 | ModuleState(inner=inner)
             ):
@@ -359,6 +363,8 @@ def _is_tree(spec: Spec) -> bool:
             return True
         case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
             return _is_tree(inner)
+        case Argument(inner=inner) | Within(inner=inner):
+            return _is_tree(inner)
         case _:
             return False
 
@@ -378,6 +384,8 @@ def _array_of(value: Spec) -> Array | None:
 
 def _without_arrays(spec: Spec) -> Any:
     """The leaf that a spec stands for where it holds no array, so that no format keeps it."""
+    while isinstance(spec, Argument | Within):
+        spec = spec.inner
     value = spec.value if isinstance(spec, Leaf) else spec
     held: Any = _ABSENT
     match value:
