@@ -125,6 +125,8 @@ class Alignment:
             case (
                 Bound(inner=inner)
                 | ScopedSpec(inner=inner)
+                | Argument(inner=inner)
+                | Within(inner=inner)
                 | SameSpec(inner=inner)
                 | ModuleState(inner=inner)
             ):
@@ -433,6 +435,8 @@ def _is_tree(spec: Spec) -> bool:
             return True
         case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
             return _is_tree(inner)
+        case Argument(inner=inner) | Within(inner=inner):
+            return _is_tree(inner)
         case (
             Anything()
             | NoValue()
@@ -447,8 +451,6 @@ def _is_tree(spec: Spec) -> bool:
             | Validated()
             | Leaf()
             | Union()
-            | Argument()
-            | Within()
             | FlatSpec()
             | Conditional()
             | ModuleState()
@@ -498,6 +500,8 @@ def _array_of(value: Spec) -> Array | None:
 
 def _without_arrays(spec: Spec) -> Any:
     """The leaf that a spec stands for where it holds no array, so that no format keeps it."""
+    while isinstance(spec, Argument | Within):
+        spec = spec.inner
     value = spec.value if isinstance(spec, Leaf) else spec
     held: Any = _ABSENT
     match value:
