@@ -3,6 +3,10 @@
 `nox -l` lists the sessions, `nox` runs one per step, `nox -s tests` every step on every Python that
 is there, `nox -s "tests-3.11(0.10.7)" -- tests/doctor` one step with these tests only; `doctor` and
 `record` know every recorded Flax. Interpreters are taken from the search path and from pyenv.
+
+All but Flax and JAX is of the versions in constraints.txt. `nox -s lock` writes it anew; `nox -s
+newest` says what would change, with the newest release of everything. `quick`, `lint` and `lock`
+use the environment that nox is installed in.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import nox
@@ -39,10 +44,18 @@ USUAL = {  # one Python for each Flax, so that a plain `nox` covers all of both
     "0.12.0": "3.12",
     "0.12.1": "3.11",
     "0.12.8": "3.12",
-    "newest": "3.13",
+    "0.12.12": "3.13",
 }
 STATIC = ("--ignore=tests/static",)  # the same on every Flax, but for stubtest
-SOURCES = ("src", "tests", "noxfile.py")
+CONSTRAINTS = Path("constraints.txt")
+BIN = Path(sys.executable).parent
+LINT = (
+    ("ruff", "format", "--check", "."),
+    ("ruff", "check", "."),
+    ("mypy",),
+    ("pyright",),
+    ("lint-imports",),
+)
 
 
 def _pyenv_versions() -> Path | None:
@@ -90,6 +103,15 @@ def _pair(flax: str) -> tuple[str, ...]:
     return f"flax=={flax}", f"jax=={JAX[flax]}", f"jaxlib=={JAX[flax]}"
 
 
+def _install(session: nox.Session, flax: str, *packages: str) -> None:
+    """Installs one Flax, and all else in the versions of constraints.txt; the newest is free."""
+    others = Path(session.create_tmp()) / "constraints.txt"
+    lines = CONSTRAINTS.read_text().splitlines(keepends=True)
+    others.write_text("".join(line for line in lines if not re.match("(flax|jax|jaxlib)==", line)))
+    pinned = () if flax == "newest" else ("-c", str(others.resolve()))
+    session.install(*_pair(flax), *packages, *pinned)
+
+
 _add_pyenv_pythons()
 STEPS = [nox.param(flax, id=flax) for flax in USUAL]
 PAIRS = [nox.param(flax, id=flax) for flax in (*JAX, "newest")]
@@ -102,14 +124,14 @@ nox.options.sessions = [f"tests-{python}({flax})" for flax, python in USUAL.item
 @nox.session(python=PYTHONS)
 @nox.parametrize("flax", STEPS)
 def tests(session: nox.Session, flax: str) -> None:
-    """Run the runtime tests on one Flax."""
-    session.install(*_pair(flax), ".[runtime]", "mypy>=2.4")
+    """Run the runtime tests on one Flax, with the wheel."""
+    _install(session, flax, ".[runtime]", "mypy")
     session.env["JAX_PLATFORMS"] = "cpu"
     tree = Path(session.create_tmp()) / "tree"  # away from the sources: the wheel is tested
     shutil.rmtree(tree, ignore_errors=True)
-    for name in ("tests", "examples", "docs"):
+    for name in ("tests", "examples", "docs", "scripts"):
         shutil.copytree(name, tree / name)
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "constraints.txt"):
         shutil.copy(name, tree / name)
     session.chdir(tree)
     session.run("python", "-m", "pytest", "-q", *STATIC, *(session.posargs or ["tests"]))
@@ -119,7 +141,7 @@ def tests(session: nox.Session, flax: str) -> None:
 @nox.parametrize("flax", PAIRS)
 def doctor(session: nox.Session, flax: str) -> None:
     """Compare one Flax with the record: fails where the probe finds something else."""
-    session.install(*_pair(flax), ".")
+    _install(session, flax, ".")
     session.env["JAX_PLATFORMS"] = "cpu"
     session.run("python", "-m", "typedstate.doctor.cli")
 
@@ -128,17 +150,52 @@ def doctor(session: nox.Session, flax: str) -> None:
 @nox.parametrize("flax", PAIRS)
 def record(session: nox.Session, flax: str) -> None:
     """Write what the probe finds on one Flax into the record, and the page that is made from it."""
-    session.install(*_pair(flax), "-e", ".")
+    _install(session, flax, "-e", ".")
     session.env["JAX_PLATFORMS"] = "cpu"
-    session.run("python", "-m", "typedstate.doctor.write", "record")
-    session.run("python", "-m", "typedstate.doctor.write", "page", "docs/leaves.md")
+    session.run("python", "-m", "scripts.leaves_page", "record")
+    session.run("python", "-m", "scripts.leaves_page", "page", "docs/leaves.md")
 
 
-@nox.session(python="3.12", default=False)
+@nox.session(python=False, default=False)
+def quick(session: nox.Session) -> None:
+    """Run what takes little time of the runtime tests, on every core."""
+    options = ("-q", "-m", "not slow", *STATIC)
+    chosen = session.posargs or ["tests"]
+    session.run(sys.executable, "-m", "pytest", *options, *chosen, env={"JAX_PLATFORMS": "cpu"})
+
+
+@nox.session(python=False, default=False)
 def lint(session: nox.Session) -> None:
-    """Check style and types of the package."""
-    session.install("-e", ".[dev]")
-    session.run("ruff", "check", *SOURCES)
-    session.run("ruff", "format", "--check", *SOURCES)
-    session.run("mypy", "--strict", "src")
-    session.run("pyright", "src")
+    """Check format, style, types and the directions of imports."""
+    session.env["PATH"] = os.pathsep.join([str(BIN), os.environ["PATH"]])
+    for program, *options in LINT:
+        session.run(str(BIN / program), *options)
+
+
+@nox.session(python=False, default=False)
+def lock(session: nox.Session) -> None:
+    """Write constraints.txt anew: what is missing is added, `-- --upgrade` makes all the newest."""
+    options = ("--universal", "--all-extras", "--no-header", "--no-annotate", "--quiet")
+    places = ("--no-emit-index-url", "--no-emit-find-links", "--output-file", str(CONSTRAINTS))
+    oldest = ("--python-version", PYTHONS[0])
+    command = ("pip", "compile", *options, *places, *oldest, *session.posargs, "pyproject.toml")
+    session.run(sys.executable, "-m", "uv", *command)
+
+
+@nox.session(python=PYTHONS[-1], default=False)
+def newest(session: nox.Session) -> None:
+    """Run everything with the newest release of everything, and say what is new and what fails."""
+    session.install("--upgrade", "-e", ".[dev]")
+    session.env["JAX_PLATFORMS"] = "cpu"
+    frozen = session.run("python", "-m", "uv", "pip", "freeze", silent=True) or ""
+    pinned = set(re.findall(r"^(\S+==\S+)", CONSTRAINTS.read_text(), re.MULTILINE))
+    new = [line for line in str(frozen).splitlines() if "==" in line and line not in pinned]
+    failed: list[str] = []
+    for command in (*LINT, ("typedstate", "doctor"), ("pytest", "-q", *session.posargs)):
+        try:
+            session.run(*command)
+        except nox.command.CommandFailed:
+            failed.append(" ".join(command))
+    session.log("newer than constraints.txt: %s", ", ".join(new) or "nothing")
+    if failed:
+        session.error("fails with these: " + ", ".join(failed))

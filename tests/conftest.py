@@ -1,21 +1,30 @@
 """What every test module shares: 8 virtual devices, a deterministic hypothesis profile.
 
-And code for the first value of every hint, so that no test stops short of the fast path.
+The recompile policy is that of users. A test that has to reach generated code with the first value
+asks for ``code_at_once``; what draws values at random is marked ``both_policies``.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import jax
 import pytest
 from hypothesis import HealthCheck, settings
 
 from typedstate import _fastpath
-from typedstate._fastpath.structures import StructureCache
+from typedstate._fastpath import structures
+from typedstate._fastpath.structures import RecompilePolicy, set_recompile_policy
+
+TESTS = Path(__file__).parent
 
 # Read when JAX first looks for devices, which no import does.
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+# Most of what is compiled here runs once, on a few numbers.
+jax.config.update("jax_disable_most_optimizations", True)
 
 settings.register_profile(
     "typedstate",
@@ -27,10 +36,61 @@ settings.register_profile(
 settings.load_profile("typedstate")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Single files run in this process: workers would take longer to start than they save."""
+    if config.args and all(".py" in argument for argument in config.args):
+        return 0
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps the tests of a file on one worker, and those that share mypy's cache.
+
+    The files that take longest go first, so that the workers end at about the same time.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    static = TESTS / "static"
+    items.sort(key=lambda item: (static not in item.path.parents, item.path not in slow))
+    for item in items:
+        group = "static" if static in item.path.parents else str(item.path.relative_to(TESTS))
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+#: Code for the first value of every hint, where users get it for the second.
+AT_ONCE = RecompilePolicy(delay=0)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs what is marked ``both_policies`` as users have it, and with code for the first value."""
+    if metafunc.definition.get_closest_marker("both_policies"):
+        metafunc.fixturenames.append("recompile_policy")
+        policies = [
+            pytest.param(RecompilePolicy(), id="users"),
+            pytest.param(AT_ONCE, id="at once"),
+        ]
+        metafunc.parametrize("recompile_policy", policies, indirect=True)
+
+
+@pytest.fixture
+def recompile_policy(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Another policy for one test."""
+    before = set_recompile_policy(request.param)
+    yield
+    set_recompile_policy(before)
+
+
+@pytest.fixture
+def code_at_once() -> Iterator[None]:
+    """Generates code already for the first value of a hint, so that no test stops short of it."""
+    before = set_recompile_policy(AT_ONCE)
+    yield
+    set_recompile_policy(before)
+
+
 @pytest.fixture(autouse=True)
-def code_for_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Generates code already for the first value of a hint, where users get it for the second."""
-    monkeypatch.setattr(StructureCache, "meet", lambda _: True)
+def generation_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error while code is generated fails a test; users get the walk again."""
+    monkeypatch.setattr(structures, "RAISES", True)
 
 
 @pytest.fixture
@@ -39,9 +99,9 @@ def generated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     generate = _fastpath.generate
 
-    def counted(value: Any, reading: Any, name: str) -> Any:
-        found.append(name)
-        return generate(value, reading, name)
+    def counted(value: Any, reading: Any) -> Any:
+        found.append(type(value).__name__)
+        return generate(value, reading)
 
-    monkeypatch.setattr(late, "generate", counted)
+    monkeypatch.setattr(_fastpath, "generate", counted)
     return found

@@ -1,6 +1,6 @@
 """Writes what is generated: the record's entry of the installed pair, and the page.
 
-Run as `python -m typedstate.doctor.write record`, then `python -m typedstate.doctor.write page
+Run as `python -m scripts.leaves_page record`, then `python -m scripts.leaves_page page
 docs/leaves.md`.
 """
 
@@ -35,7 +35,7 @@ def write_page(path: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the record's entry or the page."""
-    options = argparse.ArgumentParser(prog="python -m typedstate.doctor.write", description=__doc__)
+    options = argparse.ArgumentParser(prog="python -m scripts.leaves_page", description=__doc__)
     commands = options.add_subparsers(dest="command", required=True)
     commands.add_parser("record", help="record what the installed pair does")
     commands.add_parser("page", help="generate the page").add_argument("path", type=Path)

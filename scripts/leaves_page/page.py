@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 INTRO = """# What the leaves of a state are
 
-Generated from the record by `python -m typedstate.doctor.write page docs/leaves.md`; do not edit.
+Generated from the record by `python -m scripts.leaves_page page docs/leaves.md`; do not edit.
 The record holds what `typedstate doctor` found by running each pair of Flax and JAX, never what a
 documentation says.
 

@@ -7,6 +7,8 @@ from .checking import (
     fits as fits,
     source_of as source_of,
 )
+from .comparison.compare import diff as diff
+from .comparison.difference import Change as Change, Difference as Difference
 from .derive.trees import (
     abstract as abstract,
     shardings as shardings,
@@ -18,6 +20,7 @@ from .errors import (
     StateTypeError as StateTypeError,
     TypedStateWarning as TypedStateWarning,
 )
+from .export.document import SchemaDocument as SchemaDocument
 from .export.source import to_source as to_source
 from .forms import (
     Abstract as Abstract,
@@ -26,6 +29,7 @@ from .forms import (
     Cast as Cast,
     Entries as Entries,
     Exactly as Exactly,
+    Flat as Flat,
     Like as Like,
     Only as Only,
     Placed as Placed,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from types import FunctionType
@@ -32,6 +34,18 @@ class StateTypeError(TypeError):
 
 class TypedStateWarning(UserWarning):
     """What ``TYPEDSTATE=warn`` gives instead of an error, and what can't be enforced."""
+
+
+def leave_alone(cls: type, what: str, reason: str, is_foreign: bool) -> None:
+    """Says that a field of a class is not enforced: a warning where its author may mend it."""
+    text = f"{what} is not enforced: {reason}"
+    module: Any = sys.modules.get(cls.__module__)
+    if is_foreign or module is None:
+        logging.getLogger("typedstate").debug("%s", text)
+        return
+    registry = cast("dict[str, Any]", vars(module)).setdefault("__warningregistry__", {})
+    place = getattr(module, "__file__", None) or cls.__module__
+    warnings.warn_explicit(text, TypedStateWarning, place, 1, registry=registry)
 
 
 def warn_of(function: FunctionType, what: str, reason: str) -> None:

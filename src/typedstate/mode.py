@@ -10,6 +10,7 @@ from typing import Final, Literal, get_args
 
 Mode = Literal["on", "warn", "off"]
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
+Scalars = Literal["traced", "strict"]
 
 
 def _read() -> Mode:
@@ -22,7 +23,18 @@ def _read() -> Mode:
     return text
 
 
+def _read_scalars() -> Scalars:
+    text = os.environ.get("TYPEDSTATE_SCALARS") or "traced"
+    if text not in get_args(Scalars):
+        choices = ", ".join(get_args(Scalars))
+        raise ValueError(f"TYPEDSTATE_SCALARS={text!r} is no choice: the choices are {choices}")
+    return text  # type: ignore[return-value]
+
+
 MODE: Final[Mode] = _read()
+#: What ``float``, ``int``, ``bool`` and ``complex`` mean, by ``TYPEDSTATE_SCALARS``: ``traced``,
+#: inside of a transform a tracer without axes too, and numpy's scalars; ``strict``, neither.
+SCALARS: Final[Scalars] = _read_scalars()
 _muted: ContextVar[bool] = ContextVar("typedstate_suspended", default=False)
 #: Whether boundaries are mute here; called at each boundary.
 is_suspended: Final = _muted.get

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 
@@ -30,3 +33,18 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         install_import_hook(*packages)
     except (ImportError, ValueError) as error:
         raise pytest.UsageError(f"--typedstate: {error}") from None
+
+
+@pytest.fixture
+def typedstate_example(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """`typedstate.testing.example` with a key of the test's own: ``(ModelState, d=8)``."""
+    import zlib
+
+    from typedstate.testing import example
+
+    seed = zlib.crc32(request.node.nodeid.encode())
+
+    def make(hint: Any, **sizes: Any) -> Any:
+        return example(hint, seed, **sizes)
+
+    return make

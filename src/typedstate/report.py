@@ -29,6 +29,7 @@ Path = tuple[Hashable, ...]
 Size = int | tuple[int, ...]
 
 _SHOWN: Final = 20
+_ALIKE: Final = 3  # of violations that a cause explains
 _WIDTH: Final = 240
 _BUDGET: Final = 3600
 
@@ -131,6 +132,7 @@ class Report:
       dims: the sizes of the names of the outermost schema.
       unknown: what could not be decided.
       cause: what most violations have in common, where one is recognised.
+      explained: the violations that have it, by their place among all; the text shows three.
     """
 
     hint: str
@@ -138,6 +140,7 @@ class Report:
     dims: Mapping[str, Size] = field(default_factory=dict[str, Size])
     unknown: tuple[Unknown, ...] = ()
     cause: str = ""
+    explained: frozenset[int] = frozenset()
 
     def __bool__(self) -> bool:
         """Whether the value fits."""
@@ -163,15 +166,20 @@ class Report:
         return lines
 
     def _violations(self, indent: str) -> Iterator[str]:
-        room, shown = _BUDGET, 0
-        for violation in self.violations[:_SHOWN]:
+        room = _BUDGET
+        alike = set(sorted(self.explained)[_ALIKE:])
+        told = [one for index, one in enumerate(self.violations) if index not in alike]
+        shown = 0
+        for violation in told[:_SHOWN]:
             line = indent + str(violation)
             room -= len(line.encode()) + 1
             if room < 0:
                 break
             shown += 1
             yield line
-        if rest := self.violations[shown:]:
+        if alike:
+            yield f"{indent}and {len(alike)} more of that cause"
+        if rest := told[shown:]:
             counts = Counter(violation.code for violation in rest)
             more = ", ".join(f"{counts[code]} {code}" for code in CODES if counts[code])
             yield f"{indent}and {len(rest)} more: {more}"

@@ -29,6 +29,7 @@ def test_every_kind_of_work_is_measured(found: list[Row]) -> None:
         "@checked f(state",
         "@checked f(state)",
         "failing check",
+        "walk of a right state",
         "off: checked(f) is f",
         "jitted step",
         "memory of a passing check",

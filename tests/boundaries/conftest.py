@@ -24,3 +24,8 @@ def package(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def policy(code_at_once: None) -> None:
+    """Code for the first value: an accepted one is recognised when it comes again."""

@@ -213,6 +213,7 @@ def trees(draw: st.DrawFn) -> Tree:
 def _takes_tree(model: Annotated[Tree, TreeState]) -> None: ...
 
 
+@pytest.mark.both_policies
 @given(trees())
 def test_in_place_accepts_exactly_what_the_state_fits(model: Tree) -> None:
     expected = fits(nnx.state(model), TreeState)

@@ -305,6 +305,7 @@ def test_update_of_an_optimizer() -> None:
     assert arrays_of(node) == before
 
 
+@pytest.mark.both_policies
 @given(st.data())
 def test_update_refuses_any_wrong_leaf(data: st.DataObject) -> None:
     node = model()

@@ -226,6 +226,7 @@ def outcome(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: A
 
 @pytest.mark.parametrize("function", SIGNATURES, ids=lambda function: function.__name__)
 @settings(max_examples=30)
+@pytest.mark.both_policies
 @given(data=st.data())
 def test_every_call_gets_the_verdict_of_the_explainer(function: Any, data: st.DataObject) -> None:
     size = st.integers(1, 6)

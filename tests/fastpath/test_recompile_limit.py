@@ -15,7 +15,7 @@ from typedstate import TypedState, checked, fits, source_of
 
 
 @pytest.fixture(autouse=True)
-def code_for_the_first() -> None:
+def policy() -> None:
     """Not here: this is what users get."""
 
 

@@ -179,6 +179,7 @@ def of_floats(tree: Any) -> bool:
     return all(jnp.issubdtype(array.dtype, jnp.floating) for array in jax.tree.leaves(tree))
 
 
+@pytest.mark.both_policies
 @given(st.sampled_from(MODELS), st.lists(st.sampled_from(STEPS), min_size=2, max_size=3))
 @settings(max_examples=150)
 def test_a_chain_of_forms_fits_what_a_chain_of_transforms_makes(

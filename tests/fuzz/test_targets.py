@@ -7,6 +7,7 @@ import pytest
 from tests.fuzz.targets import TARGETS
 
 
+@pytest.mark.both_policies
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_fuzzed_property_holds(target: str) -> None:
     TARGETS[target]()

@@ -11,3 +11,8 @@ from tests.sharding.helpers import mesh_of
 @pytest.fixture
 def mesh() -> jax.sharding.Mesh:
     return mesh_of()
+
+
+@pytest.fixture(autouse=True)
+def policy(code_at_once: None) -> None:
+    """Code for the first value: an accepted one is recognised when it comes again."""

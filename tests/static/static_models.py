@@ -1,12 +1,15 @@
 """The modules whose states the static tests look at."""
 
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 A = TypeVar("A")
+
+Leaf: TypeAlias = nnx.Variable[Any] | Any
+"""What stands in a state that no class selects."""
 
 
 class Scale(nnx.Param[A]):
@@ -50,7 +53,7 @@ class LinearState(nnx.State[Any, Any]):
 
     kernel: nnx.Param[jax.Array]
     bias: nnx.Param[jax.Array] | None
-    __getattr__: None  # type: ignore[misc, assignment]  # pyright: ignore[reportIncompatibleMethodOverride]  # pyrefly: ignore[bad-override-mutable-attribute]  # ty: ignore[incompatible-attribute-override]
+    __getattr__: None  # type: ignore[misc, assignment]  # pyright: ignore[reportIncompatibleMethodOverride]  # pyrefly: ignore[bad-override]  # ty: ignore[incompatible-attribute-override]
 
 
 class OpenState(nnx.State[Any, Any]):

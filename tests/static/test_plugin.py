@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 OPTIONAL = "\n[typedstate-mypy]\nreport_unguarded_optional = true\n"
-OPTIONS = f"{OPTIONAL}infer_module_states = true\n"
+OPTIONS = OPTIONAL
 
 
 def test_the_suite_with_the_plugin(tmp_path: Path) -> None:
@@ -39,9 +39,10 @@ def test_the_suite_with_the_plugin(tmp_path: Path) -> None:
     assert reported(result.stdout) == expected(files, "plugin")
 
 
-def test_module_states_are_no_matter_unless_asked_for(tmp_path: Path) -> None:
+def test_module_states_are_no_matter_where_they_are_switched_off(tmp_path: Path) -> None:
     config = tmp_path / "mypy.ini"
-    config.write_text("[mypy]\nstrict = true\nplugins = typedstate.mypy_plugin\n")
+    off = "[typedstate-mypy]\ninfer_module_states = false\n"
+    config.write_text(f"[mypy]\nstrict = true\nplugins = typedstate.mypy_plugin\n{off}")
     result = mypy([HERE / "schemas" / "plugin_modules.py"], config, "-stubs-plugin")
     assert "plugin_modules.py" not in {file for file, _ in reported(result.stdout)}
 

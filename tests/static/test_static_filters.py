@@ -8,7 +8,7 @@ from flax import nnx
 from flax.nnx import filterlib
 from flax.typing import PathParts
 from static_check import Of, check
-from static_models import Bare, Counter, Scale, linear, net
+from static_models import Bare, Counter, Leaf, Scale, linear, net
 
 Param = nnx.Param[jax.Array]
 BatchStat = nnx.BatchStat[jax.Array]
@@ -52,26 +52,26 @@ def kernels(path: PathParts, value: Any) -> bool:
 
 def test_filters_that_name_no_class() -> None:
     m = net()
-    check(assert_type(nnx.state(m), nnx.State[Any, Any]), nnx.State)
-    check(assert_type(nnx.state(m, ...), nnx.State[Any, Any]), nnx.State)
-    check(assert_type(nnx.state(m, True), nnx.State[Any, Any]), nnx.State)
-    check(assert_type(nnx.state(m, None), nnx.State[Any, Any]), nnx.State)
-    check(assert_type(nnx.state(m, "params"), nnx.State[Any, Any]), nnx.State)
-    check(assert_type(nnx.state(m, kernels), nnx.State[Any, Any]), nnx.State)
+    check(assert_type(nnx.state(m), nnx.State[Any, Leaf]), nnx.State)
+    check(assert_type(nnx.state(m, ...), nnx.State[Any, Leaf]), nnx.State)
+    check(assert_type(nnx.state(m, True), nnx.State[Any, Leaf]), nnx.State)
+    check(assert_type(nnx.state(m, None), nnx.State[Any, Leaf]), nnx.State)
+    check(assert_type(nnx.state(m, "params"), nnx.State[Any, Leaf]), nnx.State)
+    check(assert_type(nnx.state(m, kernels), nnx.State[Any, Leaf]), nnx.State)
     check(
-        assert_type(nnx.state(m, lambda path, value: "kernel" in path), nnx.State[Any, Any]),
+        assert_type(nnx.state(m, lambda path, value: "kernel" in path), nnx.State[Any, Leaf]),
         nnx.State,
     )
-    check(assert_type(nnx.state(m, nnx.PathContains("kernel")), nnx.State[Any, Any]), nnx.State)
-    check(assert_type(nnx.state(m, nnx.Not(nnx.Param)), nnx.State[Any, Any]), nnx.State)
+    check(assert_type(nnx.state(m, nnx.PathContains("kernel")), nnx.State[Any, Leaf]), nnx.State)
+    check(assert_type(nnx.state(m, nnx.Not(nnx.Param)), nnx.State[Any, Leaf]), nnx.State)
     every = nnx.state(m, nnx.All(nnx.Param, "x"))
-    check(assert_type(every, nnx.State[Any, Any]), nnx.State)  # plugin: Expression is of type "State[Any, Param[Array]]", not "State[Any, Any]"  [assert-type]  # fmt: skip
-    check(assert_type(nnx.state(m, jax.Array), nnx.State[Any, Any]), nnx.State)
+    check(assert_type(every, nnx.State[Any, Leaf]), nnx.State)  # plugin: Expression is of type "State[Any, Param[Array]]", not "State[Any, Any]"  [assert-type]  # fmt: skip
+    check(assert_type(nnx.state(m, jax.Array), nnx.State[Any, Leaf]), nnx.State)
 
 
 def test_a_filter_of_unknown_kind() -> None:
     def selected(filter: filterlib.Filter) -> nnx.State[Any, Any]:
-        return check(assert_type(nnx.state(net(), filter), nnx.State[Any, Any]), nnx.State)
+        return check(assert_type(nnx.state(net(), filter), nnx.State[Any, Leaf]), nnx.State)
 
     selected(nnx.Param)
 
@@ -102,9 +102,9 @@ def test_a_tuple_is_a_union() -> None:
 
 def test_other_collections_are_open() -> None:
     m = net()
-    check(assert_type(nnx.state(m, (nnx.Param, "tag")), nnx.State[Any, Any]), nnx.State)
+    check(assert_type(nnx.state(m, (nnx.Param, "tag")), nnx.State[Any, Leaf]), nnx.State)
     listed = nnx.state(m, [nnx.Param, nnx.BatchStat])
-    check(assert_type(listed, nnx.State[Any, Any]), nnx.State)  # plugin: Expression is of type "State[Any, Param[Array] | BatchStat[Array]]", not "State[Any, Any]"  [assert-type]  # fmt: skip
+    check(assert_type(listed, nnx.State[Any, Leaf]), nnx.State)  # plugin: Expression is of type "State[Any, Param[Array] | BatchStat[Array]]", not "State[Any, Any]"  [assert-type]  # fmt: skip
 
 
 def test_arity() -> None:
@@ -127,7 +127,7 @@ def test_arity() -> None:
                 nnx.State[Any, nnx.RngKey],
                 nnx.State[Any, nnx.RngCount],
                 nnx.State[Any, Counter],
-                nnx.State[Any, Any],
+                nnx.State[Any, Leaf],
             ],
         ),
         tuple,
@@ -155,7 +155,7 @@ def test_starred_filters() -> None:
     filters: list[filterlib.Filter] = [nnx.Param, ...]
     graphdef, *states = nnx.split(linear(), *filters)
     check(assert_type(graphdef, nnx.GraphDef[nnx.Linear]), nnx.GraphDef)
-    check(assert_type(states, list[nnx.State[Any, Any]]), list)
+    check(assert_type(states, list[nnx.State[Any, Leaf]]), list)
     check(assert_type(nnx.merge(graphdef, *states), nnx.Linear), nnx.Linear)
 
 
@@ -163,5 +163,5 @@ def test_three_filters_unpack_without_a_star() -> None:
     graphdef, params, stats, rest = nnx.split(net(), nnx.Param, nnx.BatchStat, ...)
     check(assert_type(params, nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
     check(assert_type(stats, nnx.State[Any, BatchStat]), Of(nnx.State, nnx.BatchStat))
-    check(assert_type(rest, nnx.State[Any, Any]), nnx.State)
+    check(assert_type(rest, nnx.State[Any, Leaf]), nnx.State)
     nnx.merge(graphdef, params, stats, rest)

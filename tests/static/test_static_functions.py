@@ -10,7 +10,7 @@ from flax.nnx import statelib
 from flax.nnx.proxy_caller import ApplyCaller
 from flax.typing import PathParts
 from static_check import Of, check
-from static_models import Counter, Net, linear, net
+from static_models import Counter, Leaf, Net, linear, net
 
 Param = nnx.Param[jax.Array]
 BatchStat = nnx.BatchStat[jax.Array]
@@ -19,11 +19,11 @@ Intermediate = nnx.Intermediate[jax.Array]
 
 def test_state_and_variables() -> None:
     m = net()
-    check(assert_type(nnx.state(m), nnx.State[Any, Any]), nnx.State)
+    check(assert_type(nnx.state(m), nnx.State[Any, Leaf]), nnx.State)
     check(assert_type(nnx.variables(m, nnx.Param), nnx.State[Any, Param]), Of(nnx.State, nnx.Param))
     check(
         assert_type(
-            nnx.variables(m, nnx.Param, ...), tuple[nnx.State[Any, Param], nnx.State[Any, Any]]
+            nnx.variables(m, nnx.Param, ...), tuple[nnx.State[Any, Param], nnx.State[Any, Leaf]]
         ),
         tuple,
         Of(nnx.State, nnx.Param),
@@ -34,7 +34,7 @@ def test_state_and_variables() -> None:
 def test_split() -> None:
     m = net()
     check(
-        assert_type(nnx.split(m), tuple[nnx.GraphDef[Net], nnx.State[Any, Any]]),
+        assert_type(nnx.split(m), tuple[nnx.GraphDef[Net], nnx.State[Any, Leaf]]),
         tuple,
         nnx.GraphDef,
         nnx.State,
@@ -54,7 +54,7 @@ def test_split() -> None:
                 nnx.GraphDef[Net],
                 nnx.State[Any, Param],
                 nnx.State[Any, BatchStat],
-                nnx.State[Any, Any],
+                nnx.State[Any, Leaf],
             ],
         ),
         tuple,
@@ -145,7 +145,7 @@ def test_pure() -> None:
 
 def test_flatten_and_unflatten() -> None:
     check(
-        assert_type(nnx.flatten(net()), tuple[nnx.GraphDef[Net], statelib.FlatState[Any]]),
+        assert_type(nnx.flatten(net()), tuple[nnx.GraphDef[Net], statelib.FlatState[Leaf]]),
         tuple,
         nnx.GraphDef,
         statelib.FlatState,
@@ -166,7 +166,7 @@ def test_contexts() -> None:
         check(
             assert_type(
                 splitting.split(m, nnx.Param, ...),
-                tuple[nnx.GraphDef[Net], nnx.State[Any, Param], nnx.State[Any, Any]],
+                tuple[nnx.GraphDef[Net], nnx.State[Any, Param], nnx.State[Any, Leaf]],
             ),
             tuple,
             nnx.GraphDef,
@@ -176,7 +176,7 @@ def test_contexts() -> None:
     with nnx.split_context() as ctx:
         flattening: nnx.SplitContext = ctx
         check(
-            assert_type(flattening.flatten(m), tuple[nnx.GraphDef[Net], statelib.FlatState[Any]]),
+            assert_type(flattening.flatten(m), tuple[nnx.GraphDef[Net], statelib.FlatState[Leaf]]),
             tuple,
         )
     check(assert_type(nnx.split_context().__enter__(), Any), nnx.SplitContext)

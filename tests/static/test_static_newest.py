@@ -9,7 +9,7 @@ from flax import nnx
 from flax.nnx import graphlib
 from flax.typing import Key, PathParts
 from static_check import Of, check
-from static_models import Net, linear, net
+from static_models import Leaf, Net, linear, net
 
 Param = nnx.Param[jax.Array]
 
@@ -68,7 +68,7 @@ def test_modes() -> None:
         check(
             assert_type(
                 nnx.split(linear(), graph=True),
-                tuple[nnx.GraphDef[nnx.Linear], nnx.State[Any, Any]],
+                tuple[nnx.GraphDef[nnx.Linear], nnx.State[Any, Leaf]],
             ),
             tuple,
         )
@@ -91,7 +91,7 @@ def test_the_module_behind_the_names() -> None:
         graphlib.NodeImplBase,
     )
     check(
-        assert_type(graphlib.graph_pop(m, (nnx.Intermediate,)), tuple[nnx.State[Any, Any], ...]),
+        assert_type(graphlib.graph_pop(m, (nnx.Intermediate,)), tuple[nnx.State[Any, Leaf], ...]),
         tuple,
     )
     check(assert_type(graphlib.jax_to_nnx_path(()), PathParts), tuple)

@@ -33,7 +33,7 @@ def wrong_arity() -> None:
     a, b = nnx.state(net(), nnx.Param, nnx.BatchStat, ...)  # E: Too many values to unpack (2 expected, 3 provided)  [misc]  # reportAssignmentType / bad-unpacking / invalid-assignment
     graphdef, c = nnx.split(net(), nnx.Param, ...)  # E: Too many values to unpack (2 expected, 3 provided)  [misc]  # reportAssignmentType / bad-unpacking / invalid-assignment
     nnx.pop(net())  # E: No overload variant of "pop" matches argument type "Net"  [call-overload]  # reportCallIssue / no-matching-overload / no-matching-overload
-    nnx.split_state(nnx.state(net()))  # E: No overload variant of "split_state" matches argument type "State[Any, Any]"  [call-overload]  # reportCallIssue / no-matching-overload / no-matching-overload
+    nnx.split_state(nnx.state(net()))  # E: No overload variant of "split_state" matches argument type "State[Any, Variable[Any] | Any]"  [call-overload]  # reportCallIssue / no-matching-overload / no-matching-overload
     print(a, b, c, graphdef)
 
 
@@ -44,7 +44,7 @@ def wrong_filter() -> None:
 def wrong_graphdef() -> None:
     graphdef, state = nnx.split(linear())
     module: nnx.BatchNorm = nnx.merge(graphdef, state)  # E: Incompatible types in assignment (expression has type "Linear", variable has type "BatchNorm")  [assignment]  # reportAssignmentType / bad-assignment / invalid-assignment
-    nnx.merge(state, graphdef)  # E: No overload variant of "merge" matches argument types "State[Any, Any]", "GraphDef[Linear]"  [call-overload]  # reportArgumentType, reportCallIssue / no-matching-overload / no-matching-overload
+    nnx.merge(state, graphdef)  # E: No overload variant of "merge" matches argument types "State[Any, Variable[Any] | Any]", "GraphDef[Linear]"  [call-overload]  # reportArgumentType, reportCallIssue / no-matching-overload / no-matching-overload
     print(module)
 
 
@@ -55,7 +55,7 @@ def wrong_attributes() -> None:
 
 
 def a_plain_state_is_no_declared_one() -> None:
-    takes_linear(nnx.state(linear()))  # E: Argument 1 to "takes_linear" has incompatible type "State[Any, Any]"; expected "LinearState"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
+    takes_linear(nnx.state(linear()))  # E: Argument 1 to "takes_linear" has incompatible type "State[Any, Variable[Any] | Any]"; expected "LinearState"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
     takes_linear(nnx.to_pure_dict(linear_state()))  # E: Argument 1 to "takes_linear" has incompatible type "dict[str, Any]"; expected "LinearState"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
 
 

@@ -9,7 +9,7 @@ from flax import nnx
 from flax.nnx import filterlib, statelib
 from flax.typing import PathParts
 from static_check import Of, check
-from static_models import linear, net
+from static_models import Leaf, linear, net
 
 Param = nnx.Param[jax.Array]
 BatchStat = nnx.BatchStat[jax.Array]
@@ -125,7 +125,7 @@ def test_flat_split_filter_merge() -> None:
         assert_type(
             flat.split(nnx.Param, nnx.BatchStat, ...),
             tuple[
-                statelib.FlatState[Param], statelib.FlatState[BatchStat], statelib.FlatState[Any]
+                statelib.FlatState[Param], statelib.FlatState[BatchStat], statelib.FlatState[Leaf]
             ],
         ),
         tuple,
@@ -173,7 +173,7 @@ def test_filter_state() -> None:
     check(
         assert_type(
             nnx.filter_state(state, nnx.Param, ...),
-            tuple[nnx.State[Any, Param], nnx.State[Any, Any]],
+            tuple[nnx.State[Any, Param], nnx.State[Any, Leaf]],
         ),
         tuple,
         Of(nnx.State, nnx.Param),
@@ -196,7 +196,7 @@ def test_split_state() -> None:
     check(
         assert_type(
             nnx.split_state(state, nnx.Param, nnx.BatchStat, ...),
-            tuple[nnx.State[Any, Param], nnx.State[Any, BatchStat], nnx.State[Any, Any]],
+            tuple[nnx.State[Any, Param], nnx.State[Any, BatchStat], nnx.State[Any, Leaf]],
         ),
         tuple,
         Of(nnx.State, nnx.Param),
@@ -259,7 +259,7 @@ def test_methods() -> None:
     check(
         assert_type(
             nnx.state(net()).split(nnx.Param, ...),
-            tuple[nnx.State[Any, Param], nnx.State[Any, Any]],
+            tuple[nnx.State[Any, Param], nnx.State[Any, Leaf]],
         ),
         tuple,
         Of(nnx.State, nnx.Param),

@@ -72,9 +72,14 @@ def mypy(
     *options: str,
     folder: Path = SCHEMAS,
 ) -> subprocess.CompletedProcess[str]:
-    """One run of mypy; its cache is kept for the next session of the same environment."""
-    given = [*_given(config, variant), *options, *files]
-    return run(sys.executable, "-m", "mypy", *given, folder=folder)
+    """One run of mypy; its cache is kept for the next session of the same environment.
+
+    The suite lies within the package of our tests, and is none itself: its folders are the roots of
+    its imports.
+    """
+    given = [*_given(config, variant), "--explicit-package-bases", *options, *files]
+    roots = os.pathsep.join(map(str, (HERE, SCHEMAS)))
+    return run(sys.executable, "-m", "mypy", *given, folder=folder, MYPYPATH=roots)
 
 
 def mypy_in(
@@ -92,17 +97,22 @@ def _given(config: Path, variant: str) -> list[str | Path]:
     state = f"{sys.prefix} {sys.version} {importlib.metadata.version('mypy')}"
     key = hashlib.sha256(state.encode()).hexdigest()[:16]
     cache = Path(tempfile.gettempdir(), f"typedstate-mypy-{key}{variant}")
-    return ["--config-file", config, "--cache-dir", cache, "--hide-error-context"]
+    # Files stand by themselves: none is a module of the package that the tests above are.
+    by_itself = ["--explicit-package-bases", "--hide-error-context"]
+    return ["--config-file", config, "--cache-dir", cache, *by_itself]
 
 
-def run(*arguments: str | Path, folder: Path = SCHEMAS) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str | Path, folder: Path = SCHEMAS, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Runs a checker where nothing of the caller's own configuration helps it."""
     hidden = {"MYPYPATH", "PYTHONPATH", "MYPY_CONFIG_FILE_DIR"}
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
+    environment["MYPYPATH"] = f"{HERE}{os.pathsep}{SCHEMAS}"
     return subprocess.run(
         [str(argument) for argument in arguments],
         cwd=folder,
-        env=environment,
+        env={**environment, **variables},
         capture_output=True,
         text=True,
         check=False,

@@ -146,6 +146,7 @@ def agree(value: Any, hint: Any, expected: bool) -> None:
     assert error.value.report.violations == report.violations
 
 
+@pytest.mark.both_policies
 @given(tree_cases())
 @settings(max_examples=25)
 def test_states_built_to_match_are_accepted(case: Case) -> None:
@@ -182,6 +183,7 @@ def mutations(draw: st.DrawFn) -> tuple[Case, Any]:
     return case, tree
 
 
+@pytest.mark.both_policies
 @given(mutations())
 @settings(max_examples=40)
 def test_single_mutations_are_refused(found: tuple[Case, Any]) -> None:
@@ -191,6 +193,7 @@ def test_single_mutations_are_refused(found: tuple[Case, Any]) -> None:
     agree(tree, case.hint, False)
 
 
+@pytest.mark.both_policies
 @given(tree_cases(depth=2), st.sampled_from([*KINDS, nnx.Variable, jax.Array, ...]))
 @settings(max_examples=12)
 def test_forms_follow_what_flax_does(case: Case, filter_: Any) -> None:
@@ -250,6 +253,7 @@ def test_any_text_is_a_dim_or_an_error(text: str) -> None:
         parse_dim(text)
 
 
+@pytest.mark.both_policies
 @given(st.permutations(["a", "b", "c", "d"]), st.integers(0, 3))
 @settings(max_examples=30)
 def test_the_verdict_does_not_depend_on_the_order_of_keys(order: list[str], wrong: int) -> None:
@@ -261,6 +265,7 @@ def test_the_verdict_does_not_depend_on_the_order_of_keys(order: list[str], wron
     assert [found.path for found in explain(tree, hint).violations] == ["abcd"[wrong]]
 
 
+@pytest.mark.both_policies
 @given(st.lists(st.sampled_from([0, 1, 2, 3, 5, "0", "1", "x", True, -1, np.int64(2)]), max_size=5))
 @settings(max_examples=60)
 def test_int_keys_are_ints_without_gaps(keys: list[Any]) -> None:

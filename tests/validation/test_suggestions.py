@@ -99,7 +99,7 @@ PATTERNS: dict[str, tuple[Any, Any, str]] = {
         MlpState,
         "does not fit MlpState: 1 violation\n"
         "  up.kernel: expected Param[Float[Array, \"din dout\"]], found a dict with keys 'value' "
-        "(an old checkpoint keeps a Variable's array under 'value') [kind]\n"
+        "(a checkpoint keeps a Variable's array under 'value') [kind]\n"
         "  dims: hidden=3 d=2",
     ),
     "a value for its Variable": (
@@ -165,7 +165,8 @@ PATTERNS: dict[str, tuple[Any, Any, str]] = {
         MlpState,
         "does not fit MlpState: 1 violation\n"
         "  the value: expected a state MlpState, found Mlp "
-        "(a module: nnx.state(module) is its state) [container]",
+        "(a module: nnx.state(module) is its state, Annotated[Mlp, ...] takes it as it is) "
+        "[container]",
     ),
     "several states": (
         lambda: nnx.state(zoo.Mlp(2, 3, rngs=nnx.Rngs(0)), nnx.Param, ...),
@@ -251,10 +252,10 @@ COMMON: dict[str, tuple[Any, Any, str]] = {
         MlpState,
         "the kinds are classes of a reload or of another Flax",
     ),
-    "an old checkpoint": (
+    "a checkpoint": (
         lambda: jax.tree.map(lambda array: {"value": array}, nnx.to_pure_dict(_params())),
         MlpState,
-        "the tree is that of an old checkpoint, which keeps each array under 'value'",
+        "the tree is that of a checkpoint, which keeps each array under 'value'",
     ),
 }
 

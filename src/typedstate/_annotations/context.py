@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,12 +23,18 @@ class Context(msgspec.Struct, frozen=True):
       names: where its forward references are looked up, in this order.
       typevars: what stands for the type variables of a generic schema.
       boundary: a hint of a function; what is no state or array there is beartype's.
+      package: the top-level one of that function; empty where it is not known.
+      waits: a name that is missing may still come; otherwise what needs it is left alone.
+      inside: the records around it, and the texts of aliases that refer to themselves.
     """
 
     owner: str
     names: tuple[Mapping[str, Any], ...] = ()
     typevars: Mapping[Any, Any] = msgspec.field(default_factory=dict[Any, Any])
     boundary: bool = False
+    package: str = ""
+    waits: bool = False
+    inside: tuple[type | str, ...] = ()
 
     def error(self, text: str) -> SchemaError:
         """A SchemaError that says where."""
@@ -37,7 +44,7 @@ class Context(msgspec.Struct, frozen=True):
         """Evaluates the text of an annotation, which is the user's own source code."""
         scope = _Names(self.names)
         try:
-            return eval(text, {"__builtins__": __builtins__}, scope)
+            return eval(text, scope)  # a lambda in it, e.g. of a validator, finds the names too
         except NameError as error:
             raise NotYet(str(error), name=error.name) from None
         except SchemaError:
@@ -54,7 +61,7 @@ class _Names(dict[str, Any]):
     """Names from several mappings; the first that has one wins."""
 
     def __init__(self, mappings: tuple[Mapping[str, Any], ...]) -> None:
-        super().__init__()
+        super().__init__(__builtins__=builtins)
         self._mappings = mappings
 
     def __missing__(self, key: str) -> Any:

@@ -6,10 +6,24 @@ may stand behind a colon is recognised in `parse`. Nothing in a hint is ever cal
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import re
 import sys
 import types
 import typing
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+)
 from typing import Annotated, Any, Final, Literal, TypeVar, cast, get_args, get_origin
 
 import jax
@@ -19,7 +33,7 @@ from flax import nnx
 from jax.sharding import PartitionSpec
 from msgspec.structs import replace
 
-from .._compat import axis_rules, modules, variables
+from .._compat import axis_rules, modules, scalars, variables
 from .._spec import dims
 from .._spec.nodes import (
     Anything,
@@ -40,7 +54,7 @@ from .._spec.nodes import (
     Validated,
 )
 from .._spec.questions import one_of, parts, present
-from ..errors import SchemaError
+from ..errors import SchemaError, leave_alone
 from .array_hints import _dtype_class_of, _ScalarMeta, array, dtype_class, is_jaxtyped
 from .context import Context, NotYet
 from .hint_kinds import (
@@ -58,6 +72,16 @@ from .hint_kinds import (
     variable_class,
 )
 
+#: What these take and give shows when they are used: it is left to type checkers.
+_CONTRACTS: Final = (
+    *(Callable, type, Iterator, Generator, Awaitable, Coroutine),
+    *(AsyncIterable, AsyncIterator, AsyncGenerator),
+    *(contextlib.AbstractContextManager, contextlib.AbstractAsyncContextManager),
+    *(typing_extensions.TypeGuard, typing_extensions.TypeIs, getattr(typing, "TypeGuard", None)),
+    getattr(typing, "TypeIs", None),
+)
+#: Packages whose annotations are for readers: a value of their classes may hold something else.
+_LIBRARIES: Final = frozenset({"jax", "jaxlib", "flax", "optax", "orbax", "chex", "numpy"})
 _WRAPPERS: Final = (
     typing.Final,
     typing.ClassVar,
@@ -77,10 +101,12 @@ def parse(hint: Any, context: Context) -> Spec:
     own = getattr(hint, "__typedstate_spec__", None)
     if own is not None:
         return cast(Spec, own(context))
-    if isinstance(hint, str):
-        return parse(context.resolve(hint), context)
-    if isinstance(hint, typing.ForwardRef):
-        return parse(context.resolve(hint.__forward_arg__), context)
+    if isinstance(hint, str | typing.ForwardRef):
+        text = hint if isinstance(hint, str) else hint.__forward_arg__
+        if context.boundary and text in context.inside:  # an alias within itself
+            return Anything()
+        inner = replace(context, inside=(*context.inside, text)) if context.boundary else context
+        return parse(context.resolve(text), inner)
     if isinstance(hint, TypeVar):
         return _type_variable(hint, context)
     if hint is None or hint is types.NoneType:
@@ -131,11 +157,7 @@ def _alias(alias: Any, args: tuple[Any, ...], context: Context) -> Spec:
 
 
 def _union(args: tuple[Any, ...], context: Context) -> Spec:
-    options: list[Spec] = []
-    for arg in args:
-        option = parse(arg, context)
-        options += option.options if isinstance(option, Union) else (option,)
-    return one_of(tuple(dict.fromkeys(options)))
+    return _flat_union(parse(arg, context) for arg in args)
 
 
 def _class(hint: Any, context: Context) -> Spec:
@@ -173,7 +195,7 @@ def _class(hint: Any, context: Context) -> Spec:
         )
     if context.boundary and not _plain_class(cls):
         return for_beartype(cls)
-    return Instance(cls)
+    return Instance(cls, numpy=context.boundary and scalars.is_number(cls))
 
 
 def _plain_class(hint: type) -> bool:
@@ -196,19 +218,42 @@ def _generic(hint: Any, origin: Any, args: tuple[Any, ...], context: Context) ->
         return _tuple(args, context)
     if origin in ITEMS:
         item = parse(args[0], context)
-        return _own_or_for_beartype(hint, ItemsOf(origin, item), context)
+        return _own_or_for_beartype(hint, _items(origin, item), context)
     if origin in MAPPINGS:
         spec = MappingOf(origin, parse(args[0], context), parse(args[1], context))
         return _own_or_for_beartype(hint, spec, context)
     if isinstance(origin, type):
-        record = _record(origin, context)
+        params = getattr(origin, "__parameters__", ())
+        given = dict(zip(params, args, strict=False))
+        record = _record(origin, replace(context, typevars={**context.typevars, **given}))
         if record is not None:
             return record
     if context.boundary:
+        if origin not in _CONTRACTS and mentions_schema(hint):
+            raise context.error(
+                f"{_show_hint(hint)} is not enforced: where its class keeps what is described "
+                "is not known; a dataclass, NamedTuple or TypedDict says it by its fields"
+            )
         return for_beartype(hint)
     if origin is type or not isinstance(origin, type):
         return _mistake(hint, context)
     return Instance(origin)
+
+
+def _items(origin: type, item: Spec) -> Spec:
+    if origin is not Iterable:
+        return ItemsOf(origin, item)
+    # an iterator would be used up
+    predicate = Predicate("an iterator", lambda value: isinstance(value, Iterator))
+    return Union((ItemsOf(Collection, item), Validated(Anything(), (predicate,))))
+
+
+def mentions_schema(hint: Any) -> bool:
+    """Whether a schema or a form stands anywhere in a hint."""
+    if hasattr(hint, "__typedstate_spec__"):
+        return True
+    inner = cast(Any, hint) if isinstance(hint, list) else get_args(hint)
+    return any(mentions_schema(arg) for arg in inner)
 
 
 def _tuple(args: tuple[Any, ...], context: Context) -> Spec:
@@ -232,8 +277,12 @@ def for_beartype(hint: Any) -> Spec:
 
     def test(found: Any) -> bool:
         from beartype.door import is_bearable
+        from beartype.roar import BeartypeException
 
-        return is_bearable(found, hint)
+        try:
+            return is_bearable(found, hint) or scalars.fits(found, hint)
+        except BeartypeException:  # e.g. of a protocol that is not runtime-checkable
+            return True
 
     return Validated(Anything(), (Predicate(_show_hint(hint), test),))
 
@@ -255,12 +304,24 @@ def holds_state_or_array(spec: Spec) -> bool:
 
 
 def _show_hint(hint: Any) -> str:
-    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+    """A hint as its user wrote it, without the modules of its classes."""
+    if isinstance(hint, type) and not get_args(hint):
+        return hint.__name__
+    text = str(cast(Any, hint)).replace("typing.", "")
+    return re.sub(r"\b(?:\w+\.)+(?:<locals>\.)?(\w+)", r"\1", text)
 
 
 def _record(hint: Any, context: Context) -> Spec | None:
-    """The fields of a NamedTuple, dataclass or TypedDict; at a boundary, where any is ours."""
+    """The fields of a NamedTuple, dataclass or TypedDict; at a boundary, where any is ours.
+
+    There, a class of JAX, Flax and their like is none, as they annotate for readers; of another
+    package only fields with arrays or states are looked at, and a class within itself is none.
+    """
     given: Any = hint
+    package = str(given.__module__).partition(".")[0]
+    if context.boundary and (package in _LIBRARIES or given in context.inside):
+        return None
+    is_foreign = bool(context.package) and package != context.package
     if typing_extensions.is_typeddict(hint):
         required = frozenset[str](getattr(hint, "__required_keys__", ()))
         cls: type = dict
@@ -273,46 +334,104 @@ def _record(hint: Any, context: Context) -> Spec | None:
     fields: dict[str, Spec] = {}
     for base in reversed(given.__mro__):
         module = vars(sys.modules.get(base.__module__, types))
-        inner = replace(
-            context, owner=f"{context.owner} ({given.__name__})", names=(module, *context.names)
-        )
+        owner = f"{context.owner} ({given.__name__})"
+        names, inside = (module, *context.names), (*context.inside, given)
+        inner = replace(context, owner=owner, names=names, inside=inside)
         for name, item in own_annotations(base).items():
             if get_origin(item) is typing.ClassVar or isinstance(item, dataclasses.InitVar):
                 continue
-            try:
-                found = parse(item, inner)
-                fields[name] = _or_traced(found) if context.boundary else found
-            except (SchemaError, NotYet):
-                if not context.boundary:
-                    raise
-                return None
-    spec = RecordOf(cls, tuple(fields.items()), required & set(fields))
-    ours = any(holds_state_or_array(item) for item in fields.values())
-    return spec if ours or not context.boundary else None
+            fields[name] = _field_of(base, name, item, inner, is_foreign)
+    if not context.boundary:
+        return RecordOf(cls, tuple(fields.items()), required & set(fields))
+    if not any(map(holds_state_or_array, fields.values())):
+        return None
+    judged = ((name, or_array(item)) for name, item in fields.items())
+    return RecordOf(cls, tuple(judged), required & set(fields))
 
 
-def _or_traced(spec: Spec) -> Spec:
-    """A Python number in a container that is a pytree becomes an array under ``jax.jit``."""
+def _field_of(cls: type, name: str, hint: Any, context: Context, is_foreign: bool) -> Spec:
+    """What a field of a record holds; anything, where that can't be said at a boundary."""
+    if not context.boundary:
+        return parse(hint, context)
+    try:
+        spec = parse(hint, context)
+    except (SchemaError, NotYet) as error:
+        if isinstance(error, NotYet) and context.waits and not is_foreign:
+            raise
+        where = f"{cls.__qualname__}.{name}"
+        leave_alone(cls, where, str(error).removeprefix(f"{context.owner}: "), is_foreign)
+        return Anything()
+    return spec if not is_foreign or holds_state_or_array(spec) else Anything()
+
+
+def or_array(spec: Spec) -> Spec:
+    """The same with arrays without axes for Python's numbers, as ``jax.jit`` returns them."""
     match spec:
-        case Instance(cls) if issubclass(cls, int | float | complex):
-            return Union((spec, Array("", None, (), None)))
+        case Instance(cls) if scalars.is_number(cls) and not scalars.IS_STRICT:
+            return Union((spec, Array(*scalars.dtypes_of(cls), (), None)))
         case Union(options):
-            return Union(tuple(dict.fromkeys(_or_traced(option) for option in options)))
+            return _flat_union(map(or_array, options))
+        case TupleOf(items, rest):
+            return TupleOf(tuple(map(or_array, items)), None if rest is None else or_array(rest))
+        case ItemsOf(item=item):
+            return replace(spec, item=or_array(item))
+        case MappingOf(value=value_):
+            return replace(spec, value=or_array(value_))
         case _:
             return spec
 
 
+def _flat_union(options: Iterable[Spec]) -> Spec:
+    flat: list[Spec] = []
+    for option in options:
+        flat += option.options if isinstance(option, Union) else (option,)
+    return one_of(tuple(dict.fromkeys(flat)))
+
+
 def _annotated(hint: Any, context: Context) -> Spec:
     inner, *metadata = get_args(hint)
+    schemas = [item for item in metadata if hasattr(item, "__typedstate_spec__")]
+    if len(schemas) > 1:
+        raise context.error(f"{_show_hint(hint)} has two schemas: which one is meant?")
+    if schemas:
+        return _described(inner, schemas[0], context)
     if modules.is_module_class(inner):
-        schemas = [item for item in metadata if hasattr(item, "__typedstate_spec__")]
-        if schemas:
-            return ModuleState(inner, parse(schemas[0], context))
         return Instance(inner)
     spec = parse(inner, context)
     for item in metadata:
         spec = _with_metadata(spec, item, context)
     return spec
+
+
+def _described(inner: Any, schema: Any, context: Context) -> Spec:
+    """``Annotated[Module, S]``: S says what the state of a module is, or what a tree is."""
+    while isinstance(inner, typing.NewType):
+        inner = inner.__supertype__
+    if isinstance(inner, str | typing.ForwardRef):
+        inner = context.resolve(inner if isinstance(inner, str) else inner.__forward_arg__)
+    if isinstance(inner, TypeVar):
+        inner = context.typevars.get(inner, inner.__bound__ or Any)
+    origin = get_origin(inner) or inner
+    if origin in UNIONS:
+        options = (
+            NoValue() if arg is types.NoneType else _described(arg, schema, context)
+            for arg in get_args(inner)
+        )
+        return one_of(tuple(dict.fromkeys(options)))
+    if modules.is_module_class(origin):
+        return ModuleState(origin, parse(schema, context))
+    if inner in (Any, object):
+        return parse(schema, context)
+    if isinstance(origin, type) and issubclass(origin, (nnx.State, *MAPPINGS)):
+        predicate = Predicate(_show_hint(origin), lambda value: isinstance(value, origin))
+        return Validated(parse(schema, context), (predicate,))
+    said, described = _show_hint(inner), _show_hint(schema)
+    hint = f"a schema describes the state of a module, or a tree: not {said}"
+    args = [arg for arg in get_args(inner) if modules.is_module_class(get_origin(arg) or arg)]
+    if args:
+        text = said.replace(_show_hint(args[0]), f"Annotated[{_show_hint(args[0])}, {described}]")
+        hint = f"write {text}"
+    raise context.error(f"Annotated[{said}, {described}]: {hint}")
 
 
 def _with_metadata(spec: Spec, item: Any, context: Context) -> Spec:

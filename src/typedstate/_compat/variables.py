@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import types
 from collections.abc import Callable, Hashable, Mapping
 from importlib import import_module
 from typing import Any, Final, cast
@@ -19,6 +21,7 @@ AbstractValue: Final[Any] = cast(Any, jax).core.AbstractValue
 _Tracer: Final[Any] = cast(Any, jax).core.Tracer
 #: The slot in which a Variable keeps its raw value.
 RAW_SLOT: Final = "_raw_value" if "_raw_value" in Variable.__slots__ else "raw_value"
+_read_raw: Final[Callable[[Any], Any]] = operator.attrgetter("__get__")(vars(Variable)[RAW_SLOT])
 _Hijax: Final[Any] = getattr(variablelib, "HijaxVariable", None)
 _HIJAX_SLOTS: Final = ("_raw_value", "_metadata", "_var_type")  # where it holds no leaves
 _HIJAX_HOLDS_LEAVES: Final = "_leaves" in getattr(_Hijax, "__slots__", ())
@@ -27,16 +30,28 @@ VariableState: Final[Any] = vars(variablelib).get("VariableState")
 if VariableState is Variable:
     VariableState = None  # type: ignore[misc]
 _STAND_INS: Final = frozenset[Any]({_Hijax, _Tracer} if _Hijax else ())
+#: Classes of arrays whose values are neither tracers nor Variables; to ask them takes long.
+_CONCRETE: Final = frozenset[Any](
+    cls
+    for cls in cast(list[type], [np.ndarray, *jax.Array.__subclasses__()])
+    if cls.__module__.partition(".")[0] in ("numpy", "jax", "jaxlib")
+    and not issubclass(cls, _Tracer)
+)
+#: Those of them whose abstract value is quick to read: that of a PRNG key is made each time.
+_WITH_AVAL: Final = frozenset[Any](
+    cls
+    for cls in _CONCRETE
+    if not isinstance(getattr(vars(cls).get("aval"), "fget", None), types.FunctionType | None)
+)
 _is_ref: Final[Callable[[Any], bool]] = getattr(
     _variables, "is_array_ref", getattr(_variables, "is_mutable_array", lambda _: False)
-)
-_PLAIN_METADATA: Final = dict.fromkeys(
-    {"has_ref", "hijax", "is_hijax", "ref"} & set(Variable(None)._var_metadata), False
 )
 
 
 def is_variable(value: object) -> bool:
     """Whether a value is a leaf with a kind: a Variable, or what stands for one in a state."""
+    if type(value) in _CONCRETE:
+        return False
     bases = type(value).__mro__
     if Variable in bases or VariableState in bases:
         return True
@@ -55,9 +70,12 @@ def raw_value(variable: Any) -> Any:
 
     A hijax variable under a transform gives the abstract value of what it holds.
     """
+    if VariableState is None and Variable in type(variable).__mro__:
+        return _read_raw(variable)
     plain = plain_of(variable)
-    name = "value" if is_variable_state(plain) else RAW_SLOT
-    return object.__getattribute__(plain, name)
+    if is_variable_state(plain):
+        return object.__getattribute__(plain, "value")
+    return _read_raw(plain)
 
 
 def metadata_of(variable: Any) -> Mapping[str, Any]:
@@ -69,9 +87,14 @@ def is_variable_state(value: object) -> bool:
     return VariableState is not None and isinstance(value, VariableState)
 
 
+def aval_of(value: Any) -> Hashable:
+    """The abstract value of a plain JAX array, None for all else."""
+    return value.aval if type(value) in _WITH_AVAL else None
+
+
 def plain_of(variable: Any) -> Any:
     """The Variable that a hijax variable stands for, read without touching the user's jaxpr."""
-    if _Hijax is None:
+    if _Hijax is None or Variable in type(variable).__mro__:
         return variable
     if isinstance(variable, _Tracer):
         kind: Any = cast(Any, jax).typeof(variable)
@@ -88,9 +111,18 @@ def plain_of(variable: Any) -> Any:
     return kind._new(value, metadata)
 
 
+#: What a Variable made here is not, whatever Flax makes by default.
+_PLAIN_METADATA: Final = dict.fromkeys(
+    {"has_ref", "hijax", "is_hijax", "ref"} & set(metadata_of(Variable(None))), False
+)
+
+
 def is_reference(value: object) -> bool:
     """Whether a value is a mutable array reference, no abstract value of one."""
-    return not isinstance(value, AbstractValue) and bool(_is_ref(value))
+    try:
+        return not isinstance(value, AbstractValue) and bool(_is_ref(value))
+    except (TypeError, ValueError):  # Flax asks JAX for a type, which a mere look-alike has not
+        return False
 
 
 def is_array(value: object) -> bool:
@@ -118,7 +150,7 @@ def make_variable(kind: type, value: Any, metadata: Mapping[str, Any]) -> Any:
 
 def is_traced(value: object) -> bool:
     """Whether a value is a tracer, or the abstract value that stands for one."""
-    return isinstance(value, _Tracer | AbstractValue)
+    return type(value) not in _CONCRETE and isinstance(value, _Tracer | AbstractValue)
 
 
 def type_of(value: Any) -> Any:
@@ -128,10 +160,10 @@ def type_of(value: Any) -> Any:
 
 def mapping_of(value: Any) -> Mapping[Hashable, Any] | None:
     """The mapping that a state or dict is, None for any other value."""
+    if type(value) is dict:  # by far the most, and of State's class a metaclass is asked
+        return cast(Mapping[Hashable, Any], value)
     if isinstance(value, State):
         return cast(Mapping[Hashable, Any], value.raw_mapping)
-    if type(value) is dict:
-        return cast(Mapping[Hashable, Any], value)
     if not isinstance(value, Mapping):
         return None
     try:

@@ -7,14 +7,14 @@ follows the `Law` of a precedent. A bare question, e.g. ``isinstance``, is a cal
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from jaxtyping import Shaped
 
 from .. import _fastpath, _validation
-from .structures import NEVER, RecompileLimit, Specialization, Structure
+from .structures import NEVER, RecompileLimit, Specialization, Structure, generated
 
 if TYPE_CHECKING:
     from .._validation.findings import Findings
@@ -47,9 +47,7 @@ class ExplainedCall(msgspec.Struct, eq=False, dict=True):
     results: dict[tuple[str, Structure | None], list[SizeConstraints]] = msgspec.field(
         default_factory=dict[Any, Any]
     )
-    patience: RecompileLimit = msgspec.field(
-        default_factory=lambda: RecompileLimit(_MAX_PRECEDENTS)
-    )
+    limit: RecompileLimit = msgspec.field(default_factory=lambda: RecompileLimit(_MAX_PRECEDENTS))
 
     @cached_property
     def hints(self) -> list[tuple[tuple[str, ...], Any]]:
@@ -68,7 +66,7 @@ class DimsCarrier(NamedTuple):
     dtype: str = "float32"  # jaxtyping takes a name too, and it is the quickest to read
 
 
-class KnownCall(msgspec.Struct, eq=False, dict=True):
+class KnownCall(msgspec.Struct, eq=False, dict=True, weakref=True):
     """A call whose arguments were accepted, or of which a warning was given.
 
     Attributes:
@@ -119,7 +117,8 @@ class KnownCall(msgspec.Struct, eq=False, dict=True):
     def follow(self, name: str, plan: Specialization) -> bool:
         """Whether a result with this plan is accepted without the explainer."""
         laws = self.precedent.results.get((name, plan.structure), ())
-        if not any(law.allows((*self.plans, plan)) for law in laws):
+        every = (*self.plans, plan)
+        if not any(generated(partial(law.allows, every)) for law in laws):
             return False
         self.accept(plan)
         return True
@@ -134,11 +133,11 @@ class KnownCall(msgspec.Struct, eq=False, dict=True):
         """Knows a result that the explainer accepted, and others like it."""
         self.accept(plan)
         precedent = self.precedent
-        if not precedent.patience():
+        if not precedent.limit():
             return
         roots = {**precedent.roots, name: _fastpath.ArgumentRef(len(self.plans), (), plan.places)}
         measures = [*(one.measures for one in self.plans), plan.measures]
-        law = _fastpath.constraints_of(later.found, report.dims, roots, measures)
+        law = generated(lambda: _fastpath.constraints_of(later.found, report.dims, roots, measures))
         if law is not None:
             laws = precedent.results.setdefault((name, plan.structure), [])
             laws[_MAX_PRECEDENTS - 1 :] = []
@@ -153,7 +152,7 @@ class CallCache:
       latest: the one that was accepted last; before that one which is like none.
     """
 
-    __slots__ = ("_patience", "_precedents", "known", "latest")
+    __slots__ = ("_limit", "_precedents", "known", "latest")
 
     def __init__(self, arguments: int = 1) -> None:
         """Knows nothing yet of calls with so many arguments."""
@@ -161,13 +160,18 @@ class CallCache:
         none: Any = None  # of a call that no other is like, the precedent is never asked for
         self.latest = KnownCall(none, (NEVER,) * arguments)
         self._precedents: dict[_Key, list[ExplainedCall]] = {}
-        self._patience = RecompileLimit(_MAX_CALLS)
+        self._limit = RecompileLimit(_MAX_CALLS)
+
+    def __reduce__(self) -> tuple[type[CallCache], tuple[int]]:
+        """In another process nothing is known yet: generated code does not travel."""
+        return CallCache, (len(self.latest.plans),)
 
     def follow(self, plans: tuple[Specialization, ...]) -> KnownCall | None:
         """The call with these plans, where the law of a precedent allows it."""
         key = tuple(plan.structure for plan in plans)
         for precedent in self._precedents.get(key, ()):
-            if precedent.law is not None and precedent.law.allows(plans):
+            law = precedent.law
+            if law is not None and generated(partial(law.allows, plans)):
                 return self._keep(KnownCall(precedent, plans))
         return None
 
@@ -192,9 +196,9 @@ class CallCache:
         found.readings.clear()  # the plans have what they say
         known = tuple(plan for plan in plans if plan is not None)
         whole = len(known) == len(plans)
-        if whole and self._patience():
+        if whole and self._limit():
             measures = [plan.measures for plan in known]
-            law = _fastpath.constraints_of(found, report.dims, roots, measures)
+            law = generated(lambda: _fastpath.constraints_of(found, report.dims, roots, measures))
         precedent = ExplainedCall(known, found if has_result else None, report, roots, law)
         call = KnownCall(precedent, known)
         if not whole:
@@ -222,4 +226,13 @@ class CallCache:
 
 
 #: Stands for an argument that was not passed: its default is not checked.
-OMITTED: Final = Specialization(NEVER.match)
+class _Omitted(Specialization):
+    """There is one of it, in another process too."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> str:
+        return "OMITTED"
+
+
+OMITTED: Final = _Omitted(NEVER.match)

@@ -60,9 +60,9 @@ class _Observed(msgspec.Struct):
             if isinstance(size, tuple):
                 self._run(item, size)
             elif not isinstance(expr, Name):
-                self.mixed[self._slot(item), expr, item.broadcast] = size
+                self.mixed[self._slot(item), expr, item.dim.broadcast] = size
             else:
-                names = self.broad if item.broadcast else self.exact
+                names = self.broad if item.dim.broadcast else self.exact
                 names.setdefault(expr.name, {})[self._slot(item)] = size
 
     def size(self, slot: AxisRef | int) -> int:
@@ -74,29 +74,35 @@ class _Observed(msgspec.Struct):
 
     def bound(self) -> dict[_Axis, Expr[AxisRef]]:
         """Which axis gives a name its size."""
-        broad = {name: _term(_widest(slots)) for name, slots in self.broad.items()}
+        broad = {
+            name: _term(_widest(slots))
+            for name, slots in self.broad.items()
+            if any(size != 1 for size in slots.values())
+        }
         return broad | {name: _term(next(iter(slots))) for name, slots in self.exact.items()}
 
     def _slot(self, seen: SeenSize) -> AxisRef | int:
-        origin = seen.origin
-        if origin.axis is None:
+        if seen.axis is None:
             assert isinstance(seen.size, int)
             return seen.size
-        argument, prefix, places = self.roots[origin.root]
-        path = (*prefix, *origin.path) if prefix else origin.path
-        return argument, places[path], origin.axis
+        assert isinstance(seen.axis, int)
+        return *self._measure(seen), seen.axis
+
+    def _measure(self, seen: SeenSize) -> tuple[int, int]:
+        argument, prefix, places = self.roots[seen.root]
+        path = (*prefix, *seen.path) if prefix else seen.path
+        return argument, places[path]
 
     def _run(self, seen: SeenSize, sizes: tuple[int, ...]) -> None:
         """A run of axes is as many names as it has axes."""
-        slot = self._slot(seen)
-        assert isinstance(slot, tuple)
+        assert isinstance(seen.axis, tuple)
         assert isinstance(seen.expr, Name)
-        argument, measure, first = slot
-        if seen.broadcast:
+        argument, measure = self._measure(seen)
+        if seen.dim.broadcast:
             self.pinned.add(seen.expr.name)
-        for index, size in enumerate(sizes):
-            axis = (argument, measure, first + index)
-            self.exact.setdefault((seen.expr.name, index), {})[axis] = size
+        for index, (axis, size) in enumerate(zip(seen.axis, sizes, strict=True)):
+            slots = self.exact.setdefault((seen.expr.name, index), {})
+            slots[argument, measure, axis] = size
 
     def _keep(self, items: Iterable[Observation]) -> None:
         """What equations can't say must stay as it was, e.g. alternatives that fit but for dims."""
@@ -143,6 +149,9 @@ def constraints_of(
             terms = {**facts.bound(), **terms}
     except KeyError:
         return None  # something that generated code reaches by another path
+    for slots in facts.broad.values():
+        if all(size == 1 for size in slots.values()):  # then nothing binds the name, else they do
+            facts.hard.update(slots)
     for split in findings.part.splits:
         facts.pinned.update(dims.names_of(split.expr))
     mixed = {key: set(dims.names_of(key[1])) for key in facts.mixed}
@@ -171,12 +180,12 @@ def _resized(
 ) -> Observation:
     if isinstance(item, Choice):
         return Choice([[_resized(seen, roots, measures) for seen in one] for one in item.options])
-    axis = item.origin.axis
+    axis = item.axis
     if axis is None or item.note:  # of shards only those of the same sizes are alike
         return item
-    argument, prefix, places = roots[item.origin.root]
-    shape = shape_of(measures[argument][places[(*prefix, *item.origin.path)]])
-    size = shape[axis : axis + len(item.size)] if isinstance(item.size, tuple) else shape[axis]
+    argument, prefix, places = roots[item.root]
+    shape = shape_of(measures[argument][places[(*prefix, *item.path)]])
+    size = tuple(shape[one] for one in axis) if isinstance(axis, tuple) else shape[axis]
     return replace(item, size=size)
 
 
@@ -239,6 +248,8 @@ def _relations(
     for table, broadcast in ((facts.exact, False), (facts.broad, True)):
         for name, slots in table.items():
             fixed = _name(name) in pinned
+            if not fixed and name not in terms:  # `#name` of size 1 only
+                continue
             for slot, size in slots.items():
                 same = Fixed(size) if fixed else terms[name]
                 found.add(Equation(slot, same, broadcast and not fixed))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
 
 from .. import _fastpath
 
@@ -20,6 +22,49 @@ if TYPE_CHECKING:
 
 _MAX_STRUCTURES: Final = 16
 _MAX_SIZES: Final = 256
+#: Whether an error in generating code is raised, as our own tests want it.
+RAISES = False
+T = TypeVar("T")
+
+
+def generated(make: Callable[[], T]) -> T | None:
+    """What was generated; None where that fails, as the explainer decides everything anyway."""
+    try:
+        return make()
+    except (_fastpath.NotCompilable, RecursionError):
+        return None
+    except Exception:
+        if RAISES:
+            raise
+        return None
+
+
+class RecompilePolicy(msgspec.Struct, frozen=True):
+    """When the values of a hint have code generated.
+
+    Attributes:
+      delay: how many are accepted without: most hints see but one value, e.g. at the only trace of
+        a jitted function.
+      free: how many structures then get code at once; a later one only if its number is a power
+        of two.
+    """
+
+    delay: int = 1
+    free: int = _MAX_STRUCTURES
+
+
+_policy = RecompilePolicy()
+
+
+def set_recompile_policy(policy: RecompilePolicy) -> RecompilePolicy:
+    """Sets the policy of all hints in this process, of `free` for hints not seen before.
+
+    Returns:
+      the policy before.
+    """
+    global _policy
+    before, _policy = _policy, policy
+    return before
 
 
 class RecompileLimit:
@@ -116,13 +161,17 @@ class Structure:
 class StructureCache:
     """The structures of the values that were accepted for one hint; bounded."""
 
-    __slots__ = ("_has_met", "_known", "_patience")
+    __slots__ = ("_accepted", "_known", "_limit")
 
     def __init__(self) -> None:
         """Knows nothing yet."""
         self._known: tuple[Structure, ...] = ()
-        self._has_met = False
-        self._patience = RecompileLimit(_MAX_STRUCTURES)
+        self._accepted = 0
+        self._limit = RecompileLimit(_policy.free)
+
+    def __reduce__(self) -> tuple[type[StructureCache], tuple[()]]:
+        """In another process nothing is known yet: generated code does not travel."""
+        return StructureCache, ()
 
     def match(self, value: Any) -> Specialization | None:
         """The plan of a value, None where its structure is not known."""
@@ -139,20 +188,16 @@ class StructureCache:
         return None
 
     def meet(self) -> bool:
-        """Whether a value was accepted before this one: for the first, code does not pay.
-
-        Many hints see but one value, e.g. at the only trace of a jitted function.
-        """
-        has_met, self._has_met = self._has_met, True
-        return has_met
+        """Counts an accepted value, and says whether code is to be generated for it."""
+        self._accepted += 1
+        return self._accepted > _policy.delay
 
     def learn(self, value: Any, reading: Trace) -> Specialization | None:
         """Generates the code of a value that the explainer accepted, where that can be."""
-        if not self._patience():
+        if not self._limit():
             return None
-        try:
-            structure = Structure(_fastpath.generate(value, reading))
-        except (_fastpath.NotCompilable, RecursionError):
+        structure = generated(lambda: Structure(_fastpath.generate(value, reading)))
+        if structure is None:
             return None
         self._known = (structure, *self._known[: _MAX_STRUCTURES - 1])
         return structure.latest

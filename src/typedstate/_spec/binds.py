@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from ..errors import SchemaError
 from .describe import describe
-from .nodes import Bound, Node, SameSpec, ScopedSpec, Spec
+from .nodes import Argument, Bound, Node, SameSpec, ScopedSpec, Spec
 from .questions import outermost_names, parts
 from .rewrite import root_of
 
@@ -33,7 +33,12 @@ def _before_forms(spec: Spec) -> Spec:
     match spec:
         case Node(ref):
             return Node(root_of(ref))
-        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
+        case (
+            Bound(inner=inner)
+            | ScopedSpec(inner=inner)
+            | SameSpec(inner=inner)
+            | Argument(inner=inner)
+        ):
             return replace(spec, inner=_before_forms(inner))
         case _:
             return spec

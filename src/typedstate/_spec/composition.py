@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from ..errors import SchemaError
 from .describe import describe
 from .nodes import (
+    Argument,
     Bound,
     EntriesSpec,
     Map,
@@ -68,7 +69,16 @@ def _forms_of(spec: Spec) -> Iterator[tuple[Derived, ...]]:
                 ref = ref.base
             if chain:
                 yield tuple(chain)
-        case Bound() | ScopedSpec() | SameSpec() | Map() | EntriesSpec() | StateOfSpec() | Union():
+        case (
+            Bound()
+            | ScopedSpec()
+            | SameSpec()
+            | Argument()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Union()
+        ):
             for part in parts(spec):
                 yield from _forms_of(part)
         case _:

@@ -7,10 +7,12 @@ from jax.sharding import PartitionSpec
 from .dim_grammar import show_shape
 from .nodes import (
     Anything,
+    Argument,
     Array,
     Bound,
     Conditional,
     EntriesSpec,
+    FlatSpec,
     Instance,
     ItemsOf,
     Leaf,
@@ -29,6 +31,7 @@ from .nodes import (
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 
 
@@ -78,8 +81,15 @@ def describe(spec: Spec) -> str:
             return f"StateOf[{describe(leaf)}]"
         case Union(options):
             return " | ".join(describe(option) for option in options)
+        case FlatSpec(inner, separator):
+            text = "" if separator is None else f", {separator!r}"
+            return f"Flat[{describe(inner)}{text}]"
         case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
             return describe(inner)
+        case Argument(inner=inner):
+            return describe(inner)
+        case Within(ref=ref):
+            return ref.name
         case Conditional(yes=yes, no=no):
             answers = [describe(option) for option in (yes, no) if option is not None]
             return " or ".join(answers) or "nothing"

@@ -85,6 +85,7 @@ OPERATORS: Final[dict[str, Callable[[int, int], int]]] = {
     "**": cast(Any, operator).pow,
 }
 MAX_POWER: Final = 64
+_MAX_BITS: Final = 4096  # of a power: powers of powers would take all memory
 
 
 def names_of(expr: Expr[V]) -> Iterator[V]:
@@ -130,7 +131,7 @@ def evaluate(expr: Expr[V], sizes: Mapping[V, int]) -> int | None:
             return left + sign * right
         case Product():
             return left * right
-        case Opaque("**") if not 0 <= right <= MAX_POWER:
+        case Opaque("**") if not 0 <= right <= MAX_POWER or left.bit_length() * right > _MAX_BITS:
             return None
         case Opaque(symbol) if symbol == "**" or right != 0:
             return OPERATORS[symbol](left, right)

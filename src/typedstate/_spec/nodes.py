@@ -5,7 +5,7 @@ Everything else (checks, reports, documents, abstract states) is a function of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from re import Pattern
 from typing import Any, Literal, Protocol
 
@@ -26,9 +26,15 @@ class NoValue(msgspec.Struct, frozen=True):
 
 
 class Instance(msgspec.Struct, frozen=True):
-    """``float``, ``jax.sharding.NamedSharding``: an instance of a class."""
+    """``float``, ``jax.sharding.NamedSharding``: an instance of a class.
+
+    Attributes:
+      cls: the class. For a number of Python's, a tracer without axes is as good.
+      numpy: for a number of Python's, one of numpy's is as good.
+    """
 
     cls: type
+    numpy: bool = False
 
 
 class Literally(msgspec.Struct, frozen=True):
@@ -165,6 +171,16 @@ class SchemaRef(Protocol):
         """The schema as its user wrote it."""
         ...
 
+    @property
+    def arguments(self) -> tuple[Spec, ...]:
+        """The type arguments that are written where the schema stands."""
+        ...
+
+    @property
+    def owners(self) -> Mapping[object, bool]:
+        """Whose type arguments stand in the fields; True for those of the class statement."""
+        ...
+
     def resolve(self) -> Schema:
         """The fields; raises SchemaError where the declaration is wrong."""
         ...
@@ -185,6 +201,7 @@ class Field(msgspec.Struct, frozen=True):
       spec: what stands there.
       optional: may be absent.
       shared: path of the Variable that this one is, dotted from the root.
+      decided: a filter that can't be asked again has decided whether it is there.
     """
 
     name: str
@@ -192,6 +209,7 @@ class Field(msgspec.Struct, frozen=True):
     spec: Spec
     optional: bool = False
     shared: str | None = None
+    decided: bool = False
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -284,6 +302,27 @@ class Bound(msgspec.Struct, frozen=True):
     links: tuple[tuple[str, Expr[str]], ...]
 
 
+class Argument(msgspec.Struct, frozen=True):
+    """A type argument within a generic schema: its names are those of where it was written.
+
+    Attributes:
+      inner: what was written.
+      owner: stands for the subscription that wrote it.
+      index: of the argument, and of the alternative of a union in it.
+    """
+
+    inner: Spec
+    owner: object
+    index: tuple[int, ...]
+
+
+class Within(msgspec.Struct, frozen=True):
+    """What is no state, with the names and type arguments of a schema: an optax NamedTuple."""
+
+    inner: Spec
+    ref: SchemaRef
+
+
 class ScopedSpec(msgspec.Struct, frozen=True):
     """``Scoped[S, "teacher"]``: the names of S, kept apart under a name."""
 
@@ -296,6 +335,18 @@ class SameSpec(msgspec.Struct, frozen=True):
 
     inner: Spec
     group: str
+
+
+class FlatSpec(msgspec.Struct, frozen=True):
+    """``Flat[S]``: every leaf by its whole path.
+
+    Attributes:
+      inner: the tree that it is, nested.
+      separator: joins the keys of a path to one name; None where the path is a tuple.
+    """
+
+    inner: Spec
+    separator: str | None = None
 
 
 class Conditional(msgspec.Struct, frozen=True):
@@ -340,8 +391,11 @@ Spec = (
     | StateOfSpec
     | Union
     | Bound
+    | Argument
+    | Within
     | ScopedSpec
     | SameSpec
+    | FlatSpec
     | Conditional
     | ModuleState
 )

@@ -9,10 +9,13 @@ from .dim_grammar import show_expr
 from .dims import Dim, Expr, VariadicDim, names_of
 from .nodes import (
     Anything,
+    Argument,
     Array,
     Bound,
     Conditional,
+    Container,
     EntriesSpec,
+    FlatSpec,
     ItemsOf,
     Leaf,
     Map,
@@ -31,14 +34,18 @@ from .nodes import (
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 
 
 def outermost_names(spec: Spec) -> list[str]:
     """The names that belong to a call in which a hint stands."""
     match spec:
-        case Node(ref):
-            return schema_names(ref.resolve())
+        case Node(ref) | Within(ref=ref):
+            given = [name for item in ref.arguments for name in outermost_names(item)]
+            return list(dict.fromkeys([*schema_names(ref.resolve()), *given]))
+        case Argument(inner):
+            return outermost_names(inner)
         case Bound(inner, links):
             linked = {name for name, _ in links}
             inner_names = [name for name in outermost_names(inner) if name not in linked]
@@ -77,14 +84,28 @@ def parts(spec: Spec) -> tuple[Spec, ...]:
             | Bound(inner=inner)
             | ScopedSpec(inner=inner)
             | SameSpec(inner=inner)
+            | FlatSpec(inner=inner)
         ):
             return (inner,)
-        case ModuleState(inner=inner):
+        case ModuleState(inner=inner) | Argument(inner=inner) | Within(inner=inner):
             return (inner,)
         case Conditional(yes=yes, no=no):
             return tuple(option for option in (yes, no) if option is not None)
         case _:
             return ()
+
+
+def container_of(spec: Spec) -> Container:
+    """What the root of a tree must be."""
+    match spec:
+        case Node(ref):
+            return ref.resolve().container
+        case Map() | EntriesSpec() | StateOfSpec():
+            return spec.container
+        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
+            return container_of(inner)
+        case _:
+            return "any"
 
 
 def unbind(spec: Bound) -> tuple[list[tuple[tuple[str, Expr[str]], ...]], Spec]:
@@ -131,7 +152,10 @@ def own_names(spec: Spec) -> Iterator[str]:
             yield from own_names(entry)
             if length is not None:
                 yield from names_of(length)
-        case ScopedSpec():
+        case Node(ref) | Within(ref=ref):
+            for argument in ref.arguments:
+                yield from own_names(argument)
+        case ScopedSpec() | Argument():
             return
         case _:
             for part in parts(spec):
@@ -155,14 +179,21 @@ def needs_leaf(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
                 not field.optional and field.shared is None and needs_leaf(field.spec, seen)
                 for field in ref.resolve().fields
             )
-        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
+        case (
+            Bound(inner=inner)
+            | ScopedSpec(inner=inner)
+            | SameSpec(inner=inner)
+            | FlatSpec(inner=inner)
+        ):
+            return needs_leaf(inner, seen)
+        case Argument(inner=inner):
             return needs_leaf(inner, seen)
         case EntriesSpec(items):
             return any(item is not None and needs_leaf(item, seen) for item in items)
         case Union(options):
             return all(needs_leaf(option, seen) for option in options)
         case Map(entry=entry, length=length):
-            return False if length is None else _positive(length) and needs_leaf(entry, seen)
+            return (length is None or _positive(length)) and needs_leaf(entry, seen)
         case StateOfSpec() | Anything() | NoValue() | Conditional():
             return False
         case _:

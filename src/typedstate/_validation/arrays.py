@@ -6,9 +6,10 @@ The explainer calls these for what stands at a leaf; what they see goes into its
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import jax
+import numpy as np
 
 from .._compat import fast_reads, variables
 from .._sharding import compare
@@ -16,65 +17,114 @@ from .._sharding.outcome import Outcome
 from .._sharding.shard_map import is_shard
 from .._spec import dims
 from .._spec.describe import class_name, describe, show_dims
-from .._spec.dims import Dim, SingleDim, VariadicDim
+from .._spec.dims import Dim, Name, SingleDim, VariadicDim
 from .._spec.dtypes import has_dtype
 from .._spec.nodes import Array, Leaf, Partition, PlacedSpec, Predicate
 from ..report import Path, Unknown, show_path
-from . import suggestions
-from .dim_binding import Origin, Scope, SeenSize
-from .findings import Findings, Split
+from . import guards, suggestions
+from .dim_binding import Scope, SeenSize
+from .findings import Findings, SizedDim, Split
 from .show_value import describe_value
 from .trace import Guard
 
+#: Of these, the class of a value decides.
+_ARRAY_CLASSES: Final = frozenset[type]({jax.Array, np.ndarray})
+#: What JAX raises where the values of a tracer are read.
+_READ_OF_A_TRACER: Final = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
 #: Said of sizes that do not agree where shard_map shows one shard of each array.
 _OF_A_SHARD: Final = "of one shard: Placed[...] compares whole arrays"
 
 
 def see_array(found: Findings, value: Any, spec: Array, path: Path, scope: Scope) -> None:
     """Class, dtype and shape of an array."""
+    count = len(found.part.violations)
+    sized = _fitted(found, value, spec, path)
+    aval = variables.aval_of(value)
+    if aval is not None and len(found.part.violations) == count:
+        found.sized[id(spec), aval] = spec, sized
+    see_sizes(found, sized, path, scope)
+
+
+def see_sizes(found: Findings, sized: tuple[SizedDim, ...], path: Path, scope: Scope) -> None:
+    """The sizes of an array that fits but for them."""
+    own = None
+    for dim, axis, size, name in sized:
+        if name is not None and found.shards is None:
+            expr = scope.lookup(name)
+            seen = SeenSize(expr, size, dim, found.root, path, axis, found.order)
+            seen.depth = found.depth
+            found.part.seen.append(seen)
+            continue
+        if dim.per_leaf:
+            own = own or found.new_scope()
+        of = own if own and dim.per_leaf else scope
+        if isinstance(dim, VariadicDim):
+            _see_run(found, dim, size, of, path, axis)
+        else:
+            _see(found, dim, size, of, path, axis)
+
+
+def _fitted(found: Findings, value: Any, spec: Array, path: Path) -> tuple[SizedDim, ...]:
+    """Looks at class, dtype and rank; returns the dims that say something of a size."""
     if variables.is_variable(value):
         note = suggestions.value_note(value)
         found.add(path, "array", describe(spec), describe_value(value), note)
-        return
-    if not _is_of_array_class(value, spec) or not variables.is_shaped(value):
+        return ()
+    if not _is_of_array_class(found, value, spec, path) or not _is_shaped(found, value, path):
         note = suggestions.array_note(value, spec)
         found.add(path, "array", describe(spec), describe_value(value), note)
-        return
+        return ()
     if spec.dtypes is not None and not has_dtype(value.dtype, spec.dtypes):
         note = suggestions.dtype_note(spec.dtype, value)
         found.add(path, "dtype", f"dtype {spec.dtype}", describe_value(value), note)
-    if spec.shape is not None:
-        _shape(found, tuple(value.shape), spec, path, scope)
+    if spec.shape is None:
+        return ()
+    shape = tuple(value.shape)
+    sized = _sized(shape, spec)
+    if sized is None:
+        _see_rank(found, shape, spec, path)
+        return ()
+    return tuple(SizedDim(dim, axis, size, _name(dim, size)) for dim, axis, size in sized)
 
 
-def _shape(found: Findings, shape: tuple[Any, ...], spec: Array, path: Path, scope: Scope) -> None:
+def _sized(shape: tuple[Any, ...], spec: Array) -> list[tuple[Dim, Any, Any]] | None:
+    """Each dim with its axis and size in an array of this shape; None for another rank."""
     wanted = spec.shape or ()
+    found: list[tuple[Dim, Any, Any]] = []
     places = list(range(len(shape)))
     for index, inserted in reversed(spec.inserted):
         if not -len(places) <= index < len(places):
-            _see_rank(found, shape, spec, path)
-            return
+            return None
         axis = places.pop(index)
-        _see(found, inserted, shape[axis], scope, path, axis)
-    run, local = None, scope
-    for index, dim in enumerate(wanted):
-        if isinstance(dim, VariadicDim):
-            run = index
-        if dim.per_leaf and local is scope:
-            local = found.new_scope()
+        found.append((inserted, axis, shape[axis]))
+    run = next((index for index, dim in enumerate(wanted) if isinstance(dim, VariadicDim)), None)
     if len(places) != len(wanted) and (run is None or len(places) < len(wanted) - 1):
-        _see_rank(found, shape, spec, path)
-        return
+        return None
     skip = 0
     for index, dim in enumerate(wanted):
-        of = local if dim.per_leaf else scope
         if isinstance(dim, VariadicDim):
             skip = len(places) - len(wanted)
-            sizes = tuple(shape[axis] for axis in places[index : index + skip + 1])
-            _see_run(found, dim, sizes, of, path, index)
+            axes = tuple(places[index : index + skip + 1])
+            found.append((dim, axes, tuple(shape[axis] for axis in axes)))
         else:
             axis = places[index + skip]
-            _see(found, dim, shape[axis], of, path, axis)
+            found.append((dim, axis, shape[axis]))
+    return [item for item in found if _says_a_size(item[0])]
+
+
+def _says_a_size(dim: Dim) -> bool:
+    return dim.name is not None if isinstance(dim, VariadicDim) else dim.expr is not None
+
+
+def _name(dim: Dim, size: Any) -> str | None:
+    if isinstance(dim, VariadicDim) or dim.per_leaf or type(size) is not int:
+        return None
+    return dim.expr.name if isinstance(dim.expr, Name) else None
 
 
 def _see_rank(found: Findings, shape: tuple[Any, ...], spec: Array, path: Path) -> None:
@@ -86,33 +136,36 @@ def _see_rank(found: Findings, shape: tuple[Any, ...], spec: Array, path: Path) 
 
 
 def _see(found: Findings, dim: SingleDim, size: Any, scope: Scope, path: Path, axis: int) -> None:
-    if dim.expr is None:
-        return
+    assert dim.expr is not None
     if type(size) is not int and not isinstance(size, int):  # a symbolic size of jax.export
         where = show_path(path, found.root)
         found.part.unknown.append(Unknown(where, f"axis {axis} is symbolic"))
         return
-    expr = dims.substitute(dim.expr, scope.lookup)
-    origin = Origin(found.root, path, axis)
+    expr = scope.expand(dim.expr)
     note = ""
     if found.shards is not None:
         size, note = _whole(found, size, axis, dim.broadcast)
-    seen = SeenSize(expr, size, dim.broadcast, dim.text, origin, found.order, note)
+    seen = SeenSize(expr, size, dim, found.root, path, axis, found.order, note, found.depth)
     found.part.seen.append(seen)
 
 
 def _see_run(
-    found: Findings, dim: VariadicDim, sizes: tuple[Any, ...], scope: Scope, path: Path, axis: int
+    found: Findings,
+    dim: VariadicDim,
+    sizes: tuple[Any, ...],
+    scope: Scope,
+    path: Path,
+    axes: tuple[int, ...],
 ) -> None:
     if dim.name is None or not all(isinstance(size, int) for size in sizes):
         return
     expr = scope.lookup(dim.name)
-    origin = Origin(found.root, path, axis)
     note = ""
     if found.shards is not None:
-        each = [_whole(found, size, axis + i, dim.broadcast) for i, size in enumerate(sizes)]
+        pairs = zip(sizes, axes, strict=True)
+        each = [_whole(found, size, axis, dim.broadcast) for size, axis in pairs]
         sizes, note = tuple(size for size, _ in each), next((text for _, text in each if text), "")
-    seen = SeenSize(expr, sizes, dim.broadcast, f"*{dim.name}", origin, found.order, note)
+    seen = SeenSize(expr, sizes, dim, found.root, path, axes, found.order, note, found.depth)
     found.part.seen.append(seen)
 
 
@@ -181,11 +234,12 @@ def _splits(found: Findings, value: Any, shape: tuple[Dim, ...], path: Path, sco
         dim = shape[axis]
         if isinstance(dim, SingleDim) and dim.expr is not None:
             expr = dims.substitute(dim.expr, scope.lookup)
-            origin = Origin(found.root, path, axis)
-            found.part.splits.append(Split(expr, parts, text, origin, found.order))
-    asked = compare.divisors(value)
-    guard = Guard(path, lambda leaf: compare.divisors(leaf) == asked)
-    found.guard(guard)
+            split = Split(expr, parts, text, found.root, path, axis, found.order)
+            found.part.splits.append(split)
+    rank, asked = len(shape), (compare.misfits(value, len(shape)), compare.divisors(value))
+    found.ask_again(
+        path, lambda leaf: (compare.misfits(leaf, rank), compare.divisors(leaf)) == asked
+    )
 
 
 def _judge(found: Findings, verdict: Outcome, guard: Guard) -> None:
@@ -207,32 +261,58 @@ def ask_predicates(
         answer = _answer(predicate, value)
         guard = Guard(path, _predicate_guard(predicate, leaf is not value, answer))
         found.guard(guard)
-        if answer is not True:
+        if answer is None:
+            text = f"{predicate.text} reads values, and here are none"
+            found.part.unknown.append(Unknown(show_path(path, found.root), text))
+        elif answer is not True:
             actual = f"{answer} from it" if answer else describe_value(leaf)
             found.add(path, "predicate", predicate.text, actual)
 
 
-def _answer(predicate: Predicate, value: Any) -> bool | str:
-    """What a predicate says: yes, no, or the name of what it raised."""
+def _answer(predicate: Predicate, value: Any) -> bool | str | None:
+    """What a predicate says: yes, no, or the name of what it raised.
+
+    None where it reads the values of an array that is traced or abstract: they are unknown.
+    """
     try:
         return bool(predicate.test(value))
     except Exception as error:  # the user's own code, often on a value it can't read
-        return type(error).__name__
+        return None if _has_no_values(value, error) else type(error).__name__
+
+
+def _has_no_values(value: Any, error: Exception) -> bool:
+    """Whether an error says that an array has no values to be read."""
+    every: list[Any] = cast(Any, jax).tree.leaves(value)
+    if any(isinstance(item, jax.ShapeDtypeStruct) for item in every):
+        return True
+    return isinstance(error, _READ_OF_A_TRACER) and any(map(variables.is_traced, every))
 
 
 def _predicate_guard(
-    predicate: Predicate, of_variable: bool, answer: bool | str
+    predicate: Predicate, of_variable: bool, answer: bool | str | None
 ) -> Callable[[Any], bool]:
-    if of_variable:
-        return lambda leaf: _answer(predicate, variables.raw_value(leaf)) == answer
-    return lambda leaf: _answer(predicate, leaf) == answer
+    def test(value: Any) -> bool:
+        return _answer(predicate, value) == answer
+
+    return guards.OfValue(test) if of_variable else test
 
 
-def _is_of_array_class(value: Any, spec: Array) -> bool:
+def _is_shaped(found: Findings, value: Any, path: Path) -> bool:
+    shaped = variables.is_shaped(value)
+    found.ask_again(path, guards.shaped_guard(value, shaped))
+    return shaped
+
+
+def _is_of_array_class(found: Findings, value: Any, spec: Array, path: Path) -> bool:
     if spec.abstract:
         return isinstance(value, jax.ShapeDtypeStruct)
     if isinstance(value, jax.ShapeDtypeStruct):
         return spec.cls is not None and issubclass(spec.cls, jax.ShapeDtypeStruct)
-    if spec.cls is None or isinstance(value, spec.cls):
+    if spec.cls is None:
+        return True
+    fitting = isinstance(value, spec.cls)
+    if spec.cls not in _ARRAY_CLASSES:
+        found.ask_again(path, guards.instance_guard(value, spec.cls, fitting))
+    if fitting:
         return True
     return issubclass(spec.cls, jax.Array) and variables.stands_for_array(value)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from .._spec import dim_grammar, dims
-from .._spec.dims import Expr, Name
+from .._spec.dims import Dim, Expr, Name, VariadicDim
 from ..report import Size, show_path
 
 Path = tuple[Hashable, ...]
@@ -26,25 +26,53 @@ class Var(NamedTuple):
     name: str
 
 
-class Scope(msgspec.Struct, eq=False):
+#: Of most scopes; one for all, as a walk makes one for each sub-state.
+_NO_SITES: Final[Mapping[object, WrittenAt]] = {}
+
+
+class Scope:
     """One occurrence of a schema: where its names live.
 
     Attributes:
       number: of this scope; names that are not linked are variables of it.
       links: names that stand for expressions over the variables of outer scopes.
       around: of a bound schema, the scope of the class in whose annotation the `Bind` stands.
+      sites: where the type arguments in the class's fields were written, by their owner.
     """
 
-    number: int
-    links: Mapping[str, Expr[Var]] = msgspec.field(default_factory=dict[str, "Expr[Var]"])
-    around: Scope | None = None
-    _own: dict[str, Expr[Var]] = msgspec.field(default_factory=dict[str, "Expr[Var]"])
+    __slots__ = ("_own", "around", "links", "number", "sites")
+
+    def __init__(
+        self,
+        number: int,
+        links: Mapping[str, Expr[Var]] | None = None,
+        around: Scope | None = None,
+        sites: Mapping[object, WrittenAt] = _NO_SITES,
+    ) -> None:
+        """Starts an occurrence; a walk makes one for each sub-state, so no more than it needs."""
+        self.number = number
+        self.links: Mapping[str, Expr[Var]] = links or {}
+        self.around = around
+        self.sites = sites
+        self._own: dict[str, Expr[Var]] = {}
 
     def written(self) -> Scope:
         """Where the names live that the annotation itself writes, inside of a `Bind` too."""
         if self.around is None:
             return self
-        return Scope(self.around.number, {**self.around.links, **self.links})
+        return Scope(
+            self.around.number, {**self.around.links, **self.links}, sites=self.around.sites
+        )
+
+    @property
+    def given(self) -> Mapping[str, Expr[Var]]:
+        """The links of a `Bind` in a class body; none where this is no scope inside of one."""
+        none: Mapping[str, Expr[Var]] = {}
+        return none if self.around is None else self.links
+
+    def site_of(self, owner: object) -> WrittenAt | None:
+        """Where the type arguments of an owner were written."""
+        return (self.around or self).sites.get(owner)
 
     def lookup(self, name: str) -> Expr[Var]:
         """What a name stands for, over the variables of this and outer scopes."""
@@ -52,6 +80,12 @@ class Scope(msgspec.Struct, eq=False):
         if found is None:
             found = self._own[name] = Name(Var(self.number, name))
         return found
+
+    def expand(self, expr: Expr[str]) -> Expr[Var]:
+        """An expression over the variables of this and outer scopes."""
+        if isinstance(expr, Name):  # by far the most
+            return self.lookup(expr.name)
+        return dims.substitute(expr, self.lookup)
 
 
 def linked(
@@ -66,50 +100,101 @@ def linked(
       outermost: the schema inside is that of a call, or of a `Bind` around these.
     """
     links: dict[str, Expr[Var]] = dict(scope.links) if outermost else {}
-    outer = scope.written()
+    outer, given = scope.written(), dict[str, "Expr[Var]"]()
     for bind in binds:
-        given = {name: dims.substitute(expr, outer.lookup) for name, expr in bind}
+        if given:  # the links of a Bind around this one
+            outer = Scope(outer.number, {**outer.links, **given})
+        given = {name: outer.expand(expr) for name, expr in bind}
         links |= given
-        outer = Scope(outer.number, {**outer.links, **given})
-    return Scope(number, links, scope.around if outermost else scope)
+    return Scope(number, links, scope.around if outermost else scope, scope.sites)
 
 
-class Origin(msgspec.Struct):
-    """Where a size was seen."""
+class WrittenAt(msgspec.Struct, frozen=True):
+    """Where the type arguments of one occurrence of a generic schema are written.
 
-    root: str
-    path: Path
-    axis: int | None
+    Attributes:
+      scope: whose names they are.
+      links: of a `Bind` around the generic schema.
+      number: of the scope that their schemas have, at the top of a signature; else each has its
+        own.
+      key: tells occurrences apart.
+    """
 
-    def __str__(self) -> str:
-        """E.g. ``params.up.kernel, axis 1``."""
-        where = show_path(self.path, self.root) or "the value"
-        return where if self.axis is None else f"{where}, axis {self.axis}"
+    scope: Scope
+    links: Mapping[str, Expr[Var]]
+    number: int | None
+    key: Hashable
 
 
-GIVEN = Origin("dims=", (), None)
+def inside(
+    scope: Scope, number: int, owners: Mapping[object, bool], key: Hashable, *, outermost: bool
+) -> Scope:
+    """The scope within one occurrence of a schema.
+
+    Args:
+      scope: around it.
+      number: of the scope inside.
+      owners: whose type arguments stand in its fields; True for its own class statement.
+      key: tells occurrences apart.
+      outermost: the schema is that of a call, or of a `Bind` around it.
+    """
+    inner = Scope(number, scope.links if outermost else {}, None, (scope.around or scope).sites)
+    if not owners:
+        return inner
+    written = scope.written()
+    of_call = scope.number if outermost and scope.around is None else None
+    there = WrittenAt(written, inner.links, of_call, key)
+    here = WrittenAt(inner, {}, None, (key, "own"))
+    inner.sites = {**inner.sites, **{o: here if own else there for o, own in owners.items()}}
+    return inner
 
 
-class SeenSize(msgspec.Struct):
+def argument_scope(scope: Scope, site: WrittenAt) -> Scope:
+    """The scope of a type argument that stands, perhaps under a `Bind`, in a class with `scope`."""
+    links = scope.given
+    if site.number is not None:
+        return Scope(site.number, {**site.links, **links}, None, site.scope.sites)
+    return Scope(site.scope.number, {**site.scope.links, **links}, None, site.scope.sites)
+
+
+class SeenSize(msgspec.Struct, gc=False):  # one per axis; it is part of no cycle
     """One size that was seen where the hint has a name or an expression.
 
     Attributes:
       expr: over variables.
       size: what was seen; a tuple for a run of axes, then `expr` is a name.
-      broadcast: size 1 fits too.
-      text: the dim as written.
-      origin: where.
+      dim: as written.
+      root: the argument in which it was seen.
+      path: of the leaf.
+      axis: where; all axes of a run, which need not be neighbours; None for a number of entries.
       order: of the leaf in the tree.
       note: how the size was seen, where that is of one shard.
+      absent: of a map that is not there: it binds no name, which must be 0 by others.
+      depth: of type arguments in each other: moments have no say beside their parameters.
     """
 
     expr: Expr[Var]
     size: Size
-    broadcast: bool
-    text: str
-    origin: Origin
+    dim: Dim
+    root: str
+    path: Path
+    axis: int | tuple[int, ...] | None
     order: int
     note: str = ""
+    depth: int = 0
+    absent: bool = False
+
+    @property
+    def text(self) -> str:
+        """The dim as written, without markers."""
+        return f"*{self.dim.name}" if isinstance(self.dim, VariadicDim) else self.dim.text
+
+    @property
+    def place(self) -> str:
+        """E.g. ``params.up.kernel, axis 1``."""
+        where = show_path(self.path, self.root) or "the value"
+        axis = self.axis[:1] if isinstance(self.axis, tuple) else (self.axis,)
+        return where if axis in ((), (None,)) else f"{where}, axis {axis[0]}"
 
 
 class Choice(msgspec.Struct):
@@ -129,11 +214,13 @@ class Conflict(msgspec.Struct, frozen=True):
 
 
 class Sizes(msgspec.Struct):
-    """The sizes of variables, with their origins."""
+    """The sizes of variables, each with where it was seen: None where ``dims=`` gave it."""
 
     known: dict[Var, int] = msgspec.field(default_factory=dict[Var, int])
     runs: dict[Var, tuple[int, ...]] = msgspec.field(default_factory=dict[Var, tuple[int, ...]])
-    origins: dict[Var, Origin] = msgspec.field(default_factory=dict[Var, Origin])
+    origins: dict[Var, SeenSize | None] = msgspec.field(
+        default_factory=dict[Var, "SeenSize | None"]
+    )
 
     def copy(self) -> Sizes:
         """An independent copy, for a trial."""
@@ -152,7 +239,7 @@ def settle(
 
     Returns the sizes, what disagrees, and what stays open.
     """
-    sizes = Sizes(dict(given), {}, dict.fromkeys(given, GIVEN))
+    sizes = Sizes(dict(given), {}, dict.fromkeys(given))
     conflicts: list[Conflict] = []
     open_: list[SeenSize] = []
     for batch in batches:
@@ -199,18 +286,18 @@ def _bind_names(
 ) -> list[SeenSize]:
     """Binds what is a bare name; returns what is an expression."""
     expressions: list[SeenSize] = []
-    by_name: dict[tuple[Var, bool], list[SeenSize]] = {}  # ``*d`` and ``d`` are two names
+    by_name: dict[Var, list[SeenSize]] = {}
+    runs: dict[Var, list[SeenSize]] = {}  # ``*d`` and ``d`` are two names
     for seen in observations:
-        if isinstance(seen.expr, Name):
-            key = seen.expr.name, isinstance(seen.size, tuple)
-            by_name.setdefault(key, []).append(seen)
+        if isinstance(seen.expr, Name) and not seen.absent:
+            groups = runs if type(seen.size) is tuple else by_name
+            groups.setdefault(seen.expr.name, []).append(seen)
         else:
             expressions.append(seen)
-    for (var, is_run), group in by_name.items():
-        if is_run:
-            _bind(var, group, sizes.runs, sizes, conflicts, _fits_run)
-        else:
-            _bind(var, group, sizes.known, sizes, conflicts, _fits_size)
+    for var, group in by_name.items():
+        _bind(var, group, sizes.known, sizes, conflicts, _fits_size)
+    for var, group in runs.items():
+        _bind(var, group, sizes.runs, sizes, conflicts, _fits_run)
     return expressions
 
 
@@ -223,33 +310,43 @@ def _bind(
     fits: Callable[[SeenSize, Size], bool],
 ) -> None:
     if var not in table:
+        if all(seen.dim.broadcast and _is_one(seen.size) for seen in group):
+            return  # as in jaxtyping: what is broadcast says nothing of the size
         first = _elected(group)
         table[var] = first.size  # type: ignore[assignment]
-        sizes.origins[var] = first.origin
+        sizes.origins[var] = first
     size = table[var]
     for seen in group:
-        if not fits(seen, size):
+        if seen.size != size and not fits(seen, size):
             shown = str(size).replace(" ", "")
             conflicts.append(Conflict(seen, f"{var.name}={shown}{_from(sizes.origins[var])}"))
 
 
+def _is_one(size: Size) -> bool:
+    return size == 1 if isinstance(size, int) else all(one == 1 for one in size)
+
+
 def _elected(group: list[SeenSize]) -> SeenSize:
     """The first of those that give a name the size that most of them have."""
-    voters = [seen for seen in group if not seen.broadcast]
+    first = min(seen.depth for seen in group)
+    group = [seen for seen in group if seen.depth == first]
+    if len({seen.size for seen in group}) == 1:  # as almost always
+        return next((seen for seen in group if not seen.dim.broadcast), group[0])
+    voters = [seen for seen in group if not seen.dim.broadcast]
     voters = voters or [seen for seen in group if seen.size != 1] or group
     sizes = [seen.size for seen in voters]
-    if len(sizes) < 3 or len(set(sizes)) == 1:
+    if len(sizes) < 3:
         return voters[0]  # of two that differ the first, too
     [(most, _)] = Counter(sizes).most_common(1)
     return voters[sizes.index(most)]
 
 
 def _fits_size(seen: SeenSize, size: Size) -> bool:
-    return seen.size == size or (seen.broadcast and seen.size == 1)
+    return seen.size == size or (seen.dim.broadcast and seen.size == 1)
 
 
 def _fits_run(seen: SeenSize, size: Size) -> bool:
-    if not seen.broadcast or not isinstance(size, tuple) or not isinstance(seen.size, tuple):
+    if not seen.dim.broadcast or not isinstance(size, tuple) or not isinstance(seen.size, tuple):
         return seen.size == size
     if len(seen.size) > len(size):
         return False
@@ -257,8 +354,8 @@ def _fits_run(seen: SeenSize, size: Size) -> bool:
     return all(one in (1, other) for one, other in pairs)
 
 
-def _from(origin: Origin) -> str:
-    return " as given by dims=" if origin is GIVEN else f" from {origin}"
+def _from(origin: SeenSize | None) -> str:
+    return " as given by dims=" if origin is None else f" from {origin.place}"
 
 
 def _solve(expressions: list[SeenSize], sizes: Sizes, conflicts: list[Conflict]) -> list[SeenSize]:
@@ -273,20 +370,22 @@ def _solve(expressions: list[SeenSize], sizes: Sizes, conflicts: list[Conflict])
 
 
 def _settle_one(seen: SeenSize, sizes: Sizes, conflicts: list[Conflict]) -> bool:
-    if seen.broadcast and seen.size == 1:
+    if seen.dim.broadcast and seen.size == 1:
         return True
     size = seen.size
     if isinstance(size, tuple):  # a run of axes can't be an expression
         conflicts.append(Conflict(seen, f"{seen.text} is one size"))
         return True
     value = dims.evaluate(seen.expr, sizes.known)
+    if value is None and seen.absent:
+        return False
     if value is None:
         solution = dims.solve(seen.expr, size, sizes.known)
         if solution is None:
             return False
         if solution.size is not None:
             sizes.known[solution.name] = solution.size
-            sizes.origins[solution.name] = seen.origin
+            sizes.origins[solution.name] = seen
             return True
         conflicts.append(Conflict(seen, f"no {solution.name.name} makes {_show(seen.expr)} that"))
         return True
@@ -306,4 +405,4 @@ def _expected(expr: Expr[Var], value: int, sizes: Sizes) -> str:
     where = ", ".join(
         f"{var.name}={sizes.known[var]}{_from(sizes.origins[var])}" for var in names[:3]
     )
-    return f"{_show(expr)}={value} with {where}"
+    return where if isinstance(expr, Name) else f"{_show(expr)}={value} with {where}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from .._spec.nodes import Bound, Field, Node, SameSpec, ScopedSpec, Spec
+from .._spec.nodes import Argument, Bound, Field, Node, SameSpec, ScopedSpec, Spec
 from ..report import Path, show_path
 
 
@@ -29,7 +29,12 @@ def wrong_shares(spec: Spec, shared: Mapping[Path, Path]) -> Iterator[WrongShare
 
 def _shared_fields(spec: Spec, path: Path, seen: frozenset[int]) -> Iterator[tuple[Path, Field]]:
     match spec:
-        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
+        case (
+            Bound(inner=inner)
+            | ScopedSpec(inner=inner)
+            | SameSpec(inner=inner)
+            | Argument(inner=inner)
+        ):
             yield from _shared_fields(inner, path, seen)
         case Node(ref) if id(ref) not in seen:
             for field in ref.resolve().fields:

@@ -10,17 +10,19 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import jax
 import numpy as np
 
 from .._compat import modules, variables
+from .._spec.describe import class_name
 from .._spec.nodes import Array, Field, Leaf, Schema
 from ..report import Violation
 from .key_patterns import int_of
 
 _MAX_KEYS: Final = 100
+_RESTORE: Final = "nnx.restore_int_paths"
 _FEW: Final = 2
 #: What many notes that begin alike say of the whole tree.
 _CAUSES: Final = {
@@ -34,9 +36,17 @@ _CAUSES: Final = {
     "a concrete value": "the arrays are concrete: jax.eval_shape gives abstract ones",
     "a numpy array": "the arrays are numpy's: jax.tree.map(jnp.asarray, tree) makes them JAX's",
     "another class of that name": "the kinds are classes of a reload or of another Flax",
-    "an old checkpoint keeps a Variable's array under 'value'": (
-        "the tree is that of an old checkpoint, which keeps each array under 'value'"
+    "a checkpoint keeps a Variable's array under 'value'": (
+        "the tree is that of a checkpoint, which keeps each array under 'value'"
     ),
+    _RESTORE: "the int keys are text, as in a checkpoint: nnx.restore_int_paths makes them int",
+}
+#: What `Cast` takes for a dtype of floating leaves.
+_CAST: Final = {
+    "bfloat16": "BFloat16",
+    "float16": "Float16",
+    "float32": "Float32",
+    "float64": "Float64",
 }
 
 
@@ -88,7 +98,8 @@ def unknown_note(key: Hashable, known: Iterable[Hashable]) -> str:
 def container_note(value: object) -> str:
     """Why something that is no state stands where one is wanted."""
     if modules.is_module(value):
-        return "a module: nnx.state(module) is its state"
+        name = class_name(type(value))
+        return f"a module: nnx.state(module) is its state, Annotated[{name}, ...] takes it as it is"
     if isinstance(value, tuple) and any(variables.is_state(item) for item in cast(Any, value)):
         return "several states: nnx.state with two filters gives a tuple"
     return ""
@@ -98,7 +109,7 @@ def kind_note(value: object, spec: Leaf) -> str:
     """Why something that is no Variable stands where one is wanted."""
     mapping = variables.mapping_of(value)
     if mapping is not None and set(mapping) == {"value"}:
-        return "an old checkpoint keeps a Variable's array under 'value'"
+        return "a checkpoint keeps a Variable's array under 'value'"
     abstract = isinstance(value, jax.ShapeDtypeStruct)
     wanted = isinstance(spec.value, Array) and spec.value.abstract
     if (variables.is_array(value) or (abstract and wanted)) and spec.kind is not None:
@@ -126,8 +137,10 @@ def array_note(value: object, spec: Array) -> str:
     """Why something is not the array that is wanted."""
     if isinstance(value, jax.ShapeDtypeStruct):
         return "an abstract value: Abstract[...] takes those"
-    if spec.abstract:
+    if spec.abstract and variables.is_array(value):
         return "a concrete value: jax.eval_shape gives abstract ones"
+    if spec.abstract and variables.is_shaped(value):
+        return "no array but what is known of one: jax.ShapeDtypeStruct(x.shape, x.dtype)"
     if isinstance(value, np.ndarray) and spec.cls is not None and issubclass(spec.cls, jax.Array):
         return "a numpy array: jnp.asarray makes it a jax.Array"
     return ""
@@ -141,10 +154,47 @@ def dtype_note(dtype: str, value: Any) -> str:
     return ""
 
 
-def common_cause(violations: Iterable[Violation]) -> str:
+class Cause(NamedTuple):
+    """What most violations have in common.
+
+    Attributes:
+      text: as a report says it; empty where nothing is recognised.
+      explained: those violations, by their place among all.
+    """
+
+    text: str = ""
+    explained: frozenset[int] = frozenset()
+
+
+def common_cause(violations: Iterable[Violation]) -> Cause:
     """What most violations have in common, where it is more than a few."""
-    notes = Counter(re.split(": |, from ", violation.note)[0] for violation in violations)
-    for note, cause in _CAUSES.items():
-        if notes[note] > _FEW and notes[note] * 2 > notes.total():
-            return f"{cause} ({notes[note]} leaves)"
-    return ""
+    marks = [_mark(one) for one in violations]
+    counts = Counter(marks)
+    for mark, count in counts.items():
+        if mark and count > _FEW and count * 2 > counts.total():
+            cause = _CAUSES.get(mark, "") if isinstance(mark, str) else _dtype_cause(*mark)
+            if cause:
+                explained = frozenset(i for i, other in enumerate(marks) if other == mark)
+                return Cause(f"{cause} ({count} leaves)", explained)
+    return Cause()
+
+
+def _mark(violation: Violation) -> str | tuple[str, str]:
+    """What violations of one cause have in common: a pair of dtypes, the first words of a note."""
+    if _RESTORE in violation.note:
+        return _RESTORE
+    return _dtypes(violation) or re.split(": |, from ", violation.note)[0]
+
+
+def _dtypes(violation: Violation) -> tuple[str, str] | None:
+    """The dtype that was found and the one that is declared."""
+    if violation.code != "dtype" or violation.note:
+        return None
+    found = violation.actual.rpartition(" ")[2].partition("[")[0]
+    return found, violation.expected.removeprefix("dtype ")
+
+
+def _dtype_cause(found: str, wanted: str) -> str:
+    cause = f"the arrays are {found} where {wanted} is declared"
+    cast_to = _CAST.get(found)
+    return f"{cause}: Cast[..., {cast_to}] takes those" if cast_to else cause

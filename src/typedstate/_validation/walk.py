@@ -11,18 +11,21 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Final, cast
 
 import numpy as np
+from msgspec.structs import replace
 
-from .._compat import modules, variables
-from .._spec import dim_grammar, dims, filters
+from .._compat import modules, scalars, variables
+from .._spec import dim_grammar, dims, filters, flat_trees
 from .._spec.describe import class_name, describe
 from .._spec.nodes import (
     Anything,
+    Argument,
     Array,
     Bound,
     Conditional,
     EntriesSpec,
     Extra,
     Field,
+    FlatSpec,
     Instance,
     ItemsOf,
     Leaf,
@@ -35,18 +38,21 @@ from .._spec.nodes import (
     Partition,
     RecordOf,
     SameSpec,
+    SchemaRef,
     ScopedSpec,
     Spec,
     StateOfSpec,
     TupleOf,
     Union,
     Validated,
+    Within,
 )
-from .._spec.questions import needs_leaf, unbind
+from .._spec.questions import container_of, needs_leaf, unbind
+from .._spec.rewrite import root_of
 from ..report import Path, Report, show_key, show_path
-from . import arrays, key_patterns, shares, suggestions, tree_signature, undeclared
-from .dim_binding import Choice, Origin, Scope, SeenSize, linked
-from .findings import Branch, Findings
+from . import arrays, guards, key_patterns, shares, suggestions, tree_signature, undeclared
+from .dim_binding import Choice, Scope, SeenSize, argument_scope, inside, linked
+from .findings import Branch, Findings, Presence, Tree as TreeFound
 from .show_value import describe_value
 from .trace import Guard, Trace
 
@@ -54,7 +60,11 @@ _MAX_DEPTH: Final = 200
 _MAX_EMPTY: Final = 32
 _MAX_GAPS: Final = 100
 #: Specs whose own annotation writes no name: those of a Bind around them stay in force.
-WRITES_NO_NAME: Final = frozenset({Node, Bound, Union, ScopedSpec, SameSpec})
+WRITES_NO_NAME: Final = frozenset(
+    {Node, Bound, Union, ScopedSpec, SameSpec, FlatSpec, Argument, Within}
+)
+#: A key that no value has: generated code can't reach it.
+_NOWHERE: Final = object()
 _HEAD_CODES: Final = frozenset({"kind", "container", "array"})
 
 
@@ -65,19 +75,24 @@ class Walk:
       found: what was seen of them so far.
     """
 
-    __slots__ = ("_depth", "_empty", "_stretch", "found")
+    __slots__ = ("_argument_at", "_depth", "_empty", "_entry", "_stretch", "_tree_at", "found")
 
     def __init__(self, given: Mapping[str, int] | None = None) -> None:
         """Starts with sizes of outermost names from ``dims=``."""
         self.found = Findings(given or {})
         self._depth = self._stretch = 0
         self._empty: list[Spec] = []
+        self._argument_at: tuple[Hashable, int] | None = None
+        self._tree_at: tuple[TreeFound, int] | None = None
+        self._entry: Path | None = None
 
     def visit(self, value: object, spec: Spec, root: str = "") -> None:
         """Walks one value of the call."""
         self.found.root, self.found.shards = root, None
         self._depth = self._stretch = 0
         self._empty.clear()
+        self._argument_at = self._tree_at = self._entry = None
+        self.found.depth = 0
         self.found.readings.setdefault(root, Trace())
         try:
             self._visit(value, spec, (), Scope(0), outermost=True)
@@ -101,19 +116,15 @@ class Walk:
     ) -> None:
         if scope.around is not None and type(spec) not in WRITES_NO_NAME:
             scope = scope.written()
-        if type(spec) is Leaf:  # by far the most
-            self._leaf(value, spec, path, scope)
-            return
         match spec:
-            case Anything():
-                return
+            case Leaf():  # by far the most
+                self._leaf(value, spec, path, scope)
             case Node():
-                inner_scope = (
-                    Scope(scope.number, scope.links) if outermost else self.found.new_scope()
-                )
-                self._node(value, spec, path, inner_scope)
+                self._occurring(value, spec, path, scope, outermost)
             case Bound():
                 self._bound(value, spec, path, scope, outermost)
+            case Anything():
+                return
             case Map():
                 self._map(value, spec, path, scope)
             case Union():
@@ -124,36 +135,107 @@ class Walk:
                 self._entries(value, spec, path, scope)
             case StateOfSpec():
                 self._tree(value, spec, path, scope, path)
+            case Argument():
+                self._argument(value, spec, path, scope, outermost)
+            case Within(inner, ref):
+                self._visit(value, inner, path, self._inside(ref, path, scope, outermost))
             case ScopedSpec(inner, name):
-                apart = Scope(self.found.apart_scope(name).number, scope.links if outermost else {})
+                number = self.found.apart_scope(name).number
+                apart = Scope(number, scope.links if outermost else {}, None, scope.sites)
                 self._visit(value, inner, path, apart, outermost=True)
             case SameSpec(inner, group):
                 self._visit(value, inner, path, scope, outermost=outermost)
                 self._alike(value, group, path)
             case ModuleState():
                 self._in_place(value, spec, path, scope)
+            case FlatSpec():
+                self._flat(value, spec, path, scope, outermost)
             case _:
                 self._leaf_value(value, spec, path, scope, outermost)
 
     def _bound(self, value: Any, spec: Bound, path: Path, scope: Scope, outermost: bool) -> None:
         """Gives the inner names as expressions over the outer ones."""
-        number = scope.number if outermost else self.found.new_scope().number
-        binds, inner = unbind(spec)
+        binds, inner = unbind(spec) if isinstance(spec.inner, Bound) else ([spec.links], spec.inner)
+        ref = inner.ref if isinstance(inner, Node | Within) else None
+        number = scope.number if outermost else self._new_number(ref, path)
         below = linked(scope, binds, number, outermost=outermost)
         self._visit(value, inner, path, below, outermost=True)
+
+    def _occurring(self, value: Any, spec: Node, path: Path, scope: Scope, outermost: bool) -> None:
+        """One occurrence of a schema."""
+        kept, own = self._tree_at, self._inside(spec.ref, path, scope, outermost)
+        at = self._argument_at
+        if outermost or (at is not None and at[1] == len(path)):
+            self._begin_tree(own.number, spec.ref, path)
+        self._node(value, spec, path, own)
+        self._tree_at = kept
+
+    def _inside(self, ref: SchemaRef, path: Path, scope: Scope, outermost: bool) -> Scope:
+        """The scope of one occurrence of a schema."""
+        number = scope.number if outermost else self._new_number(ref, path)
+        key = self._occurrence(ref, path) if ref.owners else None
+        return inside(scope, number, ref.owners, key, outermost=outermost)
+
+    def _begin_tree(self, number: int, ref: SchemaRef, path: Path) -> None:
+        """A tree that may have to agree with others of the same schema and names."""
+        use = self._argument_at[0] if self._argument_at else (self.found.root, path)
+        tree = TreeFound((number, root_of(ref)), use, self.found.depth)
+        self.found.trees.append(tree)
+        self._tree_at = tree, len(path)
+
+    def _occurrence(self, ref: SchemaRef | None, path: Path) -> Hashable:
+        """Tells one occurrence of a schema from others, but not uses of one type argument."""
+        at, depth = self._argument_at or (self.found.root, 0)
+        return at, path[depth:], None if ref is None else root_of(ref)
+
+    def _new_number(self, ref: SchemaRef | None, path: Path) -> int:
+        """Of the scope of one occurrence; the same in every use of a type argument."""
+        if self._argument_at is None:
+            number = self.found.new_number()
+        else:
+            number = self.found.shared_scope(self._occurrence(ref, path))
+        if self._tree_at is not None:
+            tree, depth = self._tree_at
+            tree.scopes[path[depth:], None if ref is None else root_of(ref)] = number
+        return number
+
+    def _argument(
+        self, value: Any, spec: Argument, path: Path, scope: Scope, outermost: bool
+    ) -> None:
+        """A type argument: its names are those of where it was written."""
+        site = scope.site_of(spec.owner)
+        if site is None or (outermost and scope.around is None):  # kept apart, say
+            self._visit(value, spec.inner, path, scope, outermost=outermost)
+            return
+        use: Hashable = (site.key, spec.index)
+        if self._entry == path:  # each entry of a map has its own names
+            site, use = replace(site, number=None), (use, self._occurrence(None, path))
+        kept, self._argument_at = self._argument_at, (use, len(path))
+        self.found.depth += 1
+        there, inner = argument_scope(scope, site), spec.inner
+        links = {**site.links, **scope.given}
+        if site.number is None and isinstance(inner, Node) and links:
+            number = self._new_number(inner.ref, path)
+            self._visit(
+                value, inner, path, Scope(number, links, there, there.sites), outermost=True
+            )
+        else:
+            self._visit(value, inner, path, there, outermost=site.number is not None)
+        self._argument_at = kept
+        self.found.depth -= 1
 
     def _mapping(
         self, value: Any, spec: Spec, path: Path, container: str
     ) -> dict[Hashable, Any] | None:
         """The keys and values of a sub-state, or a violation where it is none."""
-        mapping = variables.mapping_of(value)
+        mapping = value if type(value) is dict else variables.mapping_of(value)
         if mapping is None:
             note = suggestions.container_note(value)
             self.found.add(
                 path, "container", f"a state {describe(spec)}", describe_value(value), note
             )
             return None
-        if container == "state" and path == () and not variables.is_state(value):
+        if container == "state" and not path and not variables.is_state(value):
             self.found.add(path, "container", "an nnx.State", describe_value(value))
         if container == "dict" and variables.is_state(value):
             note = "nnx.to_pure_dict gives one"
@@ -174,7 +256,7 @@ class Walk:
         mapping = self._mapping(value, spec, path, schema.container)
         if mapping is None:
             return
-        wrapped = suggestions.too_deep(mapping, schema)
+        wrapped = suggestions.too_deep(mapping, schema) if len(mapping) == 1 else None
         if wrapped is not None:
             self.found.order += 1
             note = "the tree is one level too deep: pass what stands under this key"
@@ -184,35 +266,54 @@ class Walk:
             self._node(mapping[wrapped], spec, below, scope)
             self._depth -= 1
             return
-        declared = {item.key for item in schema.fields}
-        unknown = [key for key in mapping if key not in declared]
-        for item in schema.fields:
-            self._field(mapping, item, path, scope, unknown)
-        if unknown:
-            self._extras(mapping, unknown, schema.extra, path, scope, schema.fields)
+        self._fields(mapping, schema.fields, schema.extra, path, scope)
         self._depth -= 1
 
-    def _field(
+    def _fields(
+        self,
+        mapping: dict[Hashable, Any],
+        fields: tuple[Field, ...],
+        extra: Extra,
+        path: Path,
+        scope: Scope,
+    ) -> None:
+        """What stands under each declared key, then what stands under others."""
+        there = 0
+        for item in fields:
+            if item.optional and self._tree_at is not None:
+                self._see_presence(mapping.get(item.key) is not None, item, (*path, item.key))
+            if item.key in mapping:
+                there += 1
+                value = mapping[item.key]
+                if item.shared is not None:
+                    self._twice(value, item, (*path, item.key))
+                elif value is not None or not item.optional:
+                    if isinstance(item.spec, Leaf):  # at once, as most fields are
+                        self._leaf(value, item.spec, (*path, item.key), scope)
+                    else:
+                        self._visit(value, item.spec, (*path, item.key), scope)
+            elif not item.optional and item.shared is None:
+                self._missing(mapping, item, fields, (*path, item.key), scope)
+        if there < len(mapping):
+            unknown = _unknown(mapping, fields)
+            self._extras(mapping, unknown, extra, path, scope, fields)
+
+    def _twice(self, value: Any, item: Field, path: Path) -> None:
+        """A Variable that stands at its first path already."""
+        note = "Flax keeps a shared Variable at its first path in sorted order"
+        expected = f"nothing, as it is shared with {item.shared}"
+        self.found.order += 1
+        self.found.add(path, "extra", expected, describe_value(value), note)
+
+    def _missing(
         self,
         mapping: dict[Hashable, Any],
         item: Field,
-        path: Path,
+        fields: tuple[Field, ...],
+        child: Path,
         scope: Scope,
-        unknown: list[Hashable],
     ) -> None:
-        child = (*path, item.key)
-        if item.key in mapping:
-            value = mapping[item.key]
-            if item.shared is not None:
-                note = "Flax keeps a shared Variable at its first path in sorted order"
-                expected = f"nothing, as it is shared with {item.shared}"
-                self.found.order += 1
-                self.found.add(child, "extra", expected, describe_value(value), note)
-            elif not (value is None and item.optional):
-                self._visit(value, item.spec, child, scope)
-            return
-        if item.optional or item.shared is not None:
-            return
+        """A declared key that is not there: a violation unless Flax drops what is empty."""
         spec: Spec | None = item.spec
         if isinstance(spec, Conditional):
             spec = filters.surely(spec, child)
@@ -220,13 +321,23 @@ class Walk:
             self._absent(item.spec, child, scope)
             return
         self.found.order += 1
-        note = suggestions.missing_note(item.key, unknown) if self.found.worth_a_note() else ""
+        worth = self.found.worth_a_note()
+        note = suggestions.missing_note(item.key, _unknown(mapping, fields)) if worth else ""
         self.found.add(child, "missing", describe(spec), "nothing", note)
+
+    def _see_presence(self, there: bool, item: Field, path: Path) -> None:
+        """An optional leaf is there in all uses of a type argument, or in none."""
+        if self._tree_at is None or item.decided or isinstance(item.spec, Conditional):
+            return
+        tree, depth = self._tree_at
+        found = self.found
+        seen = Presence(tree, path[depth:], there, found.root, path, found.order, item.spec)
+        self.found.part.present.append(seen)
 
     def _absent(self, spec: Spec, path: Path, scope: Scope) -> None:
         """Flax drops a branch without leaves: it is checked as an empty one, e.g. its length."""
         inner = spec
-        while isinstance(inner, Bound | ScopedSpec):
+        while isinstance(inner, Bound | ScopedSpec | Argument):
             inner = inner.inner
         if not isinstance(inner, Node | Map | EntriesSpec) or inner in self._empty:
             return
@@ -246,6 +357,9 @@ class Walk:
         scope: Scope,
         fields: tuple[Field, ...] = (),
     ) -> None:
+        if extra.patterns:
+            every = len(unknown) == len(mapping)
+            self.found.ask_again(path, guards.keys_like(unknown, every))
         for key in unknown:
             value, child = mapping[key], (*path, key)
             self.found.order += 1
@@ -261,6 +375,7 @@ class Walk:
         mapping = self._mapping(value, spec, path, spec.container)
         if mapping is None:
             return
+        self.found.ask_again(path, guards.keys_like(mapping, every=True))
         entries: dict[Hashable, Any] = {}
         text_keys: list[str] = []
         unknown: list[Hashable] = []
@@ -283,8 +398,10 @@ class Walk:
             self.found.add(path, "key", "int keys", f"str keys {shown}{more}", note)
         self._entry_keys(unknown, mapping, spec, path, scope)
         for key, item in entries.items():
-            self._visit(item, spec.entry, (*path, key), scope)
-        if spec.length is not None:
+            child = (*path, key)
+            self._entry = child
+            self._visit(item, spec.entry, child, scope)
+        if spec.length is not None or spec.key == "int":
             self._length(entries, spec, path, scope)
         self._depth -= 1
 
@@ -310,14 +427,13 @@ class Walk:
         self.found.order += 1
         length = len(entries)
         if spec.key == "int" and entries:
-            last = max(key for key in entries if isinstance(key, int))
-            gaps = (index for index in range(last) if index not in entries)
-            if needs_leaf(spec.entry):
+            length = 1 + max(key for key in entries if isinstance(key, int))
+            if length > len(entries) and needs_leaf(spec.entry):
+                gaps = (index for index in range(length) if index not in entries)
                 for index in itertools.islice(gaps, _MAX_GAPS):
                     expected = describe(spec.entry)
                     note = "a gap in the keys"
                     self.found.add((*path, index), "missing", expected, "nothing", note)
-            length = last + 1
         self._see_length(spec, length, path, scope)
 
     def _see_length(self, spec: Map, length: int, path: Path, scope: Scope) -> None:
@@ -326,9 +442,10 @@ class Walk:
         if not needs_leaf(spec.entry):
             return  # the last entries may be absent, so the length can't be seen
         expr = dims.substitute(spec.length, scope.lookup)
-        origin = Origin(self.found.root, path, None)
-        text = f"the number of entries ({dim_grammar.show_expr(spec.length)})"
-        self.found.part.seen.append(SeenSize(expr, length, False, text, origin, self.found.order))
+        dim = dims.SingleDim(f"the number of entries ({dim_grammar.show_expr(spec.length)})", None)
+        seen = SeenSize(expr, length, dim, self.found.root, path, None, self.found.order)
+        seen.absent, seen.depth = bool(self._empty), self.found.depth
+        self.found.part.seen.append(seen)
 
     def _entries(self, value: Any, spec: EntriesSpec, path: Path, scope: Scope) -> None:
         mapping: dict[Hashable, Any] | None = self._mapping(value, spec, path, spec.container)
@@ -345,11 +462,7 @@ class Walk:
             for index, item in enumerate(spec.items)
             if item is not None
         )
-        declared = {item.key for item in fields}
-        unknown = [key for key in mapping if key not in declared]
-        for item in fields:
-            self._field(mapping, item, path, scope, unknown)
-        self._extras(mapping, unknown, spec.extra, path, scope, fields)
+        self._fields(mapping, fields, spec.extra, path, scope)
         self._depth -= 1
 
     def _tree(self, value: Any, spec: StateOfSpec, path: Path, scope: Scope, root: Path) -> None:
@@ -380,8 +493,7 @@ class Walk:
         self.found.part, self.found.order = kept, last
         fitting = [part for part in tried if not part.violations]
         if fitting:
-            kept.splits += fitting[0].splits
-            kept.unknown += fitting[0].unknown
+            kept.take(fitting[0])
         if len(fitting) == 1 or (fitting and not fitting[0].seen):
             kept.seen += fitting[0].seen
         elif fitting:
@@ -446,6 +558,20 @@ class Walk:
             expected = f"the Variable of {found.target}"
             self.found.add((*path, *found.path), "metadata", expected, f"that of {found.actual}")
 
+    def _flat(self, value: Any, spec: FlatSpec, path: Path, scope: Scope, outermost: bool) -> None:
+        """Reads a flat tree as the nested one that it is; of it no code is generated."""
+        self.found.guard(Guard((*path, _NOWHERE), lambda _: False))
+        tree = flat_trees.nested(value, spec)
+        if isinstance(tree, flat_trees.Misfit):
+            self.found.order += 1
+            where = path if tree.key is None else (*path, tree.key)
+            actual = describe_value(value) if tree.key is None else f"the key {show_key(tree.key)}"
+            self.found.add(where, "container", tree.expected, actual, tree.note)
+            return
+        if container_of(spec.inner) == "state":
+            tree = variables.State(tree)
+        self._visit(tree, spec.inner, path, scope, outermost=outermost)
+
     def _alike(self, value: Any, group: str, path: Path) -> None:
         found = tree_signature.signature_of(value)
         if group not in self.found.groups:
@@ -460,43 +586,57 @@ class Walk:
     # -- Leaves --------------------------------------------------------------------------
 
     def _leaf(self, value: Any, spec: Leaf, path: Path, scope: Scope) -> None:
-        self.found.order += 1
-        count = len(self.found.part.violations)
-        if spec.kind is None:
-            if isinstance(spec.value, Anything) and variables.is_variable(value):
-                note = suggestions.value_note(value)
-                self.found.add(path, "array", "a value", describe_value(value), note)
-            self.found.shards = arrays.shards_of(value, value, spec)
-            self._value(value, spec.value, path, scope)
-            self.found.shards = None
-            if len(self.found.part.violations) == count:
-                arrays.ask_predicates(self.found, value, value, spec.predicates, path)
-            if spec.placed is not None and len(self.found.part.violations) == count:
-                arrays.see_placement(self.found, value, spec.names, spec.placed, path)
+        found, raw = self.found, value
+        found.order += 1
+        if spec.kind is not None:
+            if type(value) is not spec.kind and not self._is_of_kind(value, spec, spec.kind, path):
+                return
+            if spec.names is not None:
+                arrays.see_names(found, value, spec.names, spec.by_dims, path)
+            raw = variables.raw_value(value)
+        count = len(found.part.violations)
+        alike = found.sized.get((id(spec.value), variables.aval_of(raw)))
+        if alike is not None:  # an array like one that fitted this spec, as by far the most are
+            arrays.see_sizes(found, alike[1], path, scope)
+        else:
+            self._held(value, raw, spec, path, scope)
+        if len(found.part.violations) > count:
             return
+        if spec.predicates:
+            arrays.ask_predicates(found, value, raw, spec.predicates, path)
+        if spec.placed is not None and len(found.part.violations) == count:
+            arrays.see_placement(found, value, spec.names, spec.placed, path)
+
+    def _held(self, value: Any, raw: Any, spec: Leaf, path: Path, scope: Scope) -> None:
+        """What a Variable holds, or a raw leaf."""
+        found = self.found
+        if isinstance(spec.value, Anything):
+            if spec.kind is None and variables.is_variable(value):
+                note = suggestions.value_note(value)
+                found.add(path, "array", "a value", describe_value(value), note)
+        elif isinstance(spec.value, Partition):  # of a Variable's own mesh, so asked of that
+            arrays.see_partition(found, value, spec.value, path, scope)
+        else:
+            found.shards = arrays.shards_of(value, raw, spec)
+            reading = found.reading()
+            asked = len(reading.guards)
+            self._value(raw, spec.value, path, scope)
+            if spec.kind is not None and len(reading.guards) > asked:
+                reading.ask_values(path, asked)
+            found.shards = None
+
+    def _is_of_kind(self, value: Any, spec: Leaf, wanted: type, path: Path) -> bool:
+        """Whether a value is a Variable of a kind; what it is instead is a violation."""
         if not variables.is_variable(value):
             note = suggestions.kind_note(value, spec)
             self.found.add(path, "kind", describe(spec), describe_value(value), note)
-            return
+            return False
         kind = variables.kind_of(value)
-        if kind is not spec.kind and (spec.exact or not issubclass(kind, spec.kind)):
-            note = suggestions.stale_kind_note(kind, spec.kind)
-            self.found.add(path, "kind", describe(spec), describe_value(value), note)
-            return
-        if spec.names is not None:
-            arrays.see_names(self.found, value, spec.names, spec.by_dims, path)
-        raw = variables.raw_value(value)
-        count = len(self.found.part.violations)
-        if isinstance(spec.value, Partition):
-            arrays.see_partition(self.found, value, spec.value, path, scope)
-        elif not isinstance(spec.value, Anything):
-            self.found.shards = arrays.shards_of(value, raw, spec)
-            self._value(raw, spec.value, path, scope)
-            self.found.shards = None
-        if len(self.found.part.violations) == count:
-            arrays.ask_predicates(self.found, value, raw, spec.predicates, path)
-        if spec.placed is not None and len(self.found.part.violations) == count:
-            arrays.see_placement(self.found, value, spec.names, spec.placed, path)
+        if kind is wanted or (not spec.exact and issubclass(kind, wanted)):
+            return True
+        note = suggestions.stale_kind_note(kind, wanted)
+        self.found.add(path, "kind", describe(spec), describe_value(value), note)
+        return False
 
     def _leaf_value(
         self, value: Any, spec: Spec, path: Path, scope: Scope, outermost: bool
@@ -523,7 +663,9 @@ class Walk:
                 if value is not None:
                     self.found.add(path, "array", "None", describe_value(value))
             case Instance(cls):
-                if not isinstance(value, cls):
+                fitting = isinstance(value, cls)
+                self.found.ask_again(path, guards.instance_guard(value, cls, fitting))
+                if not fitting and not _is_number(value, spec):
                     note = suggestions.value_note(value)
                     self.found.add(path, "array", class_name(cls), describe_value(value), note)
             case Literally(values):
@@ -550,8 +692,7 @@ class Walk:
 
     def _literal(self, value: Any, values: tuple[Any, ...], path: Path) -> None:
         def among(item: Any) -> bool:
-            own = variables.raw_value(item) if variables.is_variable(item) else item
-            return any(type(own) is type(one) and own == one for one in values)
+            return any(type(item) is type(one) and item == one for one in values)
 
         found = among(value)
         self.found.guard(Guard(path, lambda item: among(item) is found))
@@ -576,25 +717,20 @@ class Walk:
         if not isinstance(value, spec.cls):
             self.found.add(path, "container", describe(spec), describe_value(value))
             return
-        self._guard_keys(cast(Mapping[Any, Any], value), spec, path)
-        guards = self.found.reading().guards
-        for key, item in dict(cast(Mapping[Any, Any], value)).items():
-            before, asked = len(self.found.part.violations), len(guards)
+        mapping = dict(cast(Mapping[Any, Any], value))
+        if spec.key != Anything():
+            self.found.ask_again(path, guards.keys_like(mapping, every=True))
+        readings, reading = self.found.readings, self.found.reading()
+        for key, item in mapping.items():
+            before = len(self.found.part.violations)
+            readings[self.found.root] = Trace()  # keys are compared, not asked
             self._visit(key, spec.key, (*path, key), scope)
-            del guards[asked:]  # keys are compared, not asked
+            readings[self.found.root] = reading
             if len(self.found.part.violations) > before:
                 del self.found.part.violations[before:]
                 expected = f"{describe(spec.key)} keys"
                 self.found.add((*path, key), "key", expected, f"the key {show_key(key)}")
             self._visit(item, spec.value, (*path, key), scope, outermost=outermost)
-
-    def _guard_keys(self, value: Mapping[Any, Any], spec: MappingOf, path: Path) -> None:
-        """To a dict ``1``, ``True`` and ``1.0`` are one key, to a hint they may differ."""
-        if spec.key in (Instance(str), Anything()) and all(type(key) is str for key in value):
-            return
-        kinds: dict[Any, Any] = {key: type(key) for key in value}
-        asked = Guard(path, lambda item: all(kinds.get(key) is type(key) for key in item))
-        self.found.guard(asked)
 
     def _record(self, record: Any, spec: RecordOf, path: Path, scope: Scope) -> None:
         value, cls = record, spec.cls
@@ -617,6 +753,19 @@ class Walk:
         for key in value if typed_dict else ():
             if key not in names:
                 self.found.add((*path, key), "extra", "no such key", describe_value(value[key]))
+
+
+def _unknown(mapping: Mapping[Hashable, Any], fields: tuple[Field, ...]) -> list[Hashable]:
+    """The keys that no field declares."""
+    declared = {item.key for item in fields}
+    return [key for key in mapping if key not in declared]
+
+
+def _is_number(value: object, spec: Instance) -> bool:
+    """Whether something else than a number of Python's stands for one."""
+    if scalars.is_traced_scalar(value, spec.cls):
+        return True
+    return spec.numpy and scalars.is_numpy_scalar(value, spec.cls)
 
 
 def _distance(part: Branch) -> tuple[int, int, int]:

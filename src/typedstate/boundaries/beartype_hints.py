@@ -5,14 +5,16 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import msgspec
 import typing_extensions
 
+from .._compat import scalars
 from .._fastpath.compiled import execute
-from ..errors import StateTypeError, TypedStateWarning, warn_of
+from ..errors import StateTypeError, TypedStateWarning
+from . import own_source
 
 
 class Test(msgspec.Struct, frozen=True):
@@ -42,13 +44,47 @@ def tester(function: types.FunctionType, name: str, hint: Any, kind: Any) -> Tes
     violation = TypedStateWarning if MODE == "warn" else StateTypeError
     conf = BeartypeConf(violation_type=violation)
     probe = _probe(function, name, kind, hint)
+    annotation = function.__annotations__.get("return" if name == "yield" else name)
+
+    def leave_alone(error: BeartypeException) -> None:
+        reason = str(error).splitlines()[0][:200]
+        of_others = own_source.is_of_others(function, annotation, hint)
+        own_source.leave_alone(function, f"{function.__qualname__}({name})", reason, of_others)
+
     try:
         enforce = beartype(conf=conf)(probe)
     except BeartypeException as error:
-        reason = str(error).splitlines()[0][:200]
-        warn_of(function, f"{function.__qualname__}({name})", reason)
+        leave_alone(error)
         return None
-    return Test(_spread(enforce, kind), _deciding(hint))
+    enforce = _spread(enforce, kind)
+    if scalars.may_stand(hint):
+        enforce = _with_scalars(enforce, hint, kind)
+
+    def enforce_or_leave(value: Any) -> None:
+        __tracebackhide__ = True
+        try:
+            enforce(value)
+        except BeartypeException as error:  # a hint that only a call shows to have no meaning
+            leave_alone(error)
+
+    return Test(enforce_or_leave, _deciding(hint))
+
+
+def _with_scalars(enforce: Callable[[Any], None], hint: Any, kind: Any) -> Callable[[Any], None]:
+    """Asks only what does not fit by what stands for numbers under JAX."""
+    from beartype.door import is_bearable
+
+    def enforce_others(value: Any) -> None:
+        __tracebackhide__ = True
+        items: Iterable[Any] = (value,)
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            items = value
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            items = value.values()
+        if not all(is_bearable(item, hint) or scalars.fits(item, hint) for item in items):
+            enforce(value)
+
+    return enforce_others
 
 
 def _is_self(hint: Any) -> bool:

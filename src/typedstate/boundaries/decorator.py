@@ -31,7 +31,7 @@ T = TypeVar("T")
 _MARK: Final = "__typedstate_checked__"
 _TYPE_LIKE: Final = (
     *(type, TypeVar, types.ModuleType, TypeAliasType, typing.NewType, Deferred),
-    *(str, int),  # e.g. the dims of an array, written once
+    *(str, int, float, types.FunctionType),  # e.g. dims, and what a validator asks
 )
 
 
@@ -137,7 +137,8 @@ def _callable(target: Any, place: DecoratorSite) -> Any:
     inner = inspect.unwrap(target)
     if not isinstance(inner, types.FunctionType):
         return target
-    boundary = Boundary(inner, _names(inner, place.local), place.covered)
+    crosses = not isinstance(target, types.FunctionType)  # e.g. ``jax.jit``, which makes arrays
+    boundary = Boundary(inner, _names(inner, place.local), place.covered, crosses)
     if not boundary.enforces:
         return target
     if _may_change_values(target, inner):

@@ -11,19 +11,22 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import msgspec
+import typing_extensions
 
 from .. import _fastpath, _validation
 from .._annotations.array_hints import is_jaxtyped
 from .._annotations.context import Context, NotYet
-from .._annotations.parse import holds_state_or_array, parse
+from .._annotations.parse import holds_state_or_array, mentions_schema, or_array, parse
+from .._compat import scalars
 from .._fastpath.call_cache import OMITTED, CallCache, ExplainedCall, KnownCall
 from .._fastpath.structures import Specialization, StructureCache
 from .._spec.binds import check_binds
 from .._spec.describe import describe
-from .._spec.nodes import Instance, NoValue, Spec
-from ..errors import SchemaError, StateTypeError, TypedStateWarning, warn_of
+from .._spec.nodes import Spec
+from ..errors import SchemaError, StateTypeError, TypedStateWarning
 from ..mode import MODE
 from ..report import Path
+from . import own_source
 
 if TYPE_CHECKING:
     from .._fastpath.size_code import ArgumentRef
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 
 RETURN: Final = "return"
 _YIELD: Final = "yield"
+
+_UNPACK: Final = (typing.Unpack, typing_extensions.Unpack)
+_SPREAD: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class Enforced(msgspec.Struct, eq=False):
@@ -56,7 +62,11 @@ class Boundary:
     """The annotations of one function, parsed when they can be, and the calls accepted so far."""
 
     def __init__(
-        self, function: types.FunctionType, names: tuple[Mapping[str, Any], ...], covered: bool
+        self,
+        function: types.FunctionType,
+        names: tuple[Mapping[str, Any], ...],
+        covered: bool,
+        crosses: bool = False,
     ) -> None:
         """Parses the annotations, or waits for the first call where a name is missing."""
         self.function = function
@@ -65,6 +75,7 @@ class Boundary:
         self.annotations = dict(function.__annotations__)
         self._names = names
         self._covered = covered
+        self._crosses = crosses
         self._waits = True
         self.ready = False
         self.ours: list[Enforced] = []
@@ -75,6 +86,14 @@ class Boundary:
         self.shares_names = False
         with contextlib.suppress(NotYet):
             self.prepare()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For libraries that send functions to other processes: without the module's names."""
+        return {**vars(self), "_names": self._names[:-1]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._names = (*self._names, self.function.__globals__)
 
     @property
     def enforces(self) -> bool:
@@ -106,9 +125,10 @@ class Boundary:
             if name in self.annotations:
                 found = self._enforced(name, self.annotations[name], parameter.kind)
                 (others if found.spec is None else ours).append(found)
-        results = {name: self._enforced(name, hint, None) for name, hint in self._come_out()}
+        come_out = [self._enforced(name, hint, None) for name, hint in self._come_out()]
+        results = {item.name: item for item in come_out if _says_something(item.hint)}
         self.ours, self.result, self.yielded = ours, results.get(RETURN), results.get(_YIELD)
-        self.others = [item for item in others if item.hint not in (Any, object)]
+        self.others = [item for item in others if _says_something(item.hint)]
         plain = not (self._yields or inspect.iscoroutinefunction(self.function))
         self.calls = CallCache(len(ours))
         every = [*ours, *self.results]
@@ -130,19 +150,28 @@ class Boundary:
             yield RETURN, args[2]
 
     def _context(self, name: str) -> Context:
-        return Context(f"{self.function.__qualname__}({name})", self._names, boundary=True)
+        owner = f"{self.function.__qualname__}({name})"
+        package = str(self.function.__module__).partition(".")[0]
+        return Context(owner, self._names, boundary=True, package=package, waits=self._waits)
 
     def _enforced(self, name: str, hint: Any, kind: Any) -> Enforced:
         hint = self._resolved(name, hint)
-        if isinstance(hint, TypeVar) or not _may_be_ours(hint):
+        if typing.get_origin(hint) in _UNPACK and kind in _SPREAD:  # all of them at once
+            (hint,), kind = typing.get_args(hint), inspect.Parameter.POSITIONAL_OR_KEYWORD
+        crosses = self._crosses and name == RETURN and scalars.may_stand(hint)
+        if isinstance(hint, TypeVar) or not (crosses or _may_be_ours(hint)):
             return Enforced(name, hint, None, kind)
         try:
             spec = parse(hint, self._context(name))
             check_binds(spec, self._context(name).owner)
         except (NotYet, SchemaError) as error:
-            if self._raises(error) or (isinstance(error, SchemaError) and _mentions_schema(hint)):
+            of_others = self._is_of_others(name, error)
+            is_schema = isinstance(error, SchemaError) and mentions_schema(hint)
+            if is_schema or (self._raises(error) and not of_others):
                 raise
-            return Enforced(name, self._leave_alone(name, error), None, kind)
+            return Enforced(name, self._leave_alone(name, error, of_others), None, kind)
+        if crosses:
+            spec = or_array(spec)
         return Enforced(name, hint, spec if holds_state_or_array(spec) else None, kind)
 
     def _resolved(self, name: str, hint: Any) -> Any:
@@ -151,18 +180,27 @@ class Boundary:
             try:
                 hint = self._context(name).resolve(text)
             except (NotYet, SchemaError) as error:
-                if self._raises(error):
+                of_others = self._is_of_others(name, error)
+                if self._raises(error) and not of_others:
                     raise
-                return self._leave_alone(name, error)
+                return self._leave_alone(name, error, of_others)
         return hint
 
     def _raises(self, error: Exception) -> bool:
         """Whether a name may still come, or is an error where the user wrote the decorator."""
         return not self._covered or (self._waits and isinstance(error, NotYet))
 
-    def _leave_alone(self, name: str, error: Exception) -> Any:
+    def _is_of_others(self, name: str, error: Exception) -> bool:
+        """Whether the missing name stands in an alias of another package."""
+        if not isinstance(error, NotYet):
+            return False
+        annotation = self.annotations.get(RETURN if name == _YIELD else name)
+        return not own_source.writes(self.function, annotation, error.name)
+
+    def _leave_alone(self, name: str, error: Exception, of_others: bool) -> Any:
         where = self._context(name).owner
-        warn_of(self.function, where, str(error).removeprefix(f"{where}: "))
+        reason = str(error).removeprefix(f"{where}: ")
+        own_source.leave_alone(self.function, where, reason, of_others)
         return Any
 
     @property
@@ -301,25 +339,15 @@ def _root_of(path: str) -> str:
     return path
 
 
+def _says_something(hint: Any) -> bool:
+    return hint is not Any and hint is not object
+
+
 def _may_be_ours(hint: Any) -> bool:
     """Whether a hint needs parsing: no plain class, no hint of typing without arguments."""
     if hint is None or hint is Any:
         return False
-    if isinstance(hint, type) and not is_jaxtyped(hint):
-        plain = not hasattr(hint, "__typedstate_spec__") and not _is_ours_by_class(hint)
-        return not plain
-    return True
-
-
-def _is_ours_by_class(hint: type) -> bool:
-    try:
-        return not isinstance(parse(hint, Context("", boundary=True)), Instance | NoValue)
-    except SchemaError:  # said again, with where it stands
-        return True
-
-
-def _mentions_schema(hint: Any) -> bool:
-    return hasattr(hint, "__typedstate_spec__") or any(map(_mentions_schema, typing.get_args(hint)))
+    return type(hint) is not type or hint.__module__ != "builtins"
 
 
 def _has_jaxtyped(hint: Any) -> bool:

@@ -10,22 +10,25 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeGuard, cast
 
 import msgspec
+from flax import nnx
 from flax.nnx import filterlib
 from msgspec.structs import replace
 
 from .._compat import variables
-from .._spec import dims
+from .._spec import dims, flat_trees
 from .._spec.describe import describe
 from .._spec.dims import Expr, Fixed, Name
 from .._spec.filters import WILDCARD
 from .._spec.nodes import (
     Anything,
+    Argument,
     Bound,
     Conditional,
     Container,
     EntriesSpec,
     Extra,
     Field,
+    FlatSpec,
     Leaf,
     Map,
     ModuleState,
@@ -33,16 +36,18 @@ from .._spec.nodes import (
     NoValue,
     RecordOf,
     SameSpec,
+    SchemaRef,
     ScopedSpec,
     Spec,
     StateOfSpec,
     TupleOf,
     Union,
+    Within,
 )
 from .._spec.questions import unbind
 from .._spec.rewrite import rewrite
 from .._validation import key_patterns
-from .._validation.dim_binding import Scope, Var, linked
+from .._validation.dim_binding import Scope, Var, argument_scope, inside, linked
 from .._validation.walk import WRITES_NO_NAME, Walk
 from ..forms.replacing import Abstracting
 from ..report import Path, show_path
@@ -127,11 +132,28 @@ class Builder(msgspec.Struct):
             return cast("Any", spec).cls(*made)  # a NamedTuple: its fields in order
         if isinstance(spec, ModuleState):
             spec = spec.inner
+        if isinstance(spec, FlatSpec):
+            return self._flat(spec, site)
+        if isinstance(spec, Within):
+            return self._top(
+                spec.inner, replace(site, scope=self._inside(spec.ref, site.scope, True))
+            )
         self._plain = False
         found = self._tree(spec, replace(site, path=(), generic=()), outermost=True)
         if found is ABSENT:
             found = dict[Hashable, Any]()
         return found if self._plain or type(found) is not dict else variables.State(found)
+
+    def _flat(self, spec: FlatSpec, site: Site) -> Any:
+        """A tree by path, as ``nnx.to_flat_state`` makes it, or by name."""
+        like = site.like
+        if like is not ABSENT:
+            tree = flat_trees.nested(like, spec)
+            like = like if isinstance(tree, flat_trees.Misfit) else tree
+        found = self._top(spec.inner, replace(site, like=like))
+        if spec.separator is None and variables.is_state(found):
+            return nnx.to_flat_state(found)
+        return flat_trees.flat(found, spec.separator)
 
     # -- Trees ---------------------------------------------------------------------------
 
@@ -142,8 +164,7 @@ class Builder(msgspec.Struct):
             case Node(ref):
                 schema = ref.resolve()
                 scope = site.scope
-                scope = Scope(scope.number, scope.links) if outermost else self._new_scope()
-                below = replace(site, scope=scope)
+                below = replace(site, scope=self._inside(ref, scope, outermost))
                 made = self._fields(schema.fields, below)
                 declared = {item.key for item in schema.fields}
                 made |= self._extras(schema.extra, declared, below)
@@ -153,10 +174,16 @@ class Builder(msgspec.Struct):
             case ScopedSpec(inner, name):
                 number = self._apart.setdefault(name, self._scopes + 1)
                 self._scopes = max(self._scopes, number)
-                scope = Scope(number, site.scope.links if outermost else {})
+                links = site.scope.links if outermost else None
+                scope = Scope(number, links, None, site.scope.sites)
                 return self._tree(inner, replace(site, scope=scope), outermost=True)
             case SameSpec(inner):
                 return self._tree(inner, site, outermost=outermost)
+            case Argument():
+                return self._argument(spec, site, outermost)
+            case Within(inner, ref):
+                below = replace(site, scope=self._inside(ref, site.scope, outermost))
+                return self._tree(inner, below)
             case Map():
                 keys = self._keys(spec, site)
                 made = {key: self._tree(spec.entry, site.at(key, entry=True)) for key in keys}
@@ -191,6 +218,24 @@ class Builder(msgspec.Struct):
     def _new_scope(self) -> Scope:
         self._scopes += 1
         return Scope(self._scopes, {})
+
+    def _inside(self, ref: SchemaRef, scope: Scope, outermost: bool) -> Scope:
+        number = scope.number if outermost else self._new_scope().number
+        return inside(scope, number, ref.owners, None, outermost=outermost)
+
+    def _argument(self, spec: Argument, site: Site, outermost: bool) -> Any:
+        """A type argument: its names are those of where it was written."""
+        scope = site.scope
+        written = scope.site_of(spec.owner)
+        if written is None or (outermost and scope.around is None):
+            return self._tree(spec.inner, site, outermost=outermost)
+        there = argument_scope(scope, written)
+        links = {**written.links, **scope.given}
+        if written.number is None and isinstance(spec.inner, Node) and links:
+            there = Scope(self._new_scope().number, links, there, there.sites)
+            return self._tree(spec.inner, replace(site, scope=there), outermost=True)
+        below = replace(site, scope=there)
+        return self._tree(spec.inner, below, outermost=written.number is not None)
 
     def _bound(self, spec: Bound, site: Site, outermost: bool) -> Any:
         """Gives the inner names as expressions over the outer ones."""
@@ -373,7 +418,16 @@ def _attribute(site: Site, name: str) -> Site:
 def _leaves_alike(options: list[Spec]) -> bool:
     """Whether all options are leaves with the same axis names."""
     trees = (
-        Node | Bound | Map | EntriesSpec | StateOfSpec | ScopedSpec | SameSpec | Conditional | Union
+        Node
+        | Bound
+        | Map
+        | EntriesSpec
+        | StateOfSpec
+        | ScopedSpec
+        | SameSpec
+        | Argument
+        | Conditional
+        | Union
     )
     if any(isinstance(option, trees) for option in options):
         return False

@@ -1,6 +1,6 @@
 """The record: what the probe found on each pair of Flax and JAX that it ran on, in one data file.
 
-`python -m typedstate.doctor.write record` adds or replaces the installed pair's entry; nothing else
+`python -m scripts.leaves_page record` adds or replaces the installed pair's entry; nothing else
 writes the file, and no hand edits it.
 """
 

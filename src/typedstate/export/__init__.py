@@ -1,1 +1,1 @@
-"""Schemas as Python source: `to_source`, and what a checker without a plugin reads."""
+"""A schema as text: Python source, JSON documents, stubs for checkers without a plugin."""

@@ -28,11 +28,13 @@ from .._spec.dims import Expr, Name, VariadicDim
 from .._spec.nodes import (
     Allowed,
     Anything,
+    Argument,
     Array,
     Bound,
     EntriesSpec,
     Extra,
     Field,
+    FlatSpec,
     Instance,
     ItemsOf,
     Leaf,
@@ -60,7 +62,7 @@ _MAX_CLASSES: Final = 2_000
 _ABSTRACT_COLLECTIONS: Final = (Sequence, MutableSequence, Mapping, MutableMapping)
 _LITERALS: Final = (str, bytes, int, bool, type(None))
 _TYPEDSTATE: Final = frozenset(
-    {"Alias", "Bind", "Entries", "Exactly", "Pure", "Same", "Scoped", "Shared", "StateMap"}
+    {"Alias", "Bind", "Entries", "Exactly", "Flat", "Pure", "Same", "Scoped", "Shared", "StateMap"}
     | {"StateOf", "TypedState", "Values"}
 )
 _RESERVED: Final = frozenset(
@@ -288,10 +290,15 @@ class _Writer:
                 return f"{self._own('StateOf')}[{self.spec(leaf, where)}]"
             case Union(options):
                 return " | ".join(self.spec(option, where) for option in options)
+            case Argument(inner):
+                return self.spec(inner, where)
             case ScopedSpec(inner, scope):
                 return f"{self._own('Scoped')}[{self.spec(inner, where)}, {_quoted(scope)}]"
             case SameSpec(inner, group):
                 return f"{self._own('Same')}[{self.spec(inner, where)}, {_quoted(group)}]"
+            case FlatSpec(inner, separator):
+                more = "" if separator is None else f", {_quoted(separator)}"
+                return f"{self._own('Flat')}[{self.spec(inner, where)}{more}]"
             case Leaf():
                 return self._leaf(spec, where)
             case _:

@@ -5,6 +5,7 @@ a form is a hint class; what it is to a type checker, the stub beside this file 
 """
 
 from .containers import Entries, Exactly, StateMap, StateOf
+from .flat import Flat
 from .likeness import Cast, Like
 from .linking import Bind, Same, Scoped
 from .placing import Placed, PlacedBy, Sharded
@@ -19,6 +20,7 @@ __all__ = [
     "Cast",
     "Entries",
     "Exactly",
+    "Flat",
     "Like",
     "Only",
     "Placed",

@@ -39,6 +39,7 @@ __all__ = [
     "Cast",
     "Entries",
     "Exactly",
+    "Flat",
     "Like",
     "Only",
     "Placed",
@@ -64,6 +65,7 @@ D = TypeVar("D")
 E = TypeVar("E")
 L = TypeVar("L")
 X = TypeVar("X")
+Joined = TypeVar("Joined", default=None)
 Ts = TypeVarTuple("Ts")
 
 # Annotated wants a second argument: these have none.
@@ -71,6 +73,8 @@ Exactly: TypeAlias = Annotated[X, "exactly"]
 Placed: TypeAlias = Annotated[S, "placed"]
 Pure = TypeAliasType("Pure", dict[str, Any], type_params=(S,))
 Values = TypeAliasType("Values", nnx.State[Any, Any], type_params=(S,))
+# A separator is written Literal["/"]: a type checker reads "/" as the name of a type.
+Flat = TypeAliasType("Flat", dict[Any, Any], type_params=(S, Joined))
 StateOf = TypeAliasType("StateOf", nnx.State[Any, L], type_params=(L,))
 
 # Every form has `of`; an Annotated one can't, and `S.of(node, *filters)` is `Only`.

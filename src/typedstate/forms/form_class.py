@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import typing
 from collections.abc import Callable
 from typing import Any, cast
@@ -15,8 +16,10 @@ from .._spec.dims import Expr
 from .._spec.filters import show_filter
 from .._spec.nodes import (
     Anything,
+    Argument,
     Bound,
     EntriesSpec,
+    FlatSpec,
     Map,
     Node,
     SameSpec,
@@ -26,7 +29,7 @@ from .._spec.nodes import (
     Union,
 )
 from ..errors import SchemaError
-from ..schema.hint_class import HintMeta, make
+from ..schema.hint_class import HintMeta, make, reduced
 
 
 class FormMeta(HintMeta):
@@ -72,6 +75,9 @@ class FormMeta(HintMeta):
         return index >= first and (count is None or index < first + count)
 
 
+copyreg.pickle(cast(Any, FormMeta), reduced)
+
+
 def _parsed(cls: FormMeta, name: str, args: tuple[Any, ...]) -> list[Any]:
     context = Context(name)
     hints = cls.takes_hint
@@ -103,7 +109,12 @@ def is_tree(spec: Spec) -> bool:
     match spec:
         case Node() | Map() | EntriesSpec() | StateOfSpec():
             return True
-        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
+        case (
+            Bound(inner=inner)
+            | ScopedSpec(inner=inner)
+            | SameSpec(inner=inner)
+            | Argument(inner=inner)
+        ):
             return is_tree(inner)
         case Union(options):
             return all(is_tree(option) for option in options)
@@ -113,6 +124,10 @@ def is_tree(spec: Spec) -> bool:
 
 def want_tree(spec: Spec, form: str) -> Spec:
     """The spec, where a form can be made of it; a leaf is refused."""
+    if isinstance(spec, FlatSpec):
+        inner, end = describe(spec.inner), describe(spec)[len(f"Flat[{describe(spec.inner)}") :]
+        text = f"{form}[{describe(spec)}, ...]: Flat goes outside; write"
+        raise SchemaError(f"{text} Flat[{form}[{inner}, ...]{end}")
     if not is_tree(spec) and not isinstance(spec, Anything):
         raise SchemaError(f"{form}[{describe(spec)}, ...]: a form takes a schema, not a leaf")
     return spec

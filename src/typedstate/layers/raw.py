@@ -6,12 +6,14 @@ import jax
 import optax  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 from flax import nnx
 from flax.nnx.training.optimizer import OptArray
+from msgspec.structs import replace
 from optax import contrib  # pyright: ignore[reportMissingTypeStubs]
 from typing_extensions import TypeAliasType
 
 from .._spec.describe import describe
 from .._spec.nodes import (
     Anything,
+    Argument,
     Bound,
     EntriesSpec,
     Field,
@@ -29,6 +31,7 @@ from .._spec.nodes import (
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 from .._spec.rewrite import rewrite
 from ..errors import SchemaError
@@ -53,9 +56,11 @@ def raw(spec: Spec) -> Spec:
     """The spec of the tuples and dicts of optax for that of an optimizer's state."""
     match spec:
         case Node(ClassRef() as ref):
-            return _record(ref, ref.resolve())
+            return Within(_record(ref, ref.resolve()), ref)
         case Bound(Node(ClassRef()) as inner, links):
             return Bound(raw(inner), links)
+        case Argument(inner=inner):
+            return replace(spec, inner=raw(inner))
         case EntriesSpec(items):
             return TupleOf(tuple(_EMPTY if item is None else raw(item) for item in items))
         case Map(entry=entry) if not _of_parameters(entry):
@@ -121,7 +126,7 @@ def _of_parameters(spec: Spec) -> bool:
             return not isinstance(ref, ClassRef)
         case Leaf(kind=kind):
             return kind is not OptArray
-        case Bound(inner=inner) | Map(entry=inner):
+        case Bound(inner=inner) | Argument(inner=inner) | Map(entry=inner):
             return _of_parameters(inner)
         case Union(options):
             return all(_of_parameters(option) for option in options)

@@ -27,8 +27,9 @@ from .declaration import source_of
 from .guards import guarded_reads
 from .modules import is_module
 from .options import PluginOptions
+from .reader import Reader
 from .titles import title
-from .trees import Reader, Tree, tree_of
+from .trees import Tree, tree_of
 
 _Context = AttributeContext | MethodContext | MethodSigContext
 _KEYS: Final = ("builtins.str", "builtins.int")  # an enum's literals are no keys

@@ -10,9 +10,11 @@ from mypy.plugin import AnalyzeTypeContext
 from mypy.types import AnyType, Instance, PlaceholderType, Type, TypeOfAny, get_proper_type
 
 from .fallback import report
-from .filters import STATE, bare, of_annotation
+from .filters import bare, of_annotation
+from .names import STATE
+from .reader import Reader
 from .tags import Tag
-from .trees import Reader, tree_of
+from .trees import tree_of
 
 KEEPING: Final = ("Only", "Rest", "Plus")
 

@@ -97,7 +97,7 @@ def source_of(path: str) -> str | None:
         return None
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=256)
 def _text(path: str, _changed: int) -> str:
     return Path(path).read_text(encoding="utf-8")
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 from mypy.plugin import AttributeContext, FunctionContext, MethodContext, MethodSigContext
 from mypy.server.trigger import make_wildcard_trigger
 
-from .trees import Reader
+from .reader import Reader
 
 C = TypeVar("C", AttributeContext, FunctionContext, MethodContext, MethodSigContext)
 R = TypeVar("R")

@@ -8,7 +8,6 @@ Whatever else a filter may be is ``Any`` to mypy and answers *maybe*, which is N
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from mypy.nodes import (
     CallExpr,
@@ -34,11 +33,8 @@ from mypy.types import (
     get_proper_type,
 )
 
+from .names import FILTERS, VARIABLE
 from .tags import operands_of, with_operands
-
-STATE: Final = "flax.nnx.statelib.State"
-VARIABLE: Final = "flax.nnx.variablelib.Variable"
-_LIBRARY: Final = "flax.nnx.filterlib."
 
 Lookup = Callable[[str], TypeInfo | None]
 
@@ -82,9 +78,9 @@ def of_expression(expr: Expression, lookup: Lookup) -> Type:
             return _combined("Nothing", (), lookup)
         case RefExpr(node=TypeInfo() as info):
             return _class(info)
-        case CallExpr(callee=RefExpr(fullname=name), args=args) if name.startswith(_LIBRARY):
+        case CallExpr(callee=RefExpr(fullname=name), args=args) if name.startswith(FILTERS):
             parts = [of_expression(item, lookup) for item in args]
-            return _call(name.removeprefix(_LIBRARY), parts, lookup)
+            return _call(name.removeprefix(FILTERS), parts, lookup)
         case _:
             return _unknown()
 
@@ -112,7 +108,7 @@ def _class(info: TypeInfo | None) -> Type:
 
 
 def _combined(name: str, parts: Sequence[Type], lookup: Lookup) -> Type:
-    info = lookup(f"{_LIBRARY}{name}")
+    info = lookup(f"{FILTERS}{name}")
     return _unknown() if info is None else with_operands(bare(info), parts)
 
 
@@ -122,10 +118,10 @@ def selects(filter_: Type, leaf: ProperType) -> bool | None:
     if not isinstance(found, Instance):
         return None
     name = found.type.fullname
-    if not name.startswith(_LIBRARY):
+    if not name.startswith(FILTERS):
         return _is_of(found.type, leaf)
     answers = [selects(part, leaf) for part in operands_of(found)]
-    match name.removeprefix(_LIBRARY):
+    match name.removeprefix(FILTERS):
         case "Everything":
             return True
         case "Nothing":
@@ -155,13 +151,13 @@ def leaf_of(filter_: Type, array: Type) -> Type | None:
     if not isinstance(found, Instance):
         return None
     name = found.type.fullname
-    if not name.startswith(_LIBRARY):
+    if not name.startswith(FILTERS):
         if not found.type.has_base(VARIABLE):
             return None
         return Instance(found.type, [array for _ in found.args])
     parts = [leaf_of(part, array) for part in operands_of(found)]
     known = [part for part in parts if part is not None]
-    match name.removeprefix(_LIBRARY):
+    match name.removeprefix(FILTERS):
         case "Any" if parts and len(known) == len(parts):
             return UnionType.make_union(known)
         case "All" if known:

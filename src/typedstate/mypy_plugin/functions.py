@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from mypy.nodes import Expression, IndexExpr, MemberExpr, NameExpr, RefExpr, TupleExpr, TypeInfo
 from mypy.plugin import FunctionContext, MethodContext
-from mypy.types import AnyType, Instance, TupleType, Type, TypeOfAny, get_proper_type
+from mypy.types import AnyType, Instance, TupleType, Type, TypeOfAny, UnionType, get_proper_type
 
 from .annotations import KEEPING
-from .filters import STATE, bare, leaf_of, of_expression
-from .modules import OF_MODULE, is_module
-from .tags import Tag, tag_of, tagged
-from .trees import Reader, tree_of
-
-_ANNOTATED: Final = ("typing.Annotated", "typing_extensions.Annotated")
+from .calling import is_made_once
+from .filters import bare, leaf_of, of_expression
+from .modules import is_module
+from .names import ANNOTATED, ARRAY, STATE
+from .reader import Reader, is_without_schema
+from .tags import Tag, forgetting, tag_of, tagged
+from .trees import tree_of
 
 
 class Functions:
@@ -78,7 +78,10 @@ class Functions:
         if not context.arg_types or not context.arg_types[0]:
             return context.default_return_type
         filters = self._filters(context.args[1:], context.callee_arg_names[1:])
-        given = self._state_of(context.arg_types[0][0])
+        node = context.arg_types[0][0]
+        if not is_made_once(context.api, context.args[0][0]):
+            node = known_by_class(node)
+        given = self._state_of(node)
         return self._filtered(given, filters, context.default_return_type)
 
     def popped(self, context: FunctionContext) -> Type:
@@ -101,7 +104,7 @@ class Functions:
 
     def _filtered(self, given: Type, filters: list[Type], default: Type) -> Type:
         tree = get_proper_type(given)
-        whole = isinstance(tree, Instance) and is_state_of_module(tree)
+        whole = isinstance(tree, Instance) and is_without_schema(tree)
         if not filters and not whole:
             return default
         found = get_proper_type(default)
@@ -130,13 +133,21 @@ class Functions:
             return self._with_leaves(found, filters)
         selected = self._selected(tree, filters)
         tag = tag_of(selected) if isinstance(selected, Instance) else None
-        if tag is None or not is_state_of_module(tree):
+        if tag is None or not is_without_schema(tree):
             return selected
-        return tagged(self._with_leaves(found, filters), tag)
+        new = tagged(self._with_leaves(found, filters), tag)
+        return self.reader.with_leaves(new) if _is_any(new.args[-1]) else new
+
+    def selected_state(self, module: Instance, filter_: Type) -> Type:
+        """``nnx.state(module, filter_)``."""
+        state = self.reader.lookup(STATE)
+        if state is None:
+            return AnyType(TypeOfAny.special_form)
+        return self._part(self._state_of(module), [filter_], bare(state))
 
     def _with_leaves(self, state: Instance, filters: list[Type]) -> Instance:
         """A state whose leaves are what the last filter says, where mypy does not know."""
-        array = self.reader.lookup("jax.Array")
+        array = self.reader.lookup(ARRAY)
         leaf = None if array is None or not filters else leaf_of(filters[-1], bare(array))
         if state.type.fullname != STATE or leaf is None or not _is_any(state.args[1]):
             return state
@@ -165,7 +176,7 @@ class Functions:
         """The type of a form that stands as a value; None for any other."""
         if not isinstance(expr, IndexExpr) or not isinstance(expr.base, RefExpr):
             return None
-        if expr.base.fullname not in _ANNOTATED or not isinstance(expr.index, TupleExpr):
+        if expr.base.fullname not in ANNOTATED or not isinstance(expr.index, TupleExpr):
             return None
         form = expr.base.name if isinstance(expr.base, NameExpr | MemberExpr) else ""
         inner = self._type_of(expr.index.items[0]) or _class_of(expr.index.items[0])
@@ -181,17 +192,17 @@ def _class_of(expr: Expression) -> Type | None:
     return None
 
 
-def is_state_of_module(typ: Instance) -> bool:
-    """Whether a type is a state that is read from a module class, whole or in part."""
-    tag = tag_of(typ)
-    while tag is not None and tag.form != OF_MODULE:
-        inner = get_proper_type(tag.inner)
-        tag = tag_of(inner) if isinstance(inner, Instance) else None
-    return tag is not None
+def known_by_class(node: Type) -> Type:
+    """A module of which only the class is known, not how it was made."""
+    found = get_proper_type(node)
+    return forgetting(found) if isinstance(found, Instance) and is_module(found) else node
 
 
 def _is_any(typ: Type) -> bool:
-    return isinstance(get_proper_type(typ), AnyType)
+    """Whether leaves may be anything: the stubs say ``Variable[Any] | Any`` of them."""
+    found = get_proper_type(typ)
+    items = found.items if isinstance(found, UnionType) else [found]
+    return any(isinstance(get_proper_type(item), AnyType) for item in items)
 
 
 __all__ = ["Functions"]

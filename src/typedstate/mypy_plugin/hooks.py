@@ -21,30 +21,37 @@ from mypy.plugin import (
     Plugin,
     ReportConfigContext,
 )
+from mypy.plugins.functools import partial_call_callback
 from mypy.types import FunctionLike, Instance, Type, get_proper_type
 
-from . import declaration
+from . import declaration, names
 from .accesses import Accesses
 from .annotations import analyze, as_without
+from .constructors import Constructors
 from .dependencies import depending
 from .fallback import no_hook, report, safely
-from .filters import STATE
 from .functions import Functions
+from .layer_table import LAYERS
 from .modules import Modules
+from .names import ANNOTATED, DICT, FOREIGN, FORMS, SCHEMA, STATE
+from .optimizers import Optimizers
 from .options import PluginOptions, read_options
-from .trees import SCHEMA, Reader, is_schema
+from .reader import Reader
+from .transforms import Transforms
+from .tree_functions import TreeFunctions
+from .trees import is_schema
+from .values import Values
 
 # mypy asks about every name of every module: the answer is no by one look into a table.
-_FORM_TYPES: Final = "typedstate.form_types."
 _CLASSES: Final = ("StateMap", "Entries", "Abstract", "Shardings", "Specs", "Like")
-_TREES: Final = frozenset({"builtins.dict", STATE} | {f"{_FORM_TYPES}{name}" for name in _CLASSES})
-_ANALYZED: Final = frozenset(
-    {"typing.Annotated", "typing_extensions.Annotated"}
-    | {f"{_FORM_TYPES}{name}" for name in ("Pure", "Values")}
+_TREES: Final = frozenset({DICT, STATE} | {f"{FORMS}{name}" for name in _CLASSES})
+_ANALYZED: Final = frozenset({*ANNOTATED} | {f"{FORMS}{name}" for name in ("Pure", "Values")})
+
+
+_UPDATES: Final = frozenset(
+    f"{name}.update" for name in (names.OPTIMIZER, names.MODEL_AND_OPTIMIZER)
 )
-_FILTERING: Final = ("state", "variables", "split", "filter_state", "split_state")
-_FLAX: Final = ("flax.nnx.statelib.", "flax.nnx.graphlib.", "flax.nnx.graph.")
-_FOREIGN: Final = ("builtins.", "typing.", "abc.", "enum.", "jax.", "numpy.", "flax.")
+_Answer = tuple[tuple[str, ...], Callable[[FunctionContext], Type]]
 
 
 class SchemaPlugin(Plugin):
@@ -52,6 +59,8 @@ class SchemaPlugin(Plugin):
 
     settings = PluginOptions()
     _functions: Mapping[str, Callable[[FunctionContext], Type]] = MappingProxyType({})
+    _partial: Callable[[MethodContext], Type] | None = None
+    _update: Callable[[MethodContext], Type] | None = None
     _methods: Mapping[str, Callable[[MethodContext], Type]] = MappingProxyType({})
 
     def __init__(self, options: Options) -> None:
@@ -64,6 +73,10 @@ class SchemaPlugin(Plugin):
             functions = Functions(self.reader, of_modules=self.settings.infer_module_states)
             self._functions = _function_hooks(self.reader, functions)
             self._methods = _method_hooks(self.reader, self.accesses, functions)
+            transforms = Transforms(Values(self.reader), functions)
+            update = Optimizers(self.reader).update
+            self._update = safely(depending(self.reader, update), _returned)
+            self._partial = safely(transforms.partial, partial_call_callback)
         except Exception as error:
             report(error)
 
@@ -104,7 +117,7 @@ class SchemaPlugin(Plugin):
         """The body of a schema class, for its keys."""
         if fullname == SCHEMA:
             return _REMEMBER
-        if fullname.startswith(_FOREIGN) or not self._names_schema(fullname):
+        if fullname.startswith(FOREIGN) or not self._names_schema(fullname):
             return None
         return _REMEMBER
 
@@ -130,6 +143,10 @@ class SchemaPlugin(Plugin):
     @no_hook
     def get_method_hook(self, fullname: str) -> Callable[[MethodContext], Type] | None:
         """Reads under literal keys, and ``S.of(node, *filters)``."""
+        if fullname == names.PARTIAL_CALL:
+            return self._partial
+        if fullname in _UPDATES:
+            return self._update
         hook = self._methods.get(fullname.rpartition(".")[2])
         return None if hook is None or not self._names_tree(fullname) else hook
 
@@ -148,7 +165,7 @@ class SchemaPlugin(Plugin):
         if owner in _TREES:
             return True
         # Not kept: in the daemon a class may become a schema.
-        return not owner.startswith(_FOREIGN) and self._names_schema(owner)
+        return not owner.startswith(FOREIGN) and self._names_schema(owner)
 
 
 @functools.cache
@@ -162,13 +179,52 @@ def _function_hooks(
     reader: Reader, functions: Functions
 ) -> dict[str, Callable[[FunctionContext], Type]]:
     """The functions that are answered for, by full name."""
-    found = {"typedstate.checking.check": functions.check}
-    for module in _FLAX:
-        found |= {f"{module}{name}": functions.filtered for name in _FILTERING}
-        found |= {f"{module}{name}": functions.as_pure for name in ("as_pure", "pure")}
-        found[f"{module}pop"] = functions.popped
-        found[f"{module}to_pure_dict"] = functions.to_pure_dict
-    return {name: safely(depending(reader, hook), _returned) for name, hook in found.items()}
+    values = Values(reader)
+    trees, transforms = TreeFunctions(values), Transforms(values, functions)
+    answers: list[_Answer] = [
+        (names.CHECK, functions.check),
+        (names.FILTERING, functions.filtered),
+        (names.PURE, functions.as_pure),
+        (names.POPPING, functions.popped),
+        (names.PURE_DICT, functions.to_pure_dict),
+        (names.TREE_MAP, trees.map),
+        (names.TREE_MAP_WITH_PATH, trees.map_with_path),
+        (names.TREE_LEAVES, trees.leaves),
+        (names.TREE_FLATTEN, trees.flatten),
+        (names.KEEPING, trees.first),
+        (names.KEEPING_SECOND, trees.second),
+        (names.DEVICE_PUT, trees.device_put),
+        (names.DEVICE_GET, trees.device_get),
+        (names.EVAL_SHAPE, trees.eval_shape),
+        (names.NNX_EVAL_SHAPE, trees.eval_shape),
+        (names.GRAD, transforms.grad),
+        (names.VALUE_AND_GRAD, transforms.value_and_grad),
+        (names.NNX_GRAD, transforms.nnx_grad),
+        (names.NNX_VALUE_AND_GRAD, transforms.nnx_value_and_grad),
+        (names.JIT, transforms.jit),
+        (names.SAME_CALL, transforms.same),
+        (names.SCAN, transforms.scan),
+        (names.FORI_LOOP, transforms.fori_loop),
+        (names.COND, transforms.cond),
+        (names.VJP, transforms.vjp),
+    ]
+    answers += _constructors(Constructors(reader.lookup))
+    return {
+        name: safely(depending(reader, hook), _returned)
+        for known, hook in answers
+        for name in known
+    }
+
+
+def _constructors(constructors: Constructors) -> list[_Answer]:
+    """The classes whose calls say more than the class."""
+    return [
+        (tuple(LAYERS), constructors.layer),
+        ((names.SEQUENTIAL,), constructors.sequential),
+        ((names.NODE_LIST,), constructors.list_of),
+        ((names.NODE_DICT,), constructors.dict_of),
+        ((names.OPTIMIZER, names.MODEL_AND_OPTIMIZER), constructors.optimizer),
+    ]
 
 
 def _method_hooks(

@@ -20,6 +20,7 @@ from mypy.types import (
     CallableType,
     Instance,
     NoneType,
+    TupleType,
     Type,
     TypeOfAny,
     UnionType,
@@ -27,31 +28,39 @@ from mypy.types import (
 )
 
 from .absence import Absent, unknown_key
+from .bindings import attribute_bindings
 from .declaration import source_of
-from .filters import STATE, VARIABLE, Lookup, bare
-from .tags import Tag, tagged
+from .filters import Lookup, bare
+from .layer_table import LAYERS
+from .names import (
+    ARRAY,
+    ARRAYS,
+    CONTAINERS,
+    FLAX_NNX,
+    FOREIGN,
+    GIVING,
+    LAYER_MODULES,
+    MAKING,
+    NODE_DICT,
+    NODE_LIST,
+    REGISTERING,
+    RNGS,
+    ROOTS,
+    SEQUENTIAL,
+    STATE,
+    STATIC,
+    STREAM_LEAVES,
+    VARIABLE,
+)
+from .tags import Tag, forgetting, item_of, items_of, lacks, tagged, with_items
 
 #: The form's name of a state that is that of a module.
 OF_MODULE: Final = "State"
 
-_NNX: Final = "flax.nnx."
-_LAYERS: Final = f"{_NNX}nn."
-_ROOTS: Final = (f"{_NNX}pytreelib.Pytree", f"{_NNX}object.Object", f"{_NNX}module.Module")
-_OPEN: Final = (f"{_NNX}helpers.Sequential", f"{_NNX}rnglib.Rngs")
-LIST: Final = f"{_NNX}helpers.List"
-DICT: Final = f"{_NNX}helpers.Dict"
-_ARRAYS: Final = ("jax.Array", "jax._src.basearray.Array", "numpy.ndarray")
-_STATIC: Final = frozenset(
-    f"builtins.{name}" for name in ("bool", "bytes", "complex", "float", "int", "str")
-)
-# What gives a module attributes that mypy does not see, and what makes data of anything.
-_GIVING: Final = ("setattr", "__dict__", "vars(", "sow(", "perturb(", "set_attributes")
-_MAKING: Final = ("data(", "Data[", "static(", "Static[")
-
 
 def is_module(typ: Instance) -> bool:
     """Whether a type is that of a module or of another node with attributes."""
-    return any(typ.type.has_base(root) for root in _ROOTS)
+    return any(typ.type.has_base(root) for root in ROOTS)
 
 
 class Modules:
@@ -76,7 +85,7 @@ class Modules:
 
     def read(self, module: Instance, key: Hashable) -> Type | Absent | None:
         """What the state of a module has under a key; None where that is not known."""
-        if module.type.has_base(LIST) or module.type.has_base(DICT):
+        if module.type.has_base(NODE_LIST) or module.type.has_base(NODE_DICT):
             return self._entry(module, key)
         found = dict(self.attributes(module))
         if isinstance(key, str) and key in found:
@@ -87,9 +96,8 @@ class Modules:
 
     def children(self, module: Instance) -> Iterator[Type]:
         """The types of all that stands in the state of a module; Any for what is not known."""
-        if module.type.has_base(LIST) or module.type.has_base(DICT):
-            kind = LIST if module.type.has_base(LIST) else DICT
-            yield self._item(module, kind)
+        if module.type.has_base(NODE_LIST) or module.type.has_base(NODE_DICT):
+            yield from self._entries(module)
             return
         if not self.is_closed(module):
             yield AnyType(TypeOfAny.special_form)
@@ -97,48 +105,124 @@ class Modules:
 
     def attributes(self, module: Instance) -> Iterator[tuple[str, Type | None]]:
         """The attributes of a module that mypy knows, its bases' first, and what a state has."""
+        without = lacks(module)
         for info in reversed(module.type.mro):
-            if info.fullname in _ROOTS or info.module_name in ("builtins", "typing", "abc"):
+            if info.fullname in ROOTS or info.module_name in ("builtins", "typing", "abc"):
                 continue
             carrier = map_instance_to_supertype(module, info)
-            for name, symbol in info.names.items():
-                node = symbol.node
-                if not isinstance(node, Var) or node.is_classvar or node.is_property:
-                    continue
-                if name.startswith(("__", "_pytree__", "_object__")):
-                    continue
-                declared = node.type or AnyType(TypeOfAny.special_form)
-                owner = None if name == "rngs" else info  # a stream or all of them: Any to mypy
-                yield name, self._held(expand_type_by_instance(declared, carrier), owner)
+            layer = LAYERS.get(info.fullname)
+            for name, declared in _declared(info):
+                held = expand_type_by_instance(declared, carrier)
+                if layer is None:
+                    yield name, self._held(self._remembered(info, name, held), info)
+                elif name not in layer or name in without:
+                    yield name, None
+                elif info.fullname == SEQUENTIAL and items_of(module):
+                    yield name, self._listed(module)
+                else:
+                    yield name, self._of_layer(layer[name], held)
 
     def is_closed(self, module: Instance) -> bool:
         """Whether mypy knows all attributes of a module."""
         info = module.type
-        if info.fallback_to_any or info.fullname in (*_ROOTS, *_OPEN):
+        if info.fallback_to_any or info.fullname in ROOTS or info.has_base(RNGS):
             return False
-        return not any(info.has_base(name) for name in _OPEN) and not self._has(info, _GIVING)
+        if info.is_abstract or not any(_has_state(base) for base in info.mro):
+            return False  # its values are of a subclass
+        return not self._has(info, GIVING)
 
     def _has(self, info: TypeInfo, marks: tuple[str, ...]) -> bool:
         """Whether the text of a class, or of a base, has any of some marks."""
-        for base in info.mro:
-            if base.fullname in _ROOTS or base.module_name in ("builtins", "typing", "abc"):
-                continue
-            if base.module_name.startswith(_NNX) and not any(map(base.has_base, _ROOTS)):
-                continue  # a base of Flax's own that has no attributes
-            path = self.path_of(base.module_name)
-            source = None if path is None else source_of(path)
-            text = None if source is None else _texts(source).get(_qualname(base))
-            if text is None or any(mark in text for mark in marks):
-                return True
-        return False
+        return any(self._may_have(base, marks) for base in info.mro)
+
+    def _may_have(self, base: TypeInfo, marks: tuple[str, ...]) -> bool:
+        if base.fullname in (*ROOTS, *LAYERS) or base.module_name in ("builtins", "typing", "abc"):
+            return False
+        if base.module_name.startswith(FLAX_NNX) and not any(map(base.has_base, ROOTS)):
+            return False  # a base of Flax's own that has no attributes
+        text = self._text(base)
+        return text is None or any(mark in text for mark in marks)
+
+    def _text(self, info: TypeInfo) -> str | None:
+        path = self.path_of(info.module_name)
+        source = None if path is None else source_of(path)
+        return None if source is None else _texts(source).get(_qualname(info))
+
+    def _remembered(self, info: TypeInfo, name: str, typ: Type) -> Type:
+        """An attribute's type, and how it was made where nothing else can be put there."""
+        found = get_proper_type(typ)
+        if not isinstance(found, Instance) or found.extra_attrs is None or not is_module(found):
+            return typ
+        path = self.path_of(info.module_name)
+        source = None if path is None else source_of(path)
+        once = source is not None and attribute_bindings(source, name) == 1
+        return found if once else forgetting(found)
+
+    def _of_layer(self, kinds: tuple[str, ...], typ: Type) -> Type | None:
+        """What the catalogue says of an attribute of one of Flax's layers."""
+        parts = [self._part(kind, typ) for kind in kinds if kind]
+        return UnionType.make_union(parts) if parts else None
+
+    def _part(self, kind: str, typ: Type) -> Type:
+        match kind:
+            case "rngs":
+                return self._streams()
+            case "array":
+                info = self.lookup(ARRAY)
+                return AnyType(TypeOfAny.special_form) if info is None else bare(info)
+            case "any":
+                found = get_proper_type(typ)
+                items = found.items if isinstance(found, UnionType) else [found]
+                real = [x for x in map(get_proper_type, items) if not isinstance(x, NoneType)]
+                one = real[0] if len(real) == 1 else None
+                known = isinstance(one, Instance) and is_module(one)
+                if known and isinstance(one, Instance):
+                    return self.state_of(one)
+                return AnyType(TypeOfAny.special_form)
+            case name:
+                info = self.lookup(name)
+                if info is None:
+                    return AnyType(TypeOfAny.special_form)
+                leaf = bare(info)
+                return self.state_of(leaf) if is_module(leaf) else self._of_arrays(leaf)
+
+    def _streams(self) -> Type:
+        """The state of one random stream or of several, as the version of Flax has it."""
+        state = self.lookup(STATE)
+        kinds = [info for name in STREAM_LEAVES if (info := self.lookup(name)) is not None]
+        if state is None or len(kinds) != len(STREAM_LEAVES):
+            return AnyType(TypeOfAny.special_form)
+        leaves = UnionType.make_union([bare(kind) for kind in kinds])
+        return Instance(state, [AnyType(TypeOfAny.special_form), leaves])
+
+    def _listed(self, module: Instance) -> Type:
+        """The layers of a `Sequential` as a list."""
+        info = self.lookup(NODE_LIST)
+        if info is None:
+            return AnyType(TypeOfAny.special_form)
+        items = items_of(module)
+        return self.state_of(with_items(bare(info), dict(enumerate(items))))
 
     def _entry(self, module: Instance, key: Hashable) -> Type | Absent | None:
-        kind, wanted = (LIST, int) if module.type.has_base(LIST) else (DICT, str)
+        kind, wanted = (NODE_LIST, int) if module.type.has_base(NODE_LIST) else (NODE_DICT, str)
         if module.type.fullname != kind:
             return None
         if type(key) is not wanted:
             return Absent(f"its keys are {wanted.__name__}")
-        return self._item(module, kind)
+        item = item_of(module, key)
+        if item is None:
+            return self._item(module, kind)
+        return self._held(item, None) or Absent("no leaf stands there")
+
+    def _entries(self, module: Instance) -> Iterator[Type]:
+        """The types of what stands in a list or dict of modules."""
+        items = items_of(module)
+        for item in items:
+            held = self._held(item, None)
+            if held is not None:
+                yield held
+        if not items:
+            yield self._item(module, NODE_LIST if module.type.has_base(NODE_LIST) else NODE_DICT)
 
     def _item(self, module: Instance, kind: str) -> Type:
         info = self.lookup(kind)
@@ -149,7 +233,7 @@ class Modules:
     def _held(self, typ: Type, owner: TypeInfo | None) -> Type | None:
         """What a state has of an attribute: None for what is certainly no part of it."""
         found = get_proper_type(typ)
-        of_layer = owner is not None and owner.module_name.startswith(_LAYERS)
+        of_layer = owner is not None and owner.module_name.startswith(LAYER_MODULES)
         match found:
             case UnionType(items=items):
                 parts = [self._held(item, owner) for item in items]
@@ -157,37 +241,83 @@ class Modules:
                 return UnionType.make_union(left) if left else None
             case NoneType():
                 return None
-            case Instance() if found.type.has_base(VARIABLE) or found.type.fullname in _ARRAYS:
+            case Instance() if found.type.has_base(VARIABLE) or found.type.fullname in ARRAYS:
                 return self._of_arrays(found) if of_layer else found
+            case Instance() if found.type.has_base(RNGS):
+                return self._streams()
             case Instance() if is_module(found):
                 return self.state_of(found)
-            case _ if of_layer:  # all else in Flax's own layers is static, dtypes of Any too
-                return None
             case AnyType():
                 return found
-            case _ if _is_static(found) and owner is not None and not self._has(owner, _MAKING):
+            case _ if of_layer:  # a layer that is not in the catalogue
+                return AnyType(TypeOfAny.special_form)
+            case _ if self._is_static(found) and not self._makes_data(owner):
                 return None
             case _:
                 return AnyType(TypeOfAny.special_form)
 
+    def _makes_data(self, owner: TypeInfo | None) -> bool:
+        """Whether a class may say of any attribute that it is data."""
+        return owner is not None and self._has(owner, MAKING)
+
+    def _is_static(self, typ: Type) -> bool:
+        """Whether values of a type are no data, unless something says that they are."""
+        found = get_proper_type(typ)
+        match found:
+            case CallableType():  # any other may be a module that can be called
+                return found.definition is not None or found.is_type_obj()
+            case NoneType():
+                return True
+            case TupleType(items=items):
+                return all(map(self._is_static, items))
+            case Instance(args=args) if found.type.fullname in CONTAINERS:
+                return all(map(self._is_static, args))
+            case Instance() if found.type.fullname in STATIC:
+                return True
+            case Instance() if not found.type.fullname.startswith(FOREIGN):
+                return not found.type.is_protocol and not self._may_be_tree(found.type)
+            case _:
+                return False
+
+    def _may_be_tree(self, info: TypeInfo) -> bool:
+        """Whether a user's class may be a tree of JAX's, which the text of its module says."""
+        for base in info.mro:
+            if base.module_name in ("builtins", "typing", "abc", "enum"):
+                continue
+            path = self.path_of(base.module_name)
+            source = None if path is None else source_of(path)
+            if (
+                source is None
+                or base.fallback_to_any
+                or any(mark in source for mark in REGISTERING)
+            ):
+                return True
+        return False
+
     def _of_arrays(self, leaf: Instance) -> Instance:
         """A Variable of Flax's own layers holds an array, though its initializer says Any."""
-        array = self.lookup("jax.Array")
+        array = self.lookup(ARRAY)
         if array is None or len(leaf.args) != 1:
             return leaf
         unknown = isinstance(get_proper_type(leaf.args[0]), AnyType)
         return Instance(leaf.type, [bare(array)]) if unknown else leaf
 
 
-def _is_static(typ: Type) -> bool:
-    """Whether values of a type are no data, unless something says that they are."""
-    match get_proper_type(typ):
-        case CallableType() as found:  # any other may be a module that can be called
-            return found.definition is not None or found.is_type_obj()
-        case Instance() as found:
-            return found.type.fullname in _STATIC
-        case _:
-            return False
+def _declared(info: TypeInfo) -> Iterator[tuple[str, Type]]:
+    """The attributes of a class, and what mypy says of them."""
+    for name, symbol in info.names.items():
+        node = symbol.node
+        if not isinstance(node, Var) or node.is_classvar or node.is_property:
+            continue
+        if not name.startswith(("__", "_pytree__", "_object__")):
+            yield name, node.type or AnyType(TypeOfAny.special_form)
+
+
+def _has_state(info: TypeInfo) -> bool:
+    """Whether a class has attributes of its own, or is one of Flax's layers."""
+    if info.fullname in ROOTS or not any(map(info.has_base, ROOTS)):
+        return False
+    return info.fullname in LAYERS or any(True for _ in _declared(info))
 
 
 def _qualname(info: TypeInfo) -> str:

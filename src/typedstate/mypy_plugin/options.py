@@ -23,7 +23,7 @@ class PluginOptions:
     """
 
     report_unguarded_optional: bool = False
-    infer_module_states: bool = False
+    infer_module_states: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """What mypy's cache depends on."""

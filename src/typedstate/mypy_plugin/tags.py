@@ -7,14 +7,17 @@ takes part in no subtype question, and it stays with the type in variables, cont
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mypy.types import ExtraAttrs, Instance, Type
+from mypy.types import ExtraAttrs, Instance, NoneType, Type
 
 _FORM: Final = "<typedstate form>"
 _ARGUMENT: Final = "<typedstate argument {}>"
+_LACKS: Final = "<typedstate lacks {}>"
+_SELECTS: Final = "<typedstate selects>"
+_ITEM: Final = "<typedstate item {}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,56 @@ def with_operands(carrier: Instance, operands: Sequence[Type]) -> Instance:
 def operands_of(typ: Instance) -> tuple[Type, ...]:
     """The filters that a filter class combines."""
     return () if typ.extra_attrs is None else _arguments(typ.extra_attrs.attrs)
+
+
+def lacking(carrier: Instance, names: Sequence[str]) -> Instance:
+    """A module whose constructor was told that some of its attributes are to be None."""
+    return _with(carrier, {_LACKS.format(name): NoneType() for name in names})
+
+
+def lacks(typ: Instance) -> frozenset[str]:
+    """The attributes that a module was made without."""
+    attrs = {} if typ.extra_attrs is None else typ.extra_attrs.attrs
+    start = _LACKS[:-3]
+    return frozenset(name[len(start) : -1] for name in attrs if name.startswith(start))
+
+
+def with_items(carrier: Instance, items: Mapping[Hashable, Type]) -> Instance:
+    """A list or dict of modules with the types of its items as they were written."""
+    return _with(carrier, {_ITEM.format(repr(key)): typ for key, typ in items.items()})
+
+
+def item_of(typ: Instance, key: Hashable) -> Type | None:
+    """The type of an item of such a list or dict; None where it is not known."""
+    return None if typ.extra_attrs is None else typ.extra_attrs.attrs.get(_ITEM.format(repr(key)))
+
+
+def items_of(typ: Instance) -> list[Type]:
+    """The types of all items of such a list or dict."""
+    attrs = {} if typ.extra_attrs is None else typ.extra_attrs.attrs
+    return [item for name, item in attrs.items() if name.startswith(_ITEM[:-3])]
+
+
+def selecting(carrier: Instance, filter_: Type) -> Instance:
+    """An optimizer with its filter."""
+    return _with(carrier, {_SELECTS: filter_})
+
+
+def selected_by(typ: Instance) -> Type | None:
+    """The filter of an optimizer; None where it is not known."""
+    return None if typ.extra_attrs is None else typ.extra_attrs.attrs.get(_SELECTS)
+
+
+def forgetting(typ: Instance) -> Instance:
+    """A module of which nothing is known but its class."""
+    return Instance(typ.type, typ.args, typ.line, typ.column)
+
+
+def _with(carrier: Instance, attrs: Mapping[str, Type]) -> Instance:
+    new = Instance(carrier.type, carrier.args, carrier.line, carrier.column)
+    before = {} if carrier.extra_attrs is None else carrier.extra_attrs.attrs
+    new.extra_attrs = ExtraAttrs({**before, **attrs})
+    return new
 
 
 def _arguments(attrs: dict[str, Type]) -> tuple[Type, ...]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from mypy.types import AnyType, Instance, NoneType, Type, UnionType, get_proper_type
 
+from .names import FILTERS
 from .tags import operands_of, tag_of
-
-_LIBRARY: Final = "flax.nnx.filterlib."
 
 
 def title(typ: Type) -> str:
@@ -32,7 +29,7 @@ def _instance(typ: Instance) -> str:
     if tag is not None:
         return f"{tag.form}[{', '.join(map(title, (tag.inner, *tag.args)))}]"
     name = typ.type.name
-    if typ.type.fullname.startswith(_LIBRARY):
+    if typ.type.fullname.startswith(FILTERS):
         operands = ", ".join(map(title, operands_of(typ)))
         return {"Everything": "...", "Nothing": "None"}.get(name, f"{name}({operands})")
     args = [arg for arg in typ.args if not isinstance(get_proper_type(arg), AnyType)]

@@ -17,7 +17,7 @@ from flax.nnx import filterlib, reprlib, variablelib
 from flax.nnx import statelib as statelib
 from flax.nnx.proxy_caller import ApplyCaller
 from flax.nnx.statelib import FlatState as FlatState, State as State, map_state as map_state
-from flax.nnx.statelib import _FilterOf, _L1, _L2, _L3, _L4, _L5, _L6, _M1, _M2, _M3, _M4, _M5, _M6, _N1, _N2, _N3, _N4, _N5, _N6
+from flax.nnx.statelib import _FilterOf, _Leaf, _L1, _L2, _L3, _L4, _L5, _L6, _M1, _M2, _M3, _M4, _M5, _M6, _N1, _N2, _N3, _N4, _N5, _N6
 from flax.nnx.variablelib import Variable as Variable
 from flax.typing import Key as Key, PathParts as PathParts
 from flax.typing import BaseConfigContext  # type: ignore[attr-defined, unused-ignore]  # since Flax 0.12.5
@@ -217,7 +217,7 @@ def flatten(
     ref_index: RefMap | None = None,
     ref_outer_index: RefMap | None = None,
     graph: bool | None = None,
-) -> tuple[GraphDef[A], FlatState[Any]]: ...
+) -> tuple[GraphDef[A], FlatState[_Leaf]]: ...
 @overload
 def flatten(
     node: A,
@@ -237,7 +237,7 @@ def flatten(
     ref_index: RefMap | None = None,
     ref_outer_index: RefMap | None = None,
     graph: bool | None = None,
-) -> tuple[GraphDef[A], FlatState[Any] | list[Any]]: ...
+) -> tuple[GraphDef[A], FlatState[_Leaf] | list[Any]]: ...
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DataElem:
@@ -257,7 +257,7 @@ def unflatten(
     copy_variables: bool = False,
     recreate_variables: bool = True,
 ) -> A: ...
-def graph_pop(node: Any, filters: tuple[filterlib.Filter, ...]) -> tuple[State[Any, Any], ...]: ...
+def graph_pop(node: Any, filters: tuple[filterlib.Filter, ...]) -> tuple[State[Any, _Leaf], ...]: ...
 
 class StaticCache(NamedTuple):
     graphdef: GraphDef[Any]
@@ -317,13 +317,13 @@ class SplitContext:
     ref_index: RefMap
     is_inner: bool | None
     @overload
-    def split(self, node: A) -> tuple[GraphDef[A], State[Any, Any]]: ...
+    def split(self, node: A) -> tuple[GraphDef[A], State[Any, _Leaf]]: ...
     @overload
     def split(
         self, node: A, first: _FilterOf[_L1, _M1, _N1], /
     ) -> tuple[GraphDef[A], State[Any, _L1 | _M1 | _N1]]: ...
     @overload
-    def split(self, node: A, first: filterlib.Filter, /) -> tuple[GraphDef[A], State[Any, Any]]: ...
+    def split(self, node: A, first: filterlib.Filter, /) -> tuple[GraphDef[A], State[Any, _Leaf]]: ...
     @overload
     def split(
         self, node: A, first: _FilterOf[_L1, _M1, _N1], second: _FilterOf[_L2, _M2, _N2], /
@@ -331,7 +331,7 @@ class SplitContext:
     @overload
     def split(
         self, node: A, first: filterlib.Filter, second: filterlib.Filter, /
-    ) -> tuple[GraphDef[A], State[Any, Any], State[Any, Any]]: ...
+    ) -> tuple[GraphDef[A], State[Any, _Leaf], State[Any, _Leaf]]: ...
     @overload
     def split(
         self,
@@ -344,7 +344,7 @@ class SplitContext:
     @overload
     def split(
         self, node: A, first: filterlib.Filter, second: filterlib.Filter, third: filterlib.Filter, /
-    ) -> tuple[GraphDef[A], State[Any, Any], State[Any, Any], State[Any, Any]]: ...
+    ) -> tuple[GraphDef[A], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
     @overload
     def split(
         self,
@@ -364,7 +364,7 @@ class SplitContext:
         third: filterlib.Filter,
         fourth: filterlib.Filter,
         /,
-    ) -> tuple[GraphDef[A], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any]]: ...
+    ) -> tuple[GraphDef[A], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
     @overload
     def split(
         self,
@@ -386,7 +386,7 @@ class SplitContext:
         fourth: filterlib.Filter,
         fifth: filterlib.Filter,
         /,
-    ) -> tuple[GraphDef[A], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any]]: ...
+    ) -> tuple[GraphDef[A], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
     @overload
     def split(
         self,
@@ -410,7 +410,7 @@ class SplitContext:
         fifth: filterlib.Filter,
         sixth: filterlib.Filter,
         /,
-    ) -> tuple[GraphDef[A], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any]]: ...
+    ) -> tuple[GraphDef[A], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
     @overload
     def split(
         self,
@@ -424,22 +424,22 @@ class SplitContext:
         seventh: filterlib.Filter,
         /,
         *filters: filterlib.Filter,
-    ) -> tuple[GraphDef[A], State[Any, Any], *tuple[State[Any, Any], ...]]: ...
+    ) -> tuple[GraphDef[A], State[Any, _Leaf], *tuple[State[Any, _Leaf], ...]]: ...
     #
     @overload
     def flatten(self, node: A, *, with_paths: Literal[False]) -> tuple[GraphDef[A], list[Any]]: ...
     @overload
-    def flatten(self, node: A, *, with_paths: Literal[True] = True) -> tuple[GraphDef[A], FlatState[Any]]: ...
+    def flatten(self, node: A, *, with_paths: Literal[True] = True) -> tuple[GraphDef[A], FlatState[_Leaf]]: ...
     @overload
-    def flatten(self, node: A, first: filterlib.Filter, /) -> tuple[GraphDef[A], FlatState[Any]]: ...
+    def flatten(self, node: A, first: filterlib.Filter, /) -> tuple[GraphDef[A], FlatState[_Leaf]]: ...
     @overload
     def flatten(
         self, node: A, first: filterlib.Filter, second: filterlib.Filter, /
-    ) -> tuple[GraphDef[A], FlatState[Any], FlatState[Any]]: ...
+    ) -> tuple[GraphDef[A], FlatState[_Leaf], FlatState[_Leaf]]: ...
     @overload
     def flatten(
         self, node: A, /, *filters: filterlib.Filter
-    ) -> tuple[GraphDef[A], *tuple[FlatState[Any], ...]]: ...
+    ) -> tuple[GraphDef[A], *tuple[FlatState[_Leaf], ...]]: ...
 
 # Both contexts are written `as ctx`, one after the other in one function: a SplitContext and a MergeContext by name
 # would make the second an error.
@@ -482,7 +482,7 @@ def current_update_context(tag: Hashable) -> UpdateContext: ...
 
 #
 @overload
-def split(node: A, *, graph: bool | None = None) -> tuple[GraphDef[A], State[Any, Any]]: ...
+def split(node: A, *, graph: bool | None = None) -> tuple[GraphDef[A], State[Any, _Leaf]]: ...
 @overload
 def split(
     node: A, first: _FilterOf[_L1, _M1, _N1], /, *, graph: bool | None = None
@@ -490,7 +490,7 @@ def split(
 @overload
 def split(
     node: A, first: filterlib.Filter, /, *, graph: bool | None = None
-) -> tuple[GraphDef[A], State[Any, Any]]: ...
+) -> tuple[GraphDef[A], State[Any, _Leaf]]: ...
 @overload
 def split(
     node: A, first: _FilterOf[_L1, _M1, _N1], second: _FilterOf[_L2, _M2, _N2], /, *, graph: bool | None = None
@@ -498,7 +498,7 @@ def split(
 @overload
 def split(
     node: A, first: filterlib.Filter, second: filterlib.Filter, /, *, graph: bool | None = None
-) -> tuple[GraphDef[A], State[Any, Any], State[Any, Any]]: ...
+) -> tuple[GraphDef[A], State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def split(
     node: A,
@@ -518,7 +518,7 @@ def split(
     /,
     *,
     graph: bool | None = None,
-) -> tuple[GraphDef[A], State[Any, Any], State[Any, Any], State[Any, Any]]: ...
+) -> tuple[GraphDef[A], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def split(
     node: A,
@@ -540,7 +540,7 @@ def split(
     /,
     *,
     graph: bool | None = None,
-) -> tuple[GraphDef[A], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any]]: ...
+) -> tuple[GraphDef[A], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def split(
     node: A,
@@ -564,7 +564,7 @@ def split(
     /,
     *,
     graph: bool | None = None,
-) -> tuple[GraphDef[A], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any]]: ...
+) -> tuple[GraphDef[A], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def split(
     node: A,
@@ -590,7 +590,7 @@ def split(
     /,
     *,
     graph: bool | None = None,
-) -> tuple[GraphDef[A], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any]]: ...
+) -> tuple[GraphDef[A], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def split(
     node: A,
@@ -604,7 +604,7 @@ def split(
     /,
     *filters: filterlib.Filter,
     graph: bool | None = None,
-) -> tuple[GraphDef[A], State[Any, Any], *tuple[State[Any, Any], ...]]: ...
+) -> tuple[GraphDef[A], State[Any, _Leaf], *tuple[State[Any, _Leaf], ...]]: ...
 #
 @overload
 def merge(
@@ -623,13 +623,13 @@ def merge(
 def update(node: Any, state: Any, /, *states: Any) -> None: ...
 #
 @overload
-def state(node: Any, *, graph: bool | None = None) -> State[Any, Any]: ...
+def state(node: Any, *, graph: bool | None = None) -> State[Any, _Leaf]: ...
 @overload
 def state(
     node: Any, first: _FilterOf[_L1, _M1, _N1], /, *, graph: bool | None = None
 ) -> State[Any, _L1 | _M1 | _N1]: ...
 @overload
-def state(node: Any, first: filterlib.Filter, /, *, graph: bool | None = None) -> State[Any, Any]: ...
+def state(node: Any, first: filterlib.Filter, /, *, graph: bool | None = None) -> State[Any, _Leaf]: ...
 @overload
 def state(
     node: Any,
@@ -642,7 +642,7 @@ def state(
 @overload
 def state(
     node: Any, first: filterlib.Filter, second: filterlib.Filter, /, *, graph: bool | None = None
-) -> tuple[State[Any, Any], State[Any, Any]]: ...
+) -> tuple[State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def state(
     node: Any,
@@ -662,7 +662,7 @@ def state(
     /,
     *,
     graph: bool | None = None,
-) -> tuple[State[Any, Any], State[Any, Any], State[Any, Any]]: ...
+) -> tuple[State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def state(
     node: Any,
@@ -684,7 +684,7 @@ def state(
     /,
     *,
     graph: bool | None = None,
-) -> tuple[State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any]]: ...
+) -> tuple[State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def state(
     node: Any,
@@ -708,7 +708,7 @@ def state(
     /,
     *,
     graph: bool | None = None,
-) -> tuple[State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any]]: ...
+) -> tuple[State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def state(
     node: Any,
@@ -734,7 +734,7 @@ def state(
     /,
     *,
     graph: bool | None = None,
-) -> tuple[State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any]]: ...
+) -> tuple[State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def state(
     node: Any,
@@ -850,7 +850,7 @@ def graphdef(node: A, /, *, graph: bool | None = None) -> GraphDef[A]: ...
 @overload
 def pop(node: Any, first: _FilterOf[_L1, _M1, _N1], /) -> State[Any, _L1 | _M1 | _N1]: ...
 @overload
-def pop(node: Any, first: filterlib.Filter, /) -> State[Any, Any]: ...
+def pop(node: Any, first: filterlib.Filter, /) -> State[Any, _Leaf]: ...
 @overload
 def pop(
     node: Any, first: _FilterOf[_L1, _M1, _N1], second: _FilterOf[_L2, _M2, _N2], /
@@ -858,7 +858,7 @@ def pop(
 @overload
 def pop(
     node: Any, first: filterlib.Filter, second: filterlib.Filter, /
-) -> tuple[State[Any, Any], State[Any, Any]]: ...
+) -> tuple[State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def pop(
     node: Any,
@@ -870,7 +870,7 @@ def pop(
 @overload
 def pop(
     node: Any, first: filterlib.Filter, second: filterlib.Filter, third: filterlib.Filter, /
-) -> tuple[State[Any, Any], State[Any, Any], State[Any, Any]]: ...
+) -> tuple[State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def pop(
     node: Any,
@@ -888,7 +888,7 @@ def pop(
     third: filterlib.Filter,
     fourth: filterlib.Filter,
     /,
-) -> tuple[State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any]]: ...
+) -> tuple[State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def pop(
     node: Any,
@@ -908,7 +908,7 @@ def pop(
     fourth: filterlib.Filter,
     fifth: filterlib.Filter,
     /,
-) -> tuple[State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any]]: ...
+) -> tuple[State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def pop(
     node: Any,
@@ -930,7 +930,7 @@ def pop(
     fifth: filterlib.Filter,
     sixth: filterlib.Filter,
     /,
-) -> tuple[State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any], State[Any, Any]]: ...
+) -> tuple[State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def pop(
     node: Any,
@@ -998,3 +998,6 @@ class IndexesPytreeDef(NamedTuple):
     treedef: Any
 
 PYTREE_NODE_IMPL: PytreeNodeImpl[Any, Any, Any]
+
+# What a later Flax has here: unknown, and no error.
+def __getattr__(name: str) -> Any: ...

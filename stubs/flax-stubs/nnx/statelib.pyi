@@ -29,23 +29,27 @@ _V3 = TypeVar("_V3", default=Any)
 _W = TypeVar("_W", default=Any)
 _Var = TypeVar("_Var", bound=VariableState[Any], default=Any)
 
+# What stands in a state that no class selects: Variables mostly, and raw values. A union with Any offers a Variable's
+# attributes and refuses none.
+_Leaf: TypeAlias = VariableState[Any] | Any
+
 # The kinds that a filter selects: `_L` of a class, `_L | _M` of a pair of classes, `_L | _M | _N` of three.
-_L1 = TypeVar("_L1", bound=VariableState[Any], default=Any)
+_L1 = TypeVar("_L1", bound=VariableState[Any], default=VariableState[Any] | Any)
 _M1 = TypeVar("_M1", bound=VariableState[Any], default=Never)
 _N1 = TypeVar("_N1", bound=VariableState[Any], default=Never)
-_L2 = TypeVar("_L2", bound=VariableState[Any], default=Any)
+_L2 = TypeVar("_L2", bound=VariableState[Any], default=VariableState[Any] | Any)
 _M2 = TypeVar("_M2", bound=VariableState[Any], default=Never)
 _N2 = TypeVar("_N2", bound=VariableState[Any], default=Never)
-_L3 = TypeVar("_L3", bound=VariableState[Any], default=Any)
+_L3 = TypeVar("_L3", bound=VariableState[Any], default=VariableState[Any] | Any)
 _M3 = TypeVar("_M3", bound=VariableState[Any], default=Never)
 _N3 = TypeVar("_N3", bound=VariableState[Any], default=Never)
-_L4 = TypeVar("_L4", bound=VariableState[Any], default=Any)
+_L4 = TypeVar("_L4", bound=VariableState[Any], default=VariableState[Any] | Any)
 _M4 = TypeVar("_M4", bound=VariableState[Any], default=Never)
 _N4 = TypeVar("_N4", bound=VariableState[Any], default=Never)
-_L5 = TypeVar("_L5", bound=VariableState[Any], default=Any)
+_L5 = TypeVar("_L5", bound=VariableState[Any], default=VariableState[Any] | Any)
 _M5 = TypeVar("_M5", bound=VariableState[Any], default=Never)
 _N5 = TypeVar("_N5", bound=VariableState[Any], default=Never)
-_L6 = TypeVar("_L6", bound=VariableState[Any], default=Any)
+_L6 = TypeVar("_L6", bound=VariableState[Any], default=VariableState[Any] | Any)
 _M6 = TypeVar("_M6", bound=VariableState[Any], default=Never)
 _N6 = TypeVar("_N6", bound=VariableState[Any], default=Never)
 
@@ -908,3 +912,6 @@ def diff(state: _D, other: State[Any, Any]) -> _D: ...
 def diff(state: State[K, _V], other: State[Any, Any]) -> State[K, _V]: ...
 #
 def create_path_filters(state: State[Any, Any]) -> dict[filterlib.PathIn, Any]: ...
+
+# What a later Flax has here: unknown, and no error.
+def __getattr__(name: str) -> Any: ...

@@ -1,4 +1,4 @@
-"""With ``infer_module_states``: keys that no attribute of the class stands for."""
+"""Keys that no attribute of the class stands for."""
 
 # fmt: off
 
@@ -29,6 +29,6 @@ def what_is_dropped(net: Net) -> None:
     params["head"]["norm"]["mean"]  # E: "Only[State[BatchNorm], Param]" has no key "mean": Only drops it  [index]
     _, first, rest = nnx.split(net, nnx.Param, ...)
     first["head"]["scale"]  # E: "Only[State[Head], Param]" has no key "scale": Only drops it  [index]
-    first["dropout"]
+    first["dropout"]  # E: "Only[State[Net], Param]" has no key "dropout": Only drops it  [index]
     rest["named"]  # E: "Only[Rest[State[Net], Param], ...]" has no key "named": Rest drops it  [index]
     nnx.to_pure_dict(nnx.state(net))["head"]["scael"]  # E: "Pure[State[Head]]" has no key "scael": did you mean "scale"?  [index]

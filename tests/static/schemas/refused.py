@@ -18,6 +18,7 @@ from schema_models import (
     OpenState,
     Pair,
     Twins,
+    plain_state,
 )
 
 from typedstate import (
@@ -122,7 +123,7 @@ def what_is_no_schema(
     takes_linear(maps)  # E: Argument 1 to "takes_linear" has incompatible type "StateMap[str, Param[Array]]"; expected "LinearState"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
     takes_linear(module)  # E: Argument 1 to "takes_linear" has incompatible type "Linear"; expected "LinearState"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
     takes_linear(maybe)  # E: Argument 1 to "takes_linear" has incompatible type "LinearState | None"; expected "LinearState"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
-    takes_linear(nnx.state(module))  # E: Argument 1 to "takes_linear" has incompatible type "State[Any, Any]"; expected "LinearState"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
+    takes_linear(plain_state())  # E: Argument 1 to "takes_linear" has incompatible type "State[Any, Any]"; expected "LinearState"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
     takes_linear(nnx.to_pure_dict(nnx.state(module)))  # E: Argument 1 to "takes_linear" has incompatible type "dict[str, Any]"; expected "LinearState"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
     state: LinearState = nnx.state(module, nnx.Param)  # E: Incompatible types in assignment (expression has type "State[Any, Param[Array]]", variable has type "LinearState")  [assignment]  # reportAssignmentType / bad-assignment / invalid-assignment
     print(state)
@@ -137,7 +138,7 @@ def what_is_no_form(
     takes_abstract(linear)  # E: Argument 1 to "takes_abstract" has incompatible type "LinearState"; expected "Abstract[LinearState]"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
     takes_abstract(abstract)  # E: Argument 1 to "takes_abstract" has incompatible type "Abstract[ModelState]"; expected "Abstract[LinearState]"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
     takes_abstract(places)  # E: Argument 1 to "takes_abstract" has incompatible type "Shardings[LinearState]"; expected "Abstract[LinearState]"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
-    takes_abstract(nnx.state(nnx.Linear(2, 3, rngs=nnx.Rngs(0))))  # E: Argument 1 to "takes_abstract" has incompatible type "State[Any, Any]"; expected "Abstract[LinearState]"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
+    takes_abstract(plain_state())  # E: Argument 1 to "takes_abstract" has incompatible type "State[Any, Any]"; expected "Abstract[LinearState]"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
     takes_map(blocks)  # E: Argument 1 to "takes_map" has incompatible type "StateMap[int, NormState]"; expected "StateMap[int, LinearState]"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
     takes_map(linear)  # E: Argument 1 to "takes_map" has incompatible type "LinearState"; expected "StateMap[int, LinearState]"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
     takes_moment(linear)  # E: Argument 1 to "takes_moment" has incompatible type "LinearState"; expected "Like[LinearState, OptVariable]"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
@@ -181,7 +182,7 @@ def what_a_declaration_can_not_be() -> None:
         kernel: Param
 
     class AnotherKind(LinearState):
-        kernel: BatchStat  # E: Incompatible types in assignment (expression has type "BatchStat[Array]", base class "LinearState" defined the type as "Param[Array]")  [assignment]  # reportIncompatibleVariableOverride / bad-override-mutable-attribute / incompatible-attribute-override
+        kernel: BatchStat  # E: Incompatible types in assignment (expression has type "BatchStat[Array]", base class "LinearState" defined the type as "Param[Array]")  [assignment]  # reportIncompatibleVariableOverride / bad-override / incompatible-attribute-override
 
     class Forms(TypedState):
         bound: Bind[LinearState]  # E: Annotated[...] must have exactly one type argument and at least one annotation  [valid-type]  # reportInvalidTypeForm / invalid-annotation / invalid-type-form

@@ -1,4 +1,4 @@
-"""With ``infer_module_states``: the state of a module, read from the attributes of its class."""
+"""The state of a module, read from the attributes of its class."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, assert_type
@@ -34,6 +34,14 @@ class Net(nnx.Module):
         self.stages = nnx.List([Head(3, rngs), Head(3, rngs)])
         self.named = nnx.Dict(a=nnx.Linear(2, 2, rngs=rngs))
         self.mixed = nnx.Sequential(nnx.Linear(2, 2, rngs=rngs), jax.nn.relu)
+        self.several = nnx.List([nnx.Linear(2, 2, rngs=rngs), nnx.BatchNorm(2, rngs=rngs)])
+        self.by_name = nnx.Dict(norm=nnx.BatchNorm(2, rngs=rngs), out=nnx.Linear(2, 2, rngs=rngs))
+        if len(self.several) > 3:
+            self.either = nnx.Linear(2, 2, use_bias=False, rngs=rngs)
+        else:
+            self.either = nnx.Linear(2, 2, rngs=rngs)
+        self.cell = nnx.RNN(nnx.GRUCell(2, 2, rngs=rngs), rngs=rngs)
+        self.bound = nnx.SpectralNorm(nnx.Linear(2, 2, rngs=rngs), rngs=rngs)
         self.dropout = nnx.Dropout(0.5, rngs=rngs)
         self.rngs = rngs
 
@@ -70,11 +78,20 @@ def test_attributes_to_any_depth() -> None:
     seen(assert_type(state["head"].get("scale"), Scale | None), Scale)
 
 
+def test_items_as_they_are_written() -> None:
+    state = nnx.state(net())
+    seen(assert_type(state["mixed"]["layers"][0]["kernel"], Param), nnx.Param)
+    seen(assert_type(state["several"][1]["mean"], BatchStat), nnx.BatchStat)
+    seen(assert_type(state["by_name"]["norm"]["mean"], BatchStat), nnx.BatchStat)
+    seen(assert_type(state["either"]["bias"], Param), nnx.Param)
+
+
 def test_where_it_does_not_know() -> None:
     state = nnx.state(net())
-    seen(assert_type(state["mixed"]["layers"][0], Any), nnx.State)
     seen(assert_type(state["rngs"]["default"], Any), nnx.State)
     seen(assert_type(state["dropout"]["rngs"]["key"], Any), nnx.RngKey)
+    seen(assert_type(state["cell"]["cell"]["dense_h"]["kernel"], Any), nnx.Param)
+    seen(assert_type(state["bound"]["layer_instance"]["kernel"], Any), nnx.Param)
     sowing = Sowing()
     sowing(jnp.ones(3))
     seen(assert_type(nnx.state(sowing)["seen"], Any), nnx.Intermediate)

@@ -73,7 +73,7 @@ def test_declarations() -> None:
 def test_questions() -> None:
     state = linear_state()
     seen(assert_type(check(state, LinearState), LinearState), nnx.State)
-    seen(assert_type(bool(fits(state, ModelState)), bool), bool)
+    seen(assert_type(bool(fits(state, ModelState)), bool), bool)  # pyrefly: ignore[unnecessary-type-conversion]
     seen(assert_type(source_of(LinearState), str), str)
     report = explain(state, ModelState)
     seen(assert_type(report, Report), Report)

@@ -1,0 +1,276 @@
+"""Arrays whose axes stand in another order: a transposed kernel, a stacked axis that moved.
+
+Weights from elsewhere are often transposed. Told axis by axis, such an array is wrong twice and
+gives its names sizes for which right arrays are blamed; told at once, it alone is.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, cast
+
+import msgspec
+from msgspec.structs import replace
+
+from .._spec import dims
+from ..report import Code, Path, Violation, show_path
+from .dim_binding import Conflict, Observation, SeenSize, Var, settle
+
+_MAX_AXES: Final = 5
+_MAX_SUSPECTS: Final = 200
+_Place = tuple[str, Path]
+_Leaves = Mapping[_Place, "list[SeenSize]"]
+
+
+class Permuted(msgspec.Struct, frozen=True):
+    """An array that fits with its axes in another order.
+
+    Attributes:
+      seen: its axes that have a size in the hint.
+      axes: of the array, in the order in which they fit, as ``jnp.transpose`` takes them.
+      witnesses: where the sizes were seen by which it fits.
+      note: what is likely to have happened.
+    """
+
+    seen: tuple[SeenSize, ...]
+    axes: tuple[int, ...]
+    witnesses: tuple[str, ...]
+    note: str
+
+    @property
+    def place(self) -> _Place:
+        """Which array."""
+        return self.seen[0].root, self.seen[0].path
+
+    def violation(self) -> Violation:
+        """What a report says of it."""
+        first = self.seen[0]
+        by_axis = {seen.axis: seen.size for seen in self.seen}
+        shape = ",".join(str(seen.size) for seen in self.seen)
+        fitting = ",".join(str(by_axis[axis]) for axis in self.axes)
+        text = " ".join(seen.text for seen in self.seen)
+        named = any(True for seen in self.seen for _ in dims.names_of(seen.expr))
+        code: Code = "dim" if named else "size"
+        expected, actual = f"({fitting})", f"({shape})"
+        if named:
+            given = f" with {', '.join(self.witnesses[:2])}" if self.witnesses else ""
+            expected, actual = f'"{text}" is ({fitting}){given}', f"the shape is ({shape})"
+        return Violation(
+            show_path(first.path, first.root), code, expected, actual, self.note, first.path
+        )
+
+
+def turned(
+    batches: Sequence[Sequence[Observation]],
+    conflicts: Sequence[Conflict],
+    given: Mapping[Var, int],
+) -> list[Permuted]:
+    """The arrays that explain conflicts by the order of their axes.
+
+    Args:
+      batches: all that was seen.
+      conflicts: sizes that disagree.
+      given: sizes from ``dims=``.
+    """
+    return moved(batches, conflicts, given) or permuted(batches, conflicts, given)
+
+
+def permuted(
+    batches: Iterable[Iterable[Observation]],
+    conflicts: Sequence[Conflict],
+    given: Mapping[Var, int],
+) -> list[Permuted]:
+    """The arrays that explain conflicts: at least two axes fit what all others say of them.
+
+    First each array is held against all others, then against those of other hints: of a model
+    from elsewhere every kernel is transposed.
+    """
+    leaves = _by_place(batches)
+    suspects = list(itertools.islice(_suspects(leaves, conflicts), _MAX_SUSPECTS))
+    votes = _Votes(leaves, given)
+    alone = [found for place in suspects if (found := _fitting(leaves[place], votes.of(place)))]
+    if alone:
+        return alone
+    kinds = {place: tuple(id(seen.dim) for seen in leaves[place]) for place in leaves}
+    return [
+        found for place in suspects if (found := _fitting(leaves[place], votes.of(place, kinds)))
+    ]
+
+
+def moved(
+    batches: Sequence[Sequence[Observation]],
+    conflicts: Sequence[Conflict],
+    given: Mapping[Var, int],
+) -> list[Permuted]:
+    """The arrays of a stack, where its axis stands elsewhere in all of them.
+
+    That is looked for first: against each other they agree, so `permuted` would blame any.
+    """
+    leaves = _by_place(batches)
+    names = {name for one in conflicts for name in dims.names_of(one.seen.expr)}
+    for name in sorted(names):
+        stack = {place: seen for place, seen in leaves.items() if _stands_in(name, seen)}
+        ranks = {len(seen) for seen in stack.values()}
+        if len(stack) < 2 or len(ranks) < 2 or not all(map(_is_whole, stack.values())):
+            continue
+        for at in (1, -1, 0):
+            found = [_moved(seen, name, at) for seen in stack.values()]
+            if all(found) and _settles(batches, [one for one in found if one], given):
+                return [one for one in found if one]
+    return []
+
+
+def _by_place(batches: Iterable[Iterable[Observation]]) -> dict[_Place, list[SeenSize]]:
+    """The sizes of each array."""
+    leaves: dict[_Place, list[SeenSize]] = defaultdict(list)
+    for item in itertools.chain.from_iterable(batches):
+        if isinstance(item, SeenSize):
+            leaves[item.root, item.path].append(item)
+    return leaves
+
+
+def _stands_in(name: Var, seen: list[SeenSize]) -> bool:
+    return any(one.expr == dims.Name(name) for one in seen)
+
+
+def _is_whole(seen: list[SeenSize]) -> bool:
+    """Whether every axis of an array has a size in the hint."""
+    plain = all(not one.note and not one.dim.broadcast for one in seen)
+    return plain and [one.axis for one in seen] == list(range(len(seen)))
+
+
+def _moved(seen: list[SeenSize], name: Var, at: int) -> Permuted | None:
+    """An array of a stack, the axis of which stands at another place than declared."""
+    declared = next(i for i, one in enumerate(seen) if one.expr == dims.Name(name))
+    actual = at % len(seen)
+    if actual == declared:
+        return None
+    axes = [axis for axis in range(len(seen)) if axis != actual]
+    axes.insert(declared, actual)
+    note = f"the axis {name.name} stands at {at}"
+    return Permuted(tuple(seen), tuple(axes), (), note)
+
+
+def _settles(
+    batches: Sequence[Sequence[Observation]], found: list[Permuted], given: Mapping[Var, int]
+) -> bool:
+    """Whether nothing that is wrong about these arrays is left with their axes in that order."""
+    sizes = {(one.place, seen.axis): seen.size for one in found for seen in one.seen}
+    axes = {(one.place, seen.axis): one.axes[i] for one in found for i, seen in enumerate(one.seen)}
+
+    def turned(item: Observation) -> Observation:
+        key = ((item.root, item.path), item.axis) if isinstance(item, SeenSize) else None
+        if key not in axes:
+            return item
+        return cast(Observation, replace(cast(Any, item), size=sizes[key[0], axes[key]]))
+
+    places = {one.place for one in found}
+    again = settle([[turned(item) for item in batch] for batch in batches], given)[1]
+    return all((one.seen.root, one.seen.path) not in places for one in again)
+
+
+def without(batch: Iterable[Observation], places: set[_Place]) -> list[Observation]:
+    """What was seen of all other arrays."""
+    return [
+        item
+        for item in batch
+        if not isinstance(item, SeenSize) or (item.root, item.path) not in places
+    ]
+
+
+def _suspects(leaves: _Leaves, conflicts: Sequence[Conflict]) -> Iterator[_Place]:
+    """The arrays of two or more axes that have a name, or are a place, of a conflict."""
+    names = {name for conflict in conflicts for name in dims.names_of(conflict.seen.expr)}
+    places = {(conflict.seen.root, conflict.seen.path) for conflict in conflicts}
+    for place, seen in leaves.items():
+        if not 2 <= len(seen) <= _MAX_AXES:
+            continue
+        if any(not isinstance(one.axis, int) or one.note or one.dim.broadcast for one in seen):
+            continue
+        own = {name for one in seen for name in dims.names_of(one.expr)}
+        if place in places or not names.isdisjoint(own):
+            yield place
+
+
+class _Votes:
+    """The sizes that arrays give to names."""
+
+    def __init__(self, leaves: _Leaves, given: Mapping[Var, int]) -> None:
+        self._given = given
+        self._by_name: dict[Var, list[tuple[_Place, SeenSize]]] = defaultdict(list)
+        self._leaves = leaves
+        for place, every in leaves.items():
+            for seen in every:
+                if isinstance(seen.expr, dims.Name) and isinstance(seen.size, int):
+                    self._by_name[seen.expr.name].append((place, seen))
+
+    def of(
+        self, place: _Place, kinds: Mapping[_Place, tuple[int, ...]] | None = None
+    ) -> dict[Var, SeenSize | int]:
+        """Names of an array with a size that most others give them, or that was given.
+
+        Args:
+          place: of the array.
+          kinds: arrays of the same kind have no vote either.
+        """
+        found: dict[Var, SeenSize | int] = {}
+        own = {name for seen in self._leaves[place] for name in dims.names_of(seen.expr)}
+        for name in own:
+            if name in self._given:
+                found[name] = self._given[name]
+                continue
+            others = [
+                seen
+                for at, seen in self._by_name[name]
+                if at != place and (kinds is None or kinds[at] != kinds[place])
+            ]
+            if others:
+                [(size, count)] = Counter(seen.size for seen in others).most_common(1)
+                if count * 2 > len(others):
+                    found[name] = next(seen for seen in others if seen.size == size)
+        return found
+
+
+def _fitting(seen: list[SeenSize], votes: Mapping[Var, SeenSize | int]) -> Permuted | None:
+    """The other order of an array's axes in which it fits; None where there is none."""
+    sizes = {name: vote if isinstance(vote, int) else _size(vote) for name, vote in votes.items()}
+    wanted = [dims.evaluate(one.expr, sizes) for one in seen]
+    actual: list[Any] = [one.size for one in seen]
+    if sum(size is not None for size in wanted) < 2 or _agree(wanted, actual):
+        return None
+    for order in itertools.permutations(range(len(seen))):
+        if not _agree(wanted, [actual[index] for index in order]):
+            continue
+        moved = [index for index, other in enumerate(order) if index != other]
+        if sum(wanted[index] is not None for index in moved) < 2:
+            continue  # of one axis alone it may be chance
+        of = (name for index in moved for name in dims.names_of(seen[index].expr))
+        names = [name for name in dict.fromkeys(of) if name in votes]
+        witnesses = tuple(_witness(name, votes[name]) for name in names)
+        axes: list[Any] = [seen[index].axis for index in order]
+        return Permuted(tuple(seen), tuple(axes), witnesses, _note(tuple(axes), len(moved)))
+    return None
+
+
+def _note(axes: tuple[int, ...], moved: int) -> str:
+    if moved == 2:
+        return "the axes look swapped: is it transposed?"
+    whole = sorted(axes) == list(range(len(axes)))
+    return "the axes look permuted" + (f": jnp.transpose(array, {axes}) fits" if whole else "")
+
+
+def _agree(wanted: Sequence[int | None], actual: Sequence[Any]) -> bool:
+    return all(one is None or one == size for one, size in zip(wanted, actual, strict=True))
+
+
+def _size(seen: SeenSize) -> int:
+    assert isinstance(seen.size, int)
+    return seen.size
+
+
+def _witness(name: Var, vote: SeenSize | int) -> str:
+    if isinstance(vote, int):
+        return f"{name.name}={vote} as given by dims="
+    return f"{name.name}={vote.size} from {show_path(vote.path, vote.root) or 'the value'}"

@@ -1,0 +1,393 @@
+"""What a checkpoint holds, laid beside what a hint declares.
+
+`Alignment` lays what a checkpoint holds beside the declared tree. What formats do to a state is
+undone on the way: int keys that became text, the level ``value`` that a Variable's array got,
+PRNG keys that are kept as plain numbers. Kinds are taken from the declaration, as no format
+keeps them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from .._compat.variables import make_variable
+from .._spec.nodes import (
+    Array,
+    Bound,
+    Conditional,
+    EntriesSpec,
+    Field,
+    Instance,
+    ItemsOf,
+    Leaf,
+    Map,
+    MappingOf,
+    ModuleState,
+    Node,
+    NoValue,
+    RecordOf,
+    SameSpec,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+    TupleOf,
+    Union,
+    Validated,
+)
+from .._spec.rewrite import rewrite
+from .._validation.key_patterns import int_of
+from .._validation.undeclared import pattern_spec
+from ..report import show_path
+from .declared import AsStored, judge, key_dtype, key_size
+from .libraries import shaped
+from .stored import Path, StoredLeaf, value_level
+
+_KEY_IMPLEMENTATIONS: Final = {2: "threefry2x32", 4: "rbg"}
+_MAX_DEPTH: Final = 200
+_ABSENT: Final[Any] = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One stored array and where it belongs.
+
+    Attributes:
+      path: in the declared tree, down to the array itself.
+      leaf: where the Variable is: `path` without the keys inside of its value.
+      stored: what is stored; None for a leaf that holds no array and so is nowhere stored.
+      spec: the declared leaf; None where nothing is declared.
+      implementation: of the PRNG keys whose numbers are stored, None for any other array.
+      dtypes: the names of the dtypes that fit, None for any.
+    """
+
+    path: Path
+    leaf: Path
+    stored: StoredLeaf
+    spec: Leaf | None
+    implementation: str | None = None
+    dtypes: tuple[Any, ...] | None = None
+
+
+@dataclass(slots=True)
+class Alignment:
+    """What a checkpoint holds, laid beside a declared tree.
+
+    Attributes:
+      implementation: of PRNG keys, where the caller says so.
+      implementations: of PRNG keys by path, where the checkpoint says so.
+      slots: every stored array that is in the tree.
+      int_keys: levels whose keys are stored as text and declared as ints.
+      value_levels: Variables whose array is stored one level deeper.
+      keys: leaves whose stored numbers are PRNG keys.
+      tree: nested dicts of ``jax.ShapeDtypeStruct``.
+      kinded: the same, with Variables of the declared kinds.
+    """
+
+    implementation: str | None = None
+    implementations: Mapping[str, str] = field(default_factory=dict[str, str])
+    slots: list[Slot] = field(default_factory=list[Slot])
+    int_keys: list[Path] = field(default_factory=list[Path])
+    value_levels: list[Path] = field(default_factory=list[Path])
+    keys: list[Path] = field(default_factory=list[Path])
+    tree: Any = None
+    kinded: Any = None
+
+    @classmethod
+    def of(
+        cls,
+        stored: Any,
+        spec: Spec,
+        implementation: str | None = None,
+        implementations: Mapping[str, str] | None = None,
+    ) -> Alignment:
+        """Lays nested dicts of `StoredLeaf` beside a spec."""
+        found = cls(implementation, implementations or {})
+        found.tree, found.kinded = found._walk(stored, spec, ())
+        return found
+
+    # Each function returns the plain tree and the one with kinds.
+
+    def _walk(self, node: Any, spec: Spec, path: Path) -> tuple[Any, Any]:
+        if len(path) > _MAX_DEPTH:
+            raise RecursionError
+        match spec:
+            case Node(ref) if isinstance(node, dict):
+                schema = ref.resolve()
+                return self._fields(node, schema.fields, schema.extra, path)
+            case (
+                Bound(inner=inner)
+                | ScopedSpec(inner=inner)
+                | SameSpec(inner=inner)
+                | ModuleState(inner=inner)
+            ):
+                return self._walk(node, inner, path)
+            case Map() if isinstance(node, dict):
+                return self._entries(node, spec, path)
+            case EntriesSpec(items) if isinstance(node, dict):
+                numbered = enumerate(items)
+                fields = [Field(str(i), i, item) for i, item in numbered if item is not None]
+                return self._fields(node, fields, spec.extra, path)
+            case StateOfSpec(leaf) if isinstance(node, dict):
+                inside = {
+                    key: self._any_depth(item, leaf, (*path, key)) for key, item in node.items()
+                }
+                return _both(inside)
+            case Union(options):
+                return self._walk(node, self._option(node, options, path), path)
+            case Conditional(yes=yes, no=no):
+                options = tuple(option for option in (yes, no) if option is not None)
+                return self._walk(node, self._option(node, options, path), path)
+            case TupleOf() | RecordOf() if path == () and isinstance(node, dict):
+                return self._value(node, spec, path, path, None)
+            case Leaf():
+                return self._leaf(node, spec, path)
+            case _:
+                return self._leaf(node, Leaf(None, spec), path)
+
+    def _fields(
+        self, node: dict[Hashable, Any], fields: Iterable[Field], extra: Any, path: Path
+    ) -> tuple[Any, Any]:
+        by_key = {item.key: item for item in fields}
+        renamed = self._int_keys(node, {key for key in by_key if isinstance(key, int)}, path)
+        inside: dict[Hashable, tuple[Any, Any]] = {}
+        for key, item in renamed.items():
+            child = (*path, key)
+            declared = by_key.get(key)
+            if declared is not None and declared.shared is None:
+                inside[key] = self._walk(item, declared.spec, child)
+                continue
+            pattern = pattern_spec(extra, key)
+            inside[key] = (
+                self._undeclared(item, child)
+                if pattern is None
+                else self._walk(item, pattern, child)
+            )
+        for key, declared in by_key.items():
+            if key not in inside and declared.shared is None and not declared.optional:
+                held = _without_arrays(declared.spec)
+                if held is not _ABSENT:
+                    inside[key] = held
+        return _both({key: pair for key, pair in inside.items() if pair[0] is not _ABSENT})
+
+    def _int_keys(
+        self, node: dict[Hashable, Any], wanted: Iterable[int], path: Path
+    ) -> dict[Hashable, Any]:
+        wanted = set(wanted)
+        as_text = {key: number for key in node if (number := int_of(key)) in wanted}
+        if as_text:
+            self.int_keys.append(path)
+        return {as_text.get(key, key): item for key, item in node.items()}
+
+    def _entries(self, node: dict[Hashable, Any], spec: Map, path: Path) -> tuple[Any, Any]:
+        if spec.key == "int":
+            node = self._int_keys(node, {n for key in node if (n := int_of(key)) is not None}, path)
+        inside: dict[Hashable, tuple[Any, Any]] = {}
+        for key, item in node.items():
+            fits = isinstance(key, int if spec.key == "int" else str)
+            below = spec.entry if fits else pattern_spec(spec.extra, key)
+            child = (*path, key)
+            inside[key] = (
+                self._undeclared(item, child) if below is None else self._walk(item, below, child)
+            )
+        return _both(inside)
+
+    def _any_depth(self, node: Any, leaf: Spec, path: Path) -> tuple[Any, Any]:
+        if isinstance(node, dict) and value_level(node) is None:
+            pairs = {key: self._any_depth(item, leaf, (*path, key)) for key, item in node.items()}
+            return _both(pairs)
+        return self._walk(node, leaf, path)
+
+    def _undeclared(self, node: Any, path: Path) -> tuple[Any, Any]:
+        """What nothing says anything of: a level ``value`` can't be told from a key."""
+        if isinstance(node, dict):
+            level = value_level(node)
+            if level is not None:
+                node = node[level]
+            else:
+                pairs = {key: self._undeclared(item, (*path, key)) for key, item in node.items()}
+                return _both(pairs)
+        self.slots.append(Slot(path, path, node, None))
+        return node.abstract, node.abstract
+
+    def _leaf(self, node: Any, spec: Leaf, path: Path) -> tuple[Any, Any]:
+        level = value_level(node)
+        if level is not None and not _is_record_of(spec.value, level):
+            self.value_levels.append(path)
+            node = node[level]
+        plain, _ = self._value(node, spec.value, path, path, spec)
+        if spec.kind is None or (isinstance(node, dict) and not _is_structure(spec.value)):
+            return plain, plain
+        return plain, make_variable(spec.kind, plain, {})
+
+    def _value(
+        self, node: Any, value: Spec, path: Path, leaf: Path, spec: Leaf | None
+    ) -> tuple[Any, Any]:
+        if isinstance(node, StoredLeaf):
+            made = self._array(node, value, path, leaf, spec)
+            return made, made
+        value = value.inner if isinstance(value, Validated) else value
+        match value:
+            case Union(options):
+                trees = [option for option in options if _is_structure(option)]
+                if trees:
+                    return self._value(node, trees[0], path, leaf, spec)
+            case TupleOf(items, rest):
+                by_index = self._int_keys(node, range(len(node)), path)
+                specs = [items[i] if i < len(items) else rest for i in range(len(by_index))]
+                if sorted(by_index, key=str) == sorted(range(len(specs)), key=str):
+                    listed = [
+                        self._inside(by_index[i], item, (*path, i), leaf, spec)
+                        for i, item in enumerate(specs)
+                    ]
+                    return tuple(pair[0] for pair in listed), tuple(pair[1] for pair in listed)
+            case ItemsOf(cls, item) if issubclass(list, cls):
+                by_index = self._int_keys(node, range(len(node)), path)
+                if sorted(by_index, key=str) == sorted(range(len(by_index)), key=str):
+                    listed = [
+                        self._inside(by_index[i], item, (*path, i), leaf, spec)
+                        for i in range(len(by_index))
+                    ]
+                    return [pair[0] for pair in listed], [pair[1] for pair in listed]
+            case RecordOf(cls, fields) if issubclass(cls, tuple):
+                by_index = self._int_keys(node, range(len(fields)), path)
+                names = dict(fields)
+                keys = {
+                    (list(names)[k] if isinstance(k, int) and k < len(names) else k): v
+                    for k, v in by_index.items()
+                }
+                if set(keys) == set(names):
+                    made = {
+                        name: self._inside(keys[name], item, (*path, name), leaf, spec)
+                        for name, item in fields
+                    }
+                    whole = cast(Any, cls)
+                    return (
+                        whole(**{name: pair[0] for name, pair in made.items()}),
+                        whole(**{name: pair[1] for name, pair in made.items()}),
+                    )
+            case RecordOf(cls, fields) if issubclass(cls, dict):
+                names = dict(fields)
+                pairs = {
+                    key: self._inside(item, names.get(cast(str, key)), (*path, key), leaf, spec)
+                    for key, item in node.items()
+                }
+                return _both(pairs)
+            case MappingOf(value=item):
+                pairs = {
+                    key: self._inside(one, item, (*path, key), leaf, spec)
+                    for key, one in node.items()
+                }
+                return _both(pairs)
+            case _:
+                pass
+        return self._undeclared(node, path)
+
+    def _inside(
+        self, node: Any, value: Spec | None, path: Path, leaf: Path, spec: Leaf | None
+    ) -> tuple[Any, Any]:
+        if value is None:
+            return self._undeclared(node, path)
+        if spec is None:  # of a tuple of trees
+            return self._walk(node, value, path)
+        return self._value(node, value, path, leaf, spec)
+
+    def _array(
+        self, node: StoredLeaf, value: Spec, path: Path, leaf: Path, spec: Leaf | None
+    ) -> Any:
+        array = _array_of(value)
+        dtypes = None if array is None else array.dtypes
+        if dtypes == ("prng_key",) and str(node.dtype) == "uint32" and node.shape:
+            written = node.key_impl or self.implementations.get(show_path(leaf))
+            said = written or self.implementation
+            implementation = said or _KEY_IMPLEMENTATIONS.get(node.shape[-1])
+            if implementation is not None and key_size(implementation) == node.shape[-1]:
+                self.keys.append(path)
+                self.slots.append(Slot(path, leaf, node, spec, implementation, dtypes))
+                return shaped(node.shape[:-1], key_dtype(implementation))
+        self.slots.append(Slot(path, leaf, node, spec, None, dtypes))
+        return node.abstract
+
+    def _option(self, node: Any, options: tuple[Spec, ...], path: Path) -> Spec:
+        """The alternative that fits best: all of it, or else of the right sort."""
+        present = [option for option in options if option != NoValue()] or list(options)
+        if len(present) == 1:
+            return present[0]
+        for option in present:
+            below = Alignment(self.implementation, self.implementations)
+            plain, _ = below._walk(node, option, path)
+            spec = rewrite(option, AsStored())
+            if spec is not None and judge(plain, spec, ""):
+                return option
+        is_tree = isinstance(node, dict) and value_level(node) is None
+        return next((one for one in present if _is_tree(one) == is_tree), present[0])
+
+
+def rewrap(held: Any, slot: Slot, value: Any) -> Any:
+    """A leaf with another abstract value at a slot."""
+    kind = None if slot.spec is None else slot.spec.kind
+    if slot.path != slot.leaf:
+        return held
+    return value if kind is None else make_variable(kind, value, {})
+
+
+def _both(pairs: Mapping[Hashable, tuple[Any, Any]]) -> tuple[Any, Any]:
+    plain = {key: pair[0] for key, pair in pairs.items()}
+    return plain, {key: pair[1] for key, pair in pairs.items()}
+
+
+def _is_record_of(value: Spec, key: str) -> bool:
+    return isinstance(value, RecordOf) and any(name == key for name, _ in value.fields)
+
+
+def _is_structure(value: Spec) -> bool:
+    match value:
+        case TupleOf() | RecordOf() | MappingOf() | ItemsOf():
+            return True
+        case Validated(inner=inner):
+            return _is_structure(inner)
+        case Union(options):
+            return any(_is_structure(option) for option in options)
+        case _:
+            return False
+
+
+def _is_tree(spec: Spec) -> bool:
+    match spec:
+        case Node() | Map() | EntriesSpec() | StateOfSpec():
+            return True
+        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
+            return _is_tree(inner)
+        case _:
+            return False
+
+
+def _array_of(value: Spec) -> Array | None:
+    match value:
+        case Array():
+            return value
+        case Validated(inner=inner):
+            return _array_of(inner)
+        case Union(options):
+            found = [array for option in options if (array := _array_of(option)) is not None]
+            return found[0] if found else None
+        case _:
+            return None
+
+
+def _without_arrays(spec: Spec) -> Any:
+    """The leaf that a spec stands for where it holds no array, so that no format keeps it."""
+    value = spec.value if isinstance(spec, Leaf) else spec
+    held: Any = _ABSENT
+    match value:
+        case NoValue():
+            held = None
+        case Instance(cls) if issubclass(cls, tuple) and getattr(cls, "_fields", None) == ():
+            held = cls()
+        case TupleOf((), None):
+            held = ()
+        case _:
+            return _ABSENT
+    kind = spec.kind if isinstance(spec, Leaf) else None
+    return held, held if kind is None else make_variable(kind, held, {})

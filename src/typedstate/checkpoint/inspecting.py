@@ -1,0 +1,143 @@
+"""`inspect`: what a checkpoint holds, whichever library wrote it."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable
+from os import fspath
+from typing import Any, Final
+
+from . import orbax_reader
+from .document import DOCUMENT_KEY, document_of
+from .errors import AnyPath, CheckpointError
+from .libraries import place_of
+from .stored import ASIDE, Checkpoint
+
+Progress = Callable[[int, int], None]
+_MSGPACK_MAPS: Final = (*range(0x80, 0x90), 0xDE, 0xDF)
+
+
+def inspect(
+    path: AnyPath,
+    *,
+    step: int | None = None,
+    item: str | None = None,
+    progress: Progress | None = None,
+) -> Checkpoint:
+    """What a checkpoint holds, from its metadata: no weight is read.
+
+    Args:
+      path: a folder that Orbax wrote (a checkpoint of its v0 or v1 interface, or the root of a
+        CheckpointManager or v1 ``training.Checkpointer``), a ``.safetensors`` file or a folder
+        of such, or a file of ``flax.serialization``. A URL works where Orbax or fsspec knows it.
+      step: of a CheckpointManager's folder; without, the newest.
+      item: of a checkpoint with several items.
+      progress: is told how many of how many files were read.
+
+    Raises:
+      CheckpointError: it is no checkpoint, or a half-written, truncated or hostile one.
+    """
+    place = _place(path)
+    if place.is_dir():
+        from . import safetensors_reader
+
+        files = safetensors_reader.files_of(place)
+        if files is not None:
+            _refuse(path, step, item)
+            return safetensors_reader.inspect(place, files, progress)
+        return _orbax(path, place, step, item)
+    _refuse(path, step, item)
+    return _file(path, place)
+
+
+def is_checkpoint(path: AnyPath) -> bool:
+    """Whether a path looks like a checkpoint, by names and first bytes alone."""
+    try:
+        place = _place(path)
+        if place.is_dir():
+            from . import safetensors_reader
+
+            return safetensors_reader.files_of(place) is not None or orbax_reader.is_orbax(place)
+        return _sort(place) is not None
+    except (CheckpointError, OSError):
+        return False
+
+
+def _place(path: AnyPath) -> Any:
+    """The path as an object that knows local files and URLs.
+
+    Raises:
+      CheckpointError: there is nothing.
+    """
+    place = place_of(fspath(path))
+    if "://" not in str(place):
+        place = place.expanduser().absolute()
+    try:
+        if not place.exists():
+            raise CheckpointError(path, _why_nothing(place))
+    except (OSError, RuntimeError, ValueError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(path, f"can't be read: {error}") from None
+    return place
+
+
+def _why_nothing(place: Any) -> str:
+    if os.path.islink(str(place)):
+        return "a symlink to nothing"
+    aside = sorted(glob.glob(glob.escape(str(place)) + ASIDE + "*"))
+    if aside:
+        return f"an interrupted save left the older one whole, at {aside[-1]}"
+    return "there is nothing"
+
+
+def _refuse(path: AnyPath, step: int | None, item: str | None) -> None:
+    if step is not None or item is not None:
+        raise CheckpointError(path, "only Orbax's folders have a step or an item")
+
+
+def _orbax(path: AnyPath, place: Any, step: int | None, item: str | None) -> Checkpoint:
+    found = orbax_reader.find(place, step, item)
+    metadata = orbax_reader.about(found)
+    document = document_of(metadata, found.folder)
+    others = {key: value for key, value in metadata.items() if key != DOCUMENT_KEY}
+    leaves = orbax_reader.read_leaves(found)
+    return Checkpoint(
+        fspath(path),
+        str(found.folder),
+        "orbax",
+        leaves,
+        found.step,
+        found.item,
+        others,
+        document,
+    )
+
+
+def _file(path: AnyPath, place: Any) -> Checkpoint:
+    sort = _sort(place)
+    if sort == "safetensors":
+        from . import safetensors_reader
+
+        return safetensors_reader.inspect(place, [place], None)
+    if sort == "msgpack":
+        from . import msgpack_reader
+
+        return msgpack_reader.inspect(place)
+    size = place.stat().length
+    raise CheckpointError(
+        path, "an empty file" if size == 0 else "no checkpoint of a format that is known here"
+    )
+
+
+def _sort(place: Any) -> str | None:
+    """The format of a file by its first bytes."""
+    try:
+        with place.open("rb") as file:
+            head: bytes = file.read(9)
+    except OSError as error:
+        raise CheckpointError(str(place), f"can't be read: {error.strerror or error}") from None
+    if place.name.endswith(".safetensors") or (len(head) == 9 and head[8:9] == b"{"):
+        return "safetensors"
+    return "msgpack" if head and head[0] in _MSGPACK_MAPS else None

@@ -1,0 +1,168 @@
+"""`propose`: rules that names and shapes suggest; `Weights.prove` decides, then a person."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Final
+
+from ..derive.trees import abstract
+from ..report import show_path
+from . import safetensors_reader
+from .building import values_of
+from .errors import AnyPath
+from .inspecting import inspect
+from .rearrange import Shape
+from .weight_rules import Rule
+
+_LEAST: Final = 0.3
+_LETTERS: Final = "ijklmn"
+#: What other libraries call the same thing.
+_SAME_WORDS: Final[Mapping[str, str]] = {
+    "weight": "kernel",
+    "gamma": "scale",
+    "beta": "bias",
+    "q": "query",
+    "k": "key",
+    "v": "value",
+    "o": "out",
+    "output": "out",
+    "wte": "embed",
+    "layers": "blocks",
+    "layer": "blocks",
+    "h": "blocks",
+    "attn": "attention",
+    "running": "",
+    "layernorm": "norm",
+    "ln": "norm",
+    "proj": "",
+    "model": "",
+    "self": "",
+}
+_WORD: Final = re.compile(r"[a-z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Rules that may be right.
+
+    Attributes:
+      rules: one for each pattern of names that has a likely counterpart.
+      unplaced: patterns of tensors without one.
+      unfilled: patterns of leaves without one.
+    """
+
+    rules: tuple[Rule, ...]
+    unplaced: tuple[str, ...]
+    unfilled: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """The rules as Python source, marked as a proposal."""
+        lines = ["# A proposal, by names and shapes: read every line, then Weights.prove it."]
+        lines += [f"{_source(rule)}," for rule in self.rules]
+        lines += [f"# no leaf for {name}" for name in self.unplaced]
+        lines += [f"# no tensor for {path}" for path in self.unfilled]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON data."""
+        rules = [
+            {"source": rule.source, "target": rule.target, "axes": rule.axes}
+            | ({"transpose": True} if rule.transpose else {})
+            for rule in self.rules
+        ]
+        return {
+            "rules": rules,
+            "unplaced": list(self.unplaced),
+            "unfilled": list(self.unfilled),
+        }
+
+
+def _source(rule: Rule) -> str:
+    how = ", transpose=True" if rule.transpose else ""
+    how += f", axes={rule.axes!r}" if rule.axes else ""
+    return f"Rule({rule.source!r}, {rule.target!r}{how})"
+
+
+def propose(
+    path: AnyPath,
+    hint: Any,
+    *,
+    dims: Mapping[str, int] | None = None,
+    like: Any = None,
+) -> Proposal:
+    """Rules for `Weights` that the names and shapes of a safetensors checkpoint suggest.
+
+    Args:
+      path: a safetensors file or a folder of such with an index.
+      hint: a schema or a form of one.
+      dims: sizes of its dims.
+      like: a state or module that settles what the schema leaves open.
+
+    Raises:
+      CheckpointError: the checkpoint can't be read.
+      SchemaError: `dims` and `like` leave something open: it lists what.
+    """
+    target = abstract(hint, dims=dims, like=like, dtype=("float32", "int32", "bool"))
+    leaves = _patterns((show_path(at), tuple(one.shape)) for at, one in values_of(target))
+    stored = inspect(path).leaves
+    tensors = _patterns((safetensors_reader.name_of(leaf), leaf.shape) for leaf in stored)
+    pairs = sorted(
+        (
+            (-_likeness(name, leaf), name, leaf)
+            for name, shape in tensors.items()
+            for leaf, wanted in leaves.items()
+            if prod(shape) == prod(wanted) and name.count("{") == leaf.count("{")
+        ),
+    )
+    chosen: dict[str, str] = {}
+    for likeness, name, leaf in pairs:
+        if -likeness >= _LEAST and name not in chosen and leaf not in chosen.values():
+            chosen[name] = leaf
+    rules = tuple(_rule(name, chosen[name], tensors, leaves) for name in tensors if name in chosen)
+    return Proposal(
+        rules,
+        tuple(name for name in tensors if name not in chosen),
+        tuple(leaf for leaf in leaves if leaf not in chosen.values()),
+    )
+
+
+def _patterns(items: Iterator[tuple[str, Shape]]) -> dict[str, Shape]:
+    """Names with holes in the place of numbers, and the shape of the first."""
+    found: dict[str, Shape] = {}
+    for name, shape in items:
+        pieces = re.split(r"(?<![^.\[])\d+(?![^.\]])", name)
+        holes = [f"{{{_LETTERS[index % 6]}}}" for index in range(len(pieces) - 1)]
+        pattern = "".join(map("".join, zip(pieces, [*holes, ""], strict=True)))
+        found.setdefault(pattern, shape)
+    return found
+
+
+def _words(name: str) -> list[str]:
+    words = _WORD.findall(re.sub(r"\{\w\}", " ", name.lower().replace("_", " ")))
+    return [word for one in words if (word := _SAME_WORDS.get(one, one))]
+
+
+def _likeness(name: str, leaf: str) -> float:
+    """How alike two names are: the ends count most."""
+    ours, theirs = _words(name), _words(leaf)
+    ratio = difflib.SequenceMatcher(None, ours, theirs).ratio()
+    end = difflib.SequenceMatcher(None, " ".join(ours[-3:]), " ".join(theirs[-3:])).ratio()
+    return ratio + end / 2
+
+
+def _rule(name: str, leaf: str, tensors: Mapping[str, Shape], leaves: Mapping[str, Shape]) -> Rule:
+    shape, wanted = tensors[name], leaves[leaf]
+    if len(shape) == len(wanted) == 2 and name.endswith("weight") and leaf.endswith("kernel"):
+        return Rule(name, leaf, transpose=True)
+    if shape == wanted:
+        return Rule(name, leaf)
+    if len(shape) == len(wanted) == 2:
+        return Rule(name, leaf, transpose=True)
+    if (len(shape), len(wanted)) == (2, 3):
+        ahead = "(a b) d -> d a b" if shape[1] == wanted[0] else "d (a b) -> a b d"
+        return Rule(name, leaf, axes=ahead)
+    return Rule(name, leaf)

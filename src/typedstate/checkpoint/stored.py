@@ -1,0 +1,226 @@
+"""What a checkpoint holds, as data: `StoredLeaf`, `Checkpoint`.
+
+Every reader of a format makes these from metadata alone; everything else reads only these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import numpy as np
+from flax import nnx
+
+from .._compat.variables import make_variable
+from .._validation.key_patterns import int_of
+from ..report import show_path
+from .libraries import shaped
+
+Path = tuple[Hashable, ...]
+Format = Literal["orbax", "safetensors", "msgpack"]
+#: What stands at the end of a path: an array, a Python number, a str, or nothing at all.
+What = Literal["array", "scalar", "string", "empty"]
+
+_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+_SHOWN: Final = 200
+#: What `save` adds to the name of a checkpoint that it replaces, until the new one has the name.
+ASIDE: Final = ".replaced-"
+#: What of a state a format does not keep.
+FORGOTTEN: Final[Mapping[Format, str]] = {
+    "orbax": "Orbax does not keep of which kind a Variable was",
+    "safetensors": "safetensors does not keep of which kind a Variable was",
+    "msgpack": "Flax's msgpack does not keep of which kind a Variable was",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLeaf:
+    """One array or value of a checkpoint, without its contents.
+
+    Attributes:
+      path: its keys as stored; an int stands for a position in a list or tuple.
+      shape: of the array.
+      dtype: of the array; None for a str or nothing.
+      what: what stands there.
+      sharding: how it was sharded when it was written, as text; empty where that is not kept.
+      where: the file that holds it, where the format has several.
+      key_impl: how PRNG keys were implemented whose numbers these are; empty where that is not
+        kept, or they are none.
+    """
+
+    path: Path
+    shape: tuple[int, ...] = ()
+    dtype: np.dtype[Any] | None = None
+    what: What = "array"
+    sharding: str = ""
+    where: str = ""
+    key_impl: str = ""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array in memory."""
+        if self.dtype is None:
+            return 0
+        return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
+
+    @property
+    def abstract(self) -> Any:
+        """The ``jax.ShapeDtypeStruct`` of the array; the value itself where it is no array."""
+        if self.dtype is not None:
+            return shaped(self.shape, self.dtype)
+        return None if self.what == "empty" else ""
+
+    def __str__(self) -> str:
+        """E.g. ``float32[64,128]``."""
+        if self.dtype is None:
+            return {"string": "a str", "empty": "nothing"}.get(self.what, self.what)
+        keys = f" ({self.key_impl} keys)" if self.key_impl else ""
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]{keys}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a checkpoint holds, read from its metadata; no weight was read.
+
+    Attributes:
+      path: as it was given.
+      location: the folder or file that holds the arrays.
+      format: which library wrote it.
+      leaves: every array, by path in the order in which it is stored.
+      step: of a CheckpointManager's folder, the step that was chosen.
+      item: of a checkpoint with several items, the one that was chosen.
+      metadata: what its writer put beside the weights.
+      document: the document of the schema that `save` wrote, None without one.
+    """
+
+    path: str
+    location: str
+    format: Format
+    leaves: tuple[StoredLeaf, ...]
+    step: int | None = None
+    item: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    document: Mapping[str, Any] | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays in memory."""
+        return sum(leaf.nbytes for leaf in self.leaves)
+
+    @property
+    def stored(self) -> dict[Hashable, Any]:
+        """Nested dicts of `StoredLeaf`, with the keys as stored."""
+        return nested((leaf.path, leaf) for leaf in self.leaves)
+
+    @property
+    def tree(self) -> dict[Hashable, Any]:
+        """Nested dicts of ``jax.ShapeDtypeStruct``, with the keys as stored."""
+        return nested((leaf.path, leaf.abstract) for leaf in self.leaves)
+
+    def state(self, kind: type[nnx.Variable[Any]] = nnx.Param) -> nnx.State[Any, Any]:
+        """An abstract state as today's Flax would hold it, e.g. for ``typedstate.infer``.
+
+        Levels whose keys are 0, 1, 2, ... get int keys, and the level ``value`` below which a
+        Variable's array is stored is gone. Kinds are not stored: every leaf is of `kind`.
+        """
+        arrays = [leaf for leaf in self.leaves if leaf.dtype is not None]
+        tree = nested((leaf.path, leaf.abstract) for leaf in arrays)
+        held = _as_state(tree, kind)
+        if not isinstance(held, dict):
+            held = {"value": held}
+        return nnx.State(held)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON data."""
+        return {
+            "path": self.path,
+            "location": self.location,
+            "format": self.format,
+            "step": self.step,
+            "item": self.item,
+            "nbytes": self.nbytes,
+            "leaves": [
+                {
+                    "path": show_path(leaf.path),
+                    "keys": [key if isinstance(key, int) else str(key) for key in leaf.path],
+                    "what": leaf.what,
+                    "shape": list(leaf.shape),
+                    "dtype": None if leaf.dtype is None else str(leaf.dtype),
+                    "nbytes": leaf.nbytes,
+                    "sharding": leaf.sharding,
+                    "where": leaf.where,
+                }
+                for leaf in self.leaves
+            ],
+            "document": self.document,
+        }
+
+    def __str__(self) -> str:
+        """The tree with dtype, shape, bytes and sharding of each array."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        chosen = "" if self.step is None else f", step {self.step}"
+        chosen += "" if self.item is None else f", item {self.item}"
+        count, size = len(self.leaves), show_bytes(self.nbytes)
+        yield f"{self.path}: {self.format}{chosen}, {count} leaves, {size}"
+        rows = [
+            (show_path(leaf.path), str(leaf), show_bytes(leaf.nbytes), leaf.sharding)
+            for leaf in self.leaves[:_SHOWN]
+        ]
+        widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+        for path, array, nbytes, sharding in rows:
+            line = f"  {path:{widths[0]}}  {array:{widths[1]}}  {nbytes:>{widths[2]}}  {sharding}"
+            yield line.rstrip()
+        if count > _SHOWN:
+            yield f"  and {count - _SHOWN} more"
+
+
+def nested(items: Any) -> dict[Hashable, Any]:
+    """Nested dicts of values by path; a path below another value hides that value."""
+    tree: dict[Hashable, Any] = {}
+    for path, value in items:
+        below = tree
+        for key in path[:-1]:
+            inner = below.get(key)
+            if not isinstance(inner, dict):
+                inner = below[key] = {}
+            below = inner
+        below[path[-1] if path else ""] = value
+    return tree
+
+
+def show_bytes(count: float) -> str:
+    """Bytes as a person reads them: ``1.5 MiB``."""
+    unit = 0
+    while count >= 1024 and unit < len(_UNITS) - 1:
+        count, unit = count / 1024, unit + 1
+    return f"{count:.0f} {_UNITS[unit]}" if unit == 0 else f"{count:.1f} {_UNITS[unit]}"
+
+
+def value_level(node: Any) -> str | None:
+    """The only key of a level that a Variable became: ``value``, up to Flax 0.9 ``raw_value``."""
+    if isinstance(node, dict) and len(node) == 1:
+        (key,) = node
+        return key if key in ("value", "raw_value") else None
+    return None
+
+
+def numbered(keys: Any) -> bool:
+    """Whether keys are 0, 1, 2, ... , as ints or as text."""
+    ints = [key if isinstance(key, int) else int_of(key) for key in keys]
+    return bool(ints) and set(ints) == set(range(len(ints)))
+
+
+def _as_state(tree: Any, kind: type) -> Any:
+    if not isinstance(tree, dict):
+        return make_variable(kind, tree, {})
+    level = value_level(tree)
+    if level is not None and not isinstance(tree[level], dict):
+        return make_variable(kind, tree[level], {})
+    as_int = numbered(tree)
+    return {
+        (int_of(key) if as_int and isinstance(key, str) else key): _as_state(item, kind)
+        for key, item in tree.items()
+    }

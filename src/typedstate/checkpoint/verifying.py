@@ -1,0 +1,166 @@
+"""`verify`: does a checkpoint fit a schema, before a weight of it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..report import Report, Unknown, Violation, show_path
+from . import document, migrating
+from .alignment import Alignment
+from .declared import Declared
+from .errors import AnyPath, CheckpointError
+from .inspecting import inspect
+from .stored import FORGOTTEN, Checkpoint
+
+_NAMED: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found out about one checkpoint and one hint.
+
+    Attributes:
+      checkpoint: what it holds.
+      declared: the hint.
+      alignment: which stored array belongs where.
+      report: everything in which it does not fit.
+    """
+
+    checkpoint: Checkpoint
+    declared: Declared
+    alignment: Alignment
+    report: Report
+
+
+def verify(
+    path: AnyPath,
+    hint: Any,
+    *,
+    dims: Mapping[str, int] | None = None,
+    step: int | None = None,
+    item: str | None = None,
+    key_impl: str | None = None,
+) -> Report:
+    """Everything in which a checkpoint does not fit a schema or form; truthy where it fits.
+
+    Only metadata is read. What formats do to a state is understood: int keys that became text,
+    the level ``value`` below which Orbax keeps a Variable's array, PRNG keys as plain numbers.
+    What a format does not keep, such as the kinds of Variables, is named as *unknown*, unless
+    `save` wrote it beside the weights.
+
+    Args:
+      path: a checkpoint, see `inspect`.
+      hint: a schema or a form of one.
+      dims: sizes of the hint's outermost names, e.g. from a configuration.
+      step: of a CheckpointManager's folder; without, the newest.
+      item: of a checkpoint with several items.
+      key_impl: how PRNG keys were implemented, where the checkpoint does not say; without, by
+        their size: ``threefry2x32`` for two numbers, ``rbg`` for four.
+
+    Raises:
+      CheckpointError: the checkpoint can't be read.
+      SchemaError: the hint, or a name in `dims`, can mean nothing.
+    """
+    return judge(inspect(path, step=step, item=item), hint, dims, key_impl).report
+
+
+def judge(
+    checkpoint: Checkpoint,
+    hint: Any,
+    dims: Mapping[str, int] | None = None,
+    key_impl: str | None = None,
+) -> Verdict:
+    """What `verify` says, with what `restore` needs."""
+    declared = Declared.of(hint)
+    written = checkpoint.document
+    implementations = {} if written is None else document.implementations(written)
+    try:
+        alignment = Alignment.of(checkpoint.stored, declared.spec, key_impl, implementations)
+    except RecursionError:
+        raise CheckpointError(checkpoint.location, "nested too deeply to read") from None
+    found = declared.judge(alignment.tree, dims)
+    violations = (*found.violations, *_kinds(alignment, written))
+    report = Report(
+        found.hint,
+        violations,
+        found.dims,
+        (*found.unknown, *_unknown(checkpoint, alignment, key_impl)),
+        found.cause,
+    )
+    report = _with_cause(report, checkpoint, declared, dims)
+    return Verdict(checkpoint, declared, alignment, _compared(report, declared, written))
+
+
+def _with_cause(
+    report: Report, checkpoint: Checkpoint, declared: Declared, dims: Mapping[str, int] | None
+) -> Report:
+    """With what `migrate` would do, where that helps."""
+    if report or report.cause:
+        return report
+    found = migrating.plan(checkpoint.stored, declared, dims)
+    if not found.steps:
+        return report
+    rest = "" if found.report else ", which leaves some of this"
+    cause = f"{'; '.join(found.steps)}: migrate=True reads it so{rest}"
+    return Report(report.hint, report.violations, report.dims, report.unknown, cause)
+
+
+def migrated(verdict: Verdict, dims: Mapping[str, int] | None) -> Verdict:
+    """The verdict on what `migrate` makes of a checkpoint."""
+    found = migrating.plan(verdict.checkpoint.stored, verdict.declared, dims)
+    report = Report(
+        found.report.hint,
+        found.report.violations,
+        found.report.dims,
+        verdict.report.unknown,
+        "; ".join(found.steps),
+    )
+    return Verdict(verdict.checkpoint, verdict.declared, found.alignment, report)
+
+
+def _kinds(alignment: Alignment, written: Mapping[str, Any] | None) -> Iterator[Violation]:
+    """Kinds that `save` wrote and that are other ones than the declared."""
+    kinds = {} if written is None else document.kinds(written)
+    for slot in alignment.slots:
+        wanted = None if slot.spec is None else slot.spec.kind
+        found = kinds.get(show_path(slot.leaf))
+        if wanted is None or found is None or slot.path != slot.leaf:
+            continue
+        names = [cls.__name__ for cls in wanted.__mro__] if slot.spec and slot.spec.exact else []
+        if found != wanted.__name__ and (names or not document.is_kind(found, wanted)):
+            path = show_path(slot.leaf)
+            yield Violation(path, "kind", wanted.__name__, found, "as save wrote it", slot.leaf)
+
+
+def _unknown(
+    checkpoint: Checkpoint, alignment: Alignment, key_impl: str | None
+) -> Iterator[Unknown]:
+    written = checkpoint.document
+    if written is None and any(slot.spec and slot.spec.kind for slot in alignment.slots):
+        yield Unknown("", FORGOTTEN[checkpoint.format])
+    known = {} if written is None else document.implementations(written)
+    keys = [slot for slot in alignment.slots if slot.implementation]
+    guessed = [slot for slot in keys if not slot.stored.key_impl]
+    guessed = [slot for slot in guessed if show_path(slot.leaf) not in known]
+    if guessed and key_impl is None:
+        first, more = guessed[0], len(guessed) - 1
+        text = f"PRNG keys are stored as numbers; taken for {first.implementation} by their size"
+        yield Unknown(show_path(first.path), text + (f", as {more} more" if more else ""))
+
+
+def _compared(report: Report, declared: Declared, written: Mapping[str, Any] | None) -> Report:
+    """With the schema that the checkpoint was written for, where it is another one."""
+    if written is None:
+        return report
+    difference = document.difference(written, declared.hint, declared.name)
+    if not difference:
+        return report
+    text = f"written for another schema: {difference}"
+    unknown, cause = report.unknown, report.cause
+    if report:
+        unknown = (*unknown, Unknown("", text))
+    else:
+        cause = f"{cause}; {text}" if cause else text
+    return Report(report.hint, report.violations, report.dims, unknown, cause)

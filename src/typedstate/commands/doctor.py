@@ -1,0 +1,28 @@
+"""`typedstate doctor`: what leaves are on the installed pair of Flax and JAX."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+DESCRIPTION = """Probe the installed Flax and JAX: what the leaves of a state are, everywhere.
+The exit status is 0 where all is as recorded, 1 where it differs, 2 for wrong usage and where
+Flax or JAX is older than the oldest supported one."""
+
+
+def add_parser(commands: Any) -> None:
+    """Adds the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "doctor", help="what leaves are on the installed Flax and JAX", description=DESCRIPTION
+    )
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print the whole report as JSON")
+    output.add_argument("--all", action="store_true", help="print every construct in every context")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the report."""
+    from ..doctor.cli import main
+
+    return main([f"--{name}" for name in ("json", "all") if getattr(options, name)])

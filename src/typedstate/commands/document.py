@@ -1,0 +1,60 @@
+"""`typedstate document`: a schema as a document, or the JSON Schema of all documents."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import targets
+
+DESCRIPTION = """Write a schema as JSON that any program can read, and SchemaDocument back.
+
+  typedstate document package.states:GPTState -o states.json
+  typedstate document --json-schema
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Adds the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "document",
+        help="a schema as JSON",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("schema", metavar="SCHEMA", nargs="?", help="package.module:Schema")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it there")
+    parser.add_argument(
+        "--json-schema", action="store_true", help="the JSON Schema that documents follow"
+    )
+    parser.add_argument("--json", action="store_true", help="as always: a document is JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Writes the document."""
+    from ..export.document import SchemaDocument
+
+    if options.json_schema is (options.schema is not None):
+        raise targets.UsageError("give a SCHEMA or --json-schema")
+    if options.json_schema:
+        text = json.dumps(SchemaDocument.model_json_schema(), indent=2) + "\n"
+    else:
+        text = SchemaDocument.of(targets.schema(options.schema)).to_json()
+    write(text, options.output)
+    return 0
+
+
+def write(text: str, output: Path | None) -> None:
+    """Writes to a file, or to the standard output."""
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise targets.UsageError(f"{output}: {error.strerror}") from None
+    print(output)

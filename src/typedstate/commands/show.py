@@ -1,0 +1,66 @@
+"""`typedstate show`: the tree of a model, a checkpoint or a schema."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from . import targets
+
+DESCRIPTION = """Draw a tree: kinds, shapes, axis names, numbers and bytes of a model or checkpoint;
+kinds and dims of a schema. No weight is read.
+
+  typedstate show package.models:make_gpt --depth 2
+  typedstate show runs/step_100 --filter '*.kernel'
+  typedstate show package.states:GPTState --filter BatchStat
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Adds the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "show",
+        help="the tree of a model, a checkpoint or a schema",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("target", metavar="TARGET", help=targets.HELP)
+    parser.add_argument("--depth", type=_depth, metavar="N", help="so many levels; all without")
+    parser.add_argument(
+        "--filter", metavar="PATTERN", help="only leaves of this kind, or at paths like blocks*"
+    )
+    parser.add_argument(
+        "--with", dest="arguments", metavar="NAME=VALUE", nargs="+", default=[],
+        help="arguments of the function that makes the model",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print the tree as JSON")
+    parser.set_defaults(run=run)
+
+
+def _depth(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no natural number")
+    return int(text)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the tree; 1 where a filter leaves nothing of it."""
+    from ..comparison.subject import subject_of
+    from .outline import of_spec, of_value
+
+    target = targets.load(options.target, **targets.arguments_of(options.arguments))
+    subject = subject_of(target)
+    tree = of_value(subject.value) if subject.is_value else of_spec(subject.spec)
+    if options.filter is not None:
+        left = tree.kept(options.filter)
+        if left is None:
+            print(f"no leaf is like {options.filter!r}")
+            return 1
+        tree = left
+    if options.json:
+        print(json.dumps(tree.to_dict(), indent=2))
+        return 0
+    name = subject.name.removeprefix("a ") if subject.is_value else tree.text
+    print("\n".join([f"{name}: {tree.summary()}", *tree.lines(options.depth)]))
+    return 0

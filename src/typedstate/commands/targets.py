@@ -1,0 +1,169 @@
+"""What a command is asked about: an object of a module, a checkpoint, a schema document."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+HELP = "package.module:name, a checkpoint, or a schema document (.json)"
+
+
+class UsageError(Exception):
+    """What the user asked for is not there: exit status 2."""
+
+
+def load(text: str, **arguments: Any) -> Any:
+    """The object that a target names; a function that makes a model is called abstractly.
+
+    Raises:
+      UsageError: there is none.
+    """
+    path = Path(text)
+    if path.suffix == ".json":
+        return _document(path)
+    if path.exists():
+        return _checkpoint(path)
+    found = named(text)
+    if is_factory(found):
+        with progress(f"building {text}"):
+            return _built(text, found, arguments)
+    return found
+
+
+def named(text: str) -> Any:
+    """The object ``package.module:name``."""
+    module_name, colon, attribute = text.partition(":")
+    if not colon or not attribute:
+        raise UsageError(f"{text!r} is no {HELP}")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{text}: there is no module {error.name!r}") from None
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{text}: importing {module_name} failed: {reason}") from None
+    for part in attribute.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise UsageError(f"{text}: {module_name} has no {attribute!r}") from None
+    return found
+
+
+def is_factory(found: Any) -> bool:
+    """Whether an object makes a model: a function, or a class of modules."""
+    from .._compat.modules import is_module, is_module_class
+
+    if isinstance(found, type):
+        return is_module_class(found)
+    return callable(found) and not is_module(found) and not hasattr(found, "__typedstate_spec__")
+
+
+def arguments_of(pairs: list[str]) -> dict[str, Any]:
+    """``name=value`` pairs; values are Python literals, else text."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"{pair!r} is not name=value")
+        found[name] = literal(text)
+    return found
+
+
+def literal(text: str) -> Any:
+    """A Python literal, else the text itself."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def schema(text: str) -> Any:
+    """A schema that a target names.
+
+    Raises:
+      UsageError: it is none.
+    """
+    found = _document(Path(text)) if text.endswith(".json") else named(text)
+    if isinstance(found, type) or hasattr(found, "__typedstate_spec__"):
+        return found
+    raise UsageError(f"{text} is no schema but {type(found).__name__}")
+
+
+def made(factory: Any, arguments: dict[str, Any]) -> Any:
+    """The model that a function makes; a class of modules gets ``rngs`` unless they are given."""
+    from flax import nnx
+
+    if isinstance(factory, type) and "rngs" not in arguments:
+        return factory(**arguments, rngs=nnx.Rngs(0))
+    return factory(**arguments)
+
+
+def _built(text: str, factory: Any, arguments: dict[str, Any]) -> Any:
+    from flax import nnx
+
+    try:
+        return nnx.eval_shape(lambda: made(factory, arguments))
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UsageError(
+            f"{text} could not be called: {reason}; give arguments by --with"
+        ) from None
+
+
+def _document(path: Path) -> Any:
+    from ..errors import SchemaError
+    from ..export.document import SchemaDocument
+
+    try:
+        return SchemaDocument.from_json(path.read_bytes()).to_schema()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except SchemaError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def _checkpoint(path: Path) -> Any:
+    try:
+        checkpoint: Any = importlib.import_module("typedstate.checkpoint")
+    except ImportError as error:
+        raise UsageError(f"{path}: {error}") from None
+    try:
+        with progress(f"reading {path}"):
+            return checkpoint.inspect(path)
+    except (ImportError, ValueError) as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+@contextmanager
+def progress(text: str) -> Iterator[None]:
+    """Says on a terminal what takes longer than a second, and for how long."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    done = threading.Event()
+
+    def tick() -> None:
+        seconds = 0
+        while not done.wait(1):
+            seconds += 1
+            sys.stderr.write(f"\r{text} ... {seconds} s")
+            sys.stderr.flush()
+        if seconds:
+            sys.stderr.write("\r" + " " * (len(text) + 12) + "\r")
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

@@ -1,0 +1,1 @@
+"""How two schemas or values differ: `diff` and what it answers."""

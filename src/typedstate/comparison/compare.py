@@ -1,0 +1,208 @@
+"""`diff`: how the second of two schemas, states, modules or checkpoints differs from the first.
+
+Two hints are compared in both directions; a value beside a hint is judged by `explain`, so that
+what a check says and what `diff` says are one; two values are compared as the trees they are.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Iterable
+from typing import Any, Final
+
+import msgspec
+
+from .._spec.nodes import Spec
+from ..checking import explain
+from ..forms import Abstract
+from ..report import Path, Report, show_path
+from .containment import compare
+from .difference import Change, ChangeKind, Difference
+from .findings import Finding
+from .subject import Subject, subject_of
+
+_KINDS: Final[dict[str, ChangeKind]] = {
+    "kind": "kind",
+    "array": "kind",
+    "container": "container",
+    "key": "container",
+    "dtype": "dtype",
+    "rank": "shape",
+    "size": "shape",
+    "dim": "shape",
+    "sharding": "sharding",
+    "metadata": "sharding",
+    "predicate": "validator",
+}
+_ALIKE: Final = 0.6
+
+
+def diff(a: Any, b: Any) -> Difference:
+    """How `b` differs from `a`; what is returned is truthy where it does.
+
+    Of two schemas it says in which direction they are compatible: *forward* where everything
+    that fits `a` fits `b`, as old checkpoints should fit a new schema, *backward* where
+    everything that fits `b` fits `a`. A value beside a schema differs where it does not fit.
+
+    Args:
+      a: a schema, a form or another hint, a `SchemaDocument`, a state, a nested dict, a module
+        (abstract ones too), or a checkpoint as ``typedstate.checkpoint.inspect`` gives it.
+      b: the same, in any pairing.
+
+    Raises:
+      SchemaError: one of them is none of these.
+    """
+    first, second = subject_of(a), subject_of(b)
+    if first.is_value and not second.is_value:
+        return _judged(first, second, forward=True)
+    if second.is_value and not first.is_value:
+        return _judged(first, second, forward=False)
+    forward = compare(first.spec, second.spec)
+    backward = compare(second.spec, first.spec)
+    changes = _with_moves(_changes(forward, backward))
+    return Difference(
+        first.name, second.name, tuple(changes), _verdict(forward), _verdict(backward)
+    )
+
+
+def _verdict(findings: list[Finding]) -> bool | None:
+    if not findings:
+        return True
+    return False if any(finding.sure for finding in findings) else None
+
+
+# -- A value beside a hint -----------------------------------------------------------------
+
+
+def _judged(first: Subject, second: Subject, *, forward: bool) -> Difference:
+    """What a check says, as changes from the first to the second."""
+    value, hint = (first, second) if forward else (second, first)
+    abstract: Any = Abstract
+    report: Report = explain(value.value, abstract[hint.hint] if value.abstract else hint.hint)
+    changes: list[Change] = []
+    for found in report.violations:
+        sides = (found.actual, found.expected) if forward else (found.expected, found.actual)
+        kind: ChangeKind = _KINDS.get(found.code, "other")
+        if found.code in ("extra", "missing"):
+            kind = "removed" if (found.code == "extra") is forward else "added"
+            sides = (sides[0], "") if kind == "removed" else ("", sides[1])
+        ahead, back = (False, None) if forward else (None, False)
+        changes.append(Change(found.path, kind, *sides, ahead, back, found.note, found.keys))
+    ahead, back = (bool(report), None) if forward else (None, bool(report))
+    return Difference(first.name, second.name, tuple(changes), ahead, back)
+
+
+# -- Both directions -----------------------------------------------------------------------
+
+
+class _Both(msgspec.Struct):
+    """What was found at one path."""
+
+    forward: list[Finding] = msgspec.field(default_factory=list[Finding])
+    backward: list[Finding] = msgspec.field(default_factory=list[Finding])
+
+
+class _Side(msgspec.Struct, frozen=True):
+    """A change, and what stands there where that is on one side only."""
+
+    change: Change
+    spec: Spec | None = None
+
+
+def _changes(forward: Iterable[Finding], backward: Iterable[Finding]) -> list[_Side]:
+    table: dict[Path, _Both] = {}
+    for finding in forward:
+        table.setdefault(finding.path, _Both()).forward.append(finding)
+    for finding in backward:
+        table.setdefault(finding.path, _Both()).backward.append(finding)
+    return [item for path, both in table.items() for item in _at(path, both)]
+
+
+def _at(path: Path, both: _Both) -> list[_Side]:
+    """The changes at one path: what is on one side only, then each kind of change."""
+    where = show_path(path)
+    gone = [item for item in both.forward if item.code == "extra"]
+    new = [item for item in both.backward if item.code == "extra"]
+    if gone or new:
+        side: ChangeKind = "removed" if gone else "added"
+        item = (gone or new)[0]
+        sides = (item.actual, "") if gone else ("", item.actual)
+        answers = _verdict(both.forward), _verdict(both.backward)
+        return [_Side(Change(where, side, *sides, *answers, keys=path), item.spec)]
+    found: list[_Side] = []
+    for kind in dict.fromkeys(map(_kind, (*both.forward, *both.backward))):
+        ahead = [item for item in both.forward if _kind(item) == kind]
+        back = [item for item in both.backward if _kind(item) == kind]
+        before, after = (
+            (ahead[0].actual, ahead[0].expected) if ahead else (back[0].expected, back[0].actual)
+        )
+        answers = _verdict(ahead), _verdict(back)
+        found.append(_Side(Change(where, kind, before, after, *answers, keys=path)))
+    return found
+
+
+def _kind(finding: Finding) -> ChangeKind:
+    return "presence" if finding.code == "missing" else _KINDS.get(finding.code, "other")
+
+
+# -- Moves ---------------------------------------------------------------------------------
+
+
+def _with_moves(found: list[_Side]) -> list[Change]:
+    """Joins what is gone with what is new where it is the same under another key."""
+    gone = [item for item in found if item.change.kind == "removed" and item.spec is not None]
+    new = [item for item in found if item.change.kind == "added" and item.spec is not None]
+    moves: dict[int, _Side] = {}
+    used: set[int] = set()
+    scored = sorted(
+        ((_likeness(one, other, found), i, j) for i, one in enumerate(gone)
+         for j, other in enumerate(new)),
+        key=lambda item: -item[0],
+    )  # fmt: skip
+    for score, i, j in scored:
+        if score < _ALIKE or id(gone[i]) in moves or id(new[j]) in used:
+            continue
+        rivals = [other for other, k, m in scored if (k == i) != (m == j) and other == score]
+        if rivals and not _alike_keys(gone[i], new[j]):
+            continue
+        moves[id(gone[i])] = new[j]
+        used.add(id(new[j]))
+    changes: list[Change] = []
+    for item in found:
+        if id(item) in used:
+            continue
+        change = item.change
+        if id(item) in moves:
+            target = moves[id(item)].change
+            answers = (change.forward, target.backward)
+            change = Change(
+                change.path, "moved", change.before, target.path, *answers, keys=change.keys
+            )
+        changes.append(change)
+    return changes
+
+
+def _alike_keys(one: _Side, other: _Side) -> bool:
+    return one.change.keys[-1:] == other.change.keys[-1:]
+
+
+def _likeness(one: _Side, other: _Side, found: list[_Side]) -> float:
+    """How surely one is the other: the same shape, then neighbours and keys."""
+    assert one.spec is not None
+    assert other.spec is not None
+    if compare(one.spec, other.spec) or compare(other.spec, one.spec):
+        return 0.0
+    key, new = one.change.keys[-1:], other.change.keys[-1:]
+    if key == new:
+        return 1.0
+    ratio = difflib.SequenceMatcher(None, _text(key), _text(new)).ratio()
+    if one.change.keys[:-1] != other.change.keys[:-1]:
+        return ratio * 0.8
+    level = one.change.keys[:-1]
+    among = [item.change.kind for item in found if item.change.keys[:-1] == level]
+    alone = among.count("removed") == 1 and among.count("added") == 1
+    return 0.95 if alone else 0.6 + 0.3 * ratio
+
+
+def _text(keys: tuple[Hashable, ...]) -> str:
+    return "".join(map(str, keys))

@@ -1,0 +1,408 @@
+"""Whether everything that fits one spec fits another, and where not.
+
+One direction at a time: `Containment` walks both trees side by side and collects what a value
+of the first could be that the second refuses. Equations between sizes are settled at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from .._spec import filters
+from .._spec.describe import describe
+from .._spec.dim_grammar import show_expr
+from .._spec.dims import Expr, Fixed, Name, substitute
+from .._spec.filters import WILDCARD, Answer
+from .._spec.nodes import (
+    Allowed,
+    Anything,
+    Bound,
+    Conditional,
+    Container,
+    EntriesSpec,
+    Extra,
+    Field,
+    Leaf,
+    Map,
+    Node,
+    SameSpec,
+    Schema,
+    SchemaRef,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+    Union,
+)
+from .._spec.questions import needs_leaf, own_names
+from .._spec.rewrite import root_of
+from .._validation import key_patterns
+from .._validation.dim_binding import Scope, Var
+from ..report import Path
+from . import leaves
+from .findings import Code, Equation, Finding
+from .side import At, Side, open_binds
+from .sizes import Polynomial, opened, polynomial, solve
+
+_MAX_DEPTH: Final = 60
+_MAX_AGAIN: Final = 2
+_TREES: Final = (Node, Map, EntriesSpec, StateOfSpec)
+
+
+class _Seen(msgspec.Struct, frozen=True, eq=False):
+    """A branch without keys."""
+
+    name: str = "nothing"
+    arguments: tuple[Spec, ...] = ()
+    owners: Mapping[object, bool] = {}
+
+    def resolve(self) -> Schema:
+        return Schema(self.name, ())
+
+
+_EMPTY: Final = Node(_Seen())
+
+
+class Containment:
+    """The comparison of one direction.
+
+    Attributes:
+      findings: what the second refuses.
+    """
+
+    def __init__(self) -> None:
+        """Starts with nothing seen."""
+        self.findings: list[Finding] = []
+        self.first, self.second = Side(), Side()
+        self.runs: dict[str, list[str]] = {}
+        self._equations: list[Equation] = []
+        self._sure = True
+        self._open: list[tuple[SchemaRef, SchemaRef]] = []
+
+    def compare(self, a: Spec, b: Spec) -> list[Finding]:
+        """Everything in which a value of `a` may not fit `b`."""
+        try:
+            self.walk(At(a, Scope(0), outermost=True), At(b, Scope(0), outermost=True), ())
+        except RecursionError:
+            self.add((), "other", "the same", "nested too deeply to compare", sure=False)
+        self._settle()
+        return list(dict.fromkeys(self.findings))
+
+    def add(
+        self,
+        path: Path,
+        code: Code,
+        expected: str,
+        actual: str,
+        *,
+        sure: bool = True,
+        spec: Spec | None = None,
+    ) -> None:
+        """Collects one finding."""
+        self.findings.append(Finding(path, code, expected, actual, sure and self._sure, spec))
+
+    # -- Trees ---------------------------------------------------------------------------
+
+    def walk(self, a: At, b: At, path: Path) -> None:
+        """Compares what stands at one path."""
+        if len(path) > _MAX_DEPTH:
+            self.add(path, "other", "the same", "nested too deeply to compare", sure=False)
+            return
+        closed = a  # opened anew, an occurrence has names of its own
+        a, b = open_binds(self.first, a), open_binds(self.second, b)
+        one, other = a.spec, b.spec
+        if isinstance(other, Anything):
+            return
+        if isinstance(one, Conditional) or isinstance(other, Conditional):
+            self._conditional(a, b, path)
+        elif isinstance(one, Union):
+            for option in one.options:
+                self.walk(At(option, a.scope, a.outermost), b, path)
+        elif isinstance(other, Union):
+            self._union(closed, b, other, path)
+        elif isinstance(one, _TREES) and isinstance(other, _TREES):
+            self._trees(a, b, path)
+        elif isinstance(one, _TREES) or isinstance(other, _TREES):
+            self.add(path, "container", describe(other), describe(one))
+        else:
+            leaves.compare(self, a.scope, one, b.scope, other, path)
+
+    def _conditional(self, a: At, b: At, path: Path) -> None:
+        one, other = a.spec, b.spec
+        match one, other:
+            case Conditional(), Conditional() if one.filter == other.filter:
+                self._or_nothing(one.yes, a, other.yes, b, path)
+                self._or_nothing(one.no, a, other.no, b, path)
+                return
+            case _:
+                pass
+        if isinstance(one, Conditional):
+            for option in (one.yes, one.no):
+                if option is not None:
+                    self.walk(At(option, a.scope, a.outermost), b, path)
+            return
+        assert isinstance(other, Conditional)
+        leaf = one if isinstance(one, Leaf) else Leaf(None, one)
+        tree = isinstance(one, (*_TREES, Union, Anything))
+        answer = Answer.MAYBE if tree else filters.decide(other.filter, other.path, leaf)
+        if answer is Answer.MAYBE:
+            text = f"what {filters.show_filter(other.filter)} says of it"
+            self.add(path, "other", text, describe(one), sure=False)
+            return
+        option = other.yes if answer is Answer.YES else other.no
+        self._or_nothing(one, a, option, b, path)
+
+    def _or_nothing(self, x: Spec | None, a: At, y: Spec | None, b: At, path: Path) -> None:
+        if x is None:
+            return
+        if y is None:
+            self.add(path, "extra", "nothing", describe(x), spec=x)
+            return
+        self.walk(At(x, a.scope, a.outermost), At(y, b.scope, b.outermost), path)
+
+    def _union(self, a: At, b: At, union: Union, path: Path) -> None:
+        """One of the options must take everything; which of several, sizes may decide."""
+        findings, equations = self.findings, self._equations
+        tried: list[tuple[list[Finding], list[Equation]]] = []
+        for option in union.options:
+            self.findings, self._equations = [], []
+            self.walk(a, At(option, b.scope, b.outermost), path)
+            tried.append((self.findings, self._equations))
+        self.findings, self._equations = findings, equations
+        fitting = [new for found, new in tried if not found]
+        if fitting:
+            alone = len(fitting) == 1 or not fitting[0]
+            self._equations += [
+                one if alone else msgspec.structs.replace(one, sure=False) for one in fitting[0]
+            ]
+            return
+        best, _ = min(tried, key=lambda pair: len(pair[0]))
+        sure = all(any(one.sure for one in found) for found, _ in tried)
+        if all(finding.path == path for finding in best) and len(tried) > 1:
+            self.add(path, best[0].code, describe(union), describe(a.spec), sure=sure)
+            return
+        self.findings += [msgspec.structs.replace(one, sure=one.sure and sure) for one in best]
+
+    def _trees(self, a: At, b: At, path: Path) -> None:
+        one, other = a.spec, b.spec
+        if isinstance(one, Node) and isinstance(other, Node):
+            pair = (root_of(one.ref), root_of(other.ref))
+            if self._open.count(pair) >= _MAX_AGAIN and pair[0] is not _EMPTY.ref:
+                return
+            self._open.append(pair)
+            self._levels(a, b, path)
+            self._open.pop()
+            return
+        self._levels(a, b, path)
+
+    def _levels(self, a: At, b: At, path: Path) -> None:
+        one, other = _Level.of(a.spec), _Level.of(b.spec)
+        if other.container != "any" and other.container != one.container:
+            named = {"dict": "a plain dict", "state": "an nnx.State", "any": "a State or dict"}
+            if path == () or "dict" in (one.container, other.container):
+                text = named[other.container], named[one.container]
+                self.add(path, "container", *text, sure=one.container != "any" or path == ())
+        for item in one.fields.values():
+            self._field(item, a, b, other, path)
+        if isinstance(a.spec, Map | StateOfSpec):
+            self._open_keys(a, b, one, other, path)
+        self._absent(a, b, one, other, path)
+        self._extra(a, b, one, other, path)
+        self._length(a, b, one, other, path)
+
+    def _field(self, item: Field, a: At, b: At, other: _Level, path: Path) -> None:
+        child = (*path, item.key)
+        mine = At(item.spec, a.scope)
+        if item.key in other.fields:
+            theirs = other.fields[item.key]
+            if theirs.shared is not None:
+                self.add(child, "extra", "nothing, as it is shared", describe(item.spec))
+                return
+            self.walk(mine, At(theirs.spec, b.scope), child)
+            if item.optional and not theirs.optional:
+                self._missing(theirs, b, child, describe(theirs.spec), "may be absent")
+            return
+        for spec in other.under(item.key):
+            self.walk(mine, At(spec, b.scope), child)
+            return
+        if not self._allowed(item.spec, other.extra):
+            code: Code = "key" if isinstance(b.spec, Map) else "extra"
+            self.add(child, code, "nothing", describe(item.spec), spec=item.spec)
+
+    def _allowed(self, spec: Spec, extra: Extra) -> bool:
+        if Allowed() in extra.allowed:
+            return True
+        while isinstance(spec, Bound | ScopedSpec | SameSpec):
+            spec = spec.inner
+        if not isinstance(spec, Leaf) or spec.kind is None:
+            return False
+        kind = spec.kind
+        return any(
+            not item.selections and item.kinds is not None and issubclass(kind, item.kinds)
+            for item in extra.allowed
+        )
+
+    def _open_keys(self, a: At, b: At, one: _Level, other: _Level, path: Path) -> None:
+        """Entries of which only the class of the keys is known."""
+        assert one.entry is not None
+        child = (*path, WILDCARD)
+        if other.entry is None:
+            if Allowed() not in other.extra.allowed:
+                self.add(child, "extra", f"the keys of {describe(b.spec)}", describe(one.entry))
+            return
+        if other.keys not in (None, one.keys):
+            self.add(path, "key", f"{other.keys} keys", f"{one.keys or 'any'} keys")
+            return
+        shared = any(True for _ in own_names(other.entry))
+        for _ in range(2 if shared else 1):  # what two entries share must be alike
+            self.walk(At(one.entry, a.scope), At(other.entry, b.scope), child)
+
+    def _absent(self, a: At, b: At, one: _Level, other: _Level, path: Path) -> None:
+        """What the second requires and the first does not have."""
+        for key, item in other.fields.items():
+            if key in one.fields or item.optional or item.shared is not None:
+                continue
+            actual = "any keys" if one.entry is not None else "nothing"
+            self._missing(item, b, (*path, key), describe(item.spec), actual)
+
+    def _missing(self, item: Field, b: At, path: Path, expected: str, actual: str) -> None:
+        if needs_leaf(item.spec):
+            sure = not isinstance(item.spec, Conditional)
+            self.add(path, "missing", expected, actual, spec=item.spec, sure=sure)
+            return
+        inner: Spec = item.spec
+        while isinstance(inner, Bound | ScopedSpec | SameSpec):
+            inner = inner.inner
+        if isinstance(inner, Node | Map | EntriesSpec):  # it is read as an empty one
+            self.walk(At(_EMPTY, Scope(0)), At(item.spec, b.scope), path)
+
+    def _extra(self, a: At, b: At, one: _Level, other: _Level, path: Path) -> None:
+        """Undeclared keys that the first allows."""
+        if Allowed() in other.extra.allowed:
+            return
+        theirs = dict(other.extra.patterns)
+        for pattern, spec in one.extra.patterns:
+            child = (*path, pattern)
+            within = theirs.get(pattern) if other.entry is None else other.entry
+            if within is None:
+                self.add(child, "extra", "no such keys", describe(spec), spec=spec)
+            else:
+                self.walk(At(spec, a.scope), At(within, b.scope), child)
+        for item in one.extra.allowed:
+            if item not in other.extra.allowed:
+                kinds = ", ".join(kind.__name__ for kind in item.kinds or ()) or "any leaves"
+                self.add((*path, WILDCARD), "extra", "no other keys", kinds)
+
+    def _length(self, a: At, b: At, one: _Level, other: _Level, path: Path) -> None:
+        if other.length is None or other.entry is None or not needs_leaf(other.entry):
+            return
+        expr = substitute(other.length, b.scope.lookup)
+        if one.entry is None:
+            keys = [key for key in one.fields if isinstance(key, int)]
+            if other.keys == "int" and keys and set(keys) != set(range(max(keys) + 1)):
+                self.add(path, "missing", "entries without a gap", f"the keys {sorted(keys)}")
+            sure = not any(item.optional for item in one.fields.values())
+            self.equate(Fixed(len(one.fields)), expr, path, "length", sure=sure)
+        elif one.length is None or not needs_leaf(one.entry):
+            self.add(path, "size", "a number of entries", "any number of entries")
+        else:
+            self.equate(substitute(one.length, a.scope.lookup), expr, path, "length")
+
+    # -- Sizes ---------------------------------------------------------------------------
+
+    def equate(
+        self, one: Expr[Var], other: Expr[Var], path: Path, text: str, *, sure: bool = True
+    ) -> None:
+        """Notes that a size of the second must say the same as one of the first."""
+        self._equations.append(Equation(one, other, path, text, sure and self._sure))
+
+    def _settle(self) -> None:
+        known: dict[Var, Polynomial] = {}
+        left = list(self._equations)
+        while left:
+            rest: list[Equation] = []
+            for item in left:
+                found = solve(item.second, polynomial(item.first, {}), known)
+                if found is None or isinstance(item.second, Fixed):
+                    rest.append(item)
+                else:
+                    known[found[0]] = found[1]
+            if len(rest) == len(left):
+                break
+            left = rest
+        for item in self._equations:
+            unknown = any(True for _ in opened(item.second, known))
+            if not unknown and polynomial(item.second, known) == polynomial(item.first, {}):
+                continue
+            fixed = isinstance(item.first, Fixed) and isinstance(item.second, Fixed)
+            code: Code = "size" if fixed else "dim"
+            sure = item.sure and not unknown
+            texts = f"{item.text} {_show(item.second)}", f"{item.text} {_show(item.first)}"
+            self.findings.append(Finding(item.path, code, *texts, sure))
+
+
+def _show(expr: Expr[Var]) -> str:
+    return show_expr(substitute(expr, lambda var: Name(var.name.lstrip("^"))))
+
+
+class _Level(msgspec.Struct, frozen=True):
+    """One level of a tree, whatever describes it.
+
+    Attributes:
+      fields: by key; what is shared with another path stands among those of the second only.
+      entry: what stands under every other key, where keys are open.
+      keys: the class of those, None for any.
+    """
+
+    fields: dict[Hashable, Field]
+    extra: Extra
+    container: Container
+    entry: Spec | None = None
+    keys: str | None = None
+    length: Expr[str] | None = None
+
+    @classmethod
+    def of(cls, spec: Spec) -> _Level:
+        """The level that a tree's spec describes."""
+        match spec:
+            case Node(ref):
+                schema = ref.resolve()
+                fields = {item.key: item for item in schema.fields}
+                return cls(fields, schema.extra, schema.container)
+            case EntriesSpec(items, container, extra):
+                numbered = ((i, item) for i, item in enumerate(items) if item is not None)
+                return cls({i: Field(str(i), i, item) for i, item in numbered}, extra, container)
+            case Map(key, entry, length, container, extra):
+                return cls({}, extra, container, entry, key, length)
+            case StateOfSpec(leaf, container):
+                return cls({}, Extra(), container, Union((leaf, spec)))
+            case _:
+                raise AssertionError(spec)
+
+    def under(self, key: Hashable) -> Iterator[Spec]:
+        """What stands under a key that is not a field."""
+        for pattern, spec in self.extra.patterns:
+            if key_patterns.matches(pattern, key):
+                yield spec
+        if self.entry is None:
+            return
+        if self.keys == "int" and not (type(key) is int and key >= 0):
+            return
+        if self.keys == "str" and not isinstance(key, str):
+            return
+        yield self.entry
+
+
+def compare(a: Spec, b: Spec) -> list[Finding]:
+    """Everything in which a value of `a` may not fit `b`; empty where each of them does."""
+    return Containment().compare(a, b)
+
+
+def container_of(spec: Spec) -> Container:
+    """Of which container a tree is, at its root; ``any`` for what is none."""
+    within = open_binds(Side(), At(spec, Scope(0), outermost=True)).spec
+    if isinstance(within, Union):
+        return container_of(within.options[0])
+    return _Level.of(within).container if isinstance(within, _TREES) else "any"

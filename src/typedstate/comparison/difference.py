@@ -1,0 +1,153 @@
+"""What differs, as data and as text: `Change`, `Difference`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, get_args
+
+ChangeKind = Literal[
+    "added",
+    "removed",
+    "moved",
+    "presence",
+    "kind",
+    "container",
+    "dtype",
+    "shape",
+    "sharding",
+    "validator",
+    "other",
+]
+CHANGE_KINDS: Final[tuple[ChangeKind, ...]] = get_args(ChangeKind)
+_SIGNS: Final = {"added": "+", "removed": "-", "moved": ">"}
+_WIDTH: Final = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One way in which the second differs from the first.
+
+    Attributes:
+      path: where, e.g. ``blocks[*].up.kernel``; of what moved, where it was.
+      kind: one of `CHANGE_KINDS`.
+      before: what the first says; empty where it says nothing.
+      after: what the second says; of what moved, where it is.
+      forward: whether what fits the first still fits the second here; None where that depends.
+      backward: whether what fits the second fits the first here; None where that depends.
+      note: the likely cause, where one is recognised.
+      keys: the path as a tuple of keys.
+    """
+
+    path: str
+    kind: ChangeKind
+    before: str
+    after: str
+    forward: bool | None = True
+    backward: bool | None = True
+    note: str = ""
+    keys: tuple[Hashable, ...] = field(default=(), compare=False)
+
+    def __str__(self) -> str:
+        """One line: a sign, the path, what it was and is, which way it breaks."""
+        where = self.path or "the whole"
+        match self.kind:
+            case "added":
+                text = f"{where}: {self.after}"
+            case "removed":
+                text = f"{where}: {self.before}"
+            case "moved":
+                text = f"{where} is now {self.after}"
+            case _:
+                text = f"{where}: {self.kind} was {self.before}, is {self.after}"
+        text = f"{_SIGNS.get(self.kind, '~')} {text}"
+        text = f"{text} ({self.note})" if self.note else text
+        text = text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
+        return f"{text} [{_direction(self.forward, self.backward)}]"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The change as JSON data."""
+        data: dict[str, Any] = {
+            "path": self.path,
+            "kind": self.kind,
+            "before": self.before,
+            "after": self.after,
+            "forward": self.forward,
+            "backward": self.backward,
+        }
+        return {**data, "note": self.note} if self.note else data
+
+
+def _direction(forward: bool | None, backward: bool | None) -> str:
+    broken = [
+        name for name, answer in (("forward", forward), ("backward", backward)) if answer is False
+    ]
+    if broken:
+        return f"breaks {' and '.join(broken)}"
+    return "compatible" if forward and backward else "may break"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How the second of two things differs from the first. It is truthy where it does.
+
+    Attributes:
+      first: what was given first, by name.
+      second: what was given second, by name.
+      changes: all of them, in tree order.
+      forward: whether everything that fits the first fits the second, e.g. old checkpoints a
+        new schema; None where that can't be told.
+      backward: whether everything that fits the second fits the first.
+    """
+
+    first: str
+    second: str
+    changes: tuple[Change, ...] = ()
+    forward: bool | None = True
+    backward: bool | None = True
+
+    def __bool__(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.changes)
+
+    @property
+    def exit_status(self) -> int:
+        """What a command returns: 0 where nothing differs, else 1."""
+        return int(bool(self.changes))
+
+    @property
+    def verdict(self) -> str:
+        """In which direction the two are compatible, as a sentence."""
+        if not self.changes:
+            return "the same"
+        return f"{_says(self.forward)} forward, {_says(self.backward)} backward"
+
+    def __str__(self) -> str:
+        """The difference as text: a headline, then a line for each change."""
+        head = f"{self.first} -> {self.second}: {self.verdict}"
+        if self.changes:
+            counts = Counter(change.kind for change in self.changes)
+            shown = ", ".join(f"{counts[kind]} {kind}" for kind in CHANGE_KINDS if counts[kind])
+            head = f"{head}; {shown}"
+        return "\n".join([head, *(f"  {change}" for change in self.changes)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The difference as JSON data."""
+        return {
+            "first": self.first,
+            "second": self.second,
+            "differs": bool(self),
+            "forward": self.forward,
+            "backward": self.backward,
+            "changes": [change.to_dict() for change in self.changes],
+        }
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The difference as JSON text."""
+        return json.dumps(self.to_dict(), indent=indent)
+
+
+def _says(answer: bool | None) -> str:
+    return "undecided" if answer is None else "compatible" if answer else "breaking"

@@ -1,0 +1,300 @@
+"""Two leaves: kind, value, dtype, shape, axis names, one direction at a time."""
+
+from __future__ import annotations
+
+from re import Pattern
+from typing import TYPE_CHECKING, Any
+
+from .._compat.axis_rules import axis_names
+from .._sharding.axis_names import show_names
+from .._spec.describe import describe
+from .._spec.dim_grammar import show_shape
+from .._spec.dims import Dim, Fixed, SingleDim, VariadicDim, substitute
+from .._spec.nodes import (
+    Anything,
+    Array,
+    Instance,
+    ItemsOf,
+    Leaf,
+    Literally,
+    MappingOf,
+    NoValue,
+    Partition,
+    Predicate,
+    RecordOf,
+    Spec,
+    TupleOf,
+    Union,
+    Validated,
+)
+from .._validation.dim_binding import Scope
+from ..report import Path
+from .side import At
+
+if TYPE_CHECKING:
+    from .containment import Containment
+
+
+def compare(to: Containment, sa: Scope, a: Spec, sb: Scope, b: Spec, path: Path) -> None:
+    """Whether every leaf of `a` is one of `b`; else says why not."""
+    one = a if isinstance(a, Leaf) else Leaf(None, a)
+    other = b if isinstance(b, Leaf) else Leaf(None, b)
+    if isinstance(one.value, Anything) and one.kind is None:
+        to.add(path, "array", describe(b), "anything")
+        return
+    if not _kind_within(one, other):
+        to.add(path, "kind", describe(other), describe(one))
+        return
+    _names(to, one, other, path)
+    if other.placed is not None and one.placed != other.placed:
+        to.add(path, "sharding", "really sharded as declared", "anywhere")
+    _predicates(to, one.predicates, other.predicates, path)
+    _value(to, sa, one.value, sb, other.value, path)
+
+
+def _kind_within(a: Leaf, b: Leaf) -> bool:
+    if a.kind is None or b.kind is None:
+        return a.kind is b.kind
+    return (a.exact and a.kind is b.kind) if b.exact else issubclass(a.kind, b.kind)
+
+
+def _names(to: Containment, a: Leaf, b: Leaf, path: Path) -> None:
+    if b.names is None:
+        return
+    wanted = b.names if ... in b.names else axis_names(b.names)
+    if a.names is None:
+        silent = not wanted or b.by_dims
+        to.add(path, "sharding", show_names(wanted), "any axis names", sure=not silent)
+        return
+    found = a.names if ... in a.names else axis_names(a.names)
+    may_lack = b.by_dims or not wanted
+    if found == wanted and (not a.by_dims or may_lack):
+        return
+    if not found and may_lack:
+        return
+    open_ = ... in found or ... in wanted
+    to.add(path, "sharding", show_names(wanted), show_names(found), sure=not open_)
+
+
+def _predicates(
+    to: Containment, a: tuple[Predicate, ...], b: tuple[Predicate, ...], path: Path
+) -> None:
+    for item in b:
+        if not any(item.test == other.test for other in a):
+            to.add(path, "predicate", item.text, "any value", sure=False)
+
+
+def _value(to: Containment, sa: Scope, a: Spec, sb: Scope, b: Spec, path: Path) -> None:
+    match a, b:
+        case _, Anything():
+            return
+        case Validated(inner, predicates), _:
+            kept = b.predicates if isinstance(b, Validated) else ()
+            _predicates(to, predicates, kept, path)
+            _value(to, sa, inner, sb, b.inner if isinstance(b, Validated) else b, path)
+        case _, Validated(inner, predicates):
+            _predicates(to, (), predicates, path)
+            _value(to, sa, a, sb, inner, path)
+        case Union(options), _:
+            for option in options:
+                _value(to, sa, option, sb, b, path)
+        case _, Union(options):
+            _each(to, sa, a, sb, b, path)
+        case Array(), Array():
+            _array(to, sa, a, sb, b, path)
+        case NoValue(), NoValue():
+            return
+        case Instance(one), Instance(other) if issubclass(one, other):
+            return
+        case Literally(values), Literally(others) if all(_among(item, others) for item in values):
+            return
+        case Literally(values), Instance(cls) if all(isinstance(item, cls) for item in values):
+            return
+        case TupleOf(items, rest), TupleOf(others, more):
+            _tuple(to, sa, (items, rest), sb, (others, more), path, (describe(b), describe(a)))
+        case TupleOf(), Instance(cls) if issubclass(tuple, cls):
+            return
+        case ItemsOf(one, item), ItemsOf(other, wanted) if issubclass(one, other):
+            _each(to, sa, item, sb, wanted, path)
+        case MappingOf(one, key, value), MappingOf(other, other_key, other_value) if issubclass(
+            one, other
+        ):
+            _each(to, sa, key, sb, other_key, path)
+            _each(to, sa, value, sb, other_value, path)
+        case RecordOf(), RecordOf() if a.cls is b.cls:
+            _record(to, sa, a, sb, b, path)
+        case Partition(), Partition() if a.cls is b.cls and b.names in (None, a.names):
+            if b.shape is not None and a.shape != b.shape:
+                to.add(path, "size", _shape_text(b.shape), _shape_text(a.shape), sure=False)
+        case _:
+            unsure = isinstance(a, Anything) or a == b
+            to.add(path, "array", describe(b), describe(a), sure=not unsure)
+
+
+def _each(to: Containment, sa: Scope, a: Spec, sb: Scope, b: Spec, path: Path) -> None:
+    """What stands within a container, also a Variable or a tree."""
+    to.walk(At(a, sa), At(b, sb), path)
+
+
+def _among(value: Any, values: tuple[Any, ...]) -> bool:
+    return any(type(value) is type(other) and value == other for other in values)
+
+
+def _tuple(
+    to: Containment,
+    sa: Scope,
+    a: tuple[tuple[Spec, ...], Spec | None],
+    sb: Scope,
+    b: tuple[tuple[Spec, ...], Spec | None],
+    path: Path,
+    texts: tuple[str, str],
+) -> None:
+    (items, rest), (others, more) = a, b
+    if len(items) < len(others) or (more is None and (rest is not None or items[len(others) :])):
+        to.add(path, "container", *texts)
+        return
+    for index, item in enumerate(items):
+        wanted = others[index] if index < len(others) else more
+        if wanted is not None:
+            _each(to, sa, item, sb, wanted, (*path, index))
+    if rest is not None and more is not None:
+        _each(to, sa, rest, sb, more, path)
+
+
+def _record(to: Containment, sa: Scope, a: RecordOf, sb: Scope, b: RecordOf, path: Path) -> None:
+    found, wanted = dict(a.fields), dict(b.fields)
+    for name, item in found.items():
+        if name in wanted:
+            _each(to, sa, item, sb, wanted[name], (*path, name))
+            if name in b.required and name not in a.required:
+                to.add((*path, name), "missing", describe(wanted[name]), "may be absent")
+        elif issubclass(a.cls, dict):
+            to.add((*path, name), "extra", "nothing", describe(item), spec=item)
+    for name in b.required - set(found):
+        to.add((*path, name), "missing", describe(wanted[name]), "nothing", spec=wanted[name])
+
+
+# -- Arrays --------------------------------------------------------------------------------
+
+
+def _array(to: Containment, sa: Scope, a: Array, sb: Scope, b: Array, path: Path) -> None:
+    if a.abstract != b.abstract or not (
+        b.cls is None or (a.cls is not None and issubclass(a.cls, b.cls))
+    ):
+        to.add(path, "array", describe(b), describe(a))
+        return
+    if b.dtypes is not None and not _dtypes_within(a.dtypes, b.dtypes):
+        to.add(path, "dtype", b.dtype or "any dtype", a.dtype or "any dtype")
+    if b.shape is not None:
+        _shape(to, sa, a, sb, b, path)
+
+
+def _dtypes_within(
+    a: tuple[str | Pattern[str], ...] | None, b: tuple[str | Pattern[str], ...]
+) -> bool:
+    if a is None:
+        return False
+    plain = {"bool_" if item == "bool" else item for item in b}
+    return all(
+        ("bool_" if item == "bool" else item) in plain
+        or (
+            isinstance(item, str)
+            and any(isinstance(other, Pattern) and other.match(item) for other in b)
+        )
+        for item in a
+    )
+
+
+def _shape(to: Containment, sa: Scope, a: Array, sb: Scope, b: Array, path: Path) -> None:
+    wanted = b.shape or ()
+    texts = _shape_text(b.shape), _shape_text(a.shape)
+    if a.inserted or b.inserted:
+        if a.shape != b.shape or a.inserted != b.inserted:
+            to.add(path, "rank", *texts, sure=False)
+        return
+    if a.shape is None:
+        if [type(dim) for dim in wanted] != [VariadicDim]:
+            to.add(path, "rank", *texts)
+        return
+    found = list(a.shape)
+    run = next((i for i, dim in enumerate(wanted) if isinstance(dim, VariadicDim)), None)
+    runs = sum(isinstance(dim, VariadicDim) for dim in found)
+    local = to.first.new_scope(), to.second.new_scope()
+    scopes = sa, sb
+    if run is None:
+        if runs or len(found) != len(wanted):
+            to.add(path, "rank", *texts)
+            return
+        for index, (x, y) in enumerate(zip(found, wanted, strict=True)):
+            _axis(to, scopes, local, x, y, path, index)
+        return
+    after = len(wanted) - run - 1
+    head, tail = found[:run], found[len(found) - after :] if after else []
+    short = len(found) - runs < len(wanted) - 1
+    if short or any(isinstance(dim, VariadicDim) for dim in (*head, *tail)):
+        to.add(path, "rank", *texts, sure=short and not runs)
+        return
+    for index, (x, y) in enumerate(zip(head, wanted[:run], strict=True)):
+        _axis(to, scopes, local, x, y, path, index)
+    for index, (x, y) in enumerate(zip(tail, wanted[run + 1 :], strict=True)):
+        _axis(to, scopes, local, x, y, path, index - after)
+    middle = found[run : len(found) - after]
+    _run(to, scopes, local, middle, wanted[run], path)
+
+
+def _run(
+    to: Containment,
+    scopes: tuple[Scope, Scope],
+    local: tuple[Scope, Scope],
+    middle: list[Dim],
+    dim: Dim,
+    path: Path,
+) -> None:
+    """A run of axes with a name: known by its text, as names of runs are never linked to sizes."""
+    assert isinstance(dim, VariadicDim)
+    if dim.name is None:
+        return
+    scope = local[1] if dim.per_leaf else scopes[1]
+    texts: list[str] = []
+    for item in middle:
+        of = local[0] if item.per_leaf else scopes[0]
+        if isinstance(item, VariadicDim):
+            texts.append(f"*{of.lookup(item.name)}" if item.name else f"*{to.first.new_name('')}")
+        else:
+            expr = None if item.expr is None else substitute(item.expr, of.lookup)
+            texts.append(str(to.first.new_name("_") if expr is None else expr))
+        texts[-1] += "#" * item.broadcast
+    key = str(scope.lookup(dim.name))
+    known = to.runs.setdefault(key, texts)
+    if known != texts:
+        to.add(path, "dim", f"*{dim.name}", show_shape(tuple(middle)), sure=False)
+
+
+def _axis(
+    to: Containment,
+    scopes: tuple[Scope, Scope],
+    local: tuple[Scope, Scope],
+    a: Dim,
+    b: Dim,
+    path: Path,
+    index: int,
+) -> None:
+    assert isinstance(a, SingleDim)
+    assert isinstance(b, SingleDim)
+    if b.expr is None:
+        return
+    expr = substitute(b.expr, (local[1] if b.per_leaf else scopes[1]).lookup)
+    if a.expr is None:
+        found = to.first.new_name("_")
+    else:
+        found = substitute(a.expr, (local[0] if a.per_leaf else scopes[0]).lookup)
+    if b.broadcast and found == Fixed(1):
+        return
+    if a.broadcast and not b.broadcast:
+        to.add(path, "dim", f"axis {index} {b.text}", f"axis {index} #{a.text}")
+        return
+    to.equate(found, expr, path, f"axis {index}")
+
+
+def _shape_text(shape: tuple[Dim, ...] | None) -> str:
+    return "any shape" if shape is None else f'"{show_shape(shape)}"'

@@ -1,0 +1,65 @@
+"""One side of a comparison: its specs, and the scopes in which their names live."""
+
+from __future__ import annotations
+
+import msgspec
+
+from .._spec.dims import Expr, Name
+from .._spec.nodes import Bound, ModuleState, Node, SameSpec, ScopedSpec, Spec
+from .._spec.questions import unbind
+from .._validation.dim_binding import Scope, Var, linked
+from .._validation.walk import WRITES_NO_NAME
+
+
+class Side(msgspec.Struct):
+    """One of the two, with a scope for each occurrence of a schema."""
+
+    scopes: int = 0
+    apart: dict[str, int] = msgspec.field(default_factory=dict[str, int])
+
+    def new_scope(self) -> Scope:
+        """The scope of another occurrence."""
+        self.scopes += 1
+        return Scope(self.scopes)
+
+    def new_name(self, text: str) -> Expr[Var]:
+        """A size of which nothing else is known."""
+        self.scopes += 1
+        return Name(Var(self.scopes, text))
+
+
+class At(msgspec.Struct, frozen=True):
+    """A spec and where its names live."""
+
+    spec: Spec
+    scope: Scope
+    outermost: bool = False
+
+
+def open_binds(side: Side, at: At) -> At:
+    """What stands within `Bind`, `Scoped` and `Same`, with the scope of its names."""
+    spec, scope = at.spec, at.scope
+    if scope.around is not None and type(spec) not in WRITES_NO_NAME:
+        scope = scope.written()
+    match spec:
+        case Node():
+            inner = Scope(scope.number, scope.links) if at.outermost else side.new_scope()
+            return At(spec, inner)
+        case Bound():
+            number = scope.number if at.outermost else side.new_scope().number
+            binds, within = unbind(spec)
+            below = linked(scope, binds, number, outermost=at.outermost)
+            return open_binds(side, At(within, below, outermost=True))
+        case ScopedSpec(inner=within, scope=name):
+            if name not in side.apart:
+                side.apart[name] = side.new_scope().number
+            apart = (
+                Scope(side.apart[name], scope.links) if at.outermost else Scope(side.apart[name])
+            )
+            return open_binds(side, At(within, apart, outermost=True))
+        case SameSpec(inner=within):
+            return open_binds(side, At(within, scope, at.outermost))
+        case ModuleState(inner=within):
+            return open_binds(side, At(within, scope, outermost=True))
+        case _:
+            return At(spec, scope, at.outermost)

@@ -1,0 +1,140 @@
+"""What is compared: a hint, or a value as the only tree that is exactly like it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any, cast
+
+import jax
+import msgspec
+import numpy as np
+from flax import nnx
+
+from .._annotations.spec_of import name_of, spec_of
+from .._compat import axis_rules, modules, variables
+from .._spec.dims import Fixed, SingleDim
+from .._spec.dtypes import dtype_name
+from .._spec.nodes import (
+    Anything,
+    Array,
+    Container,
+    Field,
+    Instance,
+    Leaf,
+    Node,
+    NoValue,
+    Schema,
+    Spec,
+    TupleOf,
+    Validated,
+)
+from ..errors import SchemaError
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """One of the two.
+
+    Attributes:
+      name: for people.
+      spec: what it says.
+      value: the state where it is one, else None.
+      abstract: some of its leaves are abstract.
+    """
+
+    name: str
+    spec: Spec
+    hint: Any
+    value: Any = None
+    abstract: bool = False
+
+    @property
+    def is_value(self) -> bool:
+        """Whether it is one tree, not all that a hint describes."""
+        return self.hint is None
+
+
+class SeenRef(msgspec.Struct, frozen=True):
+    """A level of a tree that was read."""
+
+    name: str
+    schema: Schema
+    arguments: tuple[Spec, ...] = ()
+    owners: Mapping[object, bool] = {}
+
+    def __hash__(self) -> int:
+        """By identity: a tree is large."""
+        return id(self)
+
+    def resolve(self) -> Schema:
+        """Its keys."""
+        return self.schema
+
+
+def subject_of(given: Any) -> Subject:
+    """Reads a hint, a document, a state, a nested dict, a module or a checkpoint.
+
+    Raises:
+      SchemaError: it is none of these.
+    """
+    if hasattr(given, "to_schema"):
+        given = given.to_schema()
+    if modules.is_module(given):
+        name = type(given).__name__
+        return _value(nnx.state(given), f"a {name}")
+    if variables.is_state(given) or isinstance(given, dict):
+        return _value(given, "a state" if variables.is_state(given) else "a dict")
+    if callable(getattr(given, "state", None)) and hasattr(given, "leaves"):
+        return _value(given.state(), f"the checkpoint {given.path}")
+    spec = spec_of(given)
+    if isinstance(spec, Validated) and isinstance(spec.inner, Anything):
+        shown = type(given).__name__
+        raise SchemaError(f"a schema, a state, a module or a checkpoint was expected, not {shown}")
+    return Subject(name_of(given, spec), spec, given)
+
+
+def _value(value: Any, name: str) -> Subject:
+    abstract = any(
+        isinstance(leaf, jax.ShapeDtypeStruct) for leaf in cast(Any, jax).tree.leaves(value)
+    )
+    container: Container = "state" if variables.is_state(value) else "dict"
+    try:
+        spec = _tree(value, container)
+    except RecursionError:
+        raise SchemaError(f"diff: {name} is nested too deeply to read") from None
+    return Subject(name, spec, None, value, abstract)
+
+
+def _tree(value: Any, container: Container) -> Spec:
+    mapping = variables.mapping_of(value)
+    if mapping is None:
+        return _leaf(value)
+    fields = tuple(_field(key, item, container) for key, item in mapping.items())
+    return Node(SeenRef("a state", Schema("a state", fields, container=container)))
+
+
+def _field(key: Hashable, item: Any, container: Container) -> Field:
+    return Field(str(key), key, _tree(item, container))
+
+
+def _leaf(value: Any) -> Spec:
+    if not variables.is_variable(value):
+        return _content(value)
+    names = axis_rules.declared_names(variables.metadata_of(value))
+    kind = variables.kind_of(value)
+    content = _content(variables.raw_value(value))
+    return Leaf(kind, content, exact=True, names=() if names is None else names)
+
+
+def _content(given: object) -> Spec:
+    """A value by class, dtype and shape; an abstract array by the array that it stands for."""
+    value: Any = given
+    if variables.is_shaped(value):
+        shape = tuple(SingleDim(str(size), Fixed(size)) for size in map(int, value.shape))
+        cls = np.ndarray if isinstance(value, np.ndarray) else jax.Array
+        dtype = dtype_name(cast(Any, value).dtype)
+        return Array(dtype, (dtype,), shape, cls)
+    if value is None:
+        return NoValue()
+    if type(value) is tuple:
+        return TupleOf(tuple(_content(item) for item in cast(Any, value)))
+    return Instance(type(given))

@@ -1,0 +1,398 @@
+"""The parts of a schema document: one pydantic model per node of the spec and per form.
+
+They say what JSON may stand where, and the published JSON Schema is made from them; what the
+parts mean is the spec's own business.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictBool, StrictInt, StrictStr, StringConstraints
+
+from .document_terms import (
+    MAX_TEXT,
+    AxisNames,
+    Container,
+    FilterPart,
+    Identifier,
+    Inserted,
+    Key,
+    KeyText,
+    Known,
+    Links,
+    LiteralValue,
+    Name,
+    Part,
+    Path,
+    Pattern,
+    PlacedPart,
+    Rules,
+    Shape,
+    Size,
+)
+
+# -- Values --------------------------------------------------------------------------------
+
+
+class AnyPart(Part):
+    """``Any``."""
+
+    type: Literal["any"]
+
+
+class NonePart(Part):
+    """``None``."""
+
+    type: Literal["none"]
+
+
+class InstancePart(Part):
+    """An instance of a class."""
+
+    type: Literal["instance"]
+    cls: Known = Field(validation_alias="class", serialization_alias="class")
+
+
+class LiteralPart(Part):
+    """One of these values."""
+
+    type: Literal["literal"]
+    values: tuple[LiteralValue, ...]
+
+
+class DtypePart(Part):
+    """A dtype class of jaxtyping by its name, or a class of these dtypes."""
+
+    name: Annotated[StrictStr, StringConstraints(max_length=MAX_TEXT)]
+    dtypes: tuple[Name, ...] | None = None
+
+
+class ArrayPart(Part):
+    """An array: ``{"dtype": "Float", "class": "jax.Array", "shape": "din dout"}``.
+
+    A dtype that is left out is any dtype, a shape that is left out any shape.
+    """
+
+    type: Literal["array"]
+    dtype: Name | DtypePart | None = None
+    cls: Known | None = Field(default=None, validation_alias="class", serialization_alias="class")
+    shape: Shape | None = None
+    abstract: StrictBool = False
+    inserted: tuple[Inserted, ...] = ()
+
+
+class TuplePart(Part):
+    """A tuple; `rest` for one of any length."""
+
+    type: Literal["tuple"]
+    items: tuple[SpecPart, ...] = ()
+    rest: SpecPart | None = None
+
+
+class ItemsPart(Part):
+    """A list, set or sequence of like items."""
+
+    type: Literal["items"]
+    cls: Known = Field(validation_alias="class", serialization_alias="class")
+    item: SpecPart
+
+
+class MappingPart(Part):
+    """A mapping of like keys to like values."""
+
+    type: Literal["mapping"]
+    cls: Known = Field(validation_alias="class", serialization_alias="class")
+    key: SpecPart
+    value: SpecPart
+
+
+class RecordField(Part):
+    """A field of a NamedTuple, dataclass or TypedDict."""
+
+    name: KeyText
+    holds: SpecPart
+    required: StrictBool = True
+
+
+class RecordPart(Part):
+    """A NamedTuple, dataclass or TypedDict of values."""
+
+    type: Literal["record"]
+    cls: Known = Field(validation_alias="class", serialization_alias="class")
+    fields: tuple[RecordField, ...]
+
+
+class PartitionPart(Part):
+    """A PartitionSpec or NamedSharding in the place of an array."""
+
+    type: Literal["partition"]
+    cls: Known = Field(validation_alias="class", serialization_alias="class")
+    axes: AxisNames | None = None
+    shape: Shape | None = None
+    rules: Rules | None = None
+
+
+class ValidatedPart(Part):
+    """A value with validators, each by its name."""
+
+    type: Literal["validated"]
+    of: SpecPart
+    validators: tuple[Known, ...]
+
+
+# -- Trees ---------------------------------------------------------------------------------
+
+
+class LeafPart(Part):
+    """A Variable of a kind; without a kind, a raw leaf of which more is said than its value."""
+
+    type: Literal["leaf"]
+    kind: Known | None = None
+    holds: SpecPart
+    exact: StrictBool = False
+    axes: AxisNames | None = None
+    by_dims: StrictBool = False
+    validators: tuple[Known, ...] = ()
+    placed: PlacedPart | None = None
+
+
+class SchemaPart(Part):
+    """A sub-state: one of the document's schemas, by its name there."""
+
+    type: Literal["schema"]
+    schema_: Name = Field(validation_alias="schema", serialization_alias="schema")
+
+
+class SelectionPart(Part):
+    """What `Only` or `Rest` says of undeclared leaves."""
+
+    filter: FilterPart
+    keep: StrictBool
+    path: Path = ()
+
+
+class AllowedPart(Part):
+    """Leaves that may stand under undeclared keys, of any kind without `kinds`."""
+
+    kinds: tuple[Known, ...] | None = None
+    selections: tuple[SelectionPart, ...] = ()
+
+
+class PatternPart(Part):
+    """What stands under keys like ``layers_{}``."""
+
+    keys: Pattern
+    holds: SpecPart
+
+
+class ExtraPart(Part):
+    """What may stand under undeclared keys."""
+
+    patterns: tuple[PatternPart, ...] = ()
+    allowed: tuple[AllowedPart, ...] = ()
+
+
+class MapPart(Part):
+    """One level of like entries."""
+
+    type: Literal["map"]
+    keys: Literal["int", "str"]
+    entry: SpecPart
+    length: Size | None = None
+    container: Container = "any"
+    extra: ExtraPart | None = None
+
+
+class EntriesPart(Part):
+    """Entries by position; null keeps nothing."""
+
+    type: Literal["entries"]
+    items: tuple[SpecPart | None, ...]
+    container: Container = "any"
+    extra: ExtraPart | None = None
+
+
+class TreePart(Part):
+    """A tree of any depth with like leaves."""
+
+    type: Literal["tree"]
+    leaf: SpecPart
+    container: Container = "any"
+
+
+class UnionPart(Part):
+    """One of these."""
+
+    type: Literal["union"]
+    options: Annotated[tuple[SpecPart, ...], Field(min_length=1)]
+
+
+class BindPart(Part):
+    """Dims of what is bound, as sizes over the names around it."""
+
+    type: Literal["bind"]
+    of: SpecPart
+    dims: Links
+
+
+class ScopedPart(Part):
+    """Names kept apart under a name."""
+
+    type: Literal["scoped"]
+    of: SpecPart
+    scope: Name
+
+
+class SamePart(Part):
+    """Alike with every other tree of a call that has this name."""
+
+    type: Literal["same"]
+    of: SpecPart
+    group: Name
+
+
+class DecidePart(Part):
+    """A leaf of which the filters decide: what a selected one is, what another."""
+
+    type: Literal["filtered"]
+    filter: FilterPart
+    path: Path = ()
+    yes: SpecPart | None = None
+    no: SpecPart | None = None
+
+
+class ModulePart(Part):
+    """A live module with this state."""
+
+    type: Literal["module"]
+    cls: Known = Field(validation_alias="class", serialization_alias="class")
+    state: SpecPart
+
+
+SpecPart = Annotated[
+    AnyPart
+    | NonePart
+    | InstancePart
+    | LiteralPart
+    | ArrayPart
+    | TuplePart
+    | ItemsPart
+    | MappingPart
+    | RecordPart
+    | PartitionPart
+    | ValidatedPart
+    | LeafPart
+    | SchemaPart
+    | MapPart
+    | EntriesPart
+    | TreePart
+    | UnionPart
+    | BindPart
+    | ScopedPart
+    | SamePart
+    | DecidePart
+    | ModulePart,
+    Field(discriminator="type"),
+]
+
+
+class FieldPart(Part):
+    """One declared key of a schema, and the attribute where that is another."""
+
+    key: Key
+    name: Identifier | None = None
+    holds: SpecPart
+    optional: StrictBool = False
+    shared: KeyText | None = None
+
+
+class ClassPart(Part):
+    """A schema class."""
+
+    type: Literal["class"]
+    name: Name
+    fields: tuple[FieldPart, ...] = ()
+    extra: ExtraPart | None = None
+
+
+# -- Forms ---------------------------------------------------------------------------------
+
+
+class SelectingForm(Part):
+    """`Only` and `Rest`."""
+
+    form: Literal["Only", "Rest"]
+    filters: tuple[FilterPart, ...]
+
+
+class PlusForm(Part):
+    """`Plus`."""
+
+    form: Literal["Plus"]
+    kinds: tuple[Known, ...]
+
+
+class StackedForm(Part):
+    """`Stacked`: `dim` is the axis's name inside, `text` what its user wrote."""
+
+    form: Literal["Stacked"]
+    dim: Name
+    text: Name
+    at: StrictInt = 0
+    axis: KeyText | None = None
+    filters: tuple[FilterPart, ...] = ()
+
+
+class PlacedForm(Part):
+    """`Placed` and `PlacedBy`."""
+
+    form: Literal["Placed", "PlacedBy"]
+    rules: Rules | None = None
+
+
+class ShardedForm(Part):
+    """`Sharded`, and the links that were passed on the way to the schema."""
+
+    form: Literal["Sharded"]
+    text: Name
+    table: dict[Name, KeyText | tuple[KeyText, ...] | None]
+    groups: tuple[tuple[Links, ...], ...] = ()
+    pending: tuple[Links, ...] = ()
+
+
+class PlainForm(Part):
+    """A form without arguments."""
+
+    form: Literal["Pure", "Values", "Abstract", "Shardings", "Specs"]
+
+
+class LikeForm(Part):
+    """`Like` and `Cast`."""
+
+    form: Literal["Like", "Cast"]
+    text: Name
+    kinds: tuple[LeafPart, ...] = ()
+    dtype: DtypePart | None = None
+    values: tuple[SpecPart, ...] = ()
+
+
+TransformPart = Annotated[
+    SelectingForm | PlusForm | StackedForm | PlacedForm | ShardedForm | PlainForm | LikeForm,
+    Field(discriminator="form"),
+]
+
+
+class FormPart(Part):
+    """A form of another schema of the document.
+
+    `path` are the keys on the way to it, where the form's filters read paths.
+    """
+
+    type: Literal["form"]
+    of: Name
+    form: TransformPart
+    path: Path = ()
+
+
+SchemaEntry = Annotated[ClassPart | FormPart, Field(discriminator="type")]

@@ -1,0 +1,118 @@
+"""The classes that a document names: those of Flax and its like, and those of a registry.
+
+Names are looked up in tables and in what the trusted modules already hold; nothing is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, MutableMapping, MutableSequence, Sequence
+from typing import Any, Final, cast
+
+import jax
+import msgspec
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from ..errors import SchemaError
+
+Registry = Mapping[str, Any] | Iterable[Any]
+
+_TABLE: Final[dict[str, type]] = {
+    "jax.Array": jax.Array,
+    "jax.ShapeDtypeStruct": jax.ShapeDtypeStruct,
+    "jax.sharding.NamedSharding": NamedSharding,
+    "jax.sharding.PartitionSpec": PartitionSpec,
+    "numpy.ndarray": np.ndarray,
+    "collections.abc.Sequence": cast(type, Sequence),
+    "collections.abc.MutableSequence": cast(type, MutableSequence),
+    "collections.abc.Mapping": cast(type, Mapping),
+    "collections.abc.MutableMapping": cast(type, MutableMapping),
+    **{cls.__name__: cls for cls in (bool, int, float, complex, str, bytes, object)},
+    **{cls.__name__: cls for cls in (list, tuple, set, frozenset, dict)},
+}
+_NAMES: Final = {cls: name for name, cls in _TABLE.items()}
+#: Their public classes, under these names. Flax imports optax itself.
+_MODULES: Final = {"nnx": "flax.nnx", "optax": "optax", "numpy": "numpy"}
+#: Classes that modules of these packages define, where those are imported already.
+_TRUSTED: Final = frozenset({"flax", "optax"})
+
+
+class KnownClasses(msgspec.Struct, frozen=True):
+    """What may stand behind a name.
+
+    Attributes:
+      given: classes, validators, functions by the names that the user gave them.
+    """
+
+    given: Mapping[str, Any]
+
+    def name(self, item: Any) -> str | None:
+        """The name of a class or another object, None where it has none."""
+        for name, other in self.given.items():
+            if other is item:
+                return name
+        if not isinstance(item, type):
+            return None
+        if item in _NAMES:
+            return _NAMES[item]
+        last: str = item.__name__
+        for short in _MODULES:
+            if _public(short).get(last) is item:
+                return f"{short}.{last}"
+        return full_name(item)
+
+    def name_of_validator(self, test: Any) -> str | None:
+        """The name of the validator with this test."""
+        for name, other in self.given.items():
+            if getattr(other, "is_valid", None) == test:
+                return name
+        return None
+
+    def find(self, name: str) -> Any:
+        """What a name stands for; raises KeyError where nothing does."""
+        if name in self.given:
+            return self.given[name]
+        if name in _TABLE:
+            return _TABLE[name]
+        head, _, last = name.rpartition(".")
+        found = _public(head).get(last)
+        if found is None and head.partition(".")[0] in _TRUSTED and head in sys.modules:
+            found = vars(sys.modules[head]).get(last)
+            found = None if getattr(found, "__module__", "") != head else found
+        if not isinstance(found, type) or last.startswith("_"):
+            raise KeyError(name)
+        return found
+
+
+def _public(short: str) -> Mapping[str, Any]:
+    """What a trusted module holds, past its ``__getattr__``; nothing where it is not there."""
+    module = sys.modules.get(_MODULES.get(short, ""))
+    return {} if module is None else vars(module)
+
+
+def full_name(cls: type) -> str:
+    """The name of a class with its module."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def known(kinds: Registry) -> KnownClasses:
+    """Reads what a caller gave: names with what they stand for, or classes by their own names.
+
+    Raises:
+      SchemaError: it is neither.
+    """
+    if isinstance(kinds, Mapping):
+        given = dict(cast("Mapping[Any, Any]", kinds))
+        for name in given:
+            if not isinstance(name, str):
+                raise SchemaError(f"kinds={{{name!r}: ...}}: names are text")
+        return KnownClasses(given)
+    if isinstance(kinds, type | str):
+        raise SchemaError("kinds: give a list of classes, or a dict of names to classes")
+    named: dict[str, Any] = {}
+    for item in kinds:
+        if not isinstance(item, type):
+            raise SchemaError(f"kinds: {item!r} has no name of its own; write kinds={{'name': it}}")
+        named[full_name(item)] = item
+    return KnownClasses(named)

@@ -1,0 +1,158 @@
+"""What a function gives for arguments of known types, as mypy infers it, and nothing reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+from mypy.nodes import (
+    ARG_OPT,
+    ARG_POS,
+    CallExpr,
+    Context,
+    Expression,
+    IntExpr,
+    LambdaExpr,
+    MemberExpr,
+    NameExpr,
+    TempNode,
+    TupleExpr,
+    UnaryExpr,
+)
+from mypy.plugin import CheckerPluginInterface, FunctionContext, MethodContext
+from mypy.subtypes import find_member
+from mypy.types import AnyType, CallableType, Instance, Type, get_proper_type
+
+from .bindings import attribute_bindings, bindings
+from .declaration import source_of
+from .leaves import unknown
+
+_Called = FunctionContext | MethodContext
+_POSITIONAL: Final = (ARG_POS, ARG_OPT)
+
+
+def argument(context: _Called, name: str) -> Expression | None:
+    """The argument that a call gives to a parameter; None where it gives none, or several."""
+    for known, given in zip(context.callee_arg_names, context.args, strict=False):
+        if known == name and len(given) == 1:
+            return given[0]
+    return None
+
+
+def argument_type(context: _Called, name: str) -> Type | None:
+    """The type of that argument."""
+    for known, given in zip(context.callee_arg_names, context.arg_types, strict=False):
+        if known == name and len(given) == 1:
+            return given[0]
+    return None
+
+
+def function_type(context: _Called) -> Type | None:
+    """The type of the function that a transform is given, which is its first argument."""
+    for name in ("fun", "f"):
+        found = argument_type(context, name)
+        if found is not None:
+            return found
+    is_first = bool(context.arg_types) and len(context.arg_types[0]) == 1
+    return context.arg_types[0][0] if is_first and context.callee_arg_names[0] is None else None
+
+
+def rest(context: _Called, name: str) -> list[Type]:
+    """The types of the arguments of a ``*name``."""
+    for known, given in zip(context.callee_arg_names, context.arg_types, strict=False):
+        if known == name:
+            return list(given)
+    return []
+
+
+def truth(expr: Expression | None, default: bool) -> bool | None:
+    """The bool that an argument is, as written; None where that is not known."""
+    match expr:
+        case None:
+            return default
+        case NameExpr(fullname="builtins.True"):
+            return True
+        case NameExpr(fullname="builtins.False"):
+            return False
+        case _:
+            return None
+
+
+def numbers(expr: Expression | None) -> int | tuple[int, ...] | None:
+    """The int or tuple of ints that an argument is, as written, 0 where it is none."""
+    match expr:
+        case None:
+            return 0
+        case IntExpr(value=value):
+            return value
+        case UnaryExpr(op="-", expr=IntExpr(value=value)):
+            return -value
+        case TupleExpr(items=items):
+            found = [item.value for item in items if isinstance(item, IntExpr)]
+            return tuple(found) if len(found) == len(items) else None
+        case _:
+            return None
+
+
+def is_made_once(api: CheckerPluginInterface, expr: Expression) -> bool:
+    """Whether a value is what one call made: that call, or a name that is bound once.
+
+    To mypy a variable keeps the type of its first value where another is of the same class.
+    """
+    if isinstance(expr, CallExpr):
+        return True
+    if not isinstance(expr, NameExpr | MemberExpr):
+        return False
+    source = source_of(cast(Any, api).tree.path)
+    if source is None:
+        return False
+    if isinstance(expr, MemberExpr):
+        return attribute_bindings(source, expr.name) == 1
+    return bindings(source, expr.name, expr.line) == 1
+
+
+def callable_of(typ: Type | None) -> CallableType | None:
+    """The signature of a value that can be called; None where it has several, or none is known."""
+    found = None if typ is None else get_proper_type(typ)
+    if isinstance(found, Instance):
+        member = find_member("__call__", found, found, is_operator=True)
+        found = None if member is None else get_proper_type(member)
+    return found if isinstance(found, CallableType) else None
+
+
+def positional(function: CallableType, index: int) -> Type | None:
+    """The type of the parameter that takes a positional argument."""
+    if index < 0 or index >= len(function.arg_types):
+        return None
+    if any(kind not in _POSITIONAL for kind in function.arg_kinds[: index + 1]):
+        return None
+    return function.arg_types[index]
+
+
+def result(
+    api: CheckerPluginInterface,
+    function: Expression,
+    typ: Type,
+    given: Sequence[Type],
+    context: Context,
+) -> Type:
+    """The type of ``function(*given)``; a lambda's parameters take the types of what is given."""
+    checker = cast(Any, api)
+    kinds = [ARG_POS] * len(given)
+    with checker.msg.filter_errors() as errors, checker.local_type_map:
+        if isinstance(function, LambdaExpr):
+            plain = checker.named_type("builtins.function")
+            wanted = CallableType(list(given), kinds, [None] * len(given), unknown(), plain)
+            typ = checker.expr_checker.accept(function, type_context=wanted)
+        called = get_proper_type(typ)
+        if isinstance(called, AnyType):
+            return called
+        nodes = [_node(arg, context) for arg in given]
+        found, _ = checker.expr_checker.check_call(called, nodes, kinds, context)
+        return unknown() if errors.has_new_errors() else cast(Type, found)
+
+
+def _node(typ: Type, context: Context) -> TempNode:
+    node = TempNode(typ)
+    node.set_line(context)
+    return node

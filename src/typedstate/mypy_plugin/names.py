@@ -1,0 +1,143 @@
+"""Every name that the plugin knows: of Flax, JAX and optax, and of this package.
+
+A release that moves a function or a class is met here and nowhere else. mypy asks by the name of
+the module in which something is defined, which is none that its users import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+# This package.
+SCHEMA: Final = "typedstate.schema.typed_state.TypedState"
+FORMS: Final = "typedstate.forms."
+CHECK: Final = ("typedstate.checking.check",)
+MAP: Final = f"{FORMS}StateMap"
+ENTRIES: Final = f"{FORMS}Entries"
+
+# Python.
+ANNOTATED: Final = ("typing.Annotated", "typing_extensions.Annotated")
+DICT: Final = "builtins.dict"
+LIST: Final = "builtins.list"
+TUPLE: Final = "builtins.tuple"
+STR: Final = "builtins.str"
+SCALARS: Final = frozenset(f"builtins.{name}" for name in ("bool", "complex", "float", "int"))
+PLAIN: Final = SCALARS | {"builtins.bytes", STR}  # values that are no data of a module
+PARTIAL_CALL: Final = "functools.partial.__call__"
+
+CONTAINERS: Final = frozenset(
+    {LIST, DICT, TUPLE, "builtins.set", "builtins.frozenset", "typing.Sequence", "typing.Mapping"}
+)
+
+# JAX and NumPy.
+ARRAY: Final = "jax.Array"
+NDARRAY: Final = "numpy.ndarray"
+SHAPE: Final = "jax.ShapeDtypeStruct"
+SHARDING: Final = "jax.sharding.NamedSharding"
+SPEC: Final = "jax.sharding.PartitionSpec"
+ARRAYS: Final = frozenset({ARRAY, "jax._src.basearray.Array", NDARRAY})
+VALUES: Final = ARRAYS | {SHAPE, "jax._src.core.ShapeDtypeStruct", "jax._src.api.ShapeDtypeStruct"}
+JITTED: Final = ("jax._src.pjit.JitWrapped", "jax._src.stages.Wrapped")
+
+#: Objects that hold no data of a module.
+STATIC: Final = PLAIN | {
+    *JITTED,
+    SPEC,
+    SHARDING,
+    "jax._src.partition_spec.PartitionSpec",
+    "jax._src.named_sharding.NamedSharding",
+    "jax._src.mesh.Mesh",
+    "jax._src.custom_derivatives.custom_jvp",
+    "jax._src.custom_derivatives.custom_vjp",
+    "numpy.dtype",
+}
+
+# Flax.
+_NNX: Final = "flax.nnx."
+STATE: Final = f"{_NNX}statelib.State"
+FLAT_STATE: Final = f"{_NNX}statelib.FlatState"
+VARIABLE: Final = f"{_NNX}variablelib.Variable"
+VARIABLES: Final = (VARIABLE, f"{_NNX}variablelib.VariableState")
+PARAM: Final = f"{_NNX}variablelib.Param"
+FILTERS: Final = f"{_NNX}filterlib."
+ROOTS: Final = tuple(
+    f"{_NNX}{name}" for name in ("pytreelib.Pytree", "object.Object", "module.Module")
+)
+NODE_LIST: Final = f"{_NNX}helpers.List"
+NODE_DICT: Final = f"{_NNX}helpers.Dict"
+SEQUENTIAL: Final = f"{_NNX}helpers.Sequential"
+RNGS: Final = f"{_NNX}rnglib.Rngs"
+LAYER_MODULES: Final = f"{_NNX}nn."
+STREAM_LEAVES: Final = tuple(f"{_NNX}rnglib.{name}" for name in ("RngKey", "RngCount"))
+FLAX_NNX: Final = _NNX
+DIFF_STATE: Final = f"{_NNX}transforms.autodiff.DiffState"
+OPTIMIZER: Final = f"{_NNX}training.optimizer.Optimizer"
+MODEL_AND_OPTIMIZER: Final = f"{_NNX}training.optimizer.ModelAndOptimizer"
+
+# What gives a module attributes that mypy does not see, and what makes data of anything.
+GIVING: Final = ("setattr", "__dict__", "vars(", "sow(", "perturb(", "set_attributes")
+MAKING: Final = ("data(", "Data[", "static(", "Static[")
+
+#: What a module's text has that registers a class as a tree of JAX's.
+REGISTERING: Final = ("register", "struct", "ytree", "chex", "PyTree", "eqx", "equinox")
+
+#: Classes of other packages: none is a schema.
+FOREIGN: Final = ("builtins.", "typing.", "abc.", "enum.", "jax.", "numpy.", "flax.")
+
+_STATES: Final = (f"{_NNX}statelib", f"{_NNX}graphlib", f"{_NNX}graph")
+_TREES: Final = ("jax._src.tree", "jax.tree")
+_TREE_UTIL: Final = ("jax._src.tree_util", "jax.tree_util")
+_API: Final = ("jax._src.api", "jax._src.pjit", "jax._src.ad_checkpoint", "jax._src.pmap")
+_LAX: Final = tuple(
+    f"jax._src.lax.{name}"
+    for name in ("lax", "parallel", "control_flow.loops", "control_flow.conditionals")
+)
+_OPTAX: Final = ("optax._src.update",)
+_TRANSFORMS: Final = tuple(
+    f"{_NNX}transforms.{name}" for name in ("autodiff", "compilation", "transforms", "iteration")
+)
+
+
+def _in(modules: Iterable[str], *names: str) -> tuple[str, ...]:
+    return tuple(f"{module}.{name}" for module in modules for name in names)
+
+
+# Functions over states.
+FILTERING: Final = _in(_STATES, "state", "variables", "split", "filter_state", "split_state")
+POPPING: Final = _in(_STATES, "pop")
+PURE: Final = _in(_STATES, "as_pure", "pure")
+PURE_DICT: Final = _in(_STATES, "to_pure_dict")
+
+# Functions over trees.
+TREE_MAP: Final = (*_in(_TREES, "map"), *_in(_TREE_UTIL, "tree_map"))
+TREE_MAP_WITH_PATH: Final = (
+    *_in(_TREES, "map_with_path"),
+    *_in(_TREE_UTIL, "tree_map_with_path"),
+)
+TREE_LEAVES: Final = (*_in(_TREES, "leaves"), *_in(_TREE_UTIL, "tree_leaves"))
+TREE_FLATTEN: Final = (*_in(_TREES, "flatten"), *_in(_TREE_UTIL, "tree_flatten"))
+#: What gives back its first argument, and its second.
+KEEPING: Final = (
+    *_in(_API, "block_until_ready", "with_sharding_constraint"),
+    *_in(_LAX, "stop_gradient", "optimization_barrier", "pmean", "psum", "pmax", "pmin", "pcast"),
+    *_in(_OPTAX, "apply_updates"),
+)
+KEEPING_SECOND: Final = _in(_OPTAX, "incremental_update", "periodic_update")
+DEVICE_PUT: Final = _in(_API, "device_put")
+DEVICE_GET: Final = _in(_API, "device_get")
+EVAL_SHAPE: Final = _in(_API, "eval_shape")
+NNX_EVAL_SHAPE: Final = _in(_TRANSFORMS, "eval_shape")
+
+# Transforms.
+GRAD: Final = _in(_API, "grad")
+VALUE_AND_GRAD: Final = _in(_API, "value_and_grad")
+NNX_GRAD: Final = _in(_TRANSFORMS, "grad")
+NNX_VALUE_AND_GRAD: Final = _in(_TRANSFORMS, "value_and_grad")
+JIT: Final = _in(_API, "jit")
+SAME_CALL: Final = _in(_API, "checkpoint", "remat", "pmap")
+SCAN: Final = _in(_LAX, "scan")
+FORI_LOOP: Final = _in(_LAX, "fori_loop")
+COND: Final = _in(_LAX, "cond")
+VJP: Final = _in(_API, "vjp")
+JVP: Final = _in(_API, "jvp")

@@ -1,0 +1,133 @@
+"""The values of a tree: which classes they are, and the tree with other ones in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from mypy.types import (
+    AnyType,
+    Instance,
+    NoneType,
+    ProperType,
+    TupleType,
+    Type,
+    UnionType,
+    get_proper_type,
+)
+
+from .leaves import HELD, HOLDING, holding, is_array, unknown, value_in
+from .modules import is_module
+from .names import DICT, FLAT_STATE, LIST, SCALARS, STATE, TUPLE, VALUES, VARIABLE
+from .reader import Reader
+from .tags import Tag, tag_of
+from .trees import tree_of
+
+_SCALARS_TOO: Final = VALUES | SCALARS
+_CONTAINERS: Final = (STATE, FLAT_STATE, DICT, LIST, TUPLE)
+
+
+class Values:
+    """Changes and collects the values of a tree, as a function over its leaves does.
+
+    Attributes:
+      reader: reads trees whose keys are known.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        """Keeps the reader."""
+        self.reader = reader
+
+    def changed(self, typ: Type, new: Type, *, scalars: bool = True) -> Type:
+        """A tree with values of another class; Any for what is no tree that the plugin knows.
+
+        Args:
+          typ: the tree.
+          new: the class of the new values.
+          scalars: whether Python's numbers become such values too.
+        """
+        found, value = get_proper_type(typ), get_proper_type(new)
+        names = _SCALARS_TOO if scalars else VALUES
+        match found:
+            case NoneType():
+                return found
+            case UnionType(items=items):
+                parts = [self.changed(item, new, scalars=scalars) for item in items]
+                return UnionType.make_union(parts)
+            case TupleType(items=items) if found.partial_fallback.type.fullname == TUPLE:
+                parts = [self.changed(item, new, scalars=scalars) for item in items]
+                return TupleType(parts, found.partial_fallback)
+            case Instance() if found.type.fullname in names:
+                return value
+            case Instance() if found.type.fullname in SCALARS:
+                return found
+            case Instance() if is_module(found):
+                return found
+            case Instance() if found.type.has_base(VARIABLE):
+                return self._variable(found, value, scalars=scalars)
+            case Instance() if tree_of(found) is not None:
+                return self._tree(found, value)
+            case Instance(args=args) if found.type.fullname in _CONTAINERS:
+                held = self.changed(args[-1], new, scalars=scalars)
+                return Instance(found.type, [*args[:-1], held])
+            case _:
+                return unknown()
+
+    def _variable(self, leaf: Instance, new: ProperType, *, scalars: bool) -> Type:
+        held = value_in(leaf, self.reader.lookup)
+        value = self.changed(held, new, scalars=scalars)
+        return leaf if value == held else holding(leaf, value, self.reader.lookup)
+
+    def _tree(self, tree: Instance, new: ProperType) -> Type:
+        """A tree by keys: arrays for arrays leave it as it is, all else is a form of it."""
+        tag = tag_of(tree)
+        if self.of(tree) == [new]:
+            return tree
+        if is_array(new):
+            undone = tag is not None and tag.form in (*HELD, HOLDING)
+            return tag.inner if undone and tag is not None else tree
+        name = new.type.fullname if isinstance(new, Instance) else ""
+        forms = {"ShapeDtypeStruct": "Abstract", "NamedSharding": "Shardings"}
+        form = forms.get(name.rpartition(".")[2], "Specs" if name.endswith("PartitionSpec") else "")
+        if form:
+            return self.reader.wrap(Tag(form, tree, ()), tree)
+        if isinstance(new, AnyType):
+            return unknown()
+        return self.reader.wrap(Tag(HOLDING, tree, (new,)), tree)
+
+    def of(self, typ: Type) -> list[Type]:
+        """The classes of a tree's values; one that is Any where they are not known."""
+        found = get_proper_type(typ)
+        match found:
+            case NoneType():
+                return []
+            case UnionType(items=items):
+                return _each(part for item in items for part in self.of(item))
+            case TupleType(items=items):
+                return _each(part for item in items for part in self.of(item))
+            case Instance() if found.type.fullname in _SCALARS_TOO:
+                return [found]
+            case Instance() if is_module(found):
+                return [unknown()]
+            case Instance() if found.type.has_base(VARIABLE):
+                return self.of(value_in(found, self.reader.lookup))
+            case Instance() if (tree := tree_of(found)) is not None:
+                held = found.args[-1] if found.type.fullname == STATE else unknown()
+                if not isinstance(get_proper_type(held), AnyType):
+                    return self.of(held)
+                leaves = self.reader.leaves(tree)
+                return (
+                    [unknown()] if leaves is None else _each(v for x in leaves for v in self.of(x))
+                )
+            case Instance(args=args) if found.type.fullname in _CONTAINERS:
+                return self.of(args[-1])
+            case _:
+                return [unknown()]
+
+
+def _each(types: Iterable[Type]) -> list[Type]:
+    found: list[Type] = []
+    for typ in types:
+        if typ not in found:
+            found.append(typ)
+    return found

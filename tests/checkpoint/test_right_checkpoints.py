@@ -1,0 +1,114 @@
+"""What any writer of the same state wrote is inspected, verified and restored alike."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+import pytest
+from flax import nnx
+
+from tests.checkpoint.checkpoint_models import Net, NetState
+from tests.checkpoint.conftest import WRITERS
+from typedstate import Abstract, Only, Pure, explain, infer
+from typedstate.checkpoint import inspect, is_checkpoint, restore, save, save_args, verify
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_it_is_verified_and_restored(writer: str, written: Any, net: Any, equal: Any) -> None:
+    path = written(writer)
+    report = verify(path, NetState)
+    assert report, str(report)
+    assert report.dims == {"d": 8, "classes": 4}
+    restored = restore(path, NetState)
+    assert equal(restored.state, net)
+    assert explain(restored.state, NetState)
+    assert (dict(restored.cast), restored.filled, restored.left_out) == ({}, (), ())
+    assert str(restored) == f"restored NetState from {path}"
+    assert is_checkpoint(path)
+
+
+@pytest.mark.parametrize("writer", ["standard", "msgpack"])
+def test_what_the_format_forgets_is_unknown(writer: str, written: Any) -> None:
+    texts = [str(item) for item in verify(written(writer), NetState).unknown]
+    library = {"standard": "Orbax", "msgpack": "Flax's msgpack"}[writer]
+    assert texts[0] == f"{library} does not keep of which kind a Variable was"
+    if writer == "msgpack":
+        (keys,) = texts[1:]
+        assert keys.startswith("drop.rngs.")
+        assert keys.endswith(
+            "key: PRNG keys are stored as numbers; taken for threefry2x32 by their size"
+        )
+
+
+def test_inspect_shows_the_tree(written: Any) -> None:
+    checkpoint = inspect(written("pure"))
+    assert checkpoint.format == "orbax"
+    assert checkpoint.nbytes == sum(leaf.nbytes for leaf in checkpoint.leaves)
+    leaves = {leaf.path: (str(leaf.dtype), leaf.shape) for leaf in checkpoint.leaves}
+    assert leaves["layers", "0", "kernel"] == ("float32", (8, 8))
+    lines = str(checkpoint).splitlines()
+    assert lines[0] == f"{written('pure')}: orbax, 12 leaves, 860 B"
+    assert ["head.kernel", "float32[8,4]", "128", "B"] in [line.split() for line in lines]
+    assert checkpoint.to_dict()["leaves"][0]["keys"] == list(checkpoint.leaves[0].path)
+
+
+def test_the_newest_step_is_read_or_the_one_that_is_named(written: Any) -> None:
+    assert inspect(written("manager")).step == 12
+    assert inspect(written("manager"), step=3).step == 3
+    assert (inspect(written("items")).step, inspect(written("items")).item) == (1, "model")
+
+
+def test_the_state_of_a_checkpoint_can_be_inferred(written: Any, net: Any) -> None:
+    state = inspect(written("standard")).state()
+    assert explain(state, Abstract[infer(state)])
+    assert sorted(state) == sorted(net)
+    assert sorted(state["layers"]) == [0, 1]
+
+
+@pytest.mark.parametrize("hint", [Pure[NetState], Only[NetState, nnx.Param]])
+def test_a_form_is_restored(hint: Any, written: Any, net: Any, equal: Any) -> None:
+    wanted = {
+        "Pure[NetState]": nnx.to_pure_dict(net),
+        "Only[NetState, Param]": nnx.filter_state(net, nnx.Param),
+    }[hint.__name__]
+    allow = () if "Pure" in hint.__name__ else ("extra",)
+    restored = restore(written("standard"), hint, allow=allow)
+    assert equal(restored.state, wanted)
+    assert explain(restored.state, hint)
+
+
+def test_a_module_gets_the_values_in_place(written: Any, net: Any, equal: Any) -> None:
+    model = Net(seed=7)
+    kernel = model.head.kernel
+    restore(written("standard"), NetState, into=model)
+    assert equal(nnx.state(model), net)
+    assert model.head.kernel is kernel
+
+
+def test_records_are_data(written: Any) -> None:
+    checkpoint = inspect(written("standard"))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        checkpoint.path = Path("elsewhere")  # type: ignore[misc]
+    assert all(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(checkpoint.tree))
+
+
+def test_a_manager_saves_with_the_document(tmp_path: Path, net: Any, equal: Any) -> None:
+    with ocp.CheckpointManager(tmp_path) as manager:
+        manager.save(5, args=save_args(net, NetState))
+        manager.save(6, args=save_args(Net(seed=3), NetState))
+        manager.wait_until_finished()
+    for step in (5, 6):
+        report = verify(tmp_path, NetState, step=step)
+        assert report
+        assert report.unknown == ()
+        assert equal(restore(tmp_path, NetState, step=step).state, net)
+
+
+def test_what_orbax_itself_reads_is_the_same(tmp_path: Path, net: Any) -> None:
+    save(tmp_path / "c", net, NetState)
+    with ocp.StandardCheckpointer() as checkpointer:
+        assert checkpointer.restore(tmp_path / "c", net).keys() == net.keys()

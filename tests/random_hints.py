@@ -1,0 +1,190 @@
+"""Random schemas and forms, each with a tree that fits: what documents, diffs and strategies of
+hypothesis are tried on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from hypothesis import strategies as st
+from jax.sharding import PartitionSpec
+from jaxtyping import Array, Float, Int, Shaped
+
+from tests import zoo
+from typedstate import (
+    Abstract,
+    Alias,
+    Bind,
+    Entries,
+    Exactly,
+    Only,
+    Plus,
+    Pure,
+    Rest,
+    Same,
+    Scoped,
+    Sharded,
+    Stacked,
+    StateMap,
+    StateOf,
+    TypedState,
+    explain,
+)
+
+KINDS = (nnx.Param, nnx.BatchStat, nnx.Cache)
+KEYS = [["kernel", "bias", "values", "a b"], [0, 1, 3], [("t", 1), ("t", 2)]]
+SIZES = {"a": 2, "b": 3, "c": 5}
+DIMS = {**SIZES, "2*a": 4, "a+b": 5, "4": 4, "_": 1, "#b": 1, "?a": 7}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A hint, and a tree of nested dicts that fits it.
+
+    Attributes:
+      hint: what stands behind the colon.
+      build: makes a tree that fits it anew.
+    """
+
+    hint: Any
+    build: Callable[[], Any]
+
+
+def schema_of(fields: dict[Any, Any], extra: Any = "forbid", name: str = "Random") -> Any:
+    """A schema class with these keys."""
+    annotations = {
+        f"field_{index}": Annotated[hint, Alias(key)]
+        for index, (key, hint) in enumerate(fields.items())
+    }
+    body = {"__module__": __name__, "__annotations__": annotations}
+    return type(TypedState)(name, (TypedState,), body, extra=extra)
+
+
+@st.composite
+def leaf_cases(draw: st.DrawFn) -> Case:
+    """A Variable or a raw array."""
+    dims = draw(st.lists(st.sampled_from([*DIMS]), max_size=3))
+    shape = tuple(DIMS[dim] for dim in dims)
+    if draw(st.integers(0, 9)) == 0:
+        dims, shape = [*dims, "..."], (*shape, 6, 7)
+    kind = draw(st.sampled_from([*KINDS, None]))
+    dtype, hint = draw(
+        st.sampled_from(
+            [("float32", Float), ("int32", Int), ("bfloat16", Float), ("float32", Shaped)]
+        )
+    )
+    inner = hint[Array, " ".join(dims)]
+    if kind is None:
+        return Case(inner, lambda: jnp.ones(shape, dtype))
+    whole: Any = kind[inner]
+    names: tuple[Any, ...] = ()
+    match draw(st.integers(0, 4)):
+        case 0:
+            whole = Exactly[whole]
+        case 1 if shape:
+            names = ("x",)
+            whole = Annotated[whole, PartitionSpec("x")]
+        case _:
+            pass
+    if names:
+        return Case(whole, lambda: zoo.named(kind, jnp.ones(shape, dtype), *names))
+    return Case(whole, lambda: zoo.leaf(kind, jnp.ones(shape, dtype)))
+
+
+@st.composite
+def tree_cases(draw: st.DrawFn, depth: int = 2) -> Case:
+    """A schema with leaves, schemas, maps and entries in it, nested to a depth."""
+    below = leaf_cases() if depth == 0 else st.one_of(leaf_cases(), inner_cases(depth - 1))
+    keys = st.sampled_from(draw(st.sampled_from(KEYS)))  # Flax sorts them
+    chosen = draw(st.dictionaries(keys, below, min_size=1, max_size=3))
+    hints = {key: case.hint for key, case in chosen.items()}
+    absent = draw(st.sampled_from([(), ("gone",)]))
+    for key in absent:
+        hints[key] = nnx.Param[Float[Array, "a"]] | None
+    extra = draw(st.sampled_from(["forbid", "forbid", "allow", {"layers_{}": nnx.Param}]))
+    hint = schema_of(hints, extra)
+    return Case(hint, lambda: {key: case.build() for key, case in chosen.items()})
+
+
+@st.composite
+def inner_cases(draw: st.DrawFn, depth: int) -> Case:
+    """What stands within a schema."""
+    case = draw(tree_cases(depth))
+    match draw(st.integers(0, 6)):
+        case 0:
+            count = draw(st.integers(1, 3))
+            hint = Bind[StateMap[int, case.hint], f"len={count}"]
+            return Case(hint, lambda: {index: case.build() for index in range(count)})
+        case 1:
+            return Case(StateMap[str, case.hint], lambda: {"x": case.build(), "y": case.build()})
+        case 2:
+            return Case(
+                Entries[case.hint, None, case.hint], lambda: {0: case.build(), 2: case.build()}
+            )
+        case 3:
+            names = explain(case.build(), case.hint).dims
+            text = " ".join(name for name in names if name in SIZES)
+            return Case(Bind[case.hint, text], case.build) if text else case
+        case 4:
+            return Case(case.hint | nnx.Param[Float[Array, "z"]], case.build)
+        case 5:
+            leaf = nnx.Param[Float[Array, "..."]]
+            return Case(StateOf[leaf], lambda: {"x": {"y": zoo.leaf(nnx.Param, jnp.ones(2))}})
+        case _:
+            return case
+
+
+@st.composite
+def form_cases(draw: st.DrawFn) -> Case:
+    """A schema, or one or two forms of one, with a State or dict that fits."""
+    case = draw(tree_cases(1))
+
+    def state() -> Any:
+        return nnx.State(case.build())
+
+    match draw(st.integers(0, 12)):
+        case 0:
+            return Case(Plus[case.hint, nnx.Intermediate], state)
+        case 1:
+            return Case(Pure[case.hint], lambda: nnx.to_pure_dict(state()))
+        case 2:
+            return Case(Abstract[case.hint], lambda: jax.eval_shape(state))
+        case 3:
+            stack = Stacked[case.hint, "n"]
+            return Case(stack, lambda: jax.tree.map(lambda x: jnp.stack([x] * 7), state()))
+        case 4:
+            return Case(Same[case.hint, "T"], state)
+        case 5:
+            return Case(Scoped[case.hint, "teacher"], state)
+        case 6:
+            return Case(Rest[case.hint, nnx.RngState], state)
+        case 7 if any(isinstance(item, nnx.Param) for item in variables(state())):
+            return Case(Only[case.hint, nnx.Param], lambda: nnx.filter_state(state(), nnx.Param))
+        case 8:
+            filter_ = nnx.Not(nnx.Any(nnx.PathContains("nowhere"), nnx.RngState))
+            return Case(Only[case.hint, filter_], state)
+        case 9 if "a" in explain(state(), case.hint).dims:
+            return Case(Sharded[case.hint, "a=x"], state)
+        case 10:
+            return Case(Pure[Stacked[case.hint, "2*n"]], lambda: pure_stack(state()))
+        case _:
+            return Case(case.hint, state)
+
+
+def pure_stack(state: Any) -> Any:
+    """The values of a state, each eight times."""
+    return nnx.to_pure_dict(jax.tree.map(lambda x: jnp.stack([x] * 8), state))
+
+
+def variables(state: Any) -> list[Any]:
+    """The leaves of a state as Variables, whatever the installed Flax keeps."""
+    return [
+        item if isinstance(item, nnx.Variable) else getattr(item, "type", object)(0)
+        for _, item in nnx.to_flat_state(state)
+        if not isinstance(item, jax.Array)
+    ]

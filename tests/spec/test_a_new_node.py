@@ -1,0 +1,45 @@
+"""A new kind of spec: mypy names every place that has to decide about it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+import typedstate
+
+pytest.importorskip("mypy")
+ROOT = Path(typedstate.__file__).parent
+NOVEL = '''
+
+class Novel(msgspec.Struct, frozen=True):
+    """Nobody knows it yet."""
+
+
+Spec = (
+    Novel
+    | '''
+
+
+@pytest.mark.slow
+def test_mypy_names_each_place_that_a_new_node_touches(tmp_path: Path) -> None:
+    from mypy import api
+
+    shutil.copytree(ROOT, tmp_path / "typedstate", ignore=shutil.ignore_patterns("__pycache__"))
+    nodes = tmp_path / "typedstate" / "_spec" / "nodes.py"
+    text = nodes.read_text(encoding="utf-8")
+    nodes.write_text(re.sub(r"\n\nSpec = \(\n    ", NOVEL, text, count=1), encoding="utf-8")
+    assert "Novel" in nodes.read_text(encoding="utf-8")
+
+    arguments = ["--python-executable", sys.executable, "--strict", "--no-error-summary"]
+    said, _, _ = api.run(
+        [*arguments, f"--cache-dir={tmp_path / 'cache'}", str(tmp_path / "typedstate")]
+    )
+    lines = [line for line in said.splitlines() if "assert_never" in line and "Novel" in line]
+    places = {line.partition(":")[0].rpartition("typedstate/")[2] for line in lines}
+    assert {"_spec/describe.py", "_spec/questions.py", "_spec/rewrite.py"} <= places
+    assert {"_annotations/parse.py", "_validation/walk.py", "derive/builder.py"} <= places
+    assert len(lines) >= 15

@@ -1,0 +1,163 @@
+"""Test data: what is made fits, what is broken is refused where it says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from beartype.vale import Is
+from flax import nnx
+from hypothesis import HealthCheck, given, settings, strategies as st
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Float
+
+from tests import zoo
+from tests.random_hints import Case, form_cases
+from typedstate import (
+    Abstract,
+    Like,
+    Only,
+    Placed,
+    Pure,
+    Rest,
+    SchemaDocument,
+    SchemaError,
+    Shardings,
+    Specs,
+    Stacked,
+    StateMap,
+    TypedState,
+    Values,
+    check,
+    diff,
+    explain,
+    fits,
+)
+from typedstate.testing import BrokenState, broken_states, example, states
+
+SCHEMAS = list({animal.schema.__name__: animal.schema for animal in zoo.ZOO}.values())
+FORMS = [
+    Only[zoo.ConvNetState, nnx.Param],
+    Rest[zoo.ConvNetState, nnx.Param],
+    Pure[zoo.MlpState],
+    Values[zoo.MlpState],
+    Abstract[zoo.ConvNetState],
+    Shardings[zoo.MlpState],
+    Specs[zoo.MlpState],
+    Stacked[zoo.MlpState, "layers"],
+    Like[zoo.MlpState, nnx.OptVariable],
+    StateMap[int, zoo.LinearState],
+    tuple[zoo.LinearState, Float[Array, "batch din"]],
+    zoo.LinearState | zoo.MlpState,
+]
+
+
+class FixedState(TypedState):
+    kernel: Annotated[nnx.Param[Float[Array, "4 d"]], P("x", None)]
+    blocks: StateMap[int, zoo.LinearState]
+
+
+@pytest.mark.parametrize("hint", [*SCHEMAS, *FORMS, FixedState], ids=str)
+def test_an_example_fits(hint: Any) -> None:
+    assert fits(example(hint, 0), hint), explain(example(hint, 0), hint)
+
+
+def test_an_example_begins_as_a_layer_does() -> None:
+    state: Any = example(zoo.ConvNetState, jax.random.key(1), f=64, classes=32)
+    kernel = np.asarray(state["head"]["kernel"].get_value())
+    assert kernel.shape == (64, 32)
+    assert 0.8 < kernel.std() * 8 < 1.2
+    assert float(jnp.sum(jnp.abs(state["head"]["bias"].get_value()))) == 0
+    norm = state["norm"]
+    assert norm["scale"].get_value().tolist() == norm["var"].get_value().tolist() == [1.0] * 64
+    assert explain(state, zoo.ConvNetState).dims == {"c": 2, "f": 64, "classes": 32}
+
+
+def test_an_example_depends_on_the_key_alone() -> None:
+    one, again, other = (example(zoo.LinearState, seed) for seed in (1, 1, 2))
+    assert jax.tree.all(jax.tree.map(jnp.array_equal, one, again))
+    assert not jax.tree.all(jax.tree.map(jnp.array_equal, one, other))
+
+
+def test_an_example_refuses_what_it_does_not_know() -> None:
+    with pytest.raises(SchemaError) as error:
+        example(zoo.LinearState, 0, dinn=3)
+    assert str(error.value) == ("example(LinearState): there is no dim 'dinn'; there are din, dout")
+
+    class Picky(TypedState):
+        x: Annotated[nnx.Param[Float[Array, "n"]], Is[lambda array: array.shape == (4,)]]
+
+    with pytest.raises(SchemaError, match=r"example\(Picky\) can't be made: x: .* refuses"):
+        example(Picky, 0)
+    assert fits(example(Picky, 0, n=4), Picky)
+
+
+@pytest.mark.skipif(len(jax.devices()) < 8, reason="a mesh of eight devices")
+def test_an_example_on_a_mesh_is_placed() -> None:
+    class SplitState(TypedState):
+        kernel: Annotated[nnx.Param[Float[Array, "d h"]], P("x", None)]
+
+    mesh = jax.sharding.Mesh(np.asarray(jax.devices()[:8]), ("x",))
+    assert fits(example(SplitState, 0, mesh=mesh), Placed[SplitState])
+
+
+@pytest.mark.parametrize("hint", [*SCHEMAS[:8], *FORMS], ids=str)
+@given(st.data())
+@settings(max_examples=4, suppress_health_check=list(HealthCheck))
+def test_states_fit(hint: Any, data: st.DataObject) -> None:
+    value = data.draw(states(hint))
+    assert fits(value, hint), explain(value, hint)
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [zoo.ConvNetState, zoo.AttentionState, zoo.StackState, FixedState, Pure[zoo.MlpState],
+     Only[zoo.ConvNetState, nnx.Param], Abstract[zoo.MlpState], Stacked[zoo.MlpState, "4"]],
+    ids=str,
+)  # fmt: skip
+@given(st.data())
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
+def test_broken_states_are_refused_where_they_say(hint: Any, data: st.DataObject) -> None:
+    broken: BrokenState = data.draw(broken_states(hint))
+    report = explain(broken.value, hint)
+    found = {(item.code, item.path) for item in report.violations}
+    assert (broken.code, broken.path) in found, (broken.name, str(report))
+
+
+@given(form_cases(), st.data())
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+def test_random_hints_have_examples_after_their_document_too(
+    case: Case, data: st.DataObject
+) -> None:
+    value: Any = data.draw(states(case.hint))
+    assert fits(value, case.hint), explain(value, case.hint)
+    read = SchemaDocument.of(case.hint).to_schema()
+    assert check(value, read) is value
+    assert not diff(value, read)
+
+
+@given(states(zoo.LinearState, din=3))
+@settings(max_examples=5)
+def test_sizes_that_are_given_do_not_vary(state: Any) -> None:
+    assert state["kernel"].get_value().shape[0] == 3
+
+
+def test_the_fixture(typedstate_example: Any) -> None:
+    state = typedstate_example(zoo.LinearState, din=2, dout=3)
+    assert explain(state, zoo.LinearState).dims == {"din": 2, "dout": 3}
+
+
+def test_the_plugin_imports_no_flax_and_an_example_no_hypothesis() -> None:
+    code = """
+import sys
+import typedstate.pytest_plugin
+assert not {"flax", "jax", "hypothesis"} & set(sys.modules)
+from typedstate.testing import example
+assert "hypothesis" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
