@@ -10,7 +10,7 @@ import types
 import typing
 from collections.abc import Callable
 from functools import cache
-from typing import Annotated, Any, Final, Protocol, TypeGuard, get_args, get_origin
+from typing import Annotated, Any, Final, Protocol, TypeGuard, cast, get_args, get_origin
 
 from .._annotations.context import Context
 from .._annotations.parse import parse
@@ -149,8 +149,7 @@ def _argument(form: FormMeta, index: int, arg: Any, writer: Writer, where: str) 
 
 
 def _ref(hint: HintMeta) -> ClassRef:
-    ref: ClassRef = hint.__typedstate_ref__  # type: ignore[attr-defined]
-    return ref
+    return cast(ClassRef, cast(Any, hint).__typedstate_ref__)
 
 
 def field_hint(ref: SchemaRef, name: str) -> Any:

@@ -6,10 +6,10 @@ its keys. Either way the schema is only taken where it fits what is there.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sized
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, assert_never
+from typing import Any, Final, assert_never, cast
 
 from flax import nnx
 
@@ -176,8 +176,7 @@ def _candidates(branch: BranchSeen, key: Hashable) -> tuple[str, ...]:
     name = _flax_name(branch.cls)
     if name == "LinearGeneral":
         ranks = tuple(
-            len(value) if isinstance(value := getattr(branch.node, side, ()), tuple) else 1
-            for side in ("in_features", "out_features")
+            _count(getattr(branch.node, side, ())) for side in ("in_features", "out_features")
         )
         heads: dict[tuple[int, ...], tuple[str, ...]] = {
             (1, 2): _HEADS[:1],
@@ -219,6 +218,11 @@ def _of_equation(branch: BranchSeen) -> tuple[str, ...]:
             return ("LinearState",)
         case _:
             return ()
+
+
+def _count(features: Any) -> int:
+    """How many axes the features of a layer are: one where they are a plain size."""
+    return len(features) if isinstance(features, Sized) else 1
 
 
 def _attention(key: Hashable) -> tuple[str, ...]:
@@ -344,7 +348,7 @@ def _linked(links: tuple[tuple[str, Any], ...], below: Sizes, sizes: Sizes) -> b
         if size is None:
             continue
         if not isinstance(size, int):
-            if isinstance(expr, Name) and sizes.setdefault(expr.name, size) != size:
+            if isinstance(expr, Name) and sizes.setdefault(str(cast(Any, expr).name), size) != size:
                 return False
             continue
         solution = solve(expr, size, sizes)

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from .catalogue import Around, Layer, around_of, is_container, layer_of
-from .fields import Fields, What, weight_roles
+from .fields import Fields, What
 from .observe import ArraySeen, BranchSeen, LeafSeen, Seen
 from .optimizer import holds_model, is_optimizer
 from .settings import Settings
 from .text import key_text, singular
 from .uses import Draft, Listing, Optimizer
+from .weights import weight_roles
 
 _MAX_ENTRIES: Final = 100_000
 

@@ -7,8 +7,6 @@ import re
 import unicodedata
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import or_
 from typing import Annotated, Any, Final, cast
 
 import jaxtyping
@@ -142,7 +140,10 @@ class _Emitter:
                 hint = self.use(inner, key)
                 return _stacked[(hint, length.group.text, *more, *(stack.kinds or ()))]
             case UnionUse(options):
-                return reduce(or_, dict.fromkeys(self.use(option, key) for option in options))
+                union: Any = None
+                for hint in dict.fromkeys(self.use(option, key) for option in options):
+                    union = hint if union is None else union | hint
+                return union
             case OptimizerUse(node, model, whole):
                 found = TypedState if model is None else self.use(model, key)
                 return of_optimizer(node, found, whole=whole)
@@ -222,7 +223,7 @@ def _annotated(hint: Any, metadata: Any) -> Any:
     """A hint with metadata; of an optional one, that of what may be there."""
     args: tuple[Any, ...] = getattr(hint, "__args__", ())
     if type(None) in args and len(args) == 2:
-        return Annotated[args[0], metadata] | None
+        return cast(Any, Annotated[args[0], metadata]) | None
     return Annotated[hint, metadata]
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import jax.numpy as jnp
-from flax import nnx
 
 from .catalogue import Around, Layer
 from .linking import collapsed, link
@@ -29,27 +28,16 @@ from .observe import (
 )
 from .optimizer import holds_model, moment_paths
 from .roles import (
-    ANY,
-    FEATURES,
-    HEADS,
-    IN,
-    KV_HEADS,
     LAYERS,
-    OUT,
     PLACE,
     WIDTHS,
     Role,
     of_layer,
-    of_leaf,
-    of_letters,
-    of_norm,
-    of_projection,
 )
 from .settings import Settings
 from .text import key_text, singular
 from .uses import (
     AroundUse,
-    ArrayUse,
     DictUse,
     Draft,
     DraftUse,
@@ -68,8 +56,10 @@ from .uses import (
     UnionUse,
     Use,
     ValueUse,
+    replaced,
 )
-from .widening import common_dtype, common_kind
+from .weights import array_use, dict_item, layer_names, leaf_roles, role_here
+from .widening import common_kind
 
 What = Layer | Around | Listing | Optimizer | Draft
 _MAX_OPTIONS: Final = 4
@@ -218,7 +208,7 @@ class Fields:
             slot = Slot(sizes, role, dim, key, unit)
             slots.append(slot)
             dims.append((dim, slot))
-        return LayerUse(layer.schema, tuple(dims), _layer_names(branches)), slots
+        return LayerUse(layer.schema, tuple(dims), layer_names(branches)), slots
 
     def _paired(self, key: str) -> bool:
         """Whether a layer that bears a number is one of two, as the layers of an MLP are."""
@@ -241,7 +231,7 @@ class Fields:
             if not group.is_name or (group.role.kind == LAYERS and self.settings.examples == 1):
                 continue
             sizes = tuple(None if b is None else draft.size_at(group, b) for b in branches)
-            role = _role_here(group.role, key)
+            role = role_here(group.role, key)
             slot = Slot(sizes, role, group.text or "", key, unit, below=draft)
             slots.append(slot)
             dims.append((group, slot))
@@ -340,7 +330,7 @@ class Fields:
         first, shared = there[0].value, there[0].shared
         name = key if shared is None else key_text(shared[-1])
         if isinstance(first, ArraySeen) and slots:
-            for slot, role in zip(slots, _roles(owner, name, len(slots), sole), strict=True):
+            for slot, role in zip(slots, leaf_roles(owner, name, len(slots), sole), strict=True):
                 whole = jnp.issubdtype(first.dtype, jnp.integer) and role.kind in WIDTHS
                 slot.role = Role(PLACE, "positions" if "pos" in name else "") if whole else role
         return LeafUse(kind, value, names.pop() if len(names) == 1 else None), slots
@@ -350,7 +340,7 @@ class Fields:
         first = there[0]
         if all(isinstance(item, ArraySeen) for item in there):
             arrays = [item if isinstance(item, ArraySeen) else None for item in observed]
-            return _array(arrays, key, slots)
+            return array_use(arrays, key, slots)
         if isinstance(first, TupleSeen) and all(
             isinstance(item, TupleSeen) and len(item.items) == len(first.items) for item in there
         ):
@@ -365,129 +355,13 @@ class Fields:
         ):
             return DictUse(
                 tuple(
-                    (name, self._value([_dict_item(i, name) for i in observed], key, slots))
+                    (name, self._value([dict_item(i, name) for i in observed], key, slots))
                     for name, _ in first.items
                 )
             )
         if isinstance(first, OtherSeen) and all(item == first for item in there):
             return OtherUse(first.cls)
         return OtherUse(None)
-
-
-def _role_here(role: Role, key: str) -> Role:
-    """The role of a dim of a class, by the attribute that holds it."""
-    if role.kind == FEATURES:
-        return of_norm(key)
-    if role.kind in (IN, OUT) and not role.name:
-        return of_projection(key)[role.kind == OUT]
-    if role.kind == HEADS and of_layer("SplitHeadsState", "heads", key).kind == KV_HEADS:
-        return Role(KV_HEADS)
-    return role
-
-
-def _layer_names(
-    branches: Sequence[BranchSeen | None],
-) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-    """The axis names of a layer's leaves, by key, where all of its places have them."""
-    names: dict[str, set[tuple[Any, ...] | None]] = {}
-    for branch in branches:
-        for key, item in branch.items.items() if branch is not None else ():
-            if isinstance(key, str) and isinstance(item, LeafSeen):
-                names.setdefault(key, set()).add(item.names)
-    one = {key: next(iter(found)) for key, found in names.items() if len(found) == 1}
-    return tuple((key, found) for key, found in one.items() if found is not None)
-
-
-def _array(observed: Sequence[ArraySeen | None], key: str, slots: list[Slot]) -> ValueUse:
-    there = [item for item in observed if item is not None]
-    if len({item.cls for item in there}) > 1:
-        return OtherUse(None)
-    dtype = common_dtype([item.dtype for item in there])
-    if len({len(item.shape) for item in there}) > 1:
-        return ArrayUse(there[0].cls, dtype, None)
-    dims: list[Slot] = []
-    unit = object()
-    for axis in range(len(there[0].shape)):
-        sizes = tuple(None if item is None else item.shape[axis] for item in observed)
-        dims.append(Slot(sizes, Role(ANY), "", key, unit))
-    slots += dims
-    return ArrayUse(there[0].cls, dtype, tuple(dims))
-
-
-def _roles(owner: Draft, key: str, rank: int, sole: bool) -> tuple[Role, ...]:
-    """The roles of a leaf's axes: by the einsum that it is the weight of, or by its name."""
-    if owner.roles is not None and len(owner.roles) == rank:
-        return owner.roles
-    roles = of_leaf(key, rank, sole)
-    return roles if len(roles) == rank else tuple(Role(ANY) for _ in range(rank))
-
-
-def weight_roles(branch: BranchSeen) -> tuple[Role, ...] | None:
-    """The roles of the axes of a module's one weight of three axes or more, by its einsum."""
-    equation = _equation(branch.node)
-    ranks = {
-        len(item.value.shape)
-        for item in branch.items.values()
-        if isinstance(item, LeafSeen) and isinstance(item.value, ArraySeen)
-    }
-    wide = [rank for rank in ranks if rank > 2]
-    if equation is None or len(wide) != 1:
-        return None
-    roles = of_letters(equation, wide[0])
-    if roles is None:
-        return None
-    heads = Role(HEADS)
-    return tuple(heads if role.kind == KV_HEADS else role for role in roles)
-
-
-def _equation(node: Any) -> str | None:
-    if not isinstance(node, nnx.Module):
-        return None
-    for name in ("einsum_str", "equation", "eqn", "einsum"):
-        found = vars(node).get(name)
-        if isinstance(found, str) and "->" in found:
-            return found
-    return None
-
-
-def replaced(use: Use, slots: dict[int, Slot | None]) -> Use:
-    """The same with other slots; None for dims that are not seen from outside."""
-
-    def of(slot: Slot | None) -> Slot | None:
-        return None if slot is None else slots.get(id(slot), slot)
-
-    def value(found: ValueUse) -> ValueUse:
-        match found:
-            case ArrayUse(dims=dims) if dims is not None:
-                return replace(found, dims=tuple(map(of, dims)))
-            case TupleUse(items):
-                return TupleUse(tuple(map(value, items)))
-            case DictUse(items):
-                return DictUse(tuple((key, value(item)) for key, item in items))
-            case _:
-                return found
-
-    match use:
-        case LeafUse():
-            return replace(use, value=value(use.value))
-        case LayerUse(schema, dims):
-            found = tuple((dim, of(slot)) for dim, slot in dims)
-            return LayerUse(schema, found, use.names)
-        case DraftUse(draft, dims):
-            return DraftUse(draft, tuple((group, of(slot)) for group, slot in dims))
-        case AroundUse(schema, items):
-            return AroundUse(schema, tuple(replaced(item, slots) for item in items))
-        case UnionUse(items):
-            return UnionUse(tuple(replaced(item, slots) for item in items))
-        case MapUse(key, entry, length):
-            return MapUse(key, replaced(entry, slots), of(length))
-        case EntriesUse(items):
-            made = tuple(None if item is None else replaced(item, slots) for item in items)
-            return EntriesUse(made)
-        case StackedUse(inner, length, stack):
-            return StackedUse(replaced(inner, slots), of(length) or length, stack)
-        case _:
-            return use
 
 
 def _keys(branches: Sequence[BranchSeen]) -> list[Hashable]:
@@ -522,7 +396,3 @@ def _shared(column: Column) -> str | None:
     paths = {item.shared if isinstance(item, LeafSeen) else None for item in there}
     path = paths.pop() if len(paths) == 1 else None
     return None if path is None else ".".join(map(str, path))
-
-
-def _dict_item(value: ValueSeen | None, key: str) -> ValueSeen | None:
-    return dict(value.items)[key] if isinstance(value, DictSeen) else None

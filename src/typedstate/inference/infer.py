@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from flax import nnx
 
@@ -66,7 +66,8 @@ def infer(
     fixed = None if fix is True else frozenset(() if fix is False else fix)
     examples, settings = _examples(example, more, vary or {}, fixed)
     del example, more
-    if len(examples) == 1 and is_optimizer(type(examples[0])):
+    cls: Any = type(examples[0])
+    if len(examples) == 1 and is_optimizer(cls):
         return _of_optimizer(examples[0], model, settings)
     try:
         trees = [unstacked(observe(item)) for item in examples]
@@ -106,7 +107,7 @@ def _examples(
     if more or not _is_function(example):
         raise SchemaError("infer: vary= takes one function that makes the module")
     for key, values in vary.items():
-        if not isinstance(values, Sequence) or isinstance(values, str) or not values:
+        if not isinstance(cast(Any, values), Sequence) or isinstance(values, str) or not values:
             raise SchemaError(f"infer: vary={{{key!r}: {values!r}}}: give a sequence of values")
     base = {key: values[0] for key, values in vary.items()}
     chosen = [base]

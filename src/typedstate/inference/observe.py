@@ -139,7 +139,8 @@ def _observe(value: Any, node: Any) -> Seen:
         return _leaf(value)
     keys = list(mapping) if node is None else written_order(node, list(mapping))
     items = {key: _observe(mapping[key], child(node, key)) for key in keys}
-    return BranchSeen(items, None if node is None else type(node), node)
+    cls: Any = None if node is None else type(node)
+    return BranchSeen(items, cls, node)
 
 
 def child(node: Any, key: Hashable) -> Any:
@@ -148,13 +149,18 @@ def child(node: Any, key: Hashable) -> Any:
         return None
     found: Any = None
     if isinstance(key, str):
-        found = vars(node).get(key) if hasattr(node, "__dict__") else None
+        found = (_attributes_of(node) or {}).get(key)
         if found is None and isinstance(node, Mapping):
-            found = node.get(key)
+            found = cast(Any, node).get(key)
     elif isinstance(key, int) and hasattr(node, "__getitem__") and hasattr(node, "__len__"):
         found = node[key] if 0 <= key < len(node) else None
     found, _ = modules.unwrap(found)
     return found if modules.is_node(found) else None
+
+
+def _attributes_of(node: Any) -> dict[str, Any] | None:
+    """What a node keeps in its ``__dict__``, None where it has none."""
+    return getattr(node, "__dict__", None)
 
 
 def written_order(node: Any, keys: list[Hashable]) -> list[Hashable]:
@@ -163,9 +169,10 @@ def written_order(node: Any, keys: list[Hashable]) -> list[Hashable]:
     Attributes keep that order until Flax takes a module apart and puts it together again, as
     ``nnx.eval_shape`` does: then they are sorted, and the order is that of ``__init__``.
     """
-    if any(not isinstance(key, str) for key in keys) or not hasattr(node, "__dict__"):
+    there = _attributes_of(node)
+    if any(not isinstance(key, str) for key in keys) or there is None:
         return keys
-    attributes = [key for key in vars(node) if key in keys]
+    attributes = [key for key in there if key in keys]
     if attributes == sorted(attributes):
         order = {name: place for place, name in enumerate(_set_by(cast(Hashable, type(node))))}
     else:
@@ -220,7 +227,8 @@ def _add_shared(
             if not isinstance(found, BranchSeen):
                 if node is None:
                     break
-                found = BranchSeen({}, type(node), node)
+                cls: Any = type(node)
+                found = BranchSeen({}, cls, node)
                 branch.items[key] = found
             branch = found
         else:
@@ -302,16 +310,16 @@ def _config_sizes(config: Any, depth: int) -> dict[str, int]:
     """The ints of a configuration: an object of a user's class, or a dict."""
     items: Iterator[tuple[Any, Any]]
     if isinstance(config, dict):
-        items = iter(config.items())
+        items = iter(cast(Any, config).items())
     elif isinstance(config, nnx.Module | type) or not hasattr(config, "__dict__"):
-        slots = getattr(type(config), "__dataclass_fields__", {})
+        slots: dict[str, Any] = getattr(cast(Any, type(config)), "__dataclass_fields__", {})
         items = ((name, getattr(config, name, None)) for name in slots)
     else:
-        items = iter(vars(config).items())
+        items = iter((_attributes_of(config) or {}).items())
     found: dict[str, int] = {}
     for name, value in items:
         if isinstance(name, str) and _is_size(value):
-            found[name] = value
+            found[name] = cast(int, value)
         elif depth and isinstance(name, str) and any(word in name.lower() for word in _CONFIGS):
             found = {**_config_sizes(value, depth - 1), **found}
     return found

@@ -86,7 +86,7 @@ def optimizer_state(tx: Any, params: Any) -> Any:
         shown = type(tx).__name__
         raise SchemaError(f"optimizer_state takes an optax transformation, not {shown}")
     try:
-        found = jax.eval_shape(init, _stand_in(params))
+        found = cast(Any, jax).eval_shape(init, _stand_in(params))
     except Exception as error:
         text = f"tx.init takes no such parameters ({type(error).__name__}: {error})"
         raise SchemaError(f"optimizer_state(..., {name_of(params)}): {text}") from error
@@ -120,7 +120,7 @@ class _Reader:
         if name == "MultiTransform":
             return self._partition(value)
         schema = getattr(_catalogue, name, None)
-        if not isinstance(value, tuple) or schema is None:
+        if not _is_tuple(value) or schema is None:
             return self._unknown(value)
         if name in _INNER:
             masked = name == "Masked"
@@ -156,14 +156,14 @@ class _Reader:
     def _unknown(self, value: Any) -> Any:
         """A class for a state that the catalogue does not have."""
         items: Mapping[str, Any]
-        if isinstance(value, tuple) and hasattr(value, "_asdict"):
-            items = cast(Any, value)._asdict()
-        elif isinstance(value, dict):
+        if _is_tuple(value) and hasattr(value, "_asdict"):
+            items = value._asdict()
+        elif _is_dict(value):
             items = {str(key): item for key, item in value.items()}
         else:
             return self._field(value)
         hints = {key: self._field(item) for key, item in items.items() if not _holds_nothing(item)}
-        title = "NamedChainState" if isinstance(value, dict) else type(value).__name__
+        title = "NamedChainState" if _is_dict(value) else type(value).__name__
         title = title if title.endswith("State") else f"{title}State"
         body: dict[str, Any] = {"__module__": "typedstate.inferred", "__qualname__": title}
         body["__annotations__"] = {
@@ -215,6 +215,14 @@ def _names_in(hint: Any) -> list[str]:
         return ["None"]
     name = getattr(getattr(hint, "form", hint), "__name__", "")
     return [name, *(other for other, own in _NAMES.items() if own == name)]
+
+
+def _is_tuple(value: Any) -> bool:
+    return isinstance(value, tuple)
+
+
+def _is_dict(value: Any) -> bool:
+    return isinstance(value, dict)
 
 
 def _holds_nothing(value: Any) -> bool:
@@ -271,7 +279,7 @@ def of_optimizer(node: Any, model: Any, *, whole: bool) -> Any:
 
 def only(model: Any, wrt: Any) -> Any:
     """The schema of what an optimizer updates."""
-    filters: Sequence[Any] = wrt if isinstance(wrt, tuple | list) else (wrt,)
+    filters = cast(Sequence[Any], wrt if _is_tuple(wrt) or type(wrt) is list else (wrt,))
     return _only[(model, *filters)]
 
 
@@ -283,7 +291,8 @@ def _opt_state(node: Any) -> Any:
 def parameters(node: Any) -> dict[Hashable, Any] | None:
     """The tree of the parameters that an optimizer has moments of, as leaves of their kind."""
     wrt = getattr(node, "wrt", nnx.Param)
-    kind = wrt if isinstance(wrt, type) and issubclass(wrt, nnx.Variable) else nnx.Param
+    plain = isinstance(wrt, type) and issubclass(wrt, nnx.Variable)
+    kind = cast(Any, wrt if plain else nnx.Param)
     found: dict[Hashable, Any] = {}
     for tree in _moments(_opt_state(node), kind):
         _add(found, tree)
@@ -317,19 +326,20 @@ def moment_paths(node: Any) -> set[tuple[Hashable, ...]]:
 def _moments(value: Any, kind: type) -> Iterator[dict[Hashable, Any]]:
     """The trees that are like the parameters, each without what a mask left out."""
     mapping = variables.mapping_of(value)
-    if mapping is not None and not isinstance(value, tuple) and _is_moment(mapping):
+    if mapping is not None and not _is_tuple(value) and _is_moment(mapping):
         yield _as_parameters(mapping, kind)
         return
-    items = mapping.values() if mapping is not None else value
-    if isinstance(items, Iterable) and (mapping is not None or isinstance(value, tuple | list)):
-        for item in items:
-            yield from _moments(item, kind)
+    items: Iterable[Any] = () if mapping is None else mapping.values()
+    if mapping is None and isinstance(value, tuple | list):
+        items = cast(Iterable[Any], value)
+    for item in items:
+        yield from _moments(item, kind)
 
 
 def _is_moment(mapping: Mapping[Any, Any]) -> bool:
     for item in mapping.values():
         inner = variables.mapping_of(item)
-        if inner is not None and not isinstance(item, tuple):
+        if inner is not None and not _is_tuple(item):
             return _is_moment(inner)
         return variables.is_variable(item) and issubclass(variables.kind_of(item), OptVariable)
     return False

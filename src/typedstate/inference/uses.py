@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .observe import BranchSeen, Stack
@@ -292,3 +292,43 @@ def uses_of(use: Use) -> Iterator[Use]:
                 yield from uses_of(model)
         case _:
             return
+
+
+def replaced(use: Use, slots: dict[int, Slot | None]) -> Use:
+    """The same with other slots; None for dims that are not seen from outside."""
+
+    def of(slot: Slot | None) -> Slot | None:
+        return None if slot is None else slots.get(id(slot), slot)
+
+    def value(found: ValueUse) -> ValueUse:
+        match found:
+            case ArrayUse(dims=dims) if dims is not None:
+                return replace(found, dims=tuple(map(of, dims)))
+            case TupleUse(items):
+                return TupleUse(tuple(map(value, items)))
+            case DictUse(items):
+                return DictUse(tuple((key, value(item)) for key, item in items))
+            case _:
+                return found
+
+    match use:
+        case LeafUse():
+            return replace(use, value=value(use.value))
+        case LayerUse(schema, dims):
+            found = tuple((dim, of(slot)) for dim, slot in dims)
+            return LayerUse(schema, found, use.names)
+        case DraftUse(draft, dims):
+            return DraftUse(draft, tuple((group, of(slot)) for group, slot in dims))
+        case AroundUse(schema, items):
+            return AroundUse(schema, tuple(replaced(item, slots) for item in items))
+        case UnionUse(items):
+            return UnionUse(tuple(replaced(item, slots) for item in items))
+        case MapUse(key, entry, length):
+            return MapUse(key, replaced(entry, slots), of(length))
+        case EntriesUse(items):
+            made = tuple(None if item is None else replaced(item, slots) for item in items)
+            return EntriesUse(made)
+        case StackedUse(inner, length, stack):
+            return StackedUse(replaced(inner, slots), of(length) or length, stack)
+        case _:
+            return use

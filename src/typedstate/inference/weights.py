@@ -1,0 +1,120 @@
+"""What the axes of arrays are for: of a layer's, of a leaf's, of an einsum's weight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flax import nnx
+
+from .observe import (
+    ArraySeen,
+    BranchSeen,
+    DictSeen,
+    LeafSeen,
+    ValueSeen,
+)
+from .roles import (
+    ANY,
+    FEATURES,
+    HEADS,
+    IN,
+    KV_HEADS,
+    OUT,
+    Role,
+    of_layer,
+    of_leaf,
+    of_letters,
+    of_norm,
+    of_projection,
+)
+from .uses import (
+    ArrayUse,
+    Draft,
+    OtherUse,
+    Slot,
+    ValueUse,
+)
+from .widening import common_dtype
+
+
+def role_here(role: Role, key: str) -> Role:
+    """The role of a dim of a class, by the attribute that holds it."""
+    if role.kind == FEATURES:
+        return of_norm(key)
+    if role.kind in (IN, OUT) and not role.name:
+        return of_projection(key)[role.kind == OUT]
+    if role.kind == HEADS and of_layer("SplitHeadsState", "heads", key).kind == KV_HEADS:
+        return Role(KV_HEADS)
+    return role
+
+
+def layer_names(
+    branches: Sequence[BranchSeen | None],
+) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    """The axis names of a layer's leaves, by key, where all of its places have them."""
+    names: dict[str, set[tuple[Any, ...] | None]] = {}
+    for branch in branches:
+        for key, item in branch.items.items() if branch is not None else ():
+            if isinstance(key, str) and isinstance(item, LeafSeen):
+                names.setdefault(key, set()).add(item.names)
+    one = {key: next(iter(found)) for key, found in names.items() if len(found) == 1}
+    return tuple((key, found) for key, found in one.items() if found is not None)
+
+
+def array_use(observed: Sequence[ArraySeen | None], key: str, slots: list[Slot]) -> ValueUse:
+    """What arrays side by side have in common; a slot for each axis is added."""
+    there = [item for item in observed if item is not None]
+    if len({item.cls for item in there}) > 1:
+        return OtherUse(None)
+    dtype = common_dtype([item.dtype for item in there])
+    if len({len(item.shape) for item in there}) > 1:
+        return ArrayUse(there[0].cls, dtype, None)
+    dims: list[Slot] = []
+    unit = object()
+    for axis in range(len(there[0].shape)):
+        sizes = tuple(None if item is None else item.shape[axis] for item in observed)
+        dims.append(Slot(sizes, Role(ANY), "", key, unit))
+    slots += dims
+    return ArrayUse(there[0].cls, dtype, tuple(dims))
+
+
+def leaf_roles(owner: Draft, key: str, rank: int, sole: bool) -> tuple[Role, ...]:
+    """The roles of a leaf's axes: by the einsum that it is the weight of, or by its name."""
+    if owner.roles is not None and len(owner.roles) == rank:
+        return owner.roles
+    roles = of_leaf(key, rank, sole)
+    return roles if len(roles) == rank else tuple(Role(ANY) for _ in range(rank))
+
+
+def weight_roles(branch: BranchSeen) -> tuple[Role, ...] | None:
+    """The roles of the axes of a module's one weight of three axes or more, by its einsum."""
+    equation = _equation(branch.node)
+    ranks = {
+        len(item.value.shape)
+        for item in branch.items.values()
+        if isinstance(item, LeafSeen) and isinstance(item.value, ArraySeen)
+    }
+    wide = [rank for rank in ranks if rank > 2]
+    if equation is None or len(wide) != 1:
+        return None
+    roles = of_letters(equation, wide[0])
+    if roles is None:
+        return None
+    heads = Role(HEADS)
+    return tuple(heads if role.kind == KV_HEADS else role for role in roles)
+
+
+def _equation(node: Any) -> str | None:
+    if not isinstance(node, nnx.Module):
+        return None
+    for name in ("einsum_str", "equation", "eqn", "einsum"):
+        found = vars(node).get(name)
+        if isinstance(found, str) and "->" in found:
+            return found
+    return None
+
+
+def dict_item(value: ValueSeen | None, key: str) -> ValueSeen | None:
+    """What a dict of values has under a key, None where it is none."""
+    return dict(value.items)[key] if isinstance(value, DictSeen) else None
