@@ -160,11 +160,14 @@ class NetState(TypedState):
     head: Bind[LinearState, "din=d dout=classes"]
 @checked
 def use(state: NetState, x: Float[Array, "d"], n: int = 1) -> NetState: ...
-checkers = "arrays binding evidence explainer law layout patterns replay sharding values".split()
+checkers = (
+    "_validation.arrays _validation.dim_binding _validation.findings _validation.walk "
+    "_fastpath.size_constraints _fastpath.guard_code _compat.module_layout _sharding.compare"
+).split()
 def loaded(): return [name for name in checkers if f"typedstate.{name}" in sys.modules]
 print(loaded())
 assert not isinstance(nnx.State({}), NetState)
-print("explainer" in loaded())
+print("_validation.walk" in loaded())
 """
     assert output(code).splitlines() == ["[]", "True"]
 

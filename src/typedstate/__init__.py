@@ -31,7 +31,10 @@ def __getattr__(name: str) -> Any:
     from ._compat.requirement import require
 
     require()
-    found = _find(name)
+    try:
+        found = _find(name)
+    except AttributeError as error:  # Python would say no more than that there is no such name
+        raise ImportError(f"typedstate.{name} can't be imported: {error}", name=name) from error
     package = sys.modules.get(f"{__name__}.{name}")  # `doctor` is a package that can be called
     found = globals()[name] = package if callable(package) else found
     return found

@@ -40,7 +40,7 @@ from typedstate import (
     suspended,
     update,
 )
-from typedstate.boundaries import decorator
+from typedstate.boundaries import decorator, signature
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")
 
@@ -109,30 +109,34 @@ def refusal(call: Callable[[], object]) -> Report | str:
     raise AssertionError("nothing was refused")
 
 
+@contextlib.contextmanager
+def in_mode(mode: str) -> Iterator[None]:
+    """Boundaries are made, and refuse, as in this mode."""
+    was = signature.MODE
+    for module in (decorator, signature):
+        module.MODE = mode  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        for module in (decorator, signature):
+            module.MODE = was  # type: ignore[attr-defined]
+
+
 def decorated(hint: Any, mode: str = "on") -> Callable[[Any], Any]:
     """A boundary with the hint on both sides, in a mode."""
-    was = decorator.MODE
-    decorator.MODE = mode  # type: ignore[misc,assignment]
-    try:
+    with in_mode(mode):
 
         @checked
         def through(tree: hint) -> hint:
             return tree
 
-    finally:
-        decorator.MODE = was  # type: ignore[misc]
     return through
 
 
 def warned(value: Any) -> str:
-    was = decorator.MODE
-    decorator.MODE = "warn"  # type: ignore[misc,assignment]
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            decorated(WrongState, "warn")(state_of(value))
-    finally:
-        decorator.MODE = was  # type: ignore[misc]
+    with in_mode("warn"), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        decorated(WrongState, "warn")(state_of(value))
     return str(caught[0].message)
 
 

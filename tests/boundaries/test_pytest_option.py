@@ -11,7 +11,7 @@ from tests.boundaries.hooked_package import environment
 
 
 def run_pytest(folder: Path, *args: str) -> tuple[int, str]:
-    plugin = "typedstate.integrations.pytest_plugin"
+    plugin = "typedstate.pytest_plugin"
     installed = any(point.value == plugin for point in entry_points(group="pytest11"))
     named = [] if installed else ["-p", plugin]
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *named, *args]

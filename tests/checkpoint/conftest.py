@@ -10,8 +10,9 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
-from checkpoint_models import Net
 from flax import nnx, serialization
+
+from tests.checkpoint.checkpoint_models import Net
 
 try:
     import orbax.checkpoint.experimental.v1 as v1

@@ -15,10 +15,10 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checkpoint_models import DenseState
 from flax import nnx, serialization
 from safetensors.numpy import save_file
 
+from tests.checkpoint.checkpoint_models import DenseState
 from typedstate import StateTypeError
 from typedstate.checkpoint import CheckpointError, inspect, is_checkpoint, restore, save, verify
 
@@ -302,7 +302,7 @@ KILLED = """
 import os, signal, sys
 sys.path.insert(0, {folder!r})
 import jax, jax.numpy as jnp, orbax.checkpoint
-from checkpoint_models import DenseState
+from tests.checkpoint.checkpoint_models import DenseState
 from flax import nnx
 from typedstate.checkpoint import save
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import foreign_layouts as layouts
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
-from foreign_layouts import DIMS, HD, HEADS, LAYERS, D
 from safetensors.numpy import load_file, save_file
 
+from tests.checkpoint import foreign_layouts as layouts
+from tests.checkpoint.foreign_layouts import DIMS, HD, HEADS, LAYERS, D
 from typedstate import StateTypeError, explain
 from typedstate.checkpoint import Rule, Weights, inspect, propose, restore
 from typedstate.checkpoint.rearrange import AxesError

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
-from checkpoint_models import DenseState, NetState
 from flax import nnx, serialization
 from jaxtyping import Array, Float
 
+from tests.checkpoint.checkpoint_models import DenseState, NetState
 from typedstate import Bind, Only, Pure, Stacked, StateMap, StateTypeError, TypedState, explain
 from typedstate.checkpoint import migrate, restore, verify
 from typedstate.layers import Chain, OptimizerState, TraceState

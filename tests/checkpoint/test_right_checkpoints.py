@@ -9,10 +9,10 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 import pytest
-from checkpoint_models import Net, NetState
-from conftest import WRITERS
 from flax import nnx
 
+from tests.checkpoint.checkpoint_models import Net, NetState
+from tests.checkpoint.conftest import WRITERS
 from typedstate import Abstract, Only, Pure, explain, infer
 from typedstate.checkpoint import inspect, is_checkpoint, restore, save, save_args, verify
 
@@ -37,9 +37,11 @@ def test_what_the_format_forgets_is_unknown(writer: str, written: Any) -> None:
     library = {"standard": "Orbax", "msgpack": "Flax's msgpack"}[writer]
     assert texts[0] == f"{library} does not keep of which kind a Variable was"
     if writer == "msgpack":
-        assert texts[1:] == [
-            "drop.rngs.key: PRNG keys are stored as numbers; taken for threefry2x32 by their size"
-        ]
+        (keys,) = texts[1:]
+        assert keys.startswith("drop.rngs.")
+        assert keys.endswith(
+            "key: PRNG keys are stored as numbers; taken for threefry2x32 by their size"
+        )
 
 
 def test_inspect_shows_the_tree(written: Any) -> None:
@@ -50,7 +52,7 @@ def test_inspect_shows_the_tree(written: Any) -> None:
     assert leaves["layers", "0", "kernel"] == ("float32", (8, 8))
     lines = str(checkpoint).splitlines()
     assert lines[0] == f"{written('pure')}: orbax, 12 leaves, 860 B"
-    assert "  head.kernel         float32[8,4]                   128 B" in lines
+    assert ["head.kernel", "float32[8,4]", "128", "B"] in [line.split() for line in lines]
     assert checkpoint.to_dict()["leaves"][0]["keys"] == list(checkpoint.leaves[0].path)
 
 
@@ -97,7 +99,7 @@ def test_records_are_data(written: Any) -> None:
 def test_a_manager_saves_with_the_document(tmp_path: Path, net: Any, equal: Any) -> None:
     with ocp.CheckpointManager(tmp_path) as manager:
         manager.save(5, args=save_args(net, NetState))
-        manager.save(6, args=ocp.args.Composite(default=save_args(Net(seed=3), NetState)))
+        manager.save(6, args=save_args(Net(seed=3), NetState))
         manager.wait_until_finished()
     for step in (5, 6):
         report = verify(tmp_path, NetState, step=step)

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from flax import nnx
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TAKES_MODEL = "model" in inspect.signature(nnx.Optimizer.update).parameters
 

@@ -11,6 +11,8 @@ import pytest
 from flax import nnx
 from flax.nnx import variablelib
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 STUBS = next(
     (Path(p, "flax-stubs") for p in sys.path if Path(p, "flax-stubs", "py.typed").is_file()), None

@@ -41,6 +41,8 @@ from typedstate import (
 from typedstate._compat import variables
 from typedstate._validation import tree_signature
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True, eq=False)
 class Step:

@@ -13,6 +13,8 @@ from tests.zoo.transformed import ANIMALS, FORMS, Form, Model
 from typedstate import SchemaError, explain, fits
 from typedstate._validation import tree_signature
 
+pytestmark = pytest.mark.slow
+
 ALL = frozenset(animal.name for animal in ANIMALS)
 OPTIMIZERS = {"adam", "clipped adamw", "momentum"}
 #: Models without anything but Params, or whose other leaves may be absent.

@@ -19,6 +19,7 @@ from typedstate import (
     Only,
     Pure,
     SchemaError,
+    Scoped,
     Shared,
     Stacked,
     StateMap,
@@ -236,9 +237,19 @@ def test_generic_schemas() -> None:
     assert fits(state({"inner": nnx.Param(jnp.ones(1))}), Block[nnx.Param[Float[Array, "n"]]])
     assert Block[LinearState] is Block[LinearState]
     assert Block[LinearState].__name__ == "Block[LinearState]"
-    pair = {"a": linear(2, 3), "b": linear(5, 6)}
+    pair = {"a": linear(2, 3), "b": linear(5, 3)}
     assert fits(state(pair), Pair[LinearState, LinearState])
-    assert not fits(state({**pair, "b": linear(4, 6)}), Pair[LinearState, LinearState])
+    assert not fits(state({**pair, "b": linear(4, 3)}), Pair[LinearState, LinearState])
+
+
+def test_arguments_that_are_written_at_the_top_share_the_names_of_the_call() -> None:
+    class Holder(TypedState):
+        pair: Pair[LinearState, LinearState]
+
+    pair = {"a": linear(2, 3), "b": linear(5, 6)}
+    assert not fits(state(pair), Pair[LinearState, LinearState])
+    assert fits(state(pair), Pair[LinearState, Scoped[LinearState, "b"]])
+    assert fits(state({"pair": pair}), Holder)
 
 
 def test_generic_schemas_are_bases_of_generic_and_of_plain_ones() -> None:
@@ -342,7 +353,7 @@ def test_dims_of_generic_arguments_belong_to_the_class_that_names_them() -> None
     assert fits(state(tree), Model)
     tree["scale"] = nnx.Param(jnp.ones(5))
     assert [str(found) for found in explain(state(tree), Model).violations] == [
-        "scale: d is 5, but d=2 from block.inner.kernel, axis 0 [dim]"
+        "block.inner.kernel: din is 2, but d=5 from scale, axis 0 [dim]"
     ]
 
 

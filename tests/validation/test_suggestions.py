@@ -165,7 +165,8 @@ PATTERNS: dict[str, tuple[Any, Any, str]] = {
         MlpState,
         "does not fit MlpState: 1 violation\n"
         "  the value: expected a state MlpState, found Mlp "
-        "(a module: nnx.state(module) is its state) [container]",
+        "(a module: nnx.state(module) is its state, Annotated[Mlp, ...] takes it as it is) "
+        "[container]",
     ),
     "several states": (
         lambda: nnx.state(zoo.Mlp(2, 3, rngs=nnx.Rngs(0)), nnx.Param, ...),

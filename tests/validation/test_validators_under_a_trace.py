@@ -33,7 +33,12 @@ def state(w: Any) -> Any:
 
 def under_a_trace(tree: Any, hint: Any) -> bool:
     answers: list[bool] = []
-    jax.eval_shape(lambda inner: answers.append(bool(explain(inner, hint))) or inner, tree)
+
+    def ask(inner: Any) -> Any:
+        answers.append(bool(explain(inner, hint)))
+        return inner
+
+    jax.eval_shape(ask, tree)
     return answers[0]
 
 

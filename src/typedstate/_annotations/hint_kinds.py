@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import sys
 import types
 import typing
-from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
+from collections.abc import (
+    Collection,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    MutableSequence,
+    MutableSet,
+    Sequence,
+    Set as AbstractSet,
+)
 from typing import Any, Final, TypeGuard, cast, get_origin
 
 import jax
@@ -17,8 +27,14 @@ from flax import nnx
 from .array_hints import is_jaxtyped
 
 UNIONS: Final = (typing.Union, types.UnionType)
-ITEMS: Final = (list, set, frozenset, Sequence, MutableSequence)
-MAPPINGS: Final = (dict, Mapping, MutableMapping)
+ITEMS: Final = (
+    *(list, set, frozenset, Sequence, MutableSequence),
+    *(collections.deque, AbstractSet, MutableSet, Collection, Iterable),
+)
+MAPPINGS: Final = (
+    *(dict, Mapping, MutableMapping),
+    *(collections.OrderedDict, collections.defaultdict),
+)
 #: The syntax of Python 3.12 makes another class than ``typing_extensions`` has.
 TYPE_ALIASES: Final = (
     typing_extensions.TypeAliasType,

@@ -6,12 +6,25 @@ may stand behind a colon is recognised in `parse`. Nothing in a hint is ever cal
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import re
 import sys
 import types
 import typing
-from collections.abc import Iterable
-from typing import Annotated, Any, Final, Literal, TypeVar, cast, get_args, get_origin
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+)
+from typing import Annotated, Any, Final, Literal, TypeVar, assert_never, cast, get_args, get_origin
 
 import jax
 import numpy as np
@@ -24,21 +37,32 @@ from .._compat import axis_rules, modules, scalars, variables
 from .._spec import dims
 from .._spec.nodes import (
     Anything,
+    Argument,
     Array,
+    Bound,
+    Conditional,
+    EntriesSpec,
+    FlatSpec,
     Instance,
     ItemsOf,
     Leaf,
     Literally,
+    Map,
     MappingOf,
     ModuleState,
+    Node,
     NoValue,
+    Partition,
     Predicate,
     RecordOf,
+    SameSpec,
+    ScopedSpec,
     Spec,
     StateOfSpec,
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 from .._spec.questions import one_of, parts, present
 from ..errors import SchemaError, leave_alone
@@ -59,6 +83,14 @@ from .hint_kinds import (
     variable_class,
 )
 
+#: What these take and give shows when they are used: it is left to type checkers.
+_CONTRACTS: Final = (
+    *(Callable, type, Iterator, Generator, Awaitable, Coroutine),
+    *(AsyncIterable, AsyncIterator, AsyncGenerator),
+    *(contextlib.AbstractContextManager, contextlib.AbstractAsyncContextManager),
+    *(typing_extensions.TypeGuard, typing_extensions.TypeIs, getattr(typing, "TypeGuard", None)),
+    getattr(typing, "TypeIs", None),
+)
 #: Packages whose annotations are for readers: a value of their classes may hold something else.
 _LIBRARIES: Final = frozenset({"jax", "jaxlib", "flax", "optax", "orbax", "chex", "numpy"})
 _WRAPPERS: Final = (
@@ -197,19 +229,42 @@ def _generic(hint: Any, origin: Any, args: tuple[Any, ...], context: Context) ->
         return _tuple(args, context)
     if origin in ITEMS:
         item = parse(args[0], context)
-        return _own_or_for_beartype(hint, ItemsOf(origin, item), context)
+        return _own_or_for_beartype(hint, _items(origin, item), context)
     if origin in MAPPINGS:
         spec = MappingOf(origin, parse(args[0], context), parse(args[1], context))
         return _own_or_for_beartype(hint, spec, context)
     if isinstance(origin, type):
-        record = _record(origin, context)
+        params = getattr(origin, "__parameters__", ())
+        given = dict(zip(params, args, strict=False))
+        record = _record(origin, replace(context, typevars={**context.typevars, **given}))
         if record is not None:
             return record
     if context.boundary:
+        if origin not in _CONTRACTS and mentions_schema(hint):
+            raise context.error(
+                f"{_show_hint(hint)} is not enforced: where its class keeps what is described "
+                "is not known; a dataclass, NamedTuple or TypedDict says it by its fields"
+            )
         return for_beartype(hint)
     if origin is type or not isinstance(origin, type):
         return _mistake(hint, context)
     return Instance(origin)
+
+
+def _items(origin: type, item: Spec) -> Spec:
+    if origin is not Iterable:
+        return ItemsOf(origin, item)
+    # an iterator would be used up
+    predicate = Predicate("an iterator", lambda value: isinstance(value, Iterator))
+    return Union((ItemsOf(Collection, item), Validated(Anything(), (predicate,))))
+
+
+def mentions_schema(hint: Any) -> bool:
+    """Whether a schema or a form stands anywhere in a hint."""
+    if hasattr(hint, "__typedstate_spec__"):
+        return True
+    inner = cast(Any, hint) if isinstance(hint, list) else get_args(hint)
+    return any(mentions_schema(arg) for arg in inner)
 
 
 def _tuple(args: tuple[Any, ...], context: Context) -> Spec:
@@ -255,12 +310,34 @@ def holds_state_or_array(spec: Spec) -> bool:
             return False
         case TupleOf() | ItemsOf() | MappingOf() | Validated() | Union() | RecordOf():
             return any(holds_state_or_array(part) for part in parts(spec))
-        case _:
+        case (
+            Array()
+            | Partition()
+            | Leaf()
+            | Node()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Bound()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return True
+        case _:
+            assert_never(spec)
 
 
 def _show_hint(hint: Any) -> str:
-    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+    """A hint as its user wrote it, without the modules of its classes."""
+    if isinstance(hint, type) and not get_args(hint):
+        return hint.__name__
+    text = str(cast(Any, hint)).replace("typing.", "")
+    return re.sub(r"\b(?:\w+\.)+(?:<locals>\.)?(\w+)", r"\1", text)
 
 
 def _record(hint: Any, context: Context) -> Spec | None:
@@ -329,8 +406,32 @@ def or_array(spec: Spec) -> Spec:
             return replace(spec, item=or_array(item))
         case MappingOf(value=value_):
             return replace(spec, value=or_array(value_))
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Node()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Bound()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return spec
+        case _:
+            assert_never(spec)
 
 
 def _flat_union(options: Iterable[Spec]) -> Spec:
@@ -342,15 +443,48 @@ def _flat_union(options: Iterable[Spec]) -> Spec:
 
 def _annotated(hint: Any, context: Context) -> Spec:
     inner, *metadata = get_args(hint)
+    schemas = [item for item in metadata if hasattr(item, "__typedstate_spec__")]
+    if len(schemas) > 1:
+        raise context.error(f"{_show_hint(hint)} has two schemas: which one is meant?")
+    if schemas:
+        return _described(inner, schemas[0], context)
     if modules.is_module_class(inner):
-        schemas = [item for item in metadata if hasattr(item, "__typedstate_spec__")]
-        if schemas:
-            return ModuleState(inner, parse(schemas[0], context))
         return Instance(inner)
     spec = parse(inner, context)
     for item in metadata:
         spec = _with_metadata(spec, item, context)
     return spec
+
+
+def _described(inner: Any, schema: Any, context: Context) -> Spec:
+    """``Annotated[Module, S]``: S says what the state of a module is, or what a tree is."""
+    while isinstance(inner, typing.NewType):
+        inner = inner.__supertype__
+    if isinstance(inner, str | typing.ForwardRef):
+        inner = context.resolve(inner if isinstance(inner, str) else inner.__forward_arg__)
+    if isinstance(inner, TypeVar):
+        inner = context.typevars.get(inner, inner.__bound__ or Any)
+    origin = get_origin(inner) or inner
+    if origin in UNIONS:
+        options = (
+            NoValue() if arg is types.NoneType else _described(arg, schema, context)
+            for arg in get_args(inner)
+        )
+        return one_of(tuple(dict.fromkeys(options)))
+    if modules.is_module_class(origin):
+        return ModuleState(origin, parse(schema, context))
+    if inner in (Any, object):
+        return parse(schema, context)
+    if isinstance(origin, type) and issubclass(origin, (nnx.State, *MAPPINGS)):
+        predicate = Predicate(_show_hint(origin), lambda value: isinstance(value, origin))
+        return Validated(parse(schema, context), (predicate,))
+    said, described = _show_hint(inner), _show_hint(schema)
+    hint = f"a schema describes the state of a module, or a tree: not {said}"
+    args = [arg for arg in get_args(inner) if modules.is_module_class(get_origin(arg) or arg)]
+    if args:
+        text = said.replace(_show_hint(args[0]), f"Annotated[{_show_hint(args[0])}, {described}]")
+        hint = f"write {text}"
+    raise context.error(f"Annotated[{said}, {described}]: {hint}")
 
 
 def _with_metadata(spec: Spec, item: Any, context: Context) -> Spec:

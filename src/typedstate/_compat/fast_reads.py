@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, cast
 
 import jax
 import numpy as np
-from jax.sharding import NamedSharding
+from jax.sharding import NamedSharding, PartitionSpec
 
 from .axis_rules import SHARDING_KEYS, context_rules
 from .variables import (
@@ -93,6 +93,8 @@ def names_signs(variable: Any) -> tuple[Sign, ...] | None:
     for key in SHARDING_KEYS:
         names = metadata.get(key)
         if names is not None:
+            if not _never_changes(names):
+                return None
             found.append((f"{{}}._var_metadata[{key!r}]", names))
             break
         found.append((f"{{}}._var_metadata.get({key!r})", None))
@@ -105,6 +107,16 @@ def placement_signs(variable: Any) -> tuple[Sign, ...] | None:
     at = None if is_traced(raw) else getattr(raw, "sharding", None)
     if signs is None or not isinstance(at, NamedSharding):
         return None
-    rules = ("{}._var_metadata.get('sharding_rules')", metadata_of(variable).get("sharding_rules"))
+    own, around = metadata_of(variable).get("sharding_rules"), context_rules()
+    if not (_never_changes(own) and _never_changes(around)):
+        return None
+    rules = ("{}._var_metadata.get('sharding_rules')", own)
     where = (f"{{}}.{slot_of(variable)}.sharding", at)
-    return (*signs, rules, where, (context_rules, context_rules()))
+    return (*signs, rules, where, (context_rules, around))
+
+
+def _never_changes(names: Any) -> bool:
+    """Whether axis names or rules are of classes whose objects stay as they are."""
+    if isinstance(names, tuple | PartitionSpec):
+        return all(map(_never_changes, cast(Iterable[Any], names)))
+    return names is None or isinstance(names, str | NamedSharding)

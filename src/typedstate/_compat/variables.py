@@ -46,9 +46,6 @@ _WITH_AVAL: Final = frozenset[Any](
 _is_ref: Final[Callable[[Any], bool]] = getattr(
     _variables, "is_array_ref", getattr(_variables, "is_mutable_array", lambda _: False)
 )
-_PLAIN_METADATA: Final = dict.fromkeys(
-    {"has_ref", "hijax", "is_hijax", "ref"} & set(Variable(None)._var_metadata), False
-)
 
 
 def is_variable(value: object) -> bool:
@@ -112,6 +109,12 @@ def plain_of(variable: Any) -> Any:
         return _tree.unflatten(variable._treedef, variable._leaves)
     value, metadata, kind = (object.__getattribute__(variable, name) for name in _HIJAX_SLOTS)
     return kind._new(value, metadata)
+
+
+#: What a Variable made here is not, whatever Flax makes by default.
+_PLAIN_METADATA: Final = dict.fromkeys(
+    {"has_ref", "hijax", "is_hijax", "ref"} & set(metadata_of(Variable(None))), False
+)
 
 
 def is_reference(value: object) -> bool:

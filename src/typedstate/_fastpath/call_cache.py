@@ -162,6 +162,10 @@ class CallCache:
         self._precedents: dict[_Key, list[ExplainedCall]] = {}
         self._limit = RecompileLimit(_MAX_CALLS)
 
+    def __reduce__(self) -> tuple[type[CallCache], tuple[int]]:
+        """In another process nothing is known yet: generated code does not travel."""
+        return CallCache, (len(self.latest.plans),)
+
     def follow(self, plans: tuple[Specialization, ...]) -> KnownCall | None:
         """The call with these plans, where the law of a precedent allows it."""
         key = tuple(plan.structure for plan in plans)
@@ -222,4 +226,13 @@ class CallCache:
 
 
 #: Stands for an argument that was not passed: its default is not checked.
-OMITTED: Final = Specialization(NEVER.match)
+class _Omitted(Specialization):
+    """There is one of it, in another process too."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> str:
+        return "OMITTED"
+
+
+OMITTED: Final = _Omitted(NEVER.match)

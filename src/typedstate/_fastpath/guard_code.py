@@ -15,7 +15,8 @@ import jax
 import msgspec
 
 from .._compat import fast_reads, modules, variables
-from .._compat.module_layout import Child, layout_of
+from .._compat.module_layout import Child, NodeLayout, layout_of
+from .._validation.guards import KeysOf, SameKeys
 from .._validation.trace import Guard, Trace
 from ..report import Path
 from .aliasing import AliasPattern
@@ -50,6 +51,7 @@ _INLINE_IN_LOOP: Final = 60
 _MOST_INLINE: Final = 16
 #: Tells objects apart as `id` does, for which JAX has Python call an audit hook each time.
 address: Final = object.__hash__
+_ITERATE: Final[tuple[Any, ...]] = (cast(Any, tuple).__iter__, cast(Any, list).__iter__)
 _SCALARS: Final = (bool, int, float, complex, str, bytes, type(None))
 #: Stands in generated code for a measure of the whole value, by its number.
 _MEASURE: Final = re.compile(r"@(\d+)@")
@@ -177,7 +179,9 @@ class _Emitter:
         if is_short or (cls is str and value.isidentifier() and value.isascii()):
             return repr(value)
         try:
-            key: tuple[type, Hashable] = (cls, value if prefix == "k" else address(value))
+            # questions are compared, as equal ones are one: functions are equal to themselves
+            by_value = prefix in ("k", "g")
+            key: tuple[type, Hashable] = (cls, value if by_value else address(value))
             found = self._constants.get(key)
         except TypeError:
             key, found = (cls, address(value)), None
@@ -257,11 +261,11 @@ class _Emitter:
             return [*self._record(value, path, route), *guards]
         return [self._raw("v#0", value, path, route), *guards]
 
-    def _guards(self, guards: list[Guard]) -> list[Line]:
+    def _guards(self, guards: list[Guard], name: str = "v#0", stage: int = ASK) -> list[Line]:
         """Asks again, where signs don't show that the answers are the same."""
-        asked = [f"{self.constant(guard.test, 'g')}(v#0)" for guard in guards]
+        asked = [f"{self.constant(guard.test, 'g')}({name})" for guard in guards]
         signed = [i for i, guard in enumerate(guards) if guard.signs is not None]
-        lines = [refuse(f"not {asked[i]}", ASK) for i in range(len(guards)) if i not in signed]
+        lines = [refuse(f"not {asked[i]}", stage) for i in range(len(guards)) if i not in signed]
         if signed:
             signs = [sign for i in signed for sign in guards[i].signs or ()]
             other = " or ".join(dict.fromkeys(map(self._is_other, signs)))
@@ -368,8 +372,13 @@ class _Emitter:
         self, value: tuple[Any, ...] | list[Any], path: Path, route: Source
     ) -> list[Line]:
         fields: Any = range(len(value))
+        given: Any = value
         if path in self._records:  # a NamedTuple's go by name
-            fields = cast(Any, value)._fields
+            fields = given._fields
+            if any(getattr(given, name) is not given[i] for i, name in enumerate(fields)):
+                raise NotCompilable
+        elif cast(Any, type(given)).__iter__ not in _ITERATE:
+            raise NotCompilable
         items = (
             (index, self._item(item, (*path, fields[index]), self._at(route, index)))
             for index, item in enumerate(value)
@@ -454,8 +463,6 @@ class _Emitter:
 
     def _module(self, module: Any, path: Path, route: Source) -> list[Line]:
         """Lines that return False unless a module has the leaves and the sharing of this one."""
-        if path in self.guards:
-            raise NotCompilable
         self._objects = set()
         function = self._node(module, path, route)
         sharing = AliasPattern()
@@ -468,7 +475,7 @@ class _Emitter:
     def _node(self, node: Any, path: Path, route: Source) -> tuple[str, list[int]]:
         """The function that recognises a node, and each object below it by what was seen."""
         layout = layout_of(node)
-        lines = [refuse(self._type("v0", node))]
+        lines = [refuse(self._type("v0", node)), *self._keys_of(node, layout, path)]
         if modules.is_object(node):
             self._objects.add(address(node))
             lines.append(refuse("address(v0) != seen()"))
@@ -493,11 +500,20 @@ class _Emitter:
         items = ((child.place, self._live_item(child, path, step)) for child in layout.children)
         return self._define("v0, seen", [*lines, *self._items("d", items)])
 
+    def _keys_of(self, node: Any, layout: NodeLayout, path: Path) -> list[Line]:
+        """Asks again about keys, where a node's class does not say of which class they are."""
+        asked = self.guards.pop(path, [])
+        if not all(isinstance(guard.test, KeysOf | SameKeys) for guard in asked):
+            raise NotCompilable
+        is_mapping = layout.kind == "mapping" or type(node) is dict
+        return self._guards(asked, "v0", KIND) if is_mapping else []
+
     def _live_item(self, child: Child, path: Path, route: Source) -> _Item:
         value, path, route = child.value, (*path, child.key), self._at(route, child.place)
         lines: list[Line] = []
         if child.item is not None:
-            other = f"v#0[0] != {self.constant(child.key, 'k')}"
+            kind = self._class(type(child.key))
+            other = f"type(v#0[0]) is not {kind} or v#0[0] != {self.constant(child.key, 'k')}"
             lines = [refuse(other), Line(KIND, "v#0 = v#0[1]")]
             route = (route, "", "[1]")
             if child.item is not value:

@@ -35,6 +35,10 @@ class Known:
         """Knows nothing yet."""
         self.plans, self.calls = StructureCache(), CallCache()
 
+    def __reduce__(self) -> tuple[type[Known], tuple[()]]:
+        """In another process nothing is known yet: generated code does not travel."""
+        return Known, ()
+
     def accepts(self, value: object) -> Specialization | None:
         """The plan of a value that is like an accepted one; None where it must be explained."""
         calls = self.calls

@@ -169,6 +169,10 @@ class StructureCache:
         self._accepted = 0
         self._limit = RecompileLimit(_policy.free)
 
+    def __reduce__(self) -> tuple[type[StructureCache], tuple[()]]:
+        """In another process nothing is known yet: generated code does not travel."""
+        return StructureCache, ()
+
     def match(self, value: Any) -> Specialization | None:
         """The plan of a value, None where its structure is not known."""
         for structure in self._known:

@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 import difflib
+from typing import assert_never
 
 from msgspec.structs import replace
 
 from ..errors import SchemaError
 from .describe import describe
-from .nodes import Bound, Node, SameSpec, ScopedSpec, Spec
+from .nodes import (
+    Anything,
+    Argument,
+    Array,
+    Bound,
+    Conditional,
+    EntriesSpec,
+    FlatSpec,
+    Instance,
+    ItemsOf,
+    Leaf,
+    Literally,
+    Map,
+    MappingOf,
+    ModuleState,
+    Node,
+    NoValue,
+    Partition,
+    RecordOf,
+    SameSpec,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+    TupleOf,
+    Union,
+    Validated,
+    Within,
+)
 from .questions import outermost_names, parts
 from .rewrite import root_of
 
@@ -33,7 +61,35 @@ def _before_forms(spec: Spec) -> Spec:
     match spec:
         case Node(ref):
             return Node(root_of(ref))
-        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
+        case (
+            Bound(inner=inner)
+            | ScopedSpec(inner=inner)
+            | SameSpec(inner=inner)
+            | Argument(inner=inner)
+        ):
             return replace(spec, inner=_before_forms(inner))
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Union()
+            | Within()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return spec
+        case _:
+            assert_never(spec)

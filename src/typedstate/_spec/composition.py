@@ -7,19 +7,37 @@ goes inside of those. A transform itself says what it needs and what it leaves.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from ..errors import SchemaError
 from .describe import describe
 from .nodes import (
+    Anything,
+    Argument,
+    Array,
     Bound,
+    Conditional,
     EntriesSpec,
+    FlatSpec,
+    Instance,
+    ItemsOf,
+    Leaf,
+    Literally,
     Map,
+    MappingOf,
+    ModuleState,
     Node,
+    NoValue,
+    Partition,
+    RecordOf,
     SameSpec,
     ScopedSpec,
     Spec,
     StateOfSpec,
+    TupleOf,
     Union,
+    Validated,
+    Within,
 )
 from .questions import parts
 from .rewrite import Derived, Transform, rewrite
@@ -68,11 +86,39 @@ def _forms_of(spec: Spec) -> Iterator[tuple[Derived, ...]]:
                 ref = ref.base
             if chain:
                 yield tuple(chain)
-        case Bound() | ScopedSpec() | SameSpec() | Map() | EntriesSpec() | StateOfSpec() | Union():
+        case (
+            Bound()
+            | ScopedSpec()
+            | SameSpec()
+            | Argument()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Union()
+        ):
             for part in parts(spec):
                 yield from _forms_of(part)
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Within()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return
+        case _:
+            assert_never(spec)
 
 
 def _clash(inner: Transform, outer: Transform) -> str | None:

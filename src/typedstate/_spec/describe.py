@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from jax.sharding import PartitionSpec
 
 from .dim_grammar import show_shape
 from .nodes import (
     Anything,
+    Argument,
     Array,
     Bound,
     Conditional,
@@ -30,6 +33,7 @@ from .nodes import (
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 
 
@@ -84,11 +88,17 @@ def describe(spec: Spec) -> str:
             return f"Flat[{describe(inner)}{text}]"
         case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
             return describe(inner)
+        case Argument(inner=inner):
+            return describe(inner)
+        case Within(ref=ref):
+            return ref.name
         case Conditional(yes=yes, no=no):
             answers = [describe(option) for option in (yes, no) if option is not None]
             return " or ".join(answers) or "nothing"
         case ModuleState(cls, inner):
             return f"{class_name(cls)} with state {describe(inner)}"
+        case _:
+            assert_never(spec)
 
 
 def _describe_array(spec: Array) -> str:

@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, assert_never, cast
 
 import msgspec
 
 from .._compat import variables
-from .nodes import Bound, EntriesSpec, FlatSpec, Map, Node, SameSpec, ScopedSpec, Spec, Union
+from .nodes import (
+    Anything,
+    Argument,
+    Array,
+    Bound,
+    Conditional,
+    EntriesSpec,
+    FlatSpec,
+    Instance,
+    ItemsOf,
+    Leaf,
+    Literally,
+    Map,
+    MappingOf,
+    ModuleState,
+    Node,
+    NoValue,
+    Partition,
+    RecordOf,
+    SameSpec,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+    TupleOf,
+    Union,
+    Validated,
+    Within,
+)
 
 Tree = dict[Hashable, Any]
 
@@ -140,8 +167,29 @@ def _with_keys(tree: Any, spec: Spec) -> Any:
             for option in options:
                 level = _with_keys(level, option)
             return level
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | StateOfSpec()
+            | Argument()
+            | Within()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return level
+        case _:
+            assert_never(spec)
 
 
 def _as_it_is(key: Hashable) -> Hashable:

@@ -5,7 +5,7 @@ Everything else (checks, reports, documents, abstract states) is a function of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from re import Pattern
 from typing import Any, Literal, Protocol
 
@@ -171,6 +171,16 @@ class SchemaRef(Protocol):
         """The schema as its user wrote it."""
         ...
 
+    @property
+    def arguments(self) -> tuple[Spec, ...]:
+        """The type arguments that are written where the schema stands."""
+        ...
+
+    @property
+    def owners(self) -> Mapping[object, bool]:
+        """Whose type arguments stand in the fields; True for those of the class statement."""
+        ...
+
     def resolve(self) -> Schema:
         """The fields; raises SchemaError where the declaration is wrong."""
         ...
@@ -191,6 +201,7 @@ class Field(msgspec.Struct, frozen=True):
       spec: what stands there.
       optional: may be absent.
       shared: path of the Variable that this one is, dotted from the root.
+      decided: a filter that can't be asked again has decided whether it is there.
     """
 
     name: str
@@ -198,6 +209,7 @@ class Field(msgspec.Struct, frozen=True):
     spec: Spec
     optional: bool = False
     shared: str | None = None
+    decided: bool = False
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -290,6 +302,27 @@ class Bound(msgspec.Struct, frozen=True):
     links: tuple[tuple[str, Expr[str]], ...]
 
 
+class Argument(msgspec.Struct, frozen=True):
+    """A type argument within a generic schema: its names are those of where it was written.
+
+    Attributes:
+      inner: what was written.
+      owner: stands for the subscription that wrote it.
+      index: of the argument, and of the alternative of a union in it.
+    """
+
+    inner: Spec
+    owner: object
+    index: tuple[int, ...]
+
+
+class Within(msgspec.Struct, frozen=True):
+    """What is no state, with the names and type arguments of a schema: an optax NamedTuple."""
+
+    inner: Spec
+    ref: SchemaRef
+
+
 class ScopedSpec(msgspec.Struct, frozen=True):
     """``Scoped[S, "teacher"]``: the names of S, kept apart under a name."""
 
@@ -358,6 +391,8 @@ Spec = (
     | StateOfSpec
     | Union
     | Bound
+    | Argument
+    | Within
     | ScopedSpec
     | SameSpec
     | FlatSpec

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, assert_never
 
 from .dim_grammar import show_expr
 from .dims import Dim, Expr, VariadicDim, names_of
 from .nodes import (
     Anything,
+    Argument,
     Array,
     Bound,
     Conditional,
     Container,
     EntriesSpec,
     FlatSpec,
+    Instance,
     ItemsOf,
     Leaf,
+    Literally,
     Map,
     MappingOf,
     ModuleState,
@@ -33,21 +36,49 @@ from .nodes import (
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 
 
 def outermost_names(spec: Spec) -> list[str]:
     """The names that belong to a call in which a hint stands."""
     match spec:
-        case Node(ref):
-            return schema_names(ref.resolve())
+        case Node(ref) | Within(ref=ref):
+            given = [name for item in ref.arguments for name in outermost_names(item)]
+            return list(dict.fromkeys([*schema_names(ref.resolve()), *given]))
+        case Argument(inner):
+            return outermost_names(inner)
         case Bound(inner, links):
             linked = {name for name, _ in links}
             inner_names = [name for name in outermost_names(inner) if name not in linked]
             return list(dict.fromkeys([*inner_names, *own_names(spec)]))
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Union()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             names = [name for part in parts(spec) for name in outermost_names(part)]
             return list(dict.fromkeys([*names, *own_names(spec)]))
+        case _:
+            assert_never(spec)
 
 
 _MAX_NESTED: Final = 64  # forms that read paths make a new schema per level of a recursive one
@@ -82,12 +113,14 @@ def parts(spec: Spec) -> tuple[Spec, ...]:
             | FlatSpec(inner=inner)
         ):
             return (inner,)
-        case ModuleState(inner=inner):
+        case ModuleState(inner=inner) | Argument(inner=inner) | Within(inner=inner):
             return (inner,)
         case Conditional(yes=yes, no=no):
             return tuple(option for option in (yes, no) if option is not None)
-        case _:
+        case Anything() | NoValue() | Instance() | Literally() | Array() | Partition() | Node():
             return ()
+        case _:
+            assert_never(spec)
 
 
 def container_of(spec: Spec) -> Container:
@@ -99,8 +132,29 @@ def container_of(spec: Spec) -> Container:
             return spec.container
         case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
             return container_of(inner)
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Union()
+            | Argument()
+            | Within()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return "any"
+        case _:
+            assert_never(spec)
 
 
 def unbind(spec: Bound) -> tuple[list[tuple[tuple[str, Expr[str]], ...]], Spec]:
@@ -147,11 +201,34 @@ def own_names(spec: Spec) -> Iterator[str]:
             yield from own_names(entry)
             if length is not None:
                 yield from names_of(length)
-        case ScopedSpec():
+        case Node(ref) | Within(ref=ref):
+            for argument in ref.arguments:
+                yield from own_names(argument)
+        case ScopedSpec() | Argument():
             return
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Validated()
+            | Leaf()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Union()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             for part in parts(spec):
                 yield from own_names(part)
+        case _:
+            assert_never(spec)
 
 
 def schema_names(schema: Schema) -> list[str]:
@@ -178,16 +255,33 @@ def needs_leaf(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
             | FlatSpec(inner=inner)
         ):
             return needs_leaf(inner, seen)
+        case Argument(inner=inner):
+            return needs_leaf(inner, seen)
         case EntriesSpec(items):
             return any(item is not None and needs_leaf(item, seen) for item in items)
         case Union(options):
             return all(needs_leaf(option, seen) for option in options)
         case Map(entry=entry, length=length):
-            return False if length is None else _positive(length) and needs_leaf(entry, seen)
+            return (length is None or _positive(length)) and needs_leaf(entry, seen)
         case StateOfSpec() | Anything() | NoValue() | Conditional():
             return False
-        case _:
+        case (
+            Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Within()
+            | ModuleState()
+        ):
             return True
+        case _:
+            assert_never(spec)
 
 
 def _positive(expr: Expr[str]) -> bool:

@@ -6,8 +6,8 @@ through nested schemas, so that recursive schemas have forms too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol, Self, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, Self, TypeVar, assert_never
 
 import msgspec
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from .dims import Expr, Name
 from .filters import WILDCARD, WILDCARDS, reads_value
 from .nodes import (
     Anything,
+    Argument,
     Array,
     Bound,
     Conditional,
@@ -25,13 +26,17 @@ from .nodes import (
     EntriesSpec,
     Extra,
     Field,
+    FlatSpec,
+    Instance,
     ItemsOf,
     Leaf,
+    Literally,
     Map,
     MappingOf,
     ModuleState,
     Node,
     NoValue,
+    Partition,
     RecordOf,
     SameSpec,
     Schema,
@@ -42,6 +47,7 @@ from .nodes import (
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 from .questions import one_of, present
 
@@ -196,6 +202,10 @@ class Derived(msgspec.Struct, frozen=True):
             return NotImplemented
         return (self.base, self.transform, self.path) == (other.base, other.transform, other.path)
 
+    def __reduce__(self) -> tuple[type[Derived], tuple[SchemaRef, Transform, Path]]:
+        """For ``pickle``: the fields, which may refer to this, are made again."""
+        return Derived, (self.base, self.transform, self.path)
+
     def __hash__(self) -> int:
         """By identity of what it is made from."""
         return hash((id(self.base), id(self.transform), self.path))
@@ -204,6 +214,16 @@ class Derived(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """E.g. ``Only[BlockState, Param]``."""
         return self.transform.title(self.base.name)
+
+    @property
+    def arguments(self) -> tuple[Spec, ...]:
+        """Those of the schema: a form has the same names."""
+        return self.base.arguments
+
+    @property
+    def owners(self) -> Mapping[object, bool]:
+        """Those of the schema."""
+        return self.base.owners
 
     def resolve(self) -> Schema:
         """The transformed fields."""
@@ -221,10 +241,11 @@ class Derived(msgspec.Struct, frozen=True):
                 if not item.optional:
                     raise
                 continue
+            decided = item.decided or isinstance(item.spec, Conditional)
             if isinstance(spec, Union) and NoValue() in spec.options:
-                fields.append(replace(item, spec=present(spec), optional=True))
+                fields.append(replace(item, spec=present(spec), optional=True, decided=decided))
             elif spec is not None:
-                fields.append(replace(item, spec=spec))
+                fields.append(replace(item, spec=spec, decided=decided))
         extra = _extra(self.transform, schema.extra, self.path)
         kept: list[tuple[str, Spec]] = []
         for pattern, spec in extra.patterns:
@@ -260,7 +281,7 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
                 return None
             more = () if transform.link is None else (_self_link(transform.link),)
             return Bound(found, (*links, *more))
-        case ScopedSpec(inner) | SameSpec(inner):
+        case ScopedSpec(inner) | SameSpec(inner) | Argument(inner):
             found = rewrite(inner, transform, path)
             return None if found is None else replace(spec, inner=found)
         case Map():
@@ -307,8 +328,25 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
             return TupleOf(tuple(item for item in kept_items if item is not None), kept_rest)
         case ModuleState():
             raise SchemaError(f"{transform.title('...')}: a live module has no forms")
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Within()
+            | FlatSpec()
+        ):
             return transform.leaf(spec, path)
+        case _:
+            assert_never(spec)
 
 
 def _extra(transform: Transform, extra: Extra, path: Path) -> Extra:
@@ -362,12 +400,33 @@ def map_value(spec: Spec, change: Any) -> Spec:
         case MappingOf(value=value):
             return replace(spec, value=map_value(value, change))
         case RecordOf(fields=fields):
-            return replace(spec, fields=tuple((k, map_value(v, change)) for k, v in fields))
+            changed = ((k, v, isinstance(v, Anything)) for k, v in fields)  # anything stays so
+            kept = tuple((k, v if is_any else map_value(v, change)) for k, v, is_any in changed)
+            return replace(spec, fields=kept)
         case Union(options):
             return one_of(tuple(_possible(options, lambda option: map_value(option, change))))
         case Validated(inner=inner):
             return replace(spec, inner=map_value(inner, change))
         case Leaf(value=value):
             return replace(spec, value=map_value(value, change))
-        case _:
+        case (
+            NoValue()
+            | Instance()
+            | Literally()
+            | Partition()
+            | Node()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Bound()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return spec
+        case _:
+            assert_never(spec)

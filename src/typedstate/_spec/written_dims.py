@@ -3,10 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from .dim_grammar import show_expr
 from .dims import Dim, Name, SingleDim, VariadicDim, names_of
-from .nodes import Array, Bound, Node, Spec
+from .nodes import (
+    Anything,
+    Argument,
+    Array,
+    Bound,
+    Conditional,
+    EntriesSpec,
+    FlatSpec,
+    Instance,
+    ItemsOf,
+    Leaf,
+    Literally,
+    Map,
+    MappingOf,
+    ModuleState,
+    Node,
+    NoValue,
+    Partition,
+    RecordOf,
+    SameSpec,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+    TupleOf,
+    Union,
+    Validated,
+    Within,
+)
 from .questions import all_dims, parts
 from .rewrite import root_of
 
@@ -53,6 +81,32 @@ def _written(spec: Spec, seen: frozenset[int] = frozenset()) -> Iterator[Dim]:
             for name, expr in links:
                 yield from (SingleDim(name, Name(name)), SingleDim(show_expr(expr), expr))
             yield from _written(inner, seen)
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Node()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Union()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             for part in parts(spec):
                 yield from _written(part, seen)
+        case _:
+            assert_never(spec)

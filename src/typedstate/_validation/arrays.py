@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 import jax
+import numpy as np
 
 from .._compat import fast_reads, variables
 from .._sharding import compare
@@ -20,12 +21,14 @@ from .._spec.dims import Dim, Name, SingleDim, VariadicDim
 from .._spec.dtypes import has_dtype
 from .._spec.nodes import Array, Leaf, Partition, PlacedSpec, Predicate
 from ..report import Path, Unknown, show_path
-from . import suggestions
+from . import guards, suggestions
 from .dim_binding import Scope, SeenSize
 from .findings import Findings, SizedDim, Split
 from .show_value import describe_value
 from .trace import Guard
 
+#: Of these, the class of a value decides.
+_ARRAY_CLASSES: Final = frozenset[type]({jax.Array, np.ndarray})
 #: What JAX raises where the values of a tracer are read.
 _READ_OF_A_TRACER: Final = (
     jax.errors.ConcretizationTypeError,
@@ -53,7 +56,9 @@ def see_sizes(found: Findings, sized: tuple[SizedDim, ...], path: Path, scope: S
     for dim, axis, size, name in sized:
         if name is not None and found.shards is None:
             expr = scope.lookup(name)
-            found.part.seen.append(SeenSize(expr, size, dim, found.root, path, axis, found.order))
+            seen = SeenSize(expr, size, dim, found.root, path, axis, found.order)
+            seen.depth = found.depth
+            found.part.seen.append(seen)
             continue
         if dim.per_leaf:
             own = own or found.new_scope()
@@ -70,7 +75,7 @@ def _fitted(found: Findings, value: Any, spec: Array, path: Path) -> tuple[Sized
         note = suggestions.value_note(value)
         found.add(path, "array", describe(spec), describe_value(value), note)
         return ()
-    if not _is_of_array_class(value, spec) or not variables.is_shaped(value):
+    if not _is_of_array_class(found, value, spec, path) or not _is_shaped(found, value, path):
         note = suggestions.array_note(value, spec)
         found.add(path, "array", describe(spec), describe_value(value), note)
         return ()
@@ -140,7 +145,7 @@ def _see(found: Findings, dim: SingleDim, size: Any, scope: Scope, path: Path, a
     note = ""
     if found.shards is not None:
         size, note = _whole(found, size, axis, dim.broadcast)
-    seen = SeenSize(expr, size, dim, found.root, path, axis, found.order, note)
+    seen = SeenSize(expr, size, dim, found.root, path, axis, found.order, note, found.depth)
     found.part.seen.append(seen)
 
 
@@ -160,7 +165,7 @@ def _see_run(
         pairs = zip(sizes, axes, strict=True)
         each = [_whole(found, size, axis, dim.broadcast) for size, axis in pairs]
         sizes, note = tuple(size for size, _ in each), next((text for _, text in each if text), "")
-    seen = SeenSize(expr, sizes, dim, found.root, path, axes, found.order, note)
+    seen = SeenSize(expr, sizes, dim, found.root, path, axes, found.order, note, found.depth)
     found.part.seen.append(seen)
 
 
@@ -231,9 +236,10 @@ def _splits(found: Findings, value: Any, shape: tuple[Dim, ...], path: Path, sco
             expr = dims.substitute(dim.expr, scope.lookup)
             split = Split(expr, parts, text, found.root, path, axis, found.order)
             found.part.splits.append(split)
-    asked = compare.divisors(value)
-    guard = Guard(path, lambda leaf: compare.divisors(leaf) == asked)
-    found.guard(guard)
+    rank, asked = len(shape), (compare.misfits(value, len(shape)), compare.divisors(value))
+    found.ask_again(
+        path, lambda leaf: (compare.misfits(leaf, rank), compare.divisors(leaf)) == asked
+    )
 
 
 def _judge(found: Findings, verdict: Outcome, guard: Guard) -> None:
@@ -285,16 +291,28 @@ def _has_no_values(value: Any, error: Exception) -> bool:
 def _predicate_guard(
     predicate: Predicate, of_variable: bool, answer: bool | str | None
 ) -> Callable[[Any], bool]:
-    if of_variable:
-        return lambda leaf: _answer(predicate, variables.raw_value(leaf)) == answer
-    return lambda leaf: _answer(predicate, leaf) == answer
+    def test(value: Any) -> bool:
+        return _answer(predicate, value) == answer
+
+    return guards.OfValue(test) if of_variable else test
 
 
-def _is_of_array_class(value: Any, spec: Array) -> bool:
+def _is_shaped(found: Findings, value: Any, path: Path) -> bool:
+    shaped = variables.is_shaped(value)
+    found.ask_again(path, guards.shaped_guard(value, shaped))
+    return shaped
+
+
+def _is_of_array_class(found: Findings, value: Any, spec: Array, path: Path) -> bool:
     if spec.abstract:
         return isinstance(value, jax.ShapeDtypeStruct)
     if isinstance(value, jax.ShapeDtypeStruct):
         return spec.cls is not None and issubclass(spec.cls, jax.ShapeDtypeStruct)
-    if spec.cls is None or isinstance(value, spec.cls):
+    if spec.cls is None:
+        return True
+    fitting = isinstance(value, spec.cls)
+    if spec.cls not in _ARRAY_CLASSES:
+        found.ask_again(path, guards.instance_guard(value, spec.cls, fitting))
+    if fitting:
         return True
     return issubclass(spec.cls, jax.Array) and variables.stands_for_array(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -26,6 +26,10 @@ class Var(NamedTuple):
     name: str
 
 
+#: Of most scopes; one for all, as a walk makes one for each sub-state.
+_NO_SITES: Final[Mapping[object, WrittenAt]] = {}
+
+
 class Scope:
     """One occurrence of a schema: where its names live.
 
@@ -33,27 +37,42 @@ class Scope:
       number: of this scope; names that are not linked are variables of it.
       links: names that stand for expressions over the variables of outer scopes.
       around: of a bound schema, the scope of the class in whose annotation the `Bind` stands.
+      sites: where the type arguments in the class's fields were written, by their owner.
     """
 
-    __slots__ = ("_own", "around", "links", "number")
+    __slots__ = ("_own", "around", "links", "number", "sites")
 
     def __init__(
         self,
         number: int,
         links: Mapping[str, Expr[Var]] | None = None,
         around: Scope | None = None,
+        sites: Mapping[object, WrittenAt] = _NO_SITES,
     ) -> None:
         """Starts an occurrence; a walk makes one for each sub-state, so no more than it needs."""
         self.number = number
         self.links: Mapping[str, Expr[Var]] = links or {}
         self.around = around
+        self.sites = sites
         self._own: dict[str, Expr[Var]] = {}
 
     def written(self) -> Scope:
         """Where the names live that the annotation itself writes, inside of a `Bind` too."""
         if self.around is None:
             return self
-        return Scope(self.around.number, {**self.around.links, **self.links})
+        return Scope(
+            self.around.number, {**self.around.links, **self.links}, sites=self.around.sites
+        )
+
+    @property
+    def given(self) -> Mapping[str, Expr[Var]]:
+        """The links of a `Bind` in a class body; none where this is no scope inside of one."""
+        none: Mapping[str, Expr[Var]] = {}
+        return none if self.around is None else self.links
+
+    def site_of(self, owner: object) -> WrittenAt | None:
+        """Where the type arguments of an owner were written."""
+        return (self.around or self).sites.get(owner)
 
     def lookup(self, name: str) -> Expr[Var]:
         """What a name stands for, over the variables of this and outer scopes."""
@@ -87,7 +106,55 @@ def linked(
             outer = Scope(outer.number, {**outer.links, **given})
         given = {name: outer.expand(expr) for name, expr in bind}
         links |= given
-    return Scope(number, links, scope.around if outermost else scope)
+    return Scope(number, links, scope.around if outermost else scope, scope.sites)
+
+
+class WrittenAt(msgspec.Struct, frozen=True):
+    """Where the type arguments of one occurrence of a generic schema are written.
+
+    Attributes:
+      scope: whose names they are.
+      links: of a `Bind` around the generic schema.
+      number: of the scope that their schemas have, at the top of a signature; else each has its
+        own.
+      key: tells occurrences apart.
+    """
+
+    scope: Scope
+    links: Mapping[str, Expr[Var]]
+    number: int | None
+    key: Hashable
+
+
+def inside(
+    scope: Scope, number: int, owners: Mapping[object, bool], key: Hashable, *, outermost: bool
+) -> Scope:
+    """The scope within one occurrence of a schema.
+
+    Args:
+      scope: around it.
+      number: of the scope inside.
+      owners: whose type arguments stand in its fields; True for its own class statement.
+      key: tells occurrences apart.
+      outermost: the schema is that of a call, or of a `Bind` around it.
+    """
+    inner = Scope(number, scope.links if outermost else {}, None, (scope.around or scope).sites)
+    if not owners:
+        return inner
+    written = scope.written()
+    of_call = scope.number if outermost and scope.around is None else None
+    there = WrittenAt(written, inner.links, of_call, key)
+    here = WrittenAt(inner, {}, None, (key, "own"))
+    inner.sites = {**inner.sites, **{o: here if own else there for o, own in owners.items()}}
+    return inner
+
+
+def argument_scope(scope: Scope, site: WrittenAt) -> Scope:
+    """The scope of a type argument that stands, perhaps under a `Bind`, in a class with `scope`."""
+    links = scope.given
+    if site.number is not None:
+        return Scope(site.number, {**site.links, **links}, None, site.scope.sites)
+    return Scope(site.scope.number, {**site.scope.links, **links}, None, site.scope.sites)
 
 
 class SeenSize(msgspec.Struct, gc=False):  # one per axis; it is part of no cycle
@@ -102,6 +169,8 @@ class SeenSize(msgspec.Struct, gc=False):  # one per axis; it is part of no cycl
       axis: where; all axes of a run, which need not be neighbours; None for a number of entries.
       order: of the leaf in the tree.
       note: how the size was seen, where that is of one shard.
+      absent: of a map that is not there: it binds no name, which must be 0 by others.
+      depth: of type arguments in each other: moments have no say beside their parameters.
     """
 
     expr: Expr[Var]
@@ -112,6 +181,8 @@ class SeenSize(msgspec.Struct, gc=False):  # one per axis; it is part of no cycl
     axis: int | tuple[int, ...] | None
     order: int
     note: str = ""
+    depth: int = 0
+    absent: bool = False
 
     @property
     def text(self) -> str:
@@ -218,7 +289,7 @@ def _bind_names(
     by_name: dict[Var, list[SeenSize]] = {}
     runs: dict[Var, list[SeenSize]] = {}  # ``*d`` and ``d`` are two names
     for seen in observations:
-        if isinstance(seen.expr, Name):
+        if isinstance(seen.expr, Name) and not seen.absent:
             groups = runs if type(seen.size) is tuple else by_name
             groups.setdefault(seen.expr.name, []).append(seen)
         else:
@@ -257,6 +328,8 @@ def _is_one(size: Size) -> bool:
 
 def _elected(group: list[SeenSize]) -> SeenSize:
     """The first of those that give a name the size that most of them have."""
+    first = min(seen.depth for seen in group)
+    group = [seen for seen in group if seen.depth == first]
     if len({seen.size for seen in group}) == 1:  # as almost always
         return next((seen for seen in group if not seen.dim.broadcast), group[0])
     voters = [seen for seen in group if not seen.dim.broadcast]
@@ -304,6 +377,8 @@ def _settle_one(seen: SeenSize, sizes: Sizes, conflicts: list[Conflict]) -> bool
         conflicts.append(Conflict(seen, f"{seen.text} is one size"))
         return True
     value = dims.evaluate(seen.expr, sizes.known)
+    if value is None and seen.absent:
+        return False
     if value is None:
         solution = dims.solve(seen.expr, size, sizes.known)
         if solution is None:
@@ -330,4 +405,4 @@ def _expected(expr: Expr[Var], value: int, sizes: Sizes) -> str:
     where = ", ".join(
         f"{var.name}={sizes.known[var]}{_from(sizes.origins[var])}" for var in names[:3]
     )
-    return f"{_show(expr)}={value} with {where}"
+    return where if isinstance(expr, Name) else f"{_show(expr)}={value} with {where}"

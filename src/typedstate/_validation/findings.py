@@ -5,17 +5,19 @@ The explainer collects it; `Evidence.report` settles the names and says what is 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from .._spec import dims
-from .._spec.dims import Dim, Expr
-from .._spec.nodes import Array
+from .._spec.describe import describe
+from .._spec.dims import Dim, Expr, Name
+from .._spec.nodes import Array, Spec
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
 from . import permuted_axes, tree_signature
-from .dim_binding import Conflict, Observation, Scope, SeenSize, Sizes, Var, settle
+from .dim_binding import Choice, Conflict, Observation, Scope, SeenSize, Sizes, Var, settle
 from .suggestions import common_cause
 from .trace import Guard, Trace
 
@@ -51,6 +53,44 @@ class Finding(msgspec.Struct):
     violation: Violation
 
 
+class Presence(msgspec.Struct, frozen=True):
+    """Whether an optional leaf is there; in all uses of one type argument it is or is not.
+
+    Attributes:
+      tree: in which it is.
+      path: of the leaf in the tree.
+      there: whether it is.
+      root: the argument in which it was looked for.
+      at: where.
+      order: of the leaf in the tree.
+      spec: what the leaf is.
+    """
+
+    tree: Tree
+    path: Path
+    there: bool
+    root: str
+    at: Path
+    order: int
+    spec: Spec
+
+
+class Tree(msgspec.Struct, eq=False):
+    """A tree of one schema among others of the same schema and the same names.
+
+    Attributes:
+      names: of which schema it is, and whose names it has.
+      use: tells type arguments apart; trees of one share their scopes.
+      depth: of type arguments in each other; 0 for a tree that is none.
+      scopes: the numbers of those of the schemas in it.
+    """
+
+    names: Hashable
+    use: Hashable
+    depth: int
+    scopes: dict[Hashable, int] = msgspec.field(default_factory=dict[Hashable, int])
+
+
 class Branch(msgspec.Struct):
     """What one walk, or one alternative of a union, found."""
 
@@ -58,10 +98,19 @@ class Branch(msgspec.Struct):
     seen: list[Observation] = msgspec.field(default_factory=list[Observation])
     splits: list[Split] = msgspec.field(default_factory=list[Split])
     unknown: list[Unknown] = msgspec.field(default_factory=list[Unknown])
+    present: list[Presence] = msgspec.field(default_factory=list["Presence"])
 
     def copy(self) -> Branch:
         """An independent copy."""
-        return Branch([*self.violations], [*self.seen], [*self.splits], [*self.unknown])
+        return Branch(
+            [*self.violations], [*self.seen], [*self.splits], [*self.unknown], [*self.present]
+        )
+
+    def take(self, other: Branch) -> None:
+        """Adds what an alternative that fits has found, but for its sizes."""
+        self.splits += other.splits
+        self.unknown += other.unknown
+        self.present += other.present
 
 
 class SizedDim(NamedTuple):
@@ -93,6 +142,8 @@ class Findings(msgspec.Struct):
       groups: the first tree of each `Same`.
       sized: the sizes of an array that fitted a spec but for them, for those that are like it:
         by the spec, which stays alive, and the abstract value.
+      depth: of the type arguments that are looked at.
+      trees: those that may have to agree with others of the same schema.
     """
 
     given: Mapping[str, int] = msgspec.field(default_factory=dict[str, int])
@@ -101,6 +152,8 @@ class Findings(msgspec.Struct):
     order: int = 0
     root: str = ""
     shards: tuple[int, ...] | None = None
+    depth: int = 0
+    trees: list[Tree] = msgspec.field(default_factory=list[Tree])
     groups: dict[str, tuple[str, tree_signature.TreeSignature]] = msgspec.field(
         default_factory=dict[str, tuple[str, tree_signature.TreeSignature]]
     )
@@ -109,6 +162,7 @@ class Findings(msgspec.Struct):
     )
     _scopes: int = 0
     _apart: dict[str, Scope] = msgspec.field(default_factory=dict[str, Scope])
+    _shared: dict[Hashable, int] = msgspec.field(default_factory=dict[Hashable, int])
     _closed: int = 0
 
     def after(self) -> Findings:
@@ -118,8 +172,10 @@ class Findings(msgspec.Struct):
             part=self.part.copy(),
             order=self.order,
             groups=dict(self.groups),
+            trees=[*self.trees],
             _scopes=self._scopes,
             _apart=dict(self._apart),
+            _shared=dict(self._shared),
             _closed=len(self.part.seen),
         )
 
@@ -131,6 +187,11 @@ class Findings(msgspec.Struct):
     def guard(self, guard: Guard) -> None:
         """Records a decision that a plan must ask again."""
         self.reading().guards.append(guard)
+
+    def ask_again(self, path: Path, test: Callable[[Any], bool] | None) -> None:
+        """Records such a decision about what stands at a path; None for one that classes decide."""
+        if test is not None:
+            self.guard(Guard(path, test))
 
     def reading(self) -> Trace:
         """How the argument is read that is looked at."""
@@ -149,6 +210,13 @@ class Findings(msgspec.Struct):
         self._scopes += 1
         return self._scopes
 
+    def shared_scope(self, occurrence: Hashable) -> int:
+        """The number of the scope of one occurrence, however often it is met."""
+        found = self._shared.get(occurrence)
+        if found is None:
+            found = self._shared[occurrence] = self.new_number()
+        return found
+
     def apart_scope(self, name: str) -> Scope:
         """The names of all schemas that are `Scoped` by this name."""
         if name not in self._apart:
@@ -157,7 +225,10 @@ class Findings(msgspec.Struct):
 
     def batches(self) -> tuple[list[Observation], list[Observation]]:
         """The sizes that were seen of the arguments, and those of the result."""
-        return self.part.seen[: self._closed], self.part.seen[self._closed :]
+        seen, scopes = self.part.seen, _related(self.trees)
+        if scopes:
+            seen = [_in_scopes(item, scopes) for item in seen]
+        return seen[: self._closed], seen[self._closed :]
 
     def report(self, hint: str) -> Report:
         """Settles the names and gives all violations in tree order."""
@@ -173,12 +244,14 @@ class Findings(msgspec.Struct):
             *(Finding(one.seen[0].order, one.violation()) for one in turned),
             *(_conflict(conflict) for conflict in conflicts),
             *self._uneven(sizes),
+            *_astray(self.part.present),
+            *(_lost(seen) for seen in open_ if seen.absent),
         ]
         found.sort(key=lambda item: item.order)
         violations = tuple(item.violation for item in found)
         names: dict[str, Size] = {var.name: n for var, n in sizes.known.items() if var.scope == 0}
         names |= {var.name: run for var, run in sizes.runs.items() if var.scope == 0}
-        unknown = [*self.part.unknown, *map(_open, open_)]
+        unknown = [*self.part.unknown, *(_open(seen) for seen in open_ if not seen.absent)]
         cause = common_cause(violations)
         return Report(hint, violations, names, tuple(unknown), cause.text, cause.explained)
 
@@ -194,6 +267,63 @@ class Findings(msgspec.Struct):
             yield Finding(split.order, violation)
 
 
+def _astray(present: list[Presence]) -> Iterator[Finding]:
+    """The optional leaves of moments, say, that are there where the parameters have none."""
+    by_leaf: dict[Hashable, list[Presence]] = {}
+    for item in present:
+        by_leaf.setdefault((item.tree.names, item.path), []).append(item)
+    for group in by_leaf.values():
+        depth = min(item.tree.depth for item in group)
+        of_use: dict[Hashable, Presence] = {}
+        for item in group:
+            if item.tree.depth == depth:
+                of_use.setdefault(item.tree.use, item)
+        first = list(of_use.values())
+        for item in group:
+            models = [of_use[item.tree.use]] if item.tree.depth == depth else first
+            if all(model.there is not item.there for model in models):
+                yield _absence(item, models[0])
+
+
+def _absence(item: Presence, model: Presence) -> Finding:
+    where, text = show_path(item.at, item.root), describe(item.spec)
+    there = show_path(model.at, model.root)
+    if item.there:
+        code: Code = "extra"
+        expected, actual, note = "nothing", text, f"{there} is not there"
+    else:
+        code, expected, actual, note = "missing", text, "nothing", f"{there} is there"
+    return Finding(item.order, Violation(where, code, expected, actual, note, item.at))
+
+
+def _related(trees: Iterable[Tree]) -> dict[int, int]:
+    """Scopes in moments, say, by those in the parameters, where there is one tree of these."""
+    found: dict[int, int] = {}
+    by_names: dict[Hashable, list[Tree]] = {}
+    for tree in trees:
+        by_names.setdefault(tree.names, []).append(tree)
+    for group in by_names.values():
+        depth = min(tree.depth for tree in group)
+        first, *more = [tree for tree in group if tree.depth == depth]
+        if all(tree.scopes == first.scopes for tree in more):
+            for tree in group:
+                pairs = tree.scopes.items()
+                found |= {n: first.scopes[key] for key, n in pairs if key in first.scopes}
+    return {number: other for number, other in found.items() if number != other}
+
+
+def _in_scopes(item: Observation, scopes: Mapping[int, int]) -> Observation:
+    if isinstance(item, Choice):
+        return Choice([[_in_scopes(seen, scopes) for seen in one] for one in item.options])
+    if not any(var.scope in scopes for var in dims.names_of(item.expr)):
+        return item
+
+    def moved(var: Var) -> Expr[Var]:
+        return Name(Var(scopes.get(var.scope, var.scope), var.name))
+
+    return replace(item, expr=dims.substitute(item.expr, moved))
+
+
 def _conflict(conflict: Conflict) -> Finding:
     seen = conflict.seen
     shown = str(seen.size).replace(" ", "")
@@ -206,6 +336,13 @@ def _conflict(conflict: Conflict) -> Finding:
         axis = "" if seen.axis is None else f" on axis {seen.axis}"
         expected, actual = f"{conflict.expected}{axis}", shown
     return Finding(seen.order, Violation(where, code, expected, actual, seen.note, seen.path))
+
+
+def _lost(seen: SeenSize) -> Finding:
+    """A map that is not there, where nothing says that it has no entries."""
+    where, note = show_path(seen.path, seen.root), "nothing says that it has no entries"
+    violation = Violation(where, "missing", "entries", "nothing", note, seen.path)
+    return Finding(seen.order, violation)
 
 
 def _open(seen: SeenSize) -> Unknown:

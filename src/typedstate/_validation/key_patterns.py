@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable
 from typing import Final
 
@@ -10,11 +9,25 @@ _MAX_DIGITS: Final = 19
 
 
 def matches(pattern: str, key: Hashable) -> bool:
-    """Whether a key is like ``layers_{}``: braces stand for one or more characters."""
+    """Whether a key is like ``layers_{}``: braces stand for one or more characters.
+
+    Each piece between braces is looked for once, where it first stands: keys come from
+    checkpoints, and a regular expression may go back over a long one again and again.
+    """
     if not isinstance(key, str):
         return False
-    expression = ".+".join(re.escape(piece) for piece in pattern.split("{}"))
-    return re.fullmatch(expression, key, re.DOTALL) is not None
+    first, *between = pattern.split("{}")
+    if not between:
+        return key == pattern
+    if not key.startswith(first):
+        return False
+    at, last = len(first), between.pop()
+    for piece in between:
+        found = key.find(piece, at + 1)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return len(key) - len(last) > at and key.endswith(last)
 
 
 def int_of(key: object) -> int | None:

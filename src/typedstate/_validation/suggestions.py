@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from .._compat import modules, variables
+from .._spec.describe import class_name
 from .._spec.nodes import Array, Field, Leaf, Schema
 from ..report import Violation
 from .key_patterns import int_of
@@ -97,7 +98,8 @@ def unknown_note(key: Hashable, known: Iterable[Hashable]) -> str:
 def container_note(value: object) -> str:
     """Why something that is no state stands where one is wanted."""
     if modules.is_module(value):
-        return "a module: nnx.state(module) is its state"
+        name = class_name(type(value))
+        return f"a module: nnx.state(module) is its state, Annotated[{name}, ...] takes it as it is"
     if isinstance(value, tuple) and any(variables.is_state(item) for item in cast(Any, value)):
         return "several states: nnx.state with two filters gives a tuple"
     return ""

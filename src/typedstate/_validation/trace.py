@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from .._compat.fast_reads import Sign
 from ..report import Path
+from .guards import OfValue
 
 
 class Guard(msgspec.Struct, frozen=True):
@@ -47,6 +48,13 @@ class Trace(msgspec.Struct):
         for guard in self.guards:
             found.setdefault(guard.path, []).append(guard)
         return found
+
+    def ask_values(self, path: Path, asked: int) -> None:
+        """The guards since `asked` were about what the Variable at a path holds."""
+        for index in range(asked, len(self.guards)):
+            guard = self.guards[index]
+            if guard.path == path:
+                self.guards[index] = Guard(path, OfValue(guard.test))
 
     def join(self, prefix: Path, part: Trace) -> None:
         """Adds how a part of this value was read, which stands below a prefix."""

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, assert_never, cast
 
 import numpy as np
+from msgspec.structs import replace
 
 from .._compat import modules, scalars, variables
 from .._spec import dim_grammar, dims, filters, flat_trees
 from .._spec.describe import class_name, describe
 from .._spec.nodes import (
     Anything,
+    Argument,
     Array,
     Bound,
     Conditional,
@@ -36,18 +38,21 @@ from .._spec.nodes import (
     Partition,
     RecordOf,
     SameSpec,
+    SchemaRef,
     ScopedSpec,
     Spec,
     StateOfSpec,
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 from .._spec.questions import container_of, needs_leaf, unbind
+from .._spec.rewrite import root_of
 from ..report import Path, Report, show_key, show_path
-from . import arrays, key_patterns, shares, suggestions, tree_signature, undeclared
-from .dim_binding import Choice, Scope, SeenSize, linked
-from .findings import Branch, Findings
+from . import arrays, guards, key_patterns, shares, suggestions, tree_signature, undeclared
+from .dim_binding import Choice, Scope, SeenSize, argument_scope, inside, linked
+from .findings import Branch, Findings, Presence, Tree as TreeFound
 from .show_value import describe_value
 from .trace import Guard, Trace
 
@@ -55,7 +60,9 @@ _MAX_DEPTH: Final = 200
 _MAX_EMPTY: Final = 32
 _MAX_GAPS: Final = 100
 #: Specs whose own annotation writes no name: those of a Bind around them stay in force.
-WRITES_NO_NAME: Final = frozenset({Node, Bound, Union, ScopedSpec, SameSpec, FlatSpec})
+WRITES_NO_NAME: Final = frozenset(
+    {Node, Bound, Union, ScopedSpec, SameSpec, FlatSpec, Argument, Within}
+)
 #: A key that no value has: generated code can't reach it.
 _NOWHERE: Final = object()
 _HEAD_CODES: Final = frozenset({"kind", "container", "array"})
@@ -68,19 +75,24 @@ class Walk:
       found: what was seen of them so far.
     """
 
-    __slots__ = ("_depth", "_empty", "_stretch", "found")
+    __slots__ = ("_argument_at", "_depth", "_empty", "_entry", "_stretch", "_tree_at", "found")
 
     def __init__(self, given: Mapping[str, int] | None = None) -> None:
         """Starts with sizes of outermost names from ``dims=``."""
         self.found = Findings(given or {})
         self._depth = self._stretch = 0
         self._empty: list[Spec] = []
+        self._argument_at: tuple[Hashable, int] | None = None
+        self._tree_at: tuple[TreeFound, int] | None = None
+        self._entry: Path | None = None
 
     def visit(self, value: object, spec: Spec, root: str = "") -> None:
         """Walks one value of the call."""
         self.found.root, self.found.shards = root, None
         self._depth = self._stretch = 0
         self._empty.clear()
+        self._argument_at = self._tree_at = self._entry = None
+        self.found.depth = 0
         self.found.readings.setdefault(root, Trace())
         try:
             self._visit(value, spec, (), Scope(0), outermost=True)
@@ -108,8 +120,7 @@ class Walk:
             case Leaf():  # by far the most
                 self._leaf(value, spec, path, scope)
             case Node():
-                own = Scope(scope.number, scope.links) if outermost else self.found.new_scope()
-                self._node(value, spec, path, own)
+                self._occurring(value, spec, path, scope, outermost)
             case Bound():
                 self._bound(value, spec, path, scope, outermost)
             case Anything():
@@ -124,8 +135,13 @@ class Walk:
                 self._entries(value, spec, path, scope)
             case StateOfSpec():
                 self._tree(value, spec, path, scope, path)
+            case Argument():
+                self._argument(value, spec, path, scope, outermost)
+            case Within(inner, ref):
+                self._visit(value, inner, path, self._inside(ref, path, scope, outermost))
             case ScopedSpec(inner, name):
-                apart = Scope(self.found.apart_scope(name).number, scope.links if outermost else {})
+                number = self.found.apart_scope(name).number
+                apart = Scope(number, scope.links if outermost else {}, None, scope.sites)
                 self._visit(value, inner, path, apart, outermost=True)
             case SameSpec(inner, group):
                 self._visit(value, inner, path, scope, outermost=outermost)
@@ -134,19 +150,92 @@ class Walk:
                 self._in_place(value, spec, path, scope)
             case FlatSpec():
                 self._flat(value, spec, path, scope, outermost)
-            case _:
+            case (
+                NoValue()
+                | Instance()
+                | Literally()
+                | Array()
+                | TupleOf()
+                | ItemsOf()
+                | MappingOf()
+                | RecordOf()
+                | Partition()
+                | Validated()
+            ):
                 self._leaf_value(value, spec, path, scope, outermost)
+            case _:
+                assert_never(spec)
 
     def _bound(self, value: Any, spec: Bound, path: Path, scope: Scope, outermost: bool) -> None:
         """Gives the inner names as expressions over the outer ones."""
-        number = scope.number if outermost else self.found.new_number()
         binds, inner = unbind(spec) if isinstance(spec.inner, Bound) else ([spec.links], spec.inner)
+        ref = inner.ref if isinstance(inner, Node | Within) else None
+        number = scope.number if outermost else self._new_number(ref, path)
         below = linked(scope, binds, number, outermost=outermost)
-        if isinstance(inner, Node):  # whose own annotations don't see what is around
-            below.around = None
-            self._node(value, inner, path, below)
-            return
         self._visit(value, inner, path, below, outermost=True)
+
+    def _occurring(self, value: Any, spec: Node, path: Path, scope: Scope, outermost: bool) -> None:
+        """One occurrence of a schema."""
+        kept, own = self._tree_at, self._inside(spec.ref, path, scope, outermost)
+        at = self._argument_at
+        if outermost or (at is not None and at[1] == len(path)):
+            self._begin_tree(own.number, spec.ref, path)
+        self._node(value, spec, path, own)
+        self._tree_at = kept
+
+    def _inside(self, ref: SchemaRef, path: Path, scope: Scope, outermost: bool) -> Scope:
+        """The scope of one occurrence of a schema."""
+        number = scope.number if outermost else self._new_number(ref, path)
+        key = self._occurrence(ref, path) if ref.owners else None
+        return inside(scope, number, ref.owners, key, outermost=outermost)
+
+    def _begin_tree(self, number: int, ref: SchemaRef, path: Path) -> None:
+        """A tree that may have to agree with others of the same schema and names."""
+        use = self._argument_at[0] if self._argument_at else (self.found.root, path)
+        tree = TreeFound((number, root_of(ref)), use, self.found.depth)
+        self.found.trees.append(tree)
+        self._tree_at = tree, len(path)
+
+    def _occurrence(self, ref: SchemaRef | None, path: Path) -> Hashable:
+        """Tells one occurrence of a schema from others, but not uses of one type argument."""
+        at, depth = self._argument_at or (self.found.root, 0)
+        return at, path[depth:], None if ref is None else root_of(ref)
+
+    def _new_number(self, ref: SchemaRef | None, path: Path) -> int:
+        """Of the scope of one occurrence; the same in every use of a type argument."""
+        if self._argument_at is None:
+            number = self.found.new_number()
+        else:
+            number = self.found.shared_scope(self._occurrence(ref, path))
+        if self._tree_at is not None:
+            tree, depth = self._tree_at
+            tree.scopes[path[depth:], None if ref is None else root_of(ref)] = number
+        return number
+
+    def _argument(
+        self, value: Any, spec: Argument, path: Path, scope: Scope, outermost: bool
+    ) -> None:
+        """A type argument: its names are those of where it was written."""
+        site = scope.site_of(spec.owner)
+        if site is None or (outermost and scope.around is None):  # kept apart, say
+            self._visit(value, spec.inner, path, scope, outermost=outermost)
+            return
+        use: Hashable = (site.key, spec.index)
+        if self._entry == path:  # each entry of a map has its own names
+            site, use = replace(site, number=None), (use, self._occurrence(None, path))
+        kept, self._argument_at = self._argument_at, (use, len(path))
+        self.found.depth += 1
+        there, inner = argument_scope(scope, site), spec.inner
+        links = {**site.links, **scope.given}
+        if site.number is None and isinstance(inner, Node) and links:
+            number = self._new_number(inner.ref, path)
+            self._visit(
+                value, inner, path, Scope(number, links, there, there.sites), outermost=True
+            )
+        else:
+            self._visit(value, inner, path, there, outermost=site.number is not None)
+        self._argument_at = kept
+        self.found.depth -= 1
 
     def _mapping(
         self, value: Any, spec: Spec, path: Path, container: str
@@ -204,6 +293,8 @@ class Walk:
         """What stands under each declared key, then what stands under others."""
         there = 0
         for item in fields:
+            if item.optional and self._tree_at is not None:
+                self._see_presence(mapping.get(item.key) is not None, item, (*path, item.key))
             if item.key in mapping:
                 there += 1
                 value = mapping[item.key]
@@ -247,10 +338,19 @@ class Walk:
         note = suggestions.missing_note(item.key, _unknown(mapping, fields)) if worth else ""
         self.found.add(child, "missing", describe(spec), "nothing", note)
 
+    def _see_presence(self, there: bool, item: Field, path: Path) -> None:
+        """An optional leaf is there in all uses of a type argument, or in none."""
+        if self._tree_at is None or item.decided or isinstance(item.spec, Conditional):
+            return
+        tree, depth = self._tree_at
+        found = self.found
+        seen = Presence(tree, path[depth:], there, found.root, path, found.order, item.spec)
+        self.found.part.present.append(seen)
+
     def _absent(self, spec: Spec, path: Path, scope: Scope) -> None:
         """Flax drops a branch without leaves: it is checked as an empty one, e.g. its length."""
         inner = spec
-        while isinstance(inner, Bound | ScopedSpec):
+        while isinstance(inner, Bound | ScopedSpec | Argument):
             inner = inner.inner
         if not isinstance(inner, Node | Map | EntriesSpec) or inner in self._empty:
             return
@@ -270,6 +370,9 @@ class Walk:
         scope: Scope,
         fields: tuple[Field, ...] = (),
     ) -> None:
+        if extra.patterns:
+            every = len(unknown) == len(mapping)
+            self.found.ask_again(path, guards.keys_like(unknown, every))
         for key in unknown:
             value, child = mapping[key], (*path, key)
             self.found.order += 1
@@ -285,6 +388,7 @@ class Walk:
         mapping = self._mapping(value, spec, path, spec.container)
         if mapping is None:
             return
+        self.found.ask_again(path, guards.keys_like(mapping, every=True))
         entries: dict[Hashable, Any] = {}
         text_keys: list[str] = []
         unknown: list[Hashable] = []
@@ -307,8 +411,10 @@ class Walk:
             self.found.add(path, "key", "int keys", f"str keys {shown}{more}", note)
         self._entry_keys(unknown, mapping, spec, path, scope)
         for key, item in entries.items():
-            self._visit(item, spec.entry, (*path, key), scope)
-        if spec.length is not None:
+            child = (*path, key)
+            self._entry = child
+            self._visit(item, spec.entry, child, scope)
+        if spec.length is not None or spec.key == "int":
             self._length(entries, spec, path, scope)
         self._depth -= 1
 
@@ -334,14 +440,13 @@ class Walk:
         self.found.order += 1
         length = len(entries)
         if spec.key == "int" and entries:
-            last = max(key for key in entries if isinstance(key, int))
-            gaps = (index for index in range(last) if index not in entries)
-            if needs_leaf(spec.entry):
+            length = 1 + max(key for key in entries if isinstance(key, int))
+            if length > len(entries) and needs_leaf(spec.entry):
+                gaps = (index for index in range(length) if index not in entries)
                 for index in itertools.islice(gaps, _MAX_GAPS):
                     expected = describe(spec.entry)
                     note = "a gap in the keys"
                     self.found.add((*path, index), "missing", expected, "nothing", note)
-            length = last + 1
         self._see_length(spec, length, path, scope)
 
     def _see_length(self, spec: Map, length: int, path: Path, scope: Scope) -> None:
@@ -352,6 +457,7 @@ class Walk:
         expr = dims.substitute(spec.length, scope.lookup)
         dim = dims.SingleDim(f"the number of entries ({dim_grammar.show_expr(spec.length)})", None)
         seen = SeenSize(expr, length, dim, self.found.root, path, None, self.found.order)
+        seen.absent, seen.depth = bool(self._empty), self.found.depth
         self.found.part.seen.append(seen)
 
     def _entries(self, value: Any, spec: EntriesSpec, path: Path, scope: Scope) -> None:
@@ -400,8 +506,7 @@ class Walk:
         self.found.part, self.found.order = kept, last
         fitting = [part for part in tried if not part.violations]
         if fitting:
-            kept.splits += fitting[0].splits
-            kept.unknown += fitting[0].unknown
+            kept.take(fitting[0])
         if len(fitting) == 1 or (fitting and not fitting[0].seen):
             kept.seen += fitting[0].seen
         elif fitting:
@@ -526,7 +631,11 @@ class Walk:
             arrays.see_partition(found, value, spec.value, path, scope)
         else:
             found.shards = arrays.shards_of(value, raw, spec)
+            reading = found.reading()
+            asked = len(reading.guards)
             self._value(raw, spec.value, path, scope)
+            if spec.kind is not None and len(reading.guards) > asked:
+                reading.ask_values(path, asked)
             found.shards = None
 
     def _is_of_kind(self, value: Any, spec: Leaf, wanted: type, path: Path) -> bool:
@@ -567,7 +676,9 @@ class Walk:
                 if value is not None:
                     self.found.add(path, "array", "None", describe_value(value))
             case Instance(cls):
-                if not isinstance(value, cls) and not _is_number(value, spec):
+                fitting = isinstance(value, cls)
+                self.found.ask_again(path, guards.instance_guard(value, cls, fitting))
+                if not fitting and not _is_number(value, spec):
                     note = suggestions.value_note(value)
                     self.found.add(path, "array", class_name(cls), describe_value(value), note)
             case Literally(values):
@@ -589,13 +700,29 @@ class Walk:
                 self._visit(value, inner, path, scope, outermost=outermost)
                 if len(self.found.part.violations) == count:
                     arrays.ask_predicates(self.found, value, value, predicates, path)
-            case _:
+            case (
+                Leaf()
+                | Node()
+                | Map()
+                | EntriesSpec()
+                | StateOfSpec()
+                | Union()
+                | Bound()
+                | Argument()
+                | Within()
+                | ScopedSpec()
+                | SameSpec()
+                | FlatSpec()
+                | Conditional()
+                | ModuleState()
+            ):
                 self._visit(value, spec, path, scope, outermost=outermost)
+            case _:
+                assert_never(spec)
 
     def _literal(self, value: Any, values: tuple[Any, ...], path: Path) -> None:
         def among(item: Any) -> bool:
-            own = variables.raw_value(item) if variables.is_variable(item) else item
-            return any(type(own) is type(one) and own == one for one in values)
+            return any(type(item) is type(one) and item == one for one in values)
 
         found = among(value)
         self.found.guard(Guard(path, lambda item: among(item) is found))
@@ -620,9 +747,11 @@ class Walk:
         if not isinstance(value, spec.cls):
             self.found.add(path, "container", describe(spec), describe_value(value))
             return
-        self._guard_keys(cast(Mapping[Any, Any], value), spec, path)
+        mapping = dict(cast(Mapping[Any, Any], value))
+        if spec.key != Anything():
+            self.found.ask_again(path, guards.keys_like(mapping, every=True))
         readings, reading = self.found.readings, self.found.reading()
-        for key, item in dict(cast(Mapping[Any, Any], value)).items():
+        for key, item in mapping.items():
             before = len(self.found.part.violations)
             readings[self.found.root] = Trace()  # keys are compared, not asked
             self._visit(key, spec.key, (*path, key), scope)
@@ -632,14 +761,6 @@ class Walk:
                 expected = f"{describe(spec.key)} keys"
                 self.found.add((*path, key), "key", expected, f"the key {show_key(key)}")
             self._visit(item, spec.value, (*path, key), scope, outermost=outermost)
-
-    def _guard_keys(self, value: Mapping[Any, Any], spec: MappingOf, path: Path) -> None:
-        """To a dict ``1``, ``True`` and ``1.0`` are one key, to a hint they may differ."""
-        if spec.key in (Instance(str), Anything()) and all(type(key) is str for key in value):
-            return
-        kinds: dict[Any, Any] = {key: _kinds_of(key) for key in value}
-        asked = Guard(path, lambda item: all(kinds.get(key) == _kinds_of(key) for key in item))
-        self.found.guard(asked)
 
     def _record(self, record: Any, spec: RecordOf, path: Path, scope: Scope) -> None:
         value, cls = record, spec.cls
@@ -668,18 +789,6 @@ def _unknown(mapping: Mapping[Hashable, Any], fields: tuple[Field, ...]) -> list
     """The keys that no field declares."""
     declared = {item.key for item in fields}
     return [key for key in mapping if key not in declared]
-
-
-def _kinds_of(key: object) -> Any:
-    """The class of a key, and those of what it holds."""
-    fields = getattr(type(key), "__dataclass_fields__", None)
-    if isinstance(key, tuple):
-        items: Any = cast(Any, key)
-    elif fields is not None:
-        items = [getattr(key, name, None) for name in fields]
-    else:
-        return type(key)
-    return (type(cast(Any, key)), *map(_kinds_of, items))
 
 
 def _is_number(value: object, spec: Instance) -> bool:

@@ -15,6 +15,10 @@ from ..mode import MODE
 from . import byte_code
 
 _NAME: Final = "__typedstate_checked__"
+#: Imported by a check itself, so that a hook would run before they are whole.
+_FOUNDATIONS: Final = frozenset(
+    {"typedstate", "flax", "jax", "jaxlib", "jaxtyping", "beartype", "numpy", "msgspec"}
+)
 _TRICKS: Final = frozenset({"overload", "no_type_check", "checked", "jaxtyped", "beartype"})
 
 
@@ -33,11 +37,14 @@ def install_import_hook(*packages: str) -> AbstractContextManager[None]:
       A context manager: used in ``with``, the hook is removed behind the block.
 
     Raises:
-      ValueError: no package is named, or one of them is imported already.
+      ValueError: no package is named, or one of them is imported already, or typedstate itself
+        stands on it.
     """
     if not packages or not all(isinstance(name, str) and name for name in cast(Any, packages)):
         raise ValueError('install_import_hook takes names of packages, e.g. "mypackage"')
     for name in packages:
+        if name.partition(".")[0] in _FOUNDATIONS:
+            raise ValueError(f"{name} can't be checked: typedstate itself stands on it")
         if name in sys.modules:
             raise ValueError(f"{name} is imported already: install the hook before it")
     finder = Finder(packages)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar, cast
 
+import jax
 import msgspec
 from flax import nnx
 
@@ -64,6 +65,8 @@ def _merge_trees(definition: Any, states: tuple[Any, ...], hint: Any) -> None:
     findings = _Findings("the GraphDef")
     found = _joined(states, findings)
     slots = {slot.path: slot for slot in graphdefs.graphdef_slots(definition)}
+    for path, leaf in found.items():
+        _refuse_deleted(path, leaf, findings)
     for path, slot in slots.items():
         if path in found:
             _compare_slot(path, slot, found[path], findings)
@@ -117,7 +120,9 @@ def _axes(names: tuple[Any, ...] | None) -> str:
     return "no axis names" if names is None else f"the axis names {show_key(names)}"
 
 
-def update(node: Any, *states: Any, new: bool = False, resize: bool = False) -> None:
+def update(
+    node: Any, *states: Any, new: bool = False, resize: bool = False, whole: bool = False
+) -> None:
     """``nnx.update``, once the states fit the live node; they may be a part of its state.
 
     Args:
@@ -125,6 +130,7 @@ def update(node: Any, *states: Any, new: bool = False, resize: bool = False) -> 
       states: states or nested dicts; pure values may stand for Variables.
       new: leaves that the node does not have are added.
       resize: arrays of another shape or dtype take the place of the node's.
+      whole: nothing of the node may stay as it is, e.g. at its initial value.
 
     Raises:
       StateTypeError: they do not fit; the node is then as it was.
@@ -135,8 +141,14 @@ def update(node: Any, *states: Any, new: bool = False, resize: bool = False) -> 
     tree = modules.module_tree(node)
     live = dict(_flat(tree.mapping, ()))
     added: dict[Path, Any] = {}
+    given: dict[Path, tuple[Path, Any]] = {}
     for path, leaf in found.items():
         target = _resolve(path, tree.shared)
+        first, other = given.setdefault(target, (path, leaf))
+        if first != path and _held(other) is not _held(leaf):
+            text = f"what {show_path(first)} has, as both are one Variable of the node"
+            findings.add(path, "metadata", text, f"another {describe_value(leaf)}")
+        _refuse_deleted(path, leaf, findings)
         if target in live:
             _compare_leaf(path, live[target], leaf, resize, findings)
         elif any(other[: len(target)] == target for other in live):
@@ -152,6 +164,10 @@ def update(node: Any, *states: Any, new: bool = False, resize: bool = False) -> 
             if not note and len(findings.violations) < _MAX_NOTES and _can_add(node, path, leaf):
                 note = "new=True adds it"
             findings.add(path, "extra", "no such key", describe_value(leaf), note)
+    for path in live if whole else ():
+        if path not in given:
+            expected, note = describe_value(live[path]), "whole=True: nothing stays as it is"
+            findings.add(path, "missing", expected, "nothing", note)
     findings.refuse()
     if added:
         _rehearse(nnx.clone(node), added, findings)
@@ -165,6 +181,19 @@ def _can_add(node: Any, path: Path, leaf: Any) -> bool:
     twin = _Findings("")
     _rehearse(nnx.clone(node), {path: leaf}, twin)
     return not twin.violations
+
+
+def _held(leaf: Any) -> Any:
+    return variables.raw_value(leaf) if variables.is_variable(leaf) else leaf
+
+
+def _refuse_deleted(path: Path, leaf: Any, findings: _Findings) -> None:
+    """An array that was donated, say, has a shape and no values; asking that reads none."""
+    value = _held(leaf)
+    is_concrete = isinstance(value, jax.Array) and not variables.is_traced(value)
+    if is_concrete and getattr(value, "is_deleted", bool)():
+        note = "was it donated to a jitted function?"
+        findings.add(path, "array", "an array with values", "a deleted array", note)
 
 
 def _rehearse(twin: Any, added: Mapping[Path, Any], findings: _Findings) -> None:

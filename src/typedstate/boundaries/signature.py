@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import msgspec
+import typing_extensions
 
 from .. import _fastpath, _validation
 from .._annotations.array_hints import is_jaxtyped
 from .._annotations.context import Context, NotYet
-from .._annotations.parse import holds_state_or_array, or_array, parse
+from .._annotations.parse import holds_state_or_array, mentions_schema, or_array, parse
 from .._compat import scalars
 from .._fastpath.call_cache import OMITTED, CallCache, ExplainedCall, KnownCall
 from .._fastpath.structures import Specialization, StructureCache
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 RETURN: Final = "return"
 _YIELD: Final = "yield"
+
+_UNPACK: Final = (typing.Unpack, typing_extensions.Unpack)
+_SPREAD: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class Enforced(msgspec.Struct, eq=False):
@@ -82,6 +86,14 @@ class Boundary:
         self.shares_names = False
         with contextlib.suppress(NotYet):
             self.prepare()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For libraries that send functions to other processes: without the module's names."""
+        return {**vars(self), "_names": self._names[:-1]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._names = (*self._names, self.function.__globals__)
 
     @property
     def enforces(self) -> bool:
@@ -144,6 +156,8 @@ class Boundary:
 
     def _enforced(self, name: str, hint: Any, kind: Any) -> Enforced:
         hint = self._resolved(name, hint)
+        if typing.get_origin(hint) in _UNPACK and kind in _SPREAD:  # all of them at once
+            (hint,), kind = typing.get_args(hint), inspect.Parameter.POSITIONAL_OR_KEYWORD
         crosses = self._crosses and name == RETURN and scalars.may_stand(hint)
         if isinstance(hint, TypeVar) or not (crosses or _may_be_ours(hint)):
             return Enforced(name, hint, None, kind)
@@ -152,7 +166,7 @@ class Boundary:
             check_binds(spec, self._context(name).owner)
         except (NotYet, SchemaError) as error:
             of_others = self._is_of_others(name, error)
-            is_schema = isinstance(error, SchemaError) and _mentions_schema(hint)
+            is_schema = isinstance(error, SchemaError) and mentions_schema(hint)
             if is_schema or (self._raises(error) and not of_others):
                 raise
             return Enforced(name, self._leave_alone(name, error, of_others), None, kind)
@@ -334,10 +348,6 @@ def _may_be_ours(hint: Any) -> bool:
     if hint is None or hint is Any:
         return False
     return type(hint) is not type or hint.__module__ != "builtins"
-
-
-def _mentions_schema(hint: Any) -> bool:
-    return hasattr(hint, "__typedstate_spec__") or any(map(_mentions_schema, typing.get_args(hint)))
 
 
 def _has_jaxtyped(hint: Any) -> bool:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jaxtyping import jaxtyped
 
+from .. import mode
 from .._fastpath.call_cache import OMITTED
 from .._fastpath.compiled import execute
 from ..errors import SchemaError, StateTypeError, TypedStateWarning
-from ..mode import is_suspended
 from . import beartype_hints
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _is_rebuilt() -> bool:
 
 #: What the generated code needs beside its function; a parameter may shadow any builtin.
 _NAMES: Final[dict[str, Any]] = {
-    "suspended": is_suspended,
+    "mode": mode,  # a module travels by its name, its context variable would not
     "rebuilt": _is_rebuilt,
     "omitted": OMITTED,
     "Refusals": (StateTypeError, SchemaError, TypedStateWarning),
@@ -79,7 +79,11 @@ def _late(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
 
     function = boundary.function
     invoke = "§resolved(*args, **kwargs)"
-    lines = ["if §suspended(): §resolved = §target", "else:", *_hidden("§resolved = §resolve()")]
+    lines = [
+        "if §mode.is_suspended(): §resolved = §target",
+        "else:",
+        *_hidden("§resolved = §resolve()"),
+    ]
     if inspect.isgeneratorfunction(function):
         lines.append(f"return (yield from {invoke})")
     elif inspect.isasyncgenfunction(function):
@@ -121,7 +125,6 @@ class _Writer:
         self.names: dict[str, Any] = {
             "target": target,
             "calls": boundary.calls,
-            "known": boundary.calls.known.get,
             "enter": boundary.enter,
             "leave": boundary.leave,
         }
@@ -174,20 +177,20 @@ class _Writer:
     def _muted(self, invoke: str) -> list[str]:
         """The plain call, where boundaries are mute."""
         if self.function.__name__ == "__init__":
-            return [f"if §suspended() or §rebuilt(): return {invoke}"]
+            return [f"if §mode.is_suspended() or §rebuilt(): return {invoke}"]
         if inspect.isgeneratorfunction(self.function):
-            return [f"if §suspended(): return (yield from {invoke})"]
+            return [f"if §mode.is_suspended(): return (yield from {invoke})"]
         if inspect.isasyncgenfunction(self.function):
             driven = [f"    {line}" for line in _driven_async(invoke, [])]
-            return ["if §suspended():", *driven, "    return"]
-        return [f"if §suspended(): return {invoke}"]
+            return ["if §mode.is_suspended():", *driven, "    return"]
+        return [f"if §mode.is_suspended(): return {invoke}"]
 
     def _arguments(self) -> list[str]:
         """Checks the arguments; ``§call`` is then the accepted call."""
         ours = self.boundary.ours
         if not ours:
             has_result = any(item.spec is not None for item in self.boundary.results)
-            lines = ["§call = §known(()) or §enter((), ())"] if has_result else []
+            lines = ["§call = §calls.known.get(()) or §enter((), ())"] if has_result else []
             return lines + self._other_arguments()
         given = ", ".join(f"§plan{index}" for index in range(len(ours)))
         latest = ", ".join(f"§latest{index}" for index in range(len(ours)))
@@ -205,7 +208,7 @@ class _Writer:
         others = (f"§plan{index} is not §latest{index}" for index in range(len(ours)))
         key = given if len(ours) == 1 else f"({given})"
         enter = _hidden(f"§call = §enter({key}, ({', '.join(values)},))")
-        lines += [f"if {' or '.join(others)}:", f"    §call = §known({key})"]
+        lines += [f"if {' or '.join(others)}:", f"    §call = §calls.known.get({key})"]
         lines += ["    if §call is None:", *(f"    {line}" for line in enter)]
         lines += ["    else: §calls.latest = §call"]
         return lines + self._other_arguments()

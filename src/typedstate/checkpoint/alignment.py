@@ -10,23 +10,28 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final, assert_never, cast
 
 from .._compat.variables import make_variable
 from .._spec.nodes import (
+    Anything,
+    Argument,
     Array,
     Bound,
     Conditional,
     EntriesSpec,
     Field,
+    FlatSpec,
     Instance,
     ItemsOf,
     Leaf,
+    Literally,
     Map,
     MappingOf,
     ModuleState,
     Node,
     NoValue,
+    Partition,
     RecordOf,
     SameSpec,
     ScopedSpec,
@@ -35,6 +40,7 @@ from .._spec.nodes import (
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 from .._spec.rewrite import rewrite
 from .._validation.key_patterns import int_of
@@ -143,8 +149,29 @@ class Alignment:
                 return self._value(node, spec, path, path, None)
             case Leaf():
                 return self._leaf(node, spec, path)
-            case _:
+            case (
+                Anything()
+                | NoValue()
+                | Instance()
+                | Literally()
+                | Array()
+                | TupleOf()
+                | ItemsOf()
+                | MappingOf()
+                | RecordOf()
+                | Partition()
+                | Validated()
+                | Node()
+                | Map()
+                | EntriesSpec()
+                | StateOfSpec()
+                | Argument()
+                | Within()
+                | FlatSpec()
+            ):
                 return self._leaf(node, Leaf(None, spec), path)
+            case _:
+                assert_never(spec)
 
     def _fields(
         self, node: dict[Hashable, Any], fields: Iterable[Field], extra: Any, path: Path
@@ -280,8 +307,33 @@ class Alignment:
                     for key, one in node.items()
                 }
                 return _both(pairs)
-            case _:
+            case (
+                Anything()
+                | NoValue()
+                | Instance()
+                | Literally()
+                | Array()
+                | ItemsOf()
+                | RecordOf()
+                | Partition()
+                | Validated()
+                | Leaf()
+                | Node()
+                | Map()
+                | EntriesSpec()
+                | StateOfSpec()
+                | Bound()
+                | Argument()
+                | Within()
+                | ScopedSpec()
+                | SameSpec()
+                | FlatSpec()
+                | Conditional()
+                | ModuleState()
+            ):
                 pass
+            case _:
+                assert_never(value)
         return self._undeclared(node, path)
 
     def _inside(
@@ -349,8 +401,30 @@ def _is_structure(value: Spec) -> bool:
             return _is_structure(inner)
         case Union(options):
             return any(_is_structure(option) for option in options)
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | Partition()
+            | Leaf()
+            | Node()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Bound()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return False
+        case _:
+            assert_never(value)
 
 
 def _is_tree(spec: Spec) -> bool:
@@ -359,8 +433,29 @@ def _is_tree(spec: Spec) -> bool:
             return True
         case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
             return _is_tree(inner)
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Union()
+            | Argument()
+            | Within()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return False
+        case _:
+            assert_never(spec)
 
 
 def _array_of(value: Spec) -> Array | None:
@@ -372,8 +467,33 @@ def _array_of(value: Spec) -> Array | None:
         case Union(options):
             found = [array for option in options if (array := _array_of(option)) is not None]
             return found[0] if found else None
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Leaf()
+            | Node()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Bound()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return None
+        case _:
+            assert_never(value)
 
 
 def _without_arrays(spec: Spec) -> Any:
@@ -387,7 +507,34 @@ def _without_arrays(spec: Spec) -> Any:
             held = cls()
         case TupleOf((), None):
             held = ()
-        case _:
+        case (
+            Anything()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Node()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Union()
+            | Bound()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return _ABSENT
+        case _:
+            assert_never(value)
     kind = spec.kind if isinstance(spec, Leaf) else None
     return held, held if kind is None else make_variable(kind, held, {})

@@ -24,6 +24,7 @@ from ..errors import StateTypeError
 from ..report import Report, Violation, show_path
 from . import document
 from .alignment import Alignment
+from .building import as_declared, finished
 from .declared import Declared
 from .libraries import jax_
 from .stored import Path, StoredLeaf, nested, numbered
@@ -100,8 +101,6 @@ def migrate(state: Any, hint: TypeForm[T], *, dims: Mapping[str, int] | None = N
         )
         raise StateTypeError(f"can't be migrated: it {report}", report)
     target = abstract(hint, like=found.alignment.kinded, dims=dims)
-    from .restoring import as_declared, finished
-
     arrays = {
         slot.path: _as_jax(as_declared(slot, value_of(slot.stored, values)))
         for slot in found.alignment.slots

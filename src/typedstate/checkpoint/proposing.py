@@ -12,10 +12,10 @@ from typing import Any, Final
 from ..derive.trees import abstract
 from ..report import show_path
 from . import safetensors_reader
+from .building import values_of
 from .errors import AnyPath
 from .inspecting import inspect
 from .rearrange import Shape
-from .restoring import values_of
 from .weight_rules import Rule
 
 _LEAST: Final = 0.3

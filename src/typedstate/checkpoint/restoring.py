@@ -8,17 +8,13 @@ from typing import Any, Final, Generic, Literal, NoReturn, TypeVar, cast
 
 import jax
 import numpy as np
-from flax import nnx
 from jax.sharding import NamedSharding, SingleDeviceSharding
 from typing_extensions import TypeForm
 
 from .._compat.modules import is_module, module_tree
 from .._compat.variables import (
     is_variable,
-    kind_of,
-    make_variable,
     mapping_of,
-    metadata_of,
     raw_value,
 )
 from ..boundaries.nnx_functions import update
@@ -28,10 +24,11 @@ from ..errors import StateTypeError
 from ..report import Report, show_path
 from . import msgpack_reader, orbax_reader, safetensors_reader
 from .alignment import Slot, rewrap
+from .building import as_declared, replaced, values_of
 from .declared import dtype_fits, only_dtype
 from .errors import AnyPath
 from .inspecting import inspect
-from .libraries import is_key_dtype, jax_, place_of, shaped
+from .libraries import jax_, place_of, shaped
 from .migrating import Moved, bases, value_of
 from .stored import Checkpoint, Path, StoredLeaf
 from .verifying import Verdict, judge, migrated
@@ -301,7 +298,7 @@ def _made(checkpoint: Checkpoint, plan: _Plan, target: Any, models: Any) -> Any:
       models: a tree whose Variables lend their metadata; None without one.
     """
     wanted = {slot.path: slot for slot in plan.slots}
-    targets = dict(_values(target, ()))
+    targets = dict(values_of(target))
     reading: dict[Path, tuple[StoredLeaf, Any]] = {}
     for path, slot in wanted.items():
         if path in targets and isinstance(slot.stored, Moved):
@@ -324,7 +321,7 @@ def _made(checkpoint: Checkpoint, plan: _Plan, target: Any, models: Any) -> Any:
         variable = _closest(filled, path)
         return leaf if variable is None else _moved(variable, leaf)
 
-    return _replaced(target, models, (), leaf_at)
+    return replaced(target, models, (), leaf_at)
 
 
 def _closest(filled: Mapping[Path, Any], path: Path) -> Any:
@@ -339,68 +336,6 @@ def _moved(value: Any, leaf: Any) -> Any:
     if hasattr(leaf, "dtype") and value.dtype != leaf.dtype:
         value = value.astype(leaf.dtype)
     return value if sharding is None else jax_.device_put(value, sharding)
-
-
-def finished(target: Any, arrays: Mapping[Path, Any], hint: Any) -> Any:
-    """An abstract tree with arrays in the place of its abstract ones, checked."""
-    state = _replaced(target, None, (), lambda path, leaf: arrays.get(path, leaf))
-    return check(state, hint)
-
-
-def values_of(tree: Any) -> Iterator[tuple[Path, Any]]:
-    """Yields the path and the abstract value of each array of a tree."""
-    return _values(tree, ())
-
-
-def _values(tree: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    mapping = mapping_of(tree)
-    if mapping is not None:
-        for key, item in mapping.items():
-            yield from _values(item, (*path, key))
-        return
-    value = raw_value(tree) if is_variable(tree) else tree
-    yield from _parts(value, path)
-
-
-def _parts(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    names = getattr(type(value), "_fields", None)
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _parts(item, (*path, key))
-    elif isinstance(value, tuple | list):
-        for index, item in enumerate(value):
-            yield from _parts(item, (*path, names[index] if names else index))
-    else:
-        yield path, value
-
-
-def _replaced(tree: Any, models: Any, path: Path, leaf_at: Callable[[Path, Any], Any]) -> Any:
-    mapping = mapping_of(tree)
-    if mapping is not None:
-        likes = mapping_of(models) or {}
-        below = {
-            key: _replaced(item, likes.get(key), (*path, key), leaf_at)
-            for key, item in mapping.items()
-        }
-        return nnx.State(below) if isinstance(tree, nnx.State) else below
-    if not is_variable(tree):
-        return _rebuilt(tree, path, leaf_at)
-    value = _rebuilt(raw_value(tree), path, leaf_at)
-    like = is_variable(models) and kind_of(models) is kind_of(tree)
-    return make_variable(kind_of(tree), value, metadata_of(models if like else tree))
-
-
-def _rebuilt(value: Any, path: Path, leaf_at: Callable[[Path, Any], Any]) -> Any:
-    names = getattr(type(value), "_fields", None)
-    if isinstance(value, dict):
-        return {key: _rebuilt(item, (*path, key), leaf_at) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        made = [
-            _rebuilt(item, (*path, names[index] if names else index), leaf_at)
-            for index, item in enumerate(cast(Any, value))
-        ]
-        return cast(Any, type(value))(*made) if names is not None else type(value)(made)
-    return leaf_at(path, value)
 
 
 def _as_stored(slot: Slot, target: Any) -> Any:
@@ -420,15 +355,6 @@ def _as_stored(slot: Slot, target: Any) -> Any:
 def _as_it_is(leaf: StoredLeaf) -> Any:
     """What to read for a leaf that is taken apart or stacked with others afterwards."""
     return shaped(leaf.shape, leaf.dtype, SingleDeviceSharding(jax.devices()[0]))
-
-
-def as_declared(slot: Slot, value: Any) -> Any:
-    """What was read as the schema has it: of numbers the PRNG keys."""
-    is_key = hasattr(value, "dtype") and is_key_dtype(value.dtype)
-    if slot.implementation is None:
-        as_numbers = is_key and not is_key_dtype(slot.stored.dtype)
-        return jax.random.key_data(value) if as_numbers else value
-    return value if is_key else jax.random.wrap_key_data(value, impl=slot.implementation)
 
 
 _Reading = Mapping[Path, tuple[StoredLeaf, Any]]

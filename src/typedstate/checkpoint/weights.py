@@ -235,7 +235,7 @@ class Weights(Generic[T]):
         target = abstract(
             self.hint, mesh=mesh, rules=rules, like=alignment.kinded, dims=self._own_dims(dims)
         )
-        from .restoring import finished
+        from .building import finished
 
         state: T = finished(target, dict(_arrays(proof, known, target, progress)), self.hint)
         return state
@@ -277,7 +277,8 @@ def _arrays(
     target: Any,
     progress: Callable[[int, int], None] | None,
 ) -> Iterator[tuple[Path, Any]]:
-    from .restoring import placed, values_of
+    from .building import values_of
+    from .restoring import placed
 
     targets = dict(values_of(target))
     wanted: dict[int, list[tuple[Use, int]]] = {}

@@ -6,7 +6,7 @@ import fnmatch
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import jax
 import numpy as np
@@ -17,18 +17,33 @@ from .._spec.describe import describe
 from .._spec.dim_grammar import show_expr
 from .._spec.filters import WILDCARD
 from .._spec.nodes import (
+    Anything,
+    Argument,
+    Array,
     Bound,
+    Conditional,
     EntriesSpec,
     Field,
+    FlatSpec,
+    Instance,
+    ItemsOf,
     Leaf,
+    Literally,
     Map,
+    MappingOf,
     ModuleState,
     Node,
+    NoValue,
+    Partition,
+    RecordOf,
     SameSpec,
     ScopedSpec,
     Spec,
     StateOfSpec,
+    TupleOf,
     Union,
+    Validated,
+    Within,
 )
 from .._spec.rewrite import root_of
 from .._validation.show_value import describe_value
@@ -183,10 +198,33 @@ def of_spec(spec: Spec, path: Path = (), open_: tuple[Any, ...] = ()) -> Branch:
             return _summed(path, "StateOf", [of_spec(leaf, (*path, WILDCARD), open_)])
         case Union():
             return Branch(path, describe(spec), 1)
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Bound()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             names = spec.names if isinstance(spec, Leaf) else None
             text = describe(spec)
             return Branch(path, f"{text} {show_names(names)}" if names else text, 1)
+        case _:
+            assert_never(spec)
 
 
 def _of_field(item: Field, path: Path, open_: tuple[Any, ...]) -> Branch:

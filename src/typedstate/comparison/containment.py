@@ -6,8 +6,8 @@ of the first could be that the second refuses. Equations between sizes are settl
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from typing import Final
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Final, assert_never
 
 import msgspec
 
@@ -19,22 +19,36 @@ from .._spec.filters import WILDCARD, Answer
 from .._spec.nodes import (
     Allowed,
     Anything,
+    Argument,
+    Array,
     Bound,
     Conditional,
     Container,
     EntriesSpec,
     Extra,
     Field,
+    FlatSpec,
+    Instance,
+    ItemsOf,
     Leaf,
+    Literally,
     Map,
+    MappingOf,
+    ModuleState,
     Node,
+    NoValue,
+    Partition,
+    RecordOf,
     SameSpec,
     Schema,
     SchemaRef,
     ScopedSpec,
     Spec,
     StateOfSpec,
+    TupleOf,
     Union,
+    Validated,
+    Within,
 )
 from .._spec.questions import needs_leaf, own_names
 from .._spec.rewrite import root_of
@@ -55,6 +69,8 @@ class _Seen(msgspec.Struct, frozen=True, eq=False):
     """A branch without keys."""
 
     name: str = "nothing"
+    arguments: tuple[Spec, ...] = ()
+    owners: Mapping[object, bool] = {}
 
     def resolve(self) -> Schema:
         return Schema(self.name, ())
@@ -376,8 +392,32 @@ class _Level(msgspec.Struct, frozen=True):
                 return cls({}, extra, container, entry, key, length)
             case StateOfSpec(leaf, container):
                 return cls({}, Extra(), container, Union((leaf, spec)))
-            case _:
+            case (
+                Anything()
+                | NoValue()
+                | Instance()
+                | Literally()
+                | Array()
+                | TupleOf()
+                | ItemsOf()
+                | MappingOf()
+                | RecordOf()
+                | Partition()
+                | Validated()
+                | Leaf()
+                | Union()
+                | Bound()
+                | Argument()
+                | Within()
+                | ScopedSpec()
+                | SameSpec()
+                | FlatSpec()
+                | Conditional()
+                | ModuleState()
+            ):
                 raise AssertionError(spec)
+            case _:
+                assert_never(spec)
 
     def under(self, key: Hashable) -> Iterator[Spec]:
         """What stands under a key that is not a field."""

@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import msgspec
 
 from .._spec.dims import Expr, Name
-from .._spec.nodes import Bound, ModuleState, Node, SameSpec, ScopedSpec, Spec
+from .._spec.nodes import (
+    Anything,
+    Argument,
+    Array,
+    Bound,
+    Conditional,
+    EntriesSpec,
+    FlatSpec,
+    Instance,
+    ItemsOf,
+    Leaf,
+    Literally,
+    Map,
+    MappingOf,
+    ModuleState,
+    Node,
+    NoValue,
+    Partition,
+    RecordOf,
+    SameSpec,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+    TupleOf,
+    Union,
+    Validated,
+    Within,
+)
 from .._spec.questions import unbind
 from .._validation.dim_binding import Scope, Var, linked
 from .._validation.walk import WRITES_NO_NAME
@@ -61,5 +90,28 @@ def open_binds(side: Side, at: At) -> At:
             return open_binds(side, At(within, scope, at.outermost))
         case ModuleState(inner=within):
             return open_binds(side, At(within, scope, outermost=True))
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Union()
+            | Argument()
+            | Within()
+            | FlatSpec()
+            | Conditional()
+        ):
             return At(spec, scope, at.outermost)
+        case _:
+            assert_never(spec)

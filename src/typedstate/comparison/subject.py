@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any, cast
 
 import jax
@@ -58,6 +58,8 @@ class SeenRef(msgspec.Struct, frozen=True):
 
     name: str
     schema: Schema
+    arguments: tuple[Spec, ...] = ()
+    owners: Mapping[object, bool] = {}
 
     def __hash__(self) -> int:
         """By identity: a tree is large."""

@@ -7,7 +7,7 @@ neither settles is collected as a fault and never guessed.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeGuard, cast
+from typing import Any, Final, TypeGuard, assert_never, cast
 
 import msgspec
 from flax import nnx
@@ -21,6 +21,8 @@ from .._spec.dims import Expr, Fixed, Name
 from .._spec.filters import WILDCARD
 from .._spec.nodes import (
     Anything,
+    Argument,
+    Array,
     Bound,
     Conditional,
     Container,
@@ -28,23 +30,31 @@ from .._spec.nodes import (
     Extra,
     Field,
     FlatSpec,
+    Instance,
+    ItemsOf,
     Leaf,
+    Literally,
     Map,
+    MappingOf,
     ModuleState,
     Node,
     NoValue,
+    Partition,
     RecordOf,
     SameSpec,
+    SchemaRef,
     ScopedSpec,
     Spec,
     StateOfSpec,
     TupleOf,
     Union,
+    Validated,
+    Within,
 )
 from .._spec.questions import unbind
 from .._spec.rewrite import rewrite
 from .._validation import key_patterns
-from .._validation.dim_binding import Scope, Var, linked
+from .._validation.dim_binding import Scope, Var, argument_scope, inside, linked
 from .._validation.walk import WRITES_NO_NAME, Walk
 from ..forms.replacing import Abstracting
 from ..report import Path, show_path
@@ -131,6 +141,10 @@ class Builder(msgspec.Struct):
             spec = spec.inner
         if isinstance(spec, FlatSpec):
             return self._flat(spec, site)
+        if isinstance(spec, Within):
+            return self._top(
+                spec.inner, replace(site, scope=self._inside(spec.ref, site.scope, True))
+            )
         self._plain = False
         found = self._tree(spec, replace(site, path=(), generic=()), outermost=True)
         if found is ABSENT:
@@ -157,8 +171,7 @@ class Builder(msgspec.Struct):
             case Node(ref):
                 schema = ref.resolve()
                 scope = site.scope
-                scope = Scope(scope.number, scope.links) if outermost else self._new_scope()
-                below = replace(site, scope=scope)
+                below = replace(site, scope=self._inside(ref, scope, outermost))
                 made = self._fields(schema.fields, below)
                 declared = {item.key for item in schema.fields}
                 made |= self._extras(schema.extra, declared, below)
@@ -168,10 +181,16 @@ class Builder(msgspec.Struct):
             case ScopedSpec(inner, name):
                 number = self._apart.setdefault(name, self._scopes + 1)
                 self._scopes = max(self._scopes, number)
-                scope = Scope(number, site.scope.links if outermost else {})
+                links = site.scope.links if outermost else None
+                scope = Scope(number, links, None, site.scope.sites)
                 return self._tree(inner, replace(site, scope=scope), outermost=True)
             case SameSpec(inner):
                 return self._tree(inner, site, outermost=outermost)
+            case Argument():
+                return self._argument(spec, site, outermost)
+            case Within(inner, ref):
+                below = replace(site, scope=self._inside(ref, site.scope, outermost))
+                return self._tree(inner, below)
             case Map():
                 keys = self._keys(spec, site)
                 made = {key: self._tree(spec.entry, site.at(key, entry=True)) for key in keys}
@@ -191,8 +210,24 @@ class Builder(msgspec.Struct):
                 return self._decided(spec, site)
             case Leaf():
                 return self.make(self, spec, site)
-            case _:
+            case (
+                Anything()
+                | NoValue()
+                | Instance()
+                | Literally()
+                | Array()
+                | TupleOf()
+                | ItemsOf()
+                | MappingOf()
+                | RecordOf()
+                | Partition()
+                | Validated()
+                | FlatSpec()
+                | ModuleState()
+            ):
                 return self.make(self, Leaf(None, spec), site)
+            case _:
+                assert_never(spec)
 
     def _branch(self, made: dict[Hashable, Any], site: Site, container: Container) -> Any:
         """Flax drops branches without leaves; a State made by hand may hold States."""
@@ -206,6 +241,24 @@ class Builder(msgspec.Struct):
     def _new_scope(self) -> Scope:
         self._scopes += 1
         return Scope(self._scopes, {})
+
+    def _inside(self, ref: SchemaRef, scope: Scope, outermost: bool) -> Scope:
+        number = scope.number if outermost else self._new_scope().number
+        return inside(scope, number, ref.owners, None, outermost=outermost)
+
+    def _argument(self, spec: Argument, site: Site, outermost: bool) -> Any:
+        """A type argument: its names are those of where it was written."""
+        scope = site.scope
+        written = scope.site_of(spec.owner)
+        if written is None or (outermost and scope.around is None):
+            return self._tree(spec.inner, site, outermost=outermost)
+        there = argument_scope(scope, written)
+        links = {**written.links, **scope.given}
+        if written.number is None and isinstance(spec.inner, Node) and links:
+            there = Scope(self._new_scope().number, links, there, there.sites)
+            return self._tree(spec.inner, replace(site, scope=there), outermost=True)
+        below = replace(site, scope=there)
+        return self._tree(spec.inner, below, outermost=written.number is not None)
 
     def _bound(self, spec: Bound, site: Site, outermost: bool) -> Any:
         """Gives the inner names as expressions over the outer ones."""
@@ -388,7 +441,16 @@ def _attribute(site: Site, name: str) -> Site:
 def _leaves_alike(options: list[Spec]) -> bool:
     """Whether all options are leaves with the same axis names."""
     trees = (
-        Node | Bound | Map | EntriesSpec | StateOfSpec | ScopedSpec | SameSpec | Conditional | Union
+        Node
+        | Bound
+        | Map
+        | EntriesSpec
+        | StateOfSpec
+        | ScopedSpec
+        | SameSpec
+        | Argument
+        | Conditional
+        | Union
     )
     if any(isinstance(option, trees) for option in options):
         return False

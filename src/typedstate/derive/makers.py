@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, assert_never, cast
 
 import jax
 import jax.numpy as jnp
@@ -20,15 +20,31 @@ from .._spec.dims import SingleDim, VariadicDim
 from .._spec.dtypes import has_dtype
 from .._spec.nodes import (
     Anything,
+    Argument,
     Array,
+    Bound,
+    Conditional,
+    EntriesSpec,
+    FlatSpec,
     Instance,
+    ItemsOf,
     Leaf,
+    Literally,
+    Map,
+    MappingOf,
+    ModuleState,
+    Node,
     NoValue,
+    Partition,
     RecordOf,
+    SameSpec,
+    ScopedSpec,
     Spec,
+    StateOfSpec,
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 from .builder import ABSENT, Builder, Site, give
 
@@ -132,8 +148,32 @@ class AbstractMaker(msgspec.Struct, frozen=True):
             case Anything() if hasattr(like, "shape") and hasattr(like, "dtype"):
                 partition = self._sharding(builder, leaf, site, tuple(like.shape))
                 return _jax.ShapeDtypeStruct(like.shape, like.dtype, sharding=partition)
-            case _:
+            case (
+                Anything()
+                | Instance()
+                | Literally()
+                | TupleOf()
+                | ItemsOf()
+                | MappingOf()
+                | RecordOf()
+                | Partition()
+                | Leaf()
+                | Node()
+                | Map()
+                | EntriesSpec()
+                | StateOfSpec()
+                | Bound()
+                | Argument()
+                | Within()
+                | ScopedSpec()
+                | SameSpec()
+                | FlatSpec()
+                | Conditional()
+                | ModuleState()
+            ):
                 pass
+            case _:
+                assert_never(value)
         bare = isinstance(value, Anything)
         shown = "its shape and dtype are" if bare else f"{describe(value)} is"
         builder.fault(site, f"{shown} open: say more in the schema, or give like=")

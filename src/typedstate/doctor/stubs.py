@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,13 +31,17 @@ class StubModule:
         name: The module that the stub replaces.
         exists: Whether the installed Flax has it.
         unknown: Public functions and classes that the stub declares and the module lacks.
-        undeclared: Public functions and classes of the module that the stub lacks.
+        undeclared: Public functions and classes of the module that the stub lacks; to a type
+            checker they are Any, as its ``__getattr__`` says.
+        parameters: What functions of the module take by name and the stub does not, as
+            ``split(graph)``: a type checker refuses it.
     """
 
     name: str
     exists: bool
     unknown: tuple[str, ...]
     undeclared: tuple[str, ...]
+    parameters: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and strings."""
@@ -45,6 +50,7 @@ class StubModule:
             "exists": self.exists,
             "unknown": list(self.unknown),
             "undeclared": list(self.undeclared),
+            "parameters": list(self.parameters),
         }
 
 
@@ -76,7 +82,10 @@ class Stubs:
         for stub in self.modules:
             if not stub.exists:
                 yield f"{stub.name} is stubbed and does not exist in this Flax"
-            elif stub.unknown:
+            if stub.parameters:
+                given = ", ".join(stub.parameters)
+                yield f"{stub.name}: type checkers refuse what this Flax takes by name: {given}"
+            if stub.unknown and stub.exists:
                 names = ", ".join(stub.unknown)
                 text = "the stubs also allow what only other versions of Flax have there"
                 yield f"{stub.name}: {text}: {names}"
@@ -129,6 +138,30 @@ def _defined(owner: Any) -> set[str]:
     )
 
 
+def _accepted(body: Iterable[ast.stmt]) -> dict[str, set[str] | None]:
+    """What each function of a stub takes by name, in any overload; None for everything."""
+    found: dict[str, set[str] | None] = {}
+    for statement in body:
+        if not isinstance(statement, ast.FunctionDef):
+            continue
+        given, before = statement.args, found.get(statement.name, set[str]())
+        names = {item.arg for item in (*given.posonlyargs, *given.args, *given.kwonlyargs)}
+        everything = before is None or given.kwarg is not None
+        found[statement.name] = None if everything else (before or set()) | names
+    return found
+
+
+def _refused(owner: Any, accepted: dict[str, set[str] | None]) -> Iterator[str]:
+    """The keyword-only parameters of a module's functions that a stub lacks."""
+    for name, known in sorted(accepted.items()):
+        function = own_names(owner).get(name)
+        if known is None or not inspect.isfunction(function):
+            continue
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in known:
+                yield f"{name}({parameter.name})"
+
+
 def _exists(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
@@ -149,7 +182,13 @@ def _read(file: Path, folder: Path) -> StubModule:
     )
     undeclared = set[str]() if everything else _defined(owner) - declared
     unknown = {item for item in declared if not has(owner, item)}
-    return StubModule(name, True, tuple(sorted(unknown)), tuple(sorted(undeclared)))
+    return StubModule(
+        name,
+        True,
+        tuple(sorted(unknown)),
+        tuple(sorted(undeclared)),
+        tuple(_refused(owner, _accepted(tree.body))),
+    )
 
 
 def stubs(path: Iterable[str] | None = None) -> Stubs:

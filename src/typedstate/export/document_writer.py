@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from re import Pattern
-from typing import Any, Final, cast
+from typing import Any, Final, assert_never, cast
 
 import jaxtyping
 from flax.nnx import filterlib
@@ -20,12 +20,14 @@ from .._spec.dims import Dim, Expr, SingleDim, VariadicDim
 from .._spec.filters import Wildcard
 from .._spec.nodes import (
     Anything,
+    Argument,
     Array,
     Bound,
     Conditional,
     EntriesSpec,
     Extra,
     Field,
+    FlatSpec,
     Instance,
     ItemsOf,
     Leaf,
@@ -47,6 +49,7 @@ from .._spec.nodes import (
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 from .._spec.rewrite import Derived, Transform
 from .._spec.selecting import Adding, Selecting
@@ -274,8 +277,24 @@ class Writer:
                 )
             case Leaf():
                 return self._leaf(spec, where)
-            case _:
+            case (
+                Node()
+                | Map()
+                | EntriesSpec()
+                | StateOfSpec()
+                | Union()
+                | Bound()
+                | Argument()
+                | Within()
+                | ScopedSpec()
+                | SameSpec()
+                | FlatSpec()
+                | Conditional()
+                | ModuleState()
+            ):
                 return self._tree(spec, where)
+            case _:
+                assert_never(spec)
 
     def _tree(self, spec: Spec, where: str) -> n.SpecPart:
         match spec:
@@ -319,8 +338,26 @@ class Writer:
             case ModuleState(cls, inner):
                 name = self._class(cls, where)
                 return n.ModulePart(type="module", cls=name, state=self.spec(inner, where))
-            case _:
+            case (
+                Anything()
+                | NoValue()
+                | Instance()
+                | Literally()
+                | Array()
+                | TupleOf()
+                | ItemsOf()
+                | MappingOf()
+                | RecordOf()
+                | Partition()
+                | Validated()
+                | Leaf()
+                | Argument()
+                | Within()
+                | FlatSpec()
+            ):
                 raise self.error(where, f"{type(spec).__name__} has no document")
+            case _:
+                assert_never(spec)
 
     def _leaf(self, leaf: Leaf, where: str) -> n.LeafPart:
         placed = leaf.placed

@@ -14,7 +14,7 @@ import sys
 import textwrap
 from collections.abc import Hashable, Mapping, MutableMapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import jax
 import jaxtyping
@@ -28,8 +28,10 @@ from .._spec.dims import Expr, Name, VariadicDim
 from .._spec.nodes import (
     Allowed,
     Anything,
+    Argument,
     Array,
     Bound,
+    Conditional,
     EntriesSpec,
     Extra,
     Field,
@@ -40,8 +42,10 @@ from .._spec.nodes import (
     Literally,
     Map,
     MappingOf,
+    ModuleState,
     Node,
     NoValue,
+    Partition,
     RecordOf,
     SameSpec,
     Schema,
@@ -51,6 +55,8 @@ from .._spec.nodes import (
     StateOfSpec,
     TupleOf,
     Union,
+    Validated,
+    Within,
 )
 from ..errors import SchemaError
 from ..schema.typed_state import ClassRef, SchemaMeta
@@ -289,6 +295,8 @@ class _Writer:
                 return f"{self._own('StateOf')}[{self.spec(leaf, where)}]"
             case Union(options):
                 return " | ".join(self.spec(option, where) for option in options)
+            case Argument(inner):
+                return self.spec(inner, where)
             case ScopedSpec(inner, scope):
                 return f"{self._own('Scoped')}[{self.spec(inner, where)}, {_quoted(scope)}]"
             case SameSpec(inner, group):
@@ -298,8 +306,23 @@ class _Writer:
                 return f"{self._own('Flat')}[{self.spec(inner, where)}{more}]"
             case Leaf():
                 return self._leaf(spec, where)
-            case _:
+            case (
+                Instance()
+                | Literally()
+                | Array()
+                | TupleOf()
+                | ItemsOf()
+                | MappingOf()
+                | RecordOf()
+                | Partition()
+                | Validated()
+                | Within()
+                | Conditional()
+                | ModuleState()
+            ):
                 return self._value(spec, where)
+            case _:
+                assert_never(spec)
 
     def _plain(self, spec: Map | EntriesSpec, where: str) -> None:
         extra = spec.extra
@@ -360,8 +383,27 @@ class _Writer:
                 return self._record(value, where)
             case Union(options):
                 return " | ".join(self._value(option, where) for option in options)
-            case _:
+            case (
+                Literally()
+                | Partition()
+                | Validated()
+                | Leaf()
+                | Node()
+                | Map()
+                | EntriesSpec()
+                | StateOfSpec()
+                | Bound()
+                | Argument()
+                | Within()
+                | ScopedSpec()
+                | SameSpec()
+                | FlatSpec()
+                | Conditional()
+                | ModuleState()
+            ):
                 raise self.error(where, f"{describe(value)} has no source")
+            case _:
+                assert_never(value)
 
     def _array(self, array: Array, where: str) -> str:
         cls = self._array_class(array, where)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copyreg
 import typing
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, assert_never, cast
 
 from .._annotations.context import Context
 from .._annotations.deferred import Deferred, is_open, show_argument
@@ -15,19 +16,34 @@ from .._spec.dims import Expr
 from .._spec.filters import show_filter
 from .._spec.nodes import (
     Anything,
+    Argument,
+    Array,
     Bound,
+    Conditional,
     EntriesSpec,
     FlatSpec,
+    Instance,
+    ItemsOf,
+    Leaf,
+    Literally,
     Map,
+    MappingOf,
+    ModuleState,
     Node,
+    NoValue,
+    Partition,
+    RecordOf,
     SameSpec,
     ScopedSpec,
     Spec,
     StateOfSpec,
+    TupleOf,
     Union,
+    Validated,
+    Within,
 )
 from ..errors import SchemaError
-from ..schema.hint_class import HintMeta, make
+from ..schema.hint_class import HintMeta, make, reduced
 
 
 class FormMeta(HintMeta):
@@ -73,6 +89,9 @@ class FormMeta(HintMeta):
         return index >= first and (count is None or index < first + count)
 
 
+copyreg.pickle(cast(Any, FormMeta), reduced)
+
+
 def _parsed(cls: FormMeta, name: str, args: tuple[Any, ...]) -> list[Any]:
     context = Context(name)
     hints = cls.takes_hint
@@ -104,12 +123,36 @@ def is_tree(spec: Spec) -> bool:
     match spec:
         case Node() | Map() | EntriesSpec() | StateOfSpec():
             return True
-        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
+        case (
+            Bound(inner=inner)
+            | ScopedSpec(inner=inner)
+            | SameSpec(inner=inner)
+            | Argument(inner=inner)
+        ):
             return is_tree(inner)
         case Union(options):
             return all(is_tree(option) for option in options)
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Within()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return False
+        case _:
+            assert_never(spec)
 
 
 def want_tree(spec: Spec, form: str) -> Spec:

@@ -6,7 +6,17 @@ from typing import Any
 
 from .._spec.describe import describe
 from .._spec.dims import Expr, Name
-from .._spec.nodes import Anything, Bound, FlatSpec, Map, SameSpec, ScopedSpec, Spec, StateOfSpec
+from .._spec.nodes import (
+    Anything,
+    Argument,
+    Bound,
+    FlatSpec,
+    Map,
+    SameSpec,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+)
 from ..errors import SchemaError
 from .form_class import FormMeta, is_tree, parse_size
 
@@ -37,6 +47,8 @@ class Bind(metaclass=FormMeta):
     def __typedstate_form__(inner: Spec, text: str) -> Spec:
         owner = f"Bind[{describe(inner)}, {text!r}]"
         links = _links(text, owner)
+        if isinstance(inner, Argument) and isinstance(inner.inner, Map):
+            inner = inner.inner
         if isinstance(inner, Map):
             if [name for name, _ in links] != ["len"]:
                 raise SchemaError(f"{owner}: the only dim of a StateMap is 'len'")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import msgspec
 from msgspec.structs import replace
@@ -16,7 +16,35 @@ from .._spec.composition import refuse_senseless, transformed
 from .._spec.describe import describe
 from .._spec.dim_grammar import show_expr
 from .._spec.dims import Dim, Expr, Name, SingleDim, VariadicDim, names_of, substitute
-from .._spec.nodes import Array, Leaf, PlacedSpec, Spec, Union, Validated
+from .._spec.nodes import (
+    Anything,
+    Argument,
+    Array,
+    Bound,
+    Conditional,
+    EntriesSpec,
+    FlatSpec,
+    Instance,
+    ItemsOf,
+    Leaf,
+    Literally,
+    Map,
+    MappingOf,
+    ModuleState,
+    Node,
+    NoValue,
+    Partition,
+    PlacedSpec,
+    RecordOf,
+    SameSpec,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+    TupleOf,
+    Union,
+    Validated,
+    Within,
+)
 from .._spec.rewrite import Unchanged
 from .._spec.written_dims import spellings
 from ..errors import SchemaError
@@ -237,8 +265,33 @@ def _shape_of(value: Spec) -> tuple[Dim, ...] | None:
         case Union(options):
             shapes = {_shape_of(option) for option in options} - {None}
             return shapes.pop() if len(shapes) == 1 else None
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Leaf()
+            | Node()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Bound()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return None
+        case _:
+            assert_never(value)
 
 
 def _relinked(expr: Expr[str], links: Links) -> Expr[str]:

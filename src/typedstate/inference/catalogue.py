@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from flax import nnx
 
@@ -18,16 +18,32 @@ from .._spec.dims import Name, VariadicDim, evaluate, names_of, solve
 from .._spec.dtypes import dtype_name
 from .._spec.nodes import (
     Anything,
+    Argument,
     Array,
     Bound,
+    Conditional,
+    EntriesSpec,
     Field,
+    FlatSpec,
+    Instance,
+    ItemsOf,
     Leaf,
+    Literally,
     Map,
+    MappingOf,
+    ModuleState,
     Node,
     NoValue,
+    Partition,
+    RecordOf,
+    SameSpec,
+    ScopedSpec,
     Spec,
     StateOfSpec,
+    TupleOf,
     Union,
+    Validated,
+    Within,
 )
 from .._spec.questions import needs_leaf, schema_names
 from .observe import ArraySeen, BranchSeen, LeafSeen, Seen, ValueSeen
@@ -134,6 +150,11 @@ def is_flax_layer(cls: type | None) -> bool:
     return _flax_name(cls) is not None
 
 
+def takes_any_rank(cls: type | None) -> bool:
+    """Whether the number of axes of a layer's weight says nothing."""
+    return _flax_name(cls) in ("Einsum", "LinearGeneral")
+
+
 def is_container(cls: type | None) -> bool:
     """Whether a module only holds others, by position or by name."""
     names = ("List", "Dict", "Sequential")
@@ -165,7 +186,7 @@ def _candidates(branch: BranchSeen, key: Hashable) -> tuple[str, ...]:
         }
         return (*heads.get(ranks, ()), *_PLAIN[name])
     if name == "Einsum":
-        return (*_of_equation(branch), *_PLAIN[name])
+        return _of_equation(branch)
     if name is not None:
         return _PLAIN.get(name, ())
     if branch.cls is not None and issubclass(branch.cls, nnx.Module):
@@ -184,9 +205,11 @@ def _of_equation(branch: BranchSeen) -> tuple[str, ...]:
     equation = getattr(branch.node, "einsum_str", None)
     kernel = branch.items.get("kernel")
     if not isinstance(equation, str) or kernel is None:
-        return ()
+        return _PLAIN["Einsum"]
     roles = of_letters(equation, _rank(kernel))
-    kinds = tuple(role.kind for role in roles or ())
+    if roles is None:
+        return _PLAIN["Einsum"]
+    kinds = tuple(role.kind for role in roles)
     match kinds:
         case (("stream" | "in"), ("heads" | "kv_heads"), "head_dim"):
             return _HEADS[:1]
@@ -274,8 +297,28 @@ def unify(spec: Spec, seen: Seen, sizes: Sizes) -> bool:
             return same and _value(value, seen.value, sizes)
         case Array():
             return isinstance(seen, LeafSeen) and _value(spec, seen.value, sizes)
-        case _:
+        case (
+            NoValue()
+            | Instance()
+            | Literally()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | EntriesSpec()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return False
+        case _:
+            assert_never(spec)
 
 
 def _is_kind(kind: type | None, wanted: type) -> bool:
@@ -327,8 +370,33 @@ def _value(spec: Spec, seen: ValueSeen, sizes: Sizes) -> bool:
             return False
         case Array():
             return isinstance(seen, ArraySeen) and _array(spec, seen, sizes)
-        case _:
+        case (
+            NoValue()
+            | Instance()
+            | Literally()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Node()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Bound()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return False
+        case _:
+            assert_never(spec)
 
 
 def _array(spec: Array, seen: ArraySeen, sizes: Sizes) -> bool:

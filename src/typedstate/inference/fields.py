@@ -86,10 +86,12 @@ class Fields:
     Attributes:
       what: each sub-state is, by identity.
       settings: what the caller says of sizes.
+      keys: of the class that is being filled.
     """
 
     what: dict[int, What]
     settings: Settings
+    keys: frozenset[str] = frozenset()
 
     def fill(self, draft: Draft) -> None:
         """Gives a draft its fields and its dims."""
@@ -101,6 +103,7 @@ class Fields:
             for branch in draft.seen
             for item in branch.items.values()
         )
+        self.keys = frozenset(key_text(key) for key in _keys(draft.seen))
         for key in _keys(draft.seen):
             column: list[Seen | None] = [branch.items.get(key) for branch in draft.seen]
             shared = _shared(column)
@@ -211,11 +214,20 @@ class Fields:
             sizes = tuple(None if b is None else self._layer_size(b, index) for b in branches)
             if all(size is None for size in sizes):
                 continue
-            role = of_layer(layer.schema.__name__, dim, key)
+            role = of_layer(layer.schema.__name__, dim, key if self._paired(key) else "")
             slot = Slot(sizes, role, dim, key, unit)
             slots.append(slot)
             dims.append((dim, slot))
         return LayerUse(layer.schema, tuple(dims), _layer_names(branches)), slots
+
+    def _paired(self, key: str) -> bool:
+        """Whether a layer that bears a number is one of two, as the layers of an MLP are."""
+        stem = key.rstrip("0123456789")
+        number = key[len(stem) :]
+        if number not in ("1", "2"):
+            return True
+        others = {other for other in self.keys if other[: len(stem)] == stem}
+        return others >= {f"{stem}1", f"{stem}2"} and f"{stem}3" not in others
 
     def _layer_size(self, branch: BranchSeen, index: int) -> int | None:
         what = self.what[id(branch)]

@@ -80,9 +80,11 @@ def name_dims(draft: Draft, settings: Settings) -> None:
         if set(re.findall(r"[A-Za-z_]\w*", found)) <= taken:
             group.text = found
             open_groups.remove(group)
+    streams = sum(group.role.kind == STREAM for group in draft.groups)
     lengths = [group for group in draft.groups if group.role.kind == LAYERS]
     for group in sorted(open_groups, key=_weight):
-        group.text = _unique(_base(group, len(lengths) == 1), group, taken)
+        base = _base(group, len(lengths) == 1, streams == 1)
+        group.text = _unique(base, group, taken)
         taken.add(group.text)
     if settings.examples == 1:
         _name_products(draft)
@@ -137,6 +139,8 @@ class _Known:
     def role(self, group: Group) -> Role:
         """The role of a dim, by a size of that name where its place says little."""
         role = group.role
+        if any(slot.below is not None for slot in group.slots):
+            return role  # the class below knows better
         if role.kind in _TELLING or role.kind in (LAYERS, WINDOW, LENGTH, INNER) or role.name:
             return role
         for columns in (self._own, self._config):
@@ -170,12 +174,16 @@ def _fits(known: tuple[int | None, ...], sizes: tuple[int | None, ...]) -> bool:
     return all(size is None or size == own for own, size in zip(known, sizes, strict=True))
 
 
-def _base(group: Group, only: bool) -> str:
+def _base(group: Group, only: bool, only_stream: bool) -> str:
     role = group.role
     if role.kind == LAYERS:
         key = group.slots[0].field or "layers"
         named = _REPEATED.match(key) is not None and only
         return "layers" if named else word(key)
+    end = group.slots[0]
+    alone = len(group.slots) == 1 and end.below is None and end.dim in ("din", "dout")
+    if alone and role.kind == STREAM and not only_stream and not role.name:
+        return end.dim
     below = [slot.dim for slot in group.slots if slot.below is not None]
     if role.kind in _TELLING:
         return role.kind

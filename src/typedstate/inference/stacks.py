@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .catalogue import is_flax_layer, layer_of
+from .catalogue import is_flax_layer, layer_of, takes_any_rank
 from .observe import ArraySeen, BranchSeen, LeafSeen, Seen, Stack
 
 _AXES = (0, 1)
@@ -61,7 +61,7 @@ def _fits_without(item: BranchSeen, key: str, stack: Stack) -> bool:
 
 
 def _layers(branch: BranchSeen, key: str) -> Iterator[tuple[BranchSeen, str]]:
-    if is_flax_layer(branch.cls):
+    if is_flax_layer(branch.cls) and not takes_any_rank(branch.cls):
         yield branch, key
         return
     for name, item in branch.items.items():

@@ -1,34 +1,46 @@
 """`Raw`: what an optax transformation returns by itself, before ``nnx.Optimizer`` keeps it."""
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
 
 import jax
 import optax  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 from flax import nnx
 from flax.nnx.training.optimizer import OptArray
+from msgspec.structs import replace
 from optax import contrib  # pyright: ignore[reportMissingTypeStubs]
 from typing_extensions import TypeAliasType
 
 from .._spec.describe import describe
 from .._spec.nodes import (
     Anything,
+    Argument,
+    Array,
     Bound,
+    Conditional,
     EntriesSpec,
     Field,
+    FlatSpec,
     Instance,
+    ItemsOf,
     Leaf,
+    Literally,
     Map,
     MappingOf,
+    ModuleState,
     Node,
     NoValue,
+    Partition,
     Predicate,
     RecordOf,
+    SameSpec,
     Schema,
+    ScopedSpec,
     Spec,
     StateOfSpec,
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 from .._spec.rewrite import rewrite
 from ..errors import SchemaError
@@ -53,9 +65,11 @@ def raw(spec: Spec) -> Spec:
     """The spec of the tuples and dicts of optax for that of an optimizer's state."""
     match spec:
         case Node(ClassRef() as ref):
-            return _record(ref, ref.resolve())
+            return Within(_record(ref, ref.resolve()), ref)
         case Bound(Node(ClassRef()) as inner, links):
             return Bound(raw(inner), links)
+        case Argument(inner=inner):
+            return replace(spec, inner=raw(inner))
         case EntriesSpec(items):
             return TupleOf(tuple(_EMPTY if item is None else raw(item) for item in items))
         case Map(entry=entry) if not _of_parameters(entry):
@@ -68,10 +82,34 @@ def raw(spec: Spec) -> Spec:
             return value
         case StateOfSpec(Leaf(kind=kind)) if kind is OptArray:
             return _ANY
-        case _:
+        case (
+            Anything()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Node()
+            | Map()
+            | StateOfSpec()
+            | Bound()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             found = rewrite(spec, _ANY_KIND)
             assert found is not None
             return found
+        case _:
+            assert_never(spec)
 
 
 def _record(ref: ClassRef, schema: Schema) -> Spec:
@@ -121,12 +159,34 @@ def _of_parameters(spec: Spec) -> bool:
             return not isinstance(ref, ClassRef)
         case Leaf(kind=kind):
             return kind is not OptArray
-        case Bound(inner=inner) | Map(entry=inner):
+        case Bound(inner=inner) | Argument(inner=inner) | Map(entry=inner):
             return _of_parameters(inner)
         case Union(options):
             return all(_of_parameters(option) for option in options)
-        case _:
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
             return False
+        case _:
+            assert_never(spec)
 
 
 def _tuple_class(cls: SchemaMeta) -> type | None:

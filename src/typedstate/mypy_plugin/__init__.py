@@ -1,16 +1,18 @@
-"""A mypy plugin that knows schemas by their keys: ``plugins = typedstate.mypy_plugin``.
+"""A mypy plugin that follows states through a program: ``plugins = typedstate.mypy_plugin``.
 
 On top of what every type checker sees it gives literal keys at any depth, ``Only`` and ``Rest``
-without what they drop, and the exact leaves of ``Pure``, ``Abstract`` and their like. Where it
-does not know, a value is what it is without the plugin. Options in mypy's configuration::
+without what they drop, and the exact leaves of ``Pure``, ``Abstract`` and their like. A state that
+has no schema is read from the class of its module: ``nnx.state(Net(rngs))["head"]`` is what the
+attribute ``head`` of ``Net`` says. JAX's functions over trees, gradients and ``jit`` keep all that.
+Where the plugin does not know, a value is what it is without it. Options in mypy's configuration::
 
     [typedstate-mypy]
     report_unguarded_optional = true
-    infer_module_states = true
+    infer_module_states = false
 
 in ``mypy.ini`` (``[tool.typedstate-mypy]`` in ``pyproject.toml``). The first reports attributes of
-optional fields that are read before ``"bias" in state`` was asked; with the second
-``nnx.state(Net(rngs))["head"]`` is what the attribute ``head`` of the class ``Net`` says.
+optional fields that are read before ``"bias" in state`` was asked; the second leaves states without
+a schema as the stubs have them.
 """
 
 from __future__ import annotations

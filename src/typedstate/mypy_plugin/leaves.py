@@ -89,11 +89,11 @@ def _is_value(typ: Instance) -> bool:
 
 def holding(leaf: Instance, value: Type, lookup: Lookup) -> Type:
     """A Variable of the leaf's kind around a value; of any kind where the kind fixes its own."""
-    variable = lookup(VARIABLE)
-    if variable is None:
-        return unknown()
-    if len(leaf.args) == 1 and not isinstance(get_proper_type(value), AnyType):
+    if len(leaf.args) == 1:
         return Instance(leaf.type, [value])
+    variable = lookup(VARIABLE)
+    if variable is None or isinstance(get_proper_type(value), AnyType):
+        return unknown()  # of the leaf's kind, but not of its value
     return Instance(variable, [value])
 
 

@@ -127,10 +127,10 @@ class Reader:
             case "Pure":
                 return self._carried(DICT, tag, self._dict_keys(inner))
             case "Values":
-                return self._carried(STATE, tag, ())
+                return self._carried(STATE, tag, self._with_each_leaf(form, inner))
             case name if name == HOLDING or is_without_schema(inner):
-                held = self._each_leaf(form, inner.args[1]) if len(inner.args) == 2 else unknown()
-                return self.with_leaves(self._carried(STATE, tag, (*inner.args[:1], held)))
+                arguments = self._with_each_leaf(form, inner)
+                return self.with_leaves(self._carried(STATE, tag, arguments))
             case name:
                 info = self.lookup(f"{FORMS}{name}")
                 return unknown() if info is None else Instance(info, [inner, *form.args])
@@ -146,6 +146,12 @@ class Reader:
         leaves = self.leaves(tree)
         held = found.args[1] if leaves is None else UnionType.make_union(leaves)
         return tagged(Instance(found.type, [found.args[0], held]), tag)
+
+    def _with_each_leaf(self, form: Tag, inner: Instance) -> tuple[Type, ...]:
+        """The type arguments of a state after a form; none where the tree within has none."""
+        if len(inner.args) != 2 or inner.type.fullname != STATE:
+            return ()
+        return inner.args[0], self._each_leaf(form, inner.args[1])
 
     def _each_leaf(self, form: Tag, held: Type) -> Type:
         """What a form makes of the leaves of a state whose keys are not all known."""

@@ -6,6 +6,8 @@ that beartype, typeguard, pydantic and plain Python enforce it. It is never inst
 
 from __future__ import annotations
 
+import copyreg
+import operator
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, cast
 from weakref import WeakValueDictionary
@@ -122,11 +124,28 @@ def _usage(cls: type) -> str:
 made: WeakValueDictionary[Hashable, HintMeta] = WeakValueDictionary()
 
 
-def make(name: str, key: Hashable, build: Callable[[], Spec], base: type) -> HintMeta:
+def reduced(hint: type) -> Any:
+    """For ``pickle``: a hint class is a name, or what it was subscripted with, written again."""
+    written: tuple[Any, Any] | None = hint.__dict__.get("__typedstate_written__")
+    return hint.__qualname__ if written is None else (operator.getitem, written)
+
+
+copyreg.pickle(cast(Any, HintMeta), reduced)
+
+
+def make(
+    name: str,
+    key: Hashable,
+    build: Callable[[], Spec],
+    base: type,
+) -> HintMeta:
     """Makes the hint class of a subscription, or gives the one that lives already."""
     found = made.get(key)
     if found is None:
-        body = {"__module__": base.__module__, "__typedstate_build__": staticmethod(build)}
+        body = {
+            "__module__": base.__module__,
+            "__typedstate_build__": staticmethod(build),
+        }
         found = HintMeta(name, (base,), body)
         made[key] = found
     return found

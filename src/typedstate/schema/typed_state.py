@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import copyreg
 import sys
 import typing
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from types import FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeVar, cast, get_args
 from weakref import WeakSet
@@ -19,13 +21,13 @@ from .._annotations.context import Context, NotYet
 from .._annotations.deferred import Deferred, is_open, show_argument, substitute
 from .._annotations.hint_kinds import TYPE_ALIASES
 from .._annotations.parse import parse
+from .._annotations.type_arguments import from_table, is_written, linked_names
 from .._spec.binds import check_binds
 from .._spec.dims import Name
 from .._spec.nodes import Allowed, Anything, Bound, Extra, Field, Node, Schema, Spec, StateOfSpec
-from .._spec.questions import own_names
 from ..errors import SchemaError
 from .field import Declaration, parse_field, refuse_body, refuse_name, refuse_twins
-from .hint_class import HintMeta, made
+from .hint_class import HintMeta, made, reduced
 
 _SpecialForm: Final[type] = type(Literal)  # of ``Literal``, ``Union`` and their like
 
@@ -40,12 +42,38 @@ class ClassRef(msgspec.Struct, eq=False):
     cls: SchemaMeta
     declared: dict[str, Declaration]
     extra: str | dict[str, Any]
+    owners: Mapping[object, bool] = msgspec.field(default_factory=dict[object, bool])
+    hints: tuple[Any, ...] = ()
     parsed: Schema | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For libraries that send classes by value; the fields may refer to this.
+
+        They are parsed before: another process may not have the names that they are written with.
+        """
+        with contextlib.suppress(NotYet, SchemaError):
+            self.resolve()
+        state = (self.cls, self.declared, self.extra, self.owners, self.hints, self.parsed)
+        return ClassRef, (None, {}, {}), state
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.cls, self.declared, self.extra, self.owners, self.hints, self.parsed = state
 
     @property
     def name(self) -> str:
         """The schema's name."""
         return self.cls.__name__
+
+    @property
+    def arguments(self) -> tuple[Spec, ...]:
+        """The type arguments that are written where the schema stands."""
+        found: list[Spec] = []
+        for hint in self.hints:
+            try:
+                found.append(parse(hint, Context(self.name)))
+            except NotYet:  # a later class in quotes: it has names of its own only
+                continue
+        return tuple(found)
 
     def resolve(self) -> Schema:
         """The fields; raises SchemaError where a name is still not defined."""
@@ -128,9 +156,13 @@ class SchemaMeta(HintMeta):
         *,
         extra: str | dict[str, Any] | None = None,
         typevars: Mapping[Any, Any] | None = None,
+        begin: Callable[[SchemaMeta], None] | None = None,
         **kwargs: Any,
     ) -> SchemaMeta:
-        """Makes a schema class; raises SchemaError as soon as a mistake can be seen."""
+        """Makes a schema class; raises SchemaError as soon as a mistake can be seen.
+
+        `begin` is called before anything is parsed: a generic schema may refer to itself.
+        """
         cls = super().__new__(mcs, name, bases, namespace, **kwargs)
         if not bases:
             cls.__typedstate_cached__ = StateOfSpec(Anything())  # what every schema's values are
@@ -143,14 +175,17 @@ class SchemaMeta(HintMeta):
         if typevars is None and not _is_module_level(frame, cls.__module__):
             local = frame.f_locals
         params = {param.__name__: param for param in namespace.get("__type_params__", ())}
-        declared = dict(_inherited(cls, typevars or {}))
+        owner = object()
+        declared = dict(_inherited(cls, typevars or {}, owner))
         for key, hint in raw.items():
             refuse_name(name, key, hint)
             kept = _mentioned(hint, {**local, **params})
             declared[key] = Declaration(name, hint, cls.__module__, kept)
-        ref = ClassRef(cls, declared, _extra_of(cls, extra))
+        ref = ClassRef(cls, declared, _extra_of(cls, extra), _owners(cls, owner))
         cls.__typedstate_ref__ = ref
         cls.__typedstate_cached__ = Node(ref)
+        if begin is not None:
+            begin(cls)
         _parse_or_wait(ref)
         _retry(cls, local)
         return cls
@@ -171,6 +206,9 @@ class SchemaMeta(HintMeta):
         return _generic(cls, key, name, dict(zip(params, given, strict=True)))
 
 
+copyreg.pickle(cast(Any, SchemaMeta), reduced)
+
+
 class OpenSchema(Deferred):
     """A generic schema subscripted with type variables: a base class, or a field's hint."""
 
@@ -183,20 +221,30 @@ def _generic(cls: SchemaMeta, key: Hashable, name: str, table: dict[Any, Any]) -
     found = made.get(key)
     if found is None:
         body = {"__module__": cls.__module__, "__doc__": cls.__doc__}
-        found = SchemaMeta(name, (cls,), body, typevars=table)
-        found.__typedstate_cached__ = _with_names_of(table.values(), found.__typedstate_ref__)
+        owner, written = object(), tuple(filter(is_written, table.values()))
+
+        def begin(cls: SchemaMeta) -> None:
+            ref = cls.__typedstate_ref__
+            ref.hints, ref.owners = written, {**ref.owners, **({owner: False} if written else {})}
+            cls.__typedstate_cached__ = _with_names_of(table.values(), ref)
+            made[key] = cls
+
+        try:
+            found = SchemaMeta(name, (cls,), body, typevars=from_table(table, owner), begin=begin)
+        except SchemaError:
+            made.pop(key, None)
+            raise
         found.__typedstate_written__ = (cls, tuple(table.values()))
-        made[key] = found
     return found
 
 
 def _with_names_of(args: Iterable[Any], ref: ClassRef) -> Spec:
-    """The spec of a generic schema; dim names in its arguments belong to whoever wrote those."""
+    """The spec of a generic schema; names in leaves among its arguments are those around it."""
     context = Context(ref.name)
     names: list[str] = []
     for arg in args:
         try:
-            names += own_names(parse(arg, context))
+            names += linked_names(parse(arg, context))
         except NotYet:  # a later class in quotes: it has names of its own only
             continue
     links = tuple((name, Name(name)) for name in dict.fromkeys(names))
@@ -238,10 +286,24 @@ def _extra_of(cls: type, extra: str | dict[Any, Any] | None) -> str | dict[str, 
     return extra
 
 
-def _inherited(cls: type, typevars: Mapping[Any, Any]) -> Iterator[tuple[str, Declaration]]:
+def _owners(cls: type, owner: object) -> dict[object, bool]:
+    """Whose type arguments stand in the fields: what a class statement wrote is of the class."""
+    found: dict[object, bool] = {}
+    for base in cls.__bases__:
+        ref = base.__dict__.get("__typedstate_ref__")
+        found |= dict.fromkeys(() if ref is None else ref.owners, True)
+    bases = vars(cls).get("__orig_bases__", ())
+    if any(isinstance(base, OpenSchema) for base in bases):
+        found[owner] = True
+    return found
+
+
+def _inherited(
+    cls: type, typevars: Mapping[Any, Any], owner: object
+) -> Iterator[tuple[str, Declaration]]:
     """The declarations of the bases, the nearest last, with their type variables replaced."""
     tables = {
-        base.form: dict(zip(base.form.__parameters__, base.args, strict=True))
+        base.form: from_table(dict(zip(base.form.__parameters__, base.args, strict=True)), owner)
         for base in vars(cls).get("__orig_bases__", ())
         if isinstance(base, OpenSchema)
     }

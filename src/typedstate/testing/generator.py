@@ -7,7 +7,7 @@ is sure to be refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol, assert_never, cast
 
 import jax
 import jax.numpy as jnp
@@ -23,27 +23,34 @@ from .._spec.dims import Expr, Fixed, VariadicDim, substitute
 from .._spec.dtypes import has_dtype
 from .._spec.nodes import (
     Anything,
+    Argument,
     Array,
+    Bound,
     Conditional,
     EntriesSpec,
     Extra,
     Field,
+    FlatSpec,
     Instance,
     ItemsOf,
     Leaf,
     Literally,
     Map,
     MappingOf,
+    ModuleState,
     Node,
     NoValue,
     Partition,
     Predicate,
     RecordOf,
+    SameSpec,
+    ScopedSpec,
     Spec,
     StateOfSpec,
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 from .._spec.questions import needs_leaf
 from .._validation.dim_binding import Scope, Var
@@ -160,8 +167,30 @@ class Generator(msgspec.Struct):
                 return self._maybe(At(option, at.scope, at.outermost), path)
             case Conditional():
                 return self._conditional(spec, at, path)
-            case _:
+            case (
+                Anything()
+                | NoValue()
+                | Instance()
+                | Literally()
+                | Array()
+                | TupleOf()
+                | ItemsOf()
+                | MappingOf()
+                | RecordOf()
+                | Partition()
+                | Validated()
+                | Leaf()
+                | Bound()
+                | Argument()
+                | Within()
+                | ScopedSpec()
+                | SameSpec()
+                | FlatSpec()
+                | ModuleState()
+            ):
                 return self._leaf(spec, at, path, required=required)
+            case _:
+                assert_never(spec)
 
     def _note(self, place: Place) -> None:
         if not self._unsure:
@@ -275,8 +304,25 @@ class Generator(msgspec.Struct):
                 return self._partition(value, cls)
             case Leaf(kind, inner) if kind is not None:
                 return variables.make_variable(kind, below(inner), {})
-            case _:
+            case (
+                Instance()
+                | Leaf()
+                | Node()
+                | Map()
+                | EntriesSpec()
+                | StateOfSpec()
+                | Bound()
+                | Argument()
+                | Within()
+                | ScopedSpec()
+                | SameSpec()
+                | FlatSpec()
+                | Conditional()
+                | ModuleState()
+            ):
                 raise Unsatisfied(f"{show_path(path)}: no example of {describe(value)} is known")
+            case _:
+                assert_never(value)
 
     def _partition(self, value: Partition, cls: type) -> Any:
         names = tuple(name for name in value.names or () if name is not ...)

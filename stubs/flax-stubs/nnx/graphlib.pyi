@@ -998,3 +998,6 @@ class IndexesPytreeDef(NamedTuple):
     treedef: Any
 
 PYTREE_NODE_IMPL: PytreeNodeImpl[Any, Any, Any]
+
+# What a later Flax has here: unknown, and no error.
+def __getattr__(name: str) -> Any: ...

@@ -2,6 +2,7 @@
 
 from flax import nnx
 from jaxtyping import Array, Float
+
 from typedstate import Bind, Entries, Only, StateMap, TypedState
 from typedstate.layers import (
     AdamState,

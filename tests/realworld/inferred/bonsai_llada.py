@@ -2,6 +2,7 @@
 
 from flax import nnx
 from jaxtyping import Array, Float
+
 from typedstate import Bind, StateMap, TypedState
 from typedstate.layers import EmbedState
 

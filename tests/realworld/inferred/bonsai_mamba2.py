@@ -2,6 +2,7 @@
 
 from flax import nnx
 from jaxtyping import Array, Float
+
 from typedstate import Bind, StateMap, TypedState
 from typedstate.layers import ConvState, EmbedState, LinearState
 
@@ -26,13 +27,13 @@ class Mamba2MixerState(TypedState):
 
 class Mamba2BlockState(TypedState):
     norm: Bind[RMSNormState, "d"]
-    mixer: Bind[Mamba2MixerState, "d in_proj_inner cout n=head_dim inner"]
+    mixer: Bind[Mamba2MixerState, "d in_proj_inner cout n inner"]
 
 
 class Mamba2ModelState(TypedState):
     embedder: Bind[EmbedState, "vocab features=d"]
     layers: Bind[
-        StateMap[int, Bind[Mamba2BlockState, "d in_proj_inner cout head_dim inner"]],
+        StateMap[int, Bind[Mamba2BlockState, "d in_proj_inner cout n inner"]],
         "len=layers",
     ]
     final_norm: Bind[RMSNormState, "d"]

@@ -2,6 +2,7 @@
 
 from flax import nnx
 from jaxtyping import Array, Float, Int32
+
 from typedstate import Bind, Exactly, StateMap, TypedState
 
 

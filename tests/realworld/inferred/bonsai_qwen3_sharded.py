@@ -5,6 +5,7 @@ from typing import Annotated
 from flax import nnx
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
+
 from typedstate import Bind, StateMap, TypedState
 from typedstate.layers import RMSNormState
 

@@ -2,6 +2,7 @@
 
 from flax import nnx
 from jaxtyping import Array, Float
+
 from typedstate import Bind, StateMap, TypedState
 from typedstate.layers import DropoutState, EmbedState, LinearState
 
@@ -24,15 +25,16 @@ class UMT5LayerSelfAttentionState(TypedState):
     layer_norm: Bind[T5LayerNormState, "d"]
 
 
+# wi_0.dout and wi_1.dout are both 14: a second size would settle whether they are one
 class UMT5DenseActDenseState(TypedState):
     wi_0: Bind[LinearState, "din=d dout=hidden"]
-    wi_1: Bind[LinearState, "din=d dout=hidden"]
+    wi_1: Bind[LinearState, "din=d dout"]
     wo: Bind[LinearState, "din=hidden dout=d"]
     dropout: DropoutState
 
 
 class UMT5LayerFFState(TypedState):
-    DenseReluDense: Bind[UMT5DenseActDenseState, "d hidden"]
+    DenseReluDense: Bind[UMT5DenseActDenseState, "d hidden dout"]
     layer_norm: Bind[T5LayerNormState, "d"]
     dropout: DropoutState
 
@@ -49,7 +51,7 @@ class UMT5BlockState(TypedState):
             int,
             (
                 Bind[UMT5LayerSelfAttentionState, "d inner buckets heads"]
-                | Bind[UMT5LayerFFState, "d hidden"]
+                | Bind[UMT5LayerFFState, "d hidden dout"]
                 | Bind[
                     UMT5LayerCrossAttentionState,
                     "d inner buckets=layer_buckets heads=layer_heads",
@@ -65,7 +67,7 @@ class UMT5StackState(TypedState):
     block: Bind[
         StateMap[
             int,
-            Bind[UMT5BlockState, "d inner buckets heads hidden layer_buckets layer_heads"],
+            Bind[UMT5BlockState, "d inner buckets heads hidden dout layer_buckets layer_heads"],
         ],
         "len=layers",
     ]
@@ -73,7 +75,8 @@ class UMT5StackState(TypedState):
     dropout: DropoutState
 
 
+# encoder.hidden and decoder.dout are both 14: a second size would settle whether they are one
 class UMT5ModelState(TypedState):
-    encoder: Bind[UMT5StackState, "vocab d inner hidden"]
-    decoder: Bind[UMT5StackState, "vocab d inner hidden"]
+    encoder: Bind[UMT5StackState, "vocab d inner hidden dout"]
+    decoder: Bind[UMT5StackState, "vocab d inner hidden dout"]
     lm_head: Bind[LinearState, "din=d dout=vocab"]

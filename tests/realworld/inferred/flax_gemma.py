@@ -2,18 +2,27 @@
 
 from flax import nnx
 from jaxtyping import Array, Float
+
 from typedstate import Bind, StateMap, TypedState
-from typedstate.layers import EinsumState, EmbedState, LinearState, MergeHeadsState
+from typedstate.layers import EmbedState, LinearState, MergeHeadsState
 
 
 class RMSNormState(TypedState):
     scale: nnx.Param[Float[Array, "d"]]
 
 
+class SplitHeadsState(TypedState):
+    kernel: nnx.Param[Float[Array, "heads d head_dim"]]
+
+
+class EinsumState(TypedState):
+    kernel: nnx.Param[Float[Array, "n heads d head_dim"]]
+
+
 class AttentionState(TypedState):
     attn_vec_einsum: Bind[MergeHeadsState, "heads head_dim dout=d"]
-    q_einsum: EinsumState
-    kv_einsum: EinsumState
+    q_einsum: Bind[SplitHeadsState, "heads d head_dim"]
+    kv_einsum: Bind[EinsumState, "n heads=kv_heads d head_dim"]
     _query_norm: Bind[RMSNormState, "d=head_dim"]
     _key_norm: Bind[RMSNormState, "d=head_dim"]
 
@@ -26,7 +35,7 @@ class FeedForwardState(TypedState):
 
 class BlockState(TypedState):
     pre_attention_norm: Bind[RMSNormState, "d"]
-    attn: Bind[AttentionState, "heads head_dim d"]
+    attn: Bind[AttentionState, "heads head_dim d n kv_heads"]
     post_attention_norm: Bind[RMSNormState, "d"]
     pre_ffw_norm: Bind[RMSNormState, "d"]
     mlp: Bind[FeedForwardState, "d hidden"]
@@ -35,5 +44,8 @@ class BlockState(TypedState):
 
 class TransformerState(TypedState):
     embedder: Bind[EmbedState, "vocab features=d"]
-    layers: Bind[StateMap[int, Bind[BlockState, "d heads head_dim hidden"]], "len=layers"]
+    layers: Bind[
+        StateMap[int, Bind[BlockState, "d heads head_dim n kv_heads hidden"]],
+        "len=layers",
+    ]
     final_norm: Bind[RMSNormState, "d"]

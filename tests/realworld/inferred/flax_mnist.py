@@ -9,5 +9,5 @@ class CNNState(TypedState):
     batch_norm1: Bind[BatchNormState, "features=channels"]
     conv2: Bind[ConvState, "din=channels dout=cout"]
     batch_norm2: Bind[BatchNormState, "features=cout"]
-    linear1: Bind[LinearState, "din=d dout=hidden"]
-    linear2: Bind[LinearState, "din=hidden dout=linear2_d"]
+    linear1: Bind[LinearState, "din dout=hidden"]
+    linear2: Bind[LinearState, "din=hidden dout"]

@@ -5,6 +5,7 @@ from typing import Annotated
 from flax import nnx
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
+
 from typedstate import Bind, StateMap, TypedState
 
 
@@ -52,7 +53,7 @@ class FeedForwardState(TypedState):
 
 class DecoderLayerState(TypedState):
     pre_attention_norm: Bind[RMSNormState, "d"]
-    attn: Bind[AttentionState, "heads head_dim d n=kv_heads kv_heads=attn_kv_heads"]
+    attn: Bind[AttentionState, "heads head_dim d n kv_heads"]
     post_attn_norm: Bind[RMSNormState, "d"]
     pre_ffw_norm: Bind[RMSNormState, "d"]
     mlp: Bind[FeedForwardState, "d hidden"]
@@ -62,13 +63,7 @@ class DecoderLayerState(TypedState):
 class GemmaState(TypedState):
     embedder: Bind[EmbedderState, "vocab d"]
     layers: Bind[
-        StateMap[
-            int,
-            Bind[
-                DecoderLayerState,
-                "d heads head_dim kv_heads attn_kv_heads=layers_kv_heads hidden",
-            ],
-        ],
+        StateMap[int, Bind[DecoderLayerState, "d heads head_dim n kv_heads hidden"]],
         "len=layers",
     ]
     final_norm: Bind[RMSNormState, "d"]

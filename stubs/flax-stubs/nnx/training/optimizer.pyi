@@ -6,7 +6,7 @@ looks at what they are.
 
 from typing import Any, Generic
 
-import optax
+import optax  # type: ignore[import-untyped, unused-ignore]
 from flax.nnx import filterlib
 from flax.nnx.pytreelib import Pytree  # type: ignore[import-not-found, unused-ignore]  # since Flax 0.12
 from flax.nnx.variablelib import Variable

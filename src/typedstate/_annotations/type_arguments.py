@@ -1,0 +1,78 @@
+"""Type arguments of generic schemas: their names of dims belong to where they are written.
+
+``OptimizerState[AdamState[NetState]]`` uses NetState twice, for ``mu`` and ``nu``; it is written
+once, so it has one set of names: those of the call at the top of a signature, in a class body
+those of the field in which it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import msgspec
+
+from .._spec.nodes import Argument, Bound, EntriesSpec, Map, Node, ScopedSpec, Spec, Union
+from .._spec.questions import own_names
+from .context import Context
+from .parse import parse
+
+
+class TypeArgument(msgspec.Struct, frozen=True):
+    """A hint in the place of a type variable.
+
+    Attributes:
+      hint: what was written.
+      owner: stands for the subscription, or the class statement, that wrote it.
+      index: of the argument there.
+    """
+
+    hint: Any
+    owner: object
+    index: int
+
+    def __typedstate_spec__(self, context: Context) -> Spec:
+        """The spec of the hint, which knows whose names it has."""
+        return _argument(parse(self.hint, context), self.owner, (self.index,))
+
+    def __repr__(self) -> str:
+        """As its user wrote it."""
+        from .deferred import show_argument
+
+        return show_argument(self.hint)
+
+    def __call__(self) -> Any:
+        """Never: ``typing`` wants types to be callable."""
+        raise TypeError(f"{self!r} is a hint")
+
+
+def _argument(spec: Spec, owner: object, index: tuple[int, ...]) -> Spec:
+    if isinstance(spec, Union):
+        options = enumerate(spec.options)
+        return Union(tuple(_argument(item, owner, (*index, i)) for i, item in options))
+    return Argument(spec, owner, index) if isinstance(spec, _TREES) else spec
+
+
+def linked_names(spec: Spec) -> Iterator[str]:
+    """Yields the names in leaves among type arguments: in the generic schema they are the same."""
+    if isinstance(spec, Union):
+        for option in spec.options:
+            yield from linked_names(option)
+    elif not isinstance(spec, _TREES):
+        yield from own_names(spec)
+
+
+_TREES = (Node, Bound, Map, EntriesSpec, ScopedSpec, Argument)
+
+
+def from_table(table: dict[Any, Any], owner: object) -> dict[Any, Any]:
+    """Type arguments for type variables; one that is passed on stays what it was."""
+    return {
+        var: TypeArgument(arg, owner, index) if is_written(arg) else arg
+        for index, (var, arg) in enumerate(table.items())
+    }
+
+
+def is_written(arg: Any) -> bool:
+    """Whether an argument is written here: no type variable, nor what stands for one."""
+    return not isinstance(arg, TypeArgument | TypeVar)

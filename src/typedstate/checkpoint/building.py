@@ -1,0 +1,94 @@
+"""Values laid into the tree that a hint declares, as a state or as the Variables of a module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+import jax
+from flax import nnx
+
+from .._compat.variables import (
+    is_variable,
+    kind_of,
+    make_variable,
+    mapping_of,
+    metadata_of,
+    raw_value,
+)
+from ..checking import check
+from .alignment import Slot
+from .libraries import is_key_dtype
+from .stored import Path
+
+
+def finished(target: Any, arrays: Mapping[Path, Any], hint: Any) -> Any:
+    """An abstract tree with arrays in the place of its abstract ones, checked."""
+    state = replaced(target, None, (), lambda path, leaf: arrays.get(path, leaf))
+    return check(state, hint)
+
+
+def values_of(tree: Any) -> Iterator[tuple[Path, Any]]:
+    """Yields the path and the abstract value of each array of a tree."""
+    return _values(tree, ())
+
+
+def _values(tree: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    mapping = mapping_of(tree)
+    if mapping is not None:
+        for key, item in mapping.items():
+            yield from _values(item, (*path, key))
+        return
+    value = raw_value(tree) if is_variable(tree) else tree
+    yield from _parts(value, path)
+
+
+def _parts(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    names = getattr(type(value), "_fields", None)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _parts(item, (*path, key))
+    elif isinstance(value, tuple | list):
+        for index, item in enumerate(value):
+            yield from _parts(item, (*path, names[index] if names else index))
+    else:
+        yield path, value
+
+
+def replaced(tree: Any, models: Any, path: Path, leaf_at: Callable[[Path, Any], Any]) -> Any:
+    """A tree with another value at each leaf; `models` has the Variables that are to be filled."""
+    mapping = mapping_of(tree)
+    if mapping is not None:
+        likes = mapping_of(models) or {}
+        below = {
+            key: replaced(item, likes.get(key), (*path, key), leaf_at)
+            for key, item in mapping.items()
+        }
+        return nnx.State(below) if isinstance(tree, nnx.State) else below
+    if not is_variable(tree):
+        return _rebuilt(tree, path, leaf_at)
+    value = _rebuilt(raw_value(tree), path, leaf_at)
+    like = is_variable(models) and kind_of(models) is kind_of(tree)
+    return make_variable(kind_of(tree), value, metadata_of(models if like else tree))
+
+
+def _rebuilt(value: Any, path: Path, leaf_at: Callable[[Path, Any], Any]) -> Any:
+    names = getattr(type(value), "_fields", None)
+    if isinstance(value, dict):
+        return {key: _rebuilt(item, (*path, key), leaf_at) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        made = [
+            _rebuilt(item, (*path, names[index] if names else index), leaf_at)
+            for index, item in enumerate(cast(Any, value))
+        ]
+        return cast(Any, type(value))(*made) if names is not None else type(value)(made)
+    return leaf_at(path, value)
+
+
+def as_declared(slot: Slot, value: Any) -> Any:
+    """What was read as the schema has it: of numbers the PRNG keys."""
+    is_key = hasattr(value, "dtype") and is_key_dtype(value.dtype)
+    if slot.implementation is None:
+        as_numbers = is_key and not is_key_dtype(slot.stored.dtype)
+        return jax.random.key_data(value) if as_numbers else value
+    return value if is_key else jax.random.wrap_key_data(value, impl=slot.implementation)

@@ -1,0 +1,38 @@
+"""The page on checkpoints shows what the script finds, and the example runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import orbax.checkpoint as ocp
+import pytest
+
+from tests.checkpoint import comparison
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.skipif(comparison.v1 is None, reason="this Orbax has no v1 interface")
+def test_the_table_is_what_the_script_finds() -> None:
+    page = (ROOT / "docs" / "checkpoints.md").read_text()
+    assert ocp.__version__
+    assert comparison.table() in page
+
+
+def test_the_example_runs() -> None:
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", str(ROOT / "examples" / "restore.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "JAX_PLATFORMS": "cpu"},
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
+    lines = found.stdout.splitlines()
+    assert "  filled from the given state: gate.kernel, gate.bias" in lines
+    assert "layers.kernel: (3, 16, 16)" in lines
+    assert "  head.kernel: is it transposed? the other order fits" in lines
+    assert lines[-1] == "layers[2].kernel: 2.0"

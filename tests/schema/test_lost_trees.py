@@ -1,0 +1,144 @@
+"""What is not there is missing: absent maps, gaps, leaves that an update leaves unset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import nnx
+from jaxtyping import Array, Float
+
+from tests import zoo
+from tests.agreement import warm
+from typedstate import (
+    Bind,
+    Only,
+    StateMap,
+    StateTypeError,
+    TypedState,
+    explain,
+    merge,
+    update,
+)
+
+
+class Layer(TypedState):
+    kernel: nnx.Param[Float[Array, "din dout"]]
+
+
+class Counted(TypedState):
+    head: Layer
+    layers: Bind[StateMap[int, Layer], "len=n"]
+
+
+class Uncounted(TypedState):
+    head: Layer
+    layers: StateMap[int, Layer]
+    maybe: StateMap[str, Layer] | None
+
+
+class Twice(TypedState):
+    scale: nnx.Param[Float[Array, "n"]] | None
+    layers: Bind[StateMap[int, Layer], "len=n"]
+    fixed: Bind[StateMap[int, Layer], "len=0"]
+
+
+def layer() -> dict[str, Any]:
+    return {"kernel": zoo.leaf(nnx.Param, jnp.ones((2, 3)))}
+
+
+def lines(value: Any, hint: Any) -> list[str]:
+    return [str(item) for item in explain(value, hint).violations]
+
+
+def test_a_map_that_is_not_there_is_missing() -> None:
+    for hint in (Counted, Uncounted):
+        doors = warm(hint, {"head": layer(), "layers": {0: layer()}})
+        assert not doors.ask({"head": layer()})
+        assert doors.ask({"head": layer(), "layers": {}})  # said to have no entries
+        assert not doors.ask({})
+    assert lines({"head": layer()}, Uncounted) == [
+        "layers: missing, expected StateMap[int, Layer] [missing]"
+    ]
+    assert lines({"head": layer()}, Counted) == [
+        "layers: missing, expected entries (nothing says that it has no entries) [missing]"
+    ]
+
+
+def test_a_length_that_is_0_elsewhere_says_that_there_are_none() -> None:
+    empty, full = (zoo.leaf(nnx.Param, jnp.ones(size)) for size in (0, 2))
+    doors = warm(Twice, {"scale": empty}, {"scale": full, "layers": {0: layer(), 1: layer()}})
+    assert not doors.ask({"scale": full})
+    assert not doors.ask({})
+    assert lines({"scale": full}, Twice) == [
+        "layers: the number of entries (n) is 0, but n=2 from scale, axis 0 [dim]"
+    ]
+    assert explain({}, Twice, dims={"n": 0})
+
+
+def test_a_gap_in_the_keys_is_missing_whether_they_are_counted_or_not() -> None:
+    for hint in (Counted, Uncounted):
+        doors = warm(hint, {"head": layer(), "layers": {0: layer(), 1: layer()}})
+        assert not doors.ask({"head": layer(), "layers": {0: layer(), 2: layer()}})
+        assert not doors.ask({"head": layer(), "layers": {1: layer()}})
+    gaps = explain({0: layer(), 3: layer()}, StateMap[int, Layer]).violations
+    assert [item.path for item in gaps] == ["[1]", "[2]"]
+
+
+def test_what_a_filter_has_left_out_is_no_gap() -> None:
+    def first(path: Any, leaf: Any) -> bool:
+        return path[0] != 0
+
+    tree = {"layers": {1: layer()}}
+    assert warm(Only[StateMap[int, Layer], first], tree["layers"]).ask({2: layer()})
+    assert not explain(tree["layers"], StateMap[int, Layer])
+
+
+# -- Updates --------------------------------------------------------------------------------
+
+
+class Net(nnx.Module):
+    def __init__(self) -> None:
+        self.first = nnx.Linear(2, 3, rngs=nnx.Rngs(0))
+        self.last = nnx.Linear(3, 2, rngs=nnx.Rngs(1))
+
+
+class Tied(nnx.Module):
+    def __init__(self) -> None:
+        self.embed = nnx.Param(jnp.ones(3))
+        self.lm = self.embed
+
+
+def test_the_whole_of_a_node_is_set_or_nothing() -> None:
+    state = nnx.to_pure_dict(nnx.state(Net()))
+    update(Net(), state, whole=True)
+    update(Net(), {"first": state["first"]})
+    with pytest.raises(StateTypeError) as error:
+        update(Net(), {"first": state["first"]}, whole=True)
+    assert error.value.report is not None
+    assert [item.path for item in error.value.report.violations] == ["last.bias", "last.kernel"]
+    update(Tied(), {"embed": jnp.ones(3)}, whole=True)
+
+
+def test_one_tied_variable_has_one_value() -> None:
+    one = jnp.zeros(3)
+    update(Tied(), {"embed": one, "lm": one})
+    net = Tied()
+    with pytest.raises(StateTypeError, match="both are one Variable of the node"):
+        update(net, {"embed": one, "lm": jnp.full(3, 2.0)})
+    assert (net.embed[...] == 1).all()
+
+
+def test_a_deleted_array_is_named() -> None:
+    net = Net()
+    state = nnx.to_pure_dict(nnx.state(net))
+    gone = jnp.ones(3)
+    gone.delete()
+    state["first"]["bias"] = gone
+    assert isinstance(gone, jax.Array)
+    with pytest.raises(StateTypeError, match=r"first\.bias: .*a deleted array"):
+        update(net, state)
+    with pytest.raises(StateTypeError, match="a deleted array"):
+        merge(nnx.graphdef(net), nnx.State(state))
