@@ -75,7 +75,7 @@ def test_an_example_begins_as_a_layer_does() -> None:
     assert float(jnp.sum(jnp.abs(state["head"]["bias"].get_value()))) == 0
     norm = state["norm"]
     assert norm["scale"].get_value().tolist() == norm["var"].get_value().tolist() == [1.0] * 64
-    assert explain(state, zoo.ConvNetState).dims == {"c": 2, "f": 64, "classes": 32}
+    assert explain(state, zoo.ConvNetState).dims == {"c": 3, "f": 64, "classes": 32}
 
 
 def test_an_example_depends_on_the_key_alone() -> None:
