@@ -142,7 +142,7 @@ def _checks_init(place: DecoratorSite) -> Any:
 
     def __new__(cls: type, *args: Any, **kwargs: Any) -> Any:
         owner: Any = next(base for base in cls.__mro__ if vars(base).get("__new__") is made)
-        init = vars(owner).get("__init__")
+        init: Any = vars(owner).get("__init__")
         if dataclasses.is_dataclass(owner) and isinstance(init, types.FunctionType):
             setattr(owner, "__init__", _decorate(init, place))  # noqa: B010  # of a class, as data
         if getattr(cls, "__init__") is object.__init__ and (args or kwargs):  # noqa: B009
