@@ -39,43 +39,8 @@ class Uncounted(TypedState):
     maybe: StateMap[str, Layer] | None
 
 
-class Twice(TypedState):
-    scale: nnx.Param[Float[Array, "n"]] | None
-    layers: Bind[StateMap[int, Layer], "len=n"]
-    fixed: Bind[StateMap[int, Layer], "len=0"]
-
-
 def layer() -> dict[str, Any]:
     return {"kernel": zoo.leaf(nnx.Param, jnp.ones((2, 3)))}
-
-
-def lines(value: Any, hint: Any) -> list[str]:
-    return [str(item) for item in explain(value, hint).violations]
-
-
-def test_a_map_that_is_not_there_is_missing() -> None:
-    for hint in (Counted, Uncounted):
-        doors = warm(hint, {"head": layer(), "layers": {0: layer()}})
-        assert not doors.ask({"head": layer()})
-        assert doors.ask({"head": layer(), "layers": {}})  # said to have no entries
-        assert not doors.ask({})
-    assert lines({"head": layer()}, Uncounted) == [
-        "layers: missing, expected StateMap[int, Layer] [missing]"
-    ]
-    assert lines({"head": layer()}, Counted) == [
-        "layers: missing, expected entries (nothing says that it has no entries) [missing]"
-    ]
-
-
-def test_a_length_that_is_0_elsewhere_says_that_there_are_none() -> None:
-    empty, full = (zoo.leaf(nnx.Param, jnp.ones(size)) for size in (0, 2))
-    doors = warm(Twice, {"scale": empty}, {"scale": full, "layers": {0: layer(), 1: layer()}})
-    assert not doors.ask({"scale": full})
-    assert not doors.ask({})
-    assert lines({"scale": full}, Twice) == [
-        "layers: the number of entries (n) is 0, but n=2 from scale, axis 0 [dim]"
-    ]
-    assert explain({}, Twice, dims={"n": 0})
 
 
 def test_a_gap_in_the_keys_is_missing_whether_they_are_counted_or_not() -> None:

@@ -272,6 +272,6 @@ def test_int_keys_are_ints_without_gaps(keys: list[Any]) -> None:
     tree = {key: zoo.leaf(nnx.Param, jnp.ones(1)) for key in keys}
     ints = {int(key) for key in tree if not isinstance(key, str) and key >= 0}
     only_ints = all(not isinstance(key, str) and key >= 0 for key in tree)
-    agree(nnx.State(tree), StateMap[int, nnx.Param], only_ints)
     whole = only_ints and ints == set(range(len(ints)))
+    agree(nnx.State(tree), StateMap[int, nnx.Param], whole)
     agree(nnx.State(tree), Bind[StateMap[int, nnx.Param], "len=n"], whole)

@@ -78,7 +78,8 @@ class SameKeys(msgspec.Struct, frozen=True, eq=False):
         """Asks again."""
         known = self.keys
         mapping: Iterable[Hashable] = variables.mapping_of(value) or ()
-        return all(same_key(known[key], key) for key in mapping if key in known)
+        found = [key for key in mapping if key in known]
+        return len(found) == len(known) and all(same_key(known[key], key) for key in found)
 
 
 def keys_like(keys: Iterable[Hashable], every: bool) -> Callable[[Any], bool] | None:

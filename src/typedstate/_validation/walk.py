@@ -457,7 +457,7 @@ class Walk:
         expr = dims.substitute(spec.length, scope.lookup)
         dim = dims.SingleDim(f"the number of entries ({dim_grammar.show_expr(spec.length)})", None)
         seen = SeenSize(expr, length, dim, self.found.root, path, None, self.found.order)
-        seen.absent, seen.depth = bool(self._empty), self.found.depth
+        seen.depth = self.found.depth
         self.found.part.seen.append(seen)
 
     def _entries(self, value: Any, spec: EntriesSpec, path: Path, scope: Scope) -> None:

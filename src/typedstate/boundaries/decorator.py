@@ -7,11 +7,13 @@ accepted one is recognised by generated code, every other one goes to the explai
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 import sys
 import types
 import typing
+from abc import ABCMeta
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial, update_wrapper
 from typing import Any, Final, TypeVar, cast, overload
@@ -121,7 +123,34 @@ def _class(cls: type, place: DecoratorSite) -> type:
             continue
         if isinstance(value, types.FunctionType | staticmethod | classmethod | property):
             setattr(cls, name, _decorate(value, inside))
+    if _may_become_dataclass(cls):
+        kept = {name: value for name, value in inside.local.items() if _type_like(value)}
+        cast(Any, cls).__new__ = _checks_init(replace(inside, local=kept))
     return cls
+
+
+def _may_become_dataclass(cls: type) -> bool:
+    """Whether a decorator above may yet make fields of what a class annotates."""
+    own = vars(cls)
+    plain = type(cls) in (type, ABCMeta) and cast(Any, cls).__new__ is object.__new__
+    annotates = bool(own.get("__annotations__")) or "__annotate_func__" in own
+    return plain and annotates and "__init__" not in own
+
+
+def _checks_init(place: DecoratorSite) -> Any:
+    """A ``__new__`` that decorates the ``__init__`` which a dataclass got since."""
+
+    def __new__(cls: type, *args: Any, **kwargs: Any) -> Any:
+        owner: Any = next(base for base in cls.__mro__ if vars(base).get("__new__") is made)
+        init: Any = vars(owner).get("__init__")
+        if dataclasses.is_dataclass(owner) and isinstance(init, types.FunctionType):
+            setattr(owner, "__init__", _decorate(init, place))  # noqa: B010  # of a class, as data
+        if getattr(cls, "__init__") is object.__init__ and (args or kwargs):  # noqa: B009
+            raise TypeError(f"{cls.__name__}() takes no arguments")
+        return object.__new__(cls)
+
+    made = staticmethod(__new__)
+    return made
 
 
 def _is_transformed(function: types.FunctionType) -> bool:

@@ -129,6 +129,7 @@ class _Writer:
             "leave": boundary.leave,
         }
         self.defaults: dict[str, str] = {}
+        self.replaced: dict[str, str] = {}
 
     def write(self) -> Callable[..., Any]:
         head, prefix = self._signature(), self._prefix()
@@ -157,21 +158,34 @@ class _Writer:
                 keyword_only = True
             text = f"{_STARS.get(item.kind, '')}{item.name}"
             if item.default is not _Kind.empty:
-                name = f"default{index}"
-                self.names[name] = item.default
-                self.defaults[item.name] = f"§{name}"
-                text += f"=§{name}"
+                text += f"=§{self._default(item, f'default{index}')}"
             pieces.append(text)
             after = parameters[index + 1].kind if index + 1 < len(parameters) else None
             if item.kind is _Kind.POSITIONAL_ONLY and after is not _Kind.POSITIONAL_ONLY:
                 pieces.append("/")
         return ", ".join(pieces)
 
+    def _default(self, item: inspect.Parameter, name: str) -> str:
+        """What stands for a default, which is not checked, though passed on purpose it is.
+
+        None is the exception: as a default it says that it may be passed, as in so much code.
+        """
+        self.names[name] = item.default
+        enforced = {one.name for one in (*self.boundary.ours, *self.boundary.others)}
+        if item.default is None or item.name not in enforced:
+            self.defaults[item.name] = f"§{name}"
+            return name
+        self.defaults[item.name], self.replaced[item.name] = "§omitted", f"§{name}"
+        return "omitted"
+
     def _call(self) -> str:
         pieces: list[str] = []
         for item in self.boundary.signature.parameters.values():
             keyword = f"{item.name}=" if item.kind is _Kind.KEYWORD_ONLY else ""
-            pieces.append(f"{_STARS.get(item.kind, keyword)}{item.name}")
+            value = item.name
+            if value in self.replaced:
+                value = f"({self.replaced[value]} if {value} is §omitted else {value})"
+            pieces.append(f"{_STARS.get(item.kind, keyword)}{value}")
         return ", ".join(pieces)
 
     def _muted(self, invoke: str) -> list[str]:
