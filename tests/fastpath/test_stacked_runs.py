@@ -6,10 +6,10 @@ from typing import Any
 
 import jax.numpy as jnp
 import pytest
-import zoo
 from flax import nnx
 from jaxtyping import Array, Float
 
+from tests import zoo
 from typedstate import Axis, Stacked, TypedState, explain, fits
 
 
