@@ -342,6 +342,8 @@ class Walk:
         """An optional leaf is there in all uses of a type argument, or in none."""
         if self._tree_at is None or item.decided or isinstance(item.spec, Conditional):
             return
+        if not there and not needs_leaf(item.spec):
+            return  # a form has left nothing of it that would have to be there
         tree, depth = self._tree_at
         found = self.found
         seen = Presence(tree, path[depth:], there, found.root, path, found.order, item.spec)
