@@ -254,8 +254,13 @@ ROWS: dict[str, tuple[Any, list[Any], list[tuple[Any, str]]]] = {
     ),
     "a map by int": (
         StateMap[int, LinearState],
-        [{}, {0: {"kernel": nnx.Param(matrix)}}, {1: {"kernel": nnx.Param(matrix)}}],
         [
+            {},
+            {0: {"kernel": nnx.Param(matrix)}},
+            {i: {"kernel": nnx.Param(matrix)} for i in (1, 0)},
+        ],
+        [
+            ({1: {"kernel": nnx.Param(matrix)}}, "missing"),
             ({"0": {"kernel": nnx.Param(matrix)}}, "key"),
             ({"a": {"kernel": nnx.Param(matrix)}}, "key"),
             ({-1: {"kernel": nnx.Param(matrix)}}, "key"),
