@@ -62,6 +62,8 @@ from .sizes import Polynomial, opened, polynomial, solve
 
 _MAX_DEPTH: Final = 60
 _MAX_AGAIN: Final = 2
+#: Unions in unions multiply what is compared: beyond so many steps the rest is undecided.
+_MAX_STEPS: Final = 20_000
 _TREES: Final = (Node, Map, EntriesSpec, StateOfSpec)
 
 
@@ -93,6 +95,7 @@ class Containment:
         self.runs: dict[str, list[str]] = {}
         self._equations: list[Equation] = []
         self._sure = True
+        self._steps = 0
         self._open: list[tuple[SchemaRef, SchemaRef]] = []
 
     def compare(self, a: Spec, b: Spec) -> list[Finding]:
@@ -121,8 +124,12 @@ class Containment:
 
     def walk(self, a: At, b: At, path: Path) -> None:
         """Compares what stands at one path."""
+        self._steps += 1
         if len(path) > _MAX_DEPTH:
             self.add(path, "other", "the same", "nested too deeply to compare", sure=False)
+            return
+        if self._steps > _MAX_STEPS:
+            self.add(path, "other", "the same", "too many alternatives to compare", sure=False)
             return
         closed = a  # opened anew, an occurrence has names of its own
         a, b = open_binds(self.first, a), open_binds(self.second, b)
