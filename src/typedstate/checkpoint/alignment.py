@@ -47,7 +47,7 @@ from .._validation.key_patterns import int_of
 from .._validation.undeclared import pattern_spec
 from ..report import show_path
 from .declared import AsStored, judge, key_dtype, key_size
-from .libraries import shaped
+from .libraries import is_dict, shaped
 from .stored import Path, StoredLeaf, value_level
 
 _KEY_IMPLEMENTATIONS: Final = {2: "threefry2x32", 4: "rbg"}
@@ -119,7 +119,7 @@ class Alignment:
         if len(path) > _MAX_DEPTH:
             raise RecursionError
         match spec:
-            case Node(ref) if isinstance(node, dict):
+            case Node(ref) if is_dict(node):
                 schema = ref.resolve()
                 return self._fields(node, schema.fields, schema.extra, path)
             case (
@@ -131,13 +131,13 @@ class Alignment:
                 | ModuleState(inner=inner)
             ):
                 return self._walk(node, inner, path)
-            case Map() if isinstance(node, dict):
+            case Map() if is_dict(node):
                 return self._entries(node, spec, path)
-            case EntriesSpec(items) if isinstance(node, dict):
+            case EntriesSpec(items) if is_dict(node):
                 numbered = enumerate(items)
                 fields = [Field(str(i), i, item) for i, item in numbered if item is not None]
                 return self._fields(node, fields, spec.extra, path)
-            case StateOfSpec(leaf) if isinstance(node, dict):
+            case StateOfSpec(leaf) if is_dict(node):
                 inside = {
                     key: self._any_depth(item, leaf, (*path, key)) for key, item in node.items()
                 }
@@ -147,7 +147,7 @@ class Alignment:
             case Conditional(yes=yes, no=no):
                 options = tuple(option for option in (yes, no) if option is not None)
                 return self._walk(node, self._option(node, options, path), path)
-            case TupleOf() | RecordOf() if path == () and isinstance(node, dict):
+            case TupleOf() | RecordOf() if path == () and is_dict(node):
                 return self._value(node, spec, path, path, None)
             case Leaf():
                 return self._leaf(node, spec, path)
@@ -223,14 +223,14 @@ class Alignment:
         return _both(inside)
 
     def _any_depth(self, node: Any, leaf: Spec, path: Path) -> tuple[Any, Any]:
-        if isinstance(node, dict) and value_level(node) is None:
+        if is_dict(node) and value_level(node) is None:
             pairs = {key: self._any_depth(item, leaf, (*path, key)) for key, item in node.items()}
             return _both(pairs)
         return self._walk(node, leaf, path)
 
     def _undeclared(self, node: Any, path: Path) -> tuple[Any, Any]:
         """What nothing says anything of: a level ``value`` can't be told from a key."""
-        if isinstance(node, dict):
+        if is_dict(node):
             level = value_level(node)
             if level is not None:
                 node = node[level]
@@ -246,7 +246,7 @@ class Alignment:
             self.value_levels.append(path)
             node = node[level]
         plain, _ = self._value(node, spec.value, path, path, spec)
-        if spec.kind is None or (isinstance(node, dict) and not _is_structure(spec.value)):
+        if spec.kind is None or (is_dict(node) and not _is_structure(spec.value)):
             return plain, plain
         return plain, make_variable(spec.kind, plain, {})
 
@@ -374,7 +374,7 @@ class Alignment:
             spec = rewrite(option, AsStored())
             if spec is not None and judge(plain, spec, ""):
                 return option
-        is_tree = isinstance(node, dict) and value_level(node) is None
+        is_tree = is_dict(node) and value_level(node) is None
         return next((one for one in present if _is_tree(one) == is_tree), present[0])
 
 
@@ -507,8 +507,10 @@ def _without_arrays(spec: Spec) -> Any:
     match value:
         case NoValue():
             held = None
-        case Instance(cls) if issubclass(cls, tuple) and getattr(cls, "_fields", None) == ():
-            held = cls()
+        case Instance(cls) if (
+            issubclass(cls, tuple) and getattr(cast(Any, cls), "_fields", None) == ()
+        ):
+            held = cast(Any, cls)()
         case TupleOf((), None):
             held = ()
         case (

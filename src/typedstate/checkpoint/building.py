@@ -18,7 +18,7 @@ from .._compat.variables import (
 )
 from ..checking import check
 from .alignment import Slot
-from .libraries import is_key_dtype
+from .libraries import is_dict, is_key_dtype, is_list_or_tuple, jax_
 from .stored import Path
 
 
@@ -44,11 +44,11 @@ def _values(tree: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 
 
 def _parts(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    names = getattr(type(value), "_fields", None)
-    if isinstance(value, dict):
+    names: Any = getattr(cast(Any, type(value)), "_fields", None)
+    if is_dict(value):
         for key, item in value.items():
             yield from _parts(item, (*path, key))
-    elif isinstance(value, tuple | list):
+    elif is_list_or_tuple(value):
         for index, item in enumerate(value):
             yield from _parts(item, (*path, names[index] if names else index))
     else:
@@ -73,10 +73,10 @@ def replaced(tree: Any, models: Any, path: Path, leaf_at: Callable[[Path, Any], 
 
 
 def _rebuilt(value: Any, path: Path, leaf_at: Callable[[Path, Any], Any]) -> Any:
-    names = getattr(type(value), "_fields", None)
-    if isinstance(value, dict):
+    names: Any = getattr(cast(Any, type(value)), "_fields", None)
+    if is_dict(value):
         return {key: _rebuilt(item, (*path, key), leaf_at) for key, item in value.items()}
-    if isinstance(value, tuple | list):
+    if is_list_or_tuple(value):
         made = [
             _rebuilt(item, (*path, names[index] if names else index), leaf_at)
             for index, item in enumerate(cast(Any, value))
@@ -91,4 +91,4 @@ def as_declared(slot: Slot, value: Any) -> Any:
     if slot.implementation is None:
         as_numbers = is_key and not is_key_dtype(slot.stored.dtype)
         return jax.random.key_data(value) if as_numbers else value
-    return value if is_key else jax.random.wrap_key_data(value, impl=slot.implementation)
+    return value if is_key else jax_.random.wrap_key_data(value, impl=slot.implementation)

@@ -16,6 +16,7 @@ from .._spec.rewrite import Unchanged, rewrite
 from .._validation.walk import Walk
 from ..forms.replacing import Abstracting, Unwrapping
 from ..report import Report, Violation
+from .libraries import jax_
 from .stored import Path
 
 
@@ -115,13 +116,13 @@ def _in_words_of_files(violation: Violation) -> Violation:
 
 def key_size(implementation: str) -> int:
     """How many numbers make one PRNG key."""
-    data: Any = jax.eval_shape(lambda: jax.random.key_data(jax.random.key(0, impl=implementation)))
+    data: Any = jax_.eval_shape(lambda: jax.random.key_data(jax.random.key(0, impl=implementation)))
     return int(data.shape[-1])
 
 
 def key_dtype(implementation: str) -> Any:
     """The dtype of PRNG keys."""
-    key: Any = jax.eval_shape(lambda: jax.random.key(0, impl=implementation))
+    key: Any = jax_.eval_shape(lambda: jax.random.key(0, impl=implementation))
     return key.dtype
 
 

@@ -13,7 +13,7 @@ from ..errors import SchemaError
 from ..export.source import to_source
 from ..report import show_path
 from .errors import AnyPath, CheckpointError
-from .libraries import is_key_dtype
+from .libraries import is_dict, is_json_object, is_key_dtype
 
 #: The key of Orbax's custom metadata under which the document stands.
 DOCUMENT_KEY: Final = "typedstate"
@@ -82,7 +82,7 @@ def document_of(metadata: Mapping[str, Any], path: AnyPath) -> Mapping[str, Any]
     document = metadata.get(DOCUMENT_KEY)
     if document is None:
         return None
-    if not isinstance(document, dict) or type(document.get("version")) is not int:
+    if not is_json_object(document) or type(document.get("version")) is not int:
         raise CheckpointError(path, f"custom metadata {DOCUMENT_KEY!r} is no document of a schema")
     if document["version"] > _VERSION:
         raise CheckpointError(
@@ -93,8 +93,8 @@ def document_of(metadata: Mapping[str, Any], path: AnyPath) -> Mapping[str, Any]
     if not all(isinstance(text, str) and len(text) <= _MAX_SOURCE for text in both):
         raise CheckpointError(path, "the schema's document is not of the published form")
     for part in ("kinds", "keys"):
-        given = document.get(part, {})
-        texts = list(given.values()) if isinstance(given, dict) else [None]
+        given: Any = document.get(part, {})
+        texts: list[Any] = list(given.values()) if is_dict(given) else [None]
         if not all(isinstance(text, str) for text in texts):
             raise CheckpointError(path, f"the schema's document has {part} of another form")
     return {str(key): value for key, value in document.items()}

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from os import fspath
 from pathlib import Path as LocalPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -72,12 +72,13 @@ def _of_rule(
 
 def write(path: AnyPath, tensors: Mapping[str, Any]) -> None:
     """Writes a safetensors file, which has its name once it is whole."""
-    from safetensors.numpy import save_file
+    import safetensors.numpy
 
     place = LocalPath(fspath(path))
     fresh = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}")
     try:
-        save_file({name: np.ascontiguousarray(one) for name, one in tensors.items()}, str(fresh))
+        whole = {name: np.ascontiguousarray(one) for name, one in tensors.items()}
+        cast(Any, safetensors.numpy).save_file(whole, str(fresh))
         os.replace(fresh, place)
     except OSError as error:
         raise CheckpointError(path, f"can't be written: {error}") from None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from importlib import import_module
 from typing import Any, Final, cast
 
 import jax
+from typing_extensions import TypeIs
 
 jax_: Final[Any] = cast(Any, jax)
 
@@ -28,3 +30,26 @@ def shaped(shape: tuple[int, ...], dtype: Any, sharding: Any = None) -> Any:
 def is_key_dtype(dtype: Any) -> bool:
     """Whether an array of this dtype holds PRNG keys."""
     return bool(jax_.dtypes.issubdtype(dtype, jax_.dtypes.prng_key))
+
+
+# isinstance makes of what is untyped a dict or list of unknown entries; these say what they are.
+
+
+def is_dict(value: Any) -> TypeIs[dict[Hashable, Any]]:
+    """Whether a value is a dict."""
+    return isinstance(value, dict)
+
+
+def is_json_object(value: Any) -> TypeIs[dict[str, Any]]:
+    """Whether a value that was read from JSON is an object, the keys of which are always text."""
+    return isinstance(value, dict)
+
+
+def is_list(value: Any) -> TypeIs[list[Any]]:
+    """Whether a value is a list."""
+    return isinstance(value, list)
+
+
+def is_list_or_tuple(value: Any) -> TypeIs[list[Any] | tuple[Any, ...]]:
+    """Whether a value is a list or tuple."""
+    return isinstance(value, list | tuple)

@@ -26,7 +26,7 @@ from . import document
 from .alignment import Alignment
 from .building import as_declared, finished
 from .declared import Declared
-from .libraries import jax_
+from .libraries import is_dict, is_list_or_tuple, jax_
 from .stored import Path, StoredLeaf, nested, numbered
 
 T = TypeVar("T")
@@ -111,7 +111,7 @@ def migrate(state: Any, hint: TypeForm[T], *, dims: Mapping[str, int] | None = N
 
 def _as_jax(value: Any) -> Any:
     """What a file's reader gives are numpy's arrays; what a state holds are JAX's."""
-    return jnp.asarray(value) if isinstance(value, np.ndarray | np.generic) else value
+    return jax_.numpy.asarray(value) if isinstance(value, np.ndarray | np.generic) else value
 
 
 def _flat(tree: Any, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -119,7 +119,7 @@ def _flat(tree: Any, path: Path) -> Iterator[tuple[Path, Any]]:
     items: Any = None
     if mapping is not None:
         items = mapping.items()
-    elif isinstance(tree, list | tuple):
+    elif is_list_or_tuple(tree):
         items = enumerate(tree)
     if items is None:
         yield path, tree
@@ -173,7 +173,7 @@ def plan(stored: Any, declared: Declared, dims: Mapping[str, int] | None) -> Mig
     steps: list[str] = []
     alignment = Alignment.of(stored, declared.spec)
     report = declared.judge(alignment.tree, dims)
-    if isinstance(stored, dict) and set(stored) >= _OPTIMIZER and _GONE_FROM_OPTIMIZER:
+    if is_dict(stored) and set(stored) >= _OPTIMIZER and _GONE_FROM_OPTIMIZER:
         rest = {key: item for key, item in stored.items() if key != "model"}
         without = Alignment.of(rest, declared.spec)
         again = declared.judge(without.tree, dims)
@@ -215,12 +215,12 @@ def _candidates(stored: Any, report: Report) -> Iterator[tuple[str, Any]]:
                 break
     for place in places:
         found = _stored_at(stored, place)
-        if found is None or not isinstance(found[1], dict) or not found[1]:
+        if found is None or not is_dict(found[1]) or not found[1]:
             continue
         path, node = found
         shown = show_path(path) or "the tree"
         for key, below in node.items():
-            if isinstance(below, dict) and len(node) == 1:
+            if is_dict(below) and len(node) == 1:
                 yield (
                     f"{shown} stands one level deeper, under {key!r}",
                     _replaced(stored, path, below),
@@ -240,7 +240,7 @@ def _stored_at(tree: Any, path: Path) -> tuple[Path, Any] | None:
     """What stands at a path, whose ints may be stored as text."""
     taken: list[Hashable] = []
     for key in path:
-        if not isinstance(tree, dict):
+        if not is_dict(tree):
             return None
         if key not in tree and str(key) in tree:
             key = str(key)
@@ -258,7 +258,7 @@ def _replaced(tree: Any, path: Path, value: Any) -> Any:
 
 
 def _structure(node: Any) -> Any:
-    if isinstance(node, dict):
+    if is_dict(node):
         return {str(key): _structure(item) for key, item in node.items()}
     return node.shape, node.dtype
 
@@ -275,7 +275,7 @@ def _stack(node: dict[Hashable, Any], axis: int) -> Any:
 
 
 def _stacked(entries: list[Any], axis: int) -> Any:
-    if isinstance(entries[0], dict):
+    if is_dict(entries[0]):
         return {key: _stacked([one[key] for one in entries], axis) for key in entries[0]}
     first: StoredLeaf = entries[0]
     axis = min(axis, len(first.shape))
@@ -296,7 +296,7 @@ def _unstack(node: dict[Hashable, Any], axis: int) -> Any:
 
 
 def _entry(node: Any, index: int, axis: int) -> Any:
-    if isinstance(node, dict):
+    if is_dict(node):
         return {key: _entry(item, index, axis) for key, item in node.items()}
     shape = (*node.shape[:axis], *node.shape[axis + 1 :])
     return Moved(node.path, shape, node.dtype, node.what, parts=(node,), index=index, axis=axis)

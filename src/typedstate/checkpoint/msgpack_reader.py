@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 
 from .errors import CheckpointError
+from .libraries import is_dict, is_list
 from .stored import Checkpoint, Path, StoredLeaf
 
 _ARRAY, _COMPLEX, _SCALAR = 1, 2, 3
@@ -103,10 +104,10 @@ def _read(file: BinaryIO, where: Bytes, place: Any) -> Any:
 
 
 def _flat(tree: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    if isinstance(tree, dict) and (tree or not path):
+    if is_dict(tree) and (tree or not path):
         for key, item in tree.items():
             yield from _flat(item, (*path, key))
-    elif isinstance(tree, list) and tree:
+    elif is_list(tree) and tree:
         for index, item in enumerate(tree):
             yield from _flat(item, (*path, index))
     else:
@@ -123,7 +124,7 @@ def _scan(place: Any) -> Any:
                 raise scanner.wrong(f"{size - file.tell()} bytes follow the tree")
     except OSError as error:
         raise CheckpointError(str(place), f"can't be read: {error.strerror or error}") from None
-    if not isinstance(tree, dict):
+    if not is_dict(tree):
         raise CheckpointError(str(place), "it holds no tree")
     return tree
 
@@ -211,7 +212,7 @@ class _Scanner:
     def chunked(self, found: dict[Hashable, Any]) -> Bytes:
         """An array that was too large for one piece."""
         shape, chunks = found.get("shape"), found.get("chunks")
-        if not isinstance(shape, dict) or not isinstance(chunks, dict):
+        if not is_dict(shape) or not is_dict(chunks):
             raise self.wrong("an array in pieces without shape or pieces")
         pieces = [chunks.get(str(index)) for index in range(len(chunks))]
         if not pieces or not all(isinstance(piece, Bytes) for piece in pieces):
@@ -231,12 +232,12 @@ class _Scanner:
         parts = self.value(depth + 1)
         if self.file.tell() != begin + length:
             raise self.wrong("an array whose parts do not fill it")
-        if not isinstance(parts, list):
+        if not is_list(parts):
             raise self.wrong("an array without shape, dtype and bytes")
         match code, parts:
             case 2, [int() | float(), int() | float()]:
                 return complex(*parts)
-            case _, [list() as shape, str() as name, Bytes() as data]:
+            case _, [shape, str() as name, Bytes() as data] if is_list(shape):
                 return self.array(tuple(shape), self.dtype(name), data.spans)
             case _:
                 raise self.wrong("an array without shape, dtype and bytes")

@@ -9,17 +9,17 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Generator, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import jax
 import numpy as np
 
 from .errors import CheckpointError
-from .libraries import orbax
+from .libraries import is_dict, is_json_object, is_list, is_list_or_tuple, orbax
 from .stored import Path, StoredLeaf, What
 
 _METADATA: Final = "_METADATA"
@@ -137,7 +137,7 @@ def about(found: Found) -> dict[str, Any]:
     custom: Any = whole.get("custom_metadata")
     tree = _json(found.folder / _METADATA, _MAX_METADATA) or {}
     own: Any = tree.get("custom_metadata")
-    parts = [part for part in (own, custom) if isinstance(part, dict)]
+    parts = [part for part in (own, custom) if is_dict(part)]
     return {str(key): value for part in parts for key, value in part.items()}
 
 
@@ -153,7 +153,7 @@ def _json(path: Any, limit: int) -> dict[str, Any] | None:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(path, f"can't be read: {error}") from None
-    if not isinstance(found, dict):
+    if not is_json_object(found):
         raise CheckpointError(path, "not a JSON object")
     return {str(key): value for key, value in found.items()}
 
@@ -188,10 +188,10 @@ def _key_implementations(folder: Any) -> dict[str, str]:
         return found
     for file in sorted((folder / _ARRAYS).iterdir(), key=str):
         arrays: Any = (_json(file, _MAX_METADATA) or {}).get("array_metadatas", [])
-        for entry in arrays if isinstance(arrays, list) else ():
-            one: Any = entry.get("array_metadata") if isinstance(entry, dict) else None
-            more: Any = one.get("ext_metadata") if isinstance(one, dict) else None
-            if isinstance(more, dict) and isinstance(more.get("random_key_impl"), str):
+        for entry in arrays if is_list(arrays) else ():
+            one: Any = entry.get("array_metadata") if is_dict(entry) else None
+            more: Any = one.get("ext_metadata") if is_dict(one) else None
+            if is_dict(more) and isinstance(more.get("random_key_impl"), str):
                 found[str(one.get("param_name"))] = more["random_key_impl"]
     return found
 
@@ -205,10 +205,10 @@ def _leaves(tree: Any, path: Path) -> Iterator[StoredLeaf]:
     if isinstance(tree, Mapping):
         if not tree and path:
             yield StoredLeaf(path, what="empty")
-        for key, item in tree.items():
+        for key, item in cast(Mapping[Hashable, Any], tree).items():
             yield from _leaves(item, (*path, key))
         return
-    if isinstance(tree, list | tuple):
+    if is_list_or_tuple(tree):
         if not tree and path:
             yield StoredLeaf(path, what="empty")
         for index, item in enumerate(tree):
@@ -286,7 +286,7 @@ def _at(tree: Any, path: Path) -> Any:
 
 
 @contextmanager
-def _named_errors(folder: Any) -> Iterator[None]:
+def _named_errors(folder: Any) -> Generator[None, None, None]:
     """What Orbax and TensorStore raise, with the folder's name and without their noise."""
     try:
         yield
@@ -302,7 +302,7 @@ def _named_errors(folder: Any) -> Iterator[None]:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> Generator[None, None, None]:
     """Without Orbax's advice on arguments that are ours."""
     logger = logging.getLogger("absl")
     before = logger.level

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ..derive.trees import abstract
 from ..report import show_path
@@ -106,7 +106,9 @@ def propose(
       CheckpointError: the checkpoint can't be read.
       SchemaError: `dims` and `like` leave something open: it lists what.
     """
-    target = abstract(hint, dims=dims, like=like, dtype=("float32", "int32", "bool"))
+    target: Any = cast(Any, abstract)(
+        hint, dims=dims, like=like, dtype=("float32", "int32", "bool")
+    )
     leaves = _patterns((show_path(at), tuple(one.shape)) for at, one in values_of(target))
     stored = inspect(path).leaves
     tensors = _patterns((safetensors_reader.name_of(leaf), leaf.shape) for leaf in stored)

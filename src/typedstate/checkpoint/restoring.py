@@ -28,7 +28,7 @@ from .building import as_declared, replaced, values_of
 from .declared import dtype_fits, only_dtype
 from .errors import AnyPath
 from .inspecting import inspect
-from .libraries import jax_, place_of, shaped
+from .libraries import is_list_or_tuple, jax_, place_of, shaped
 from .migrating import Moved, bases, value_of
 from .stored import Checkpoint, Path, StoredLeaf
 from .verifying import Verdict, judge, migrated
@@ -132,7 +132,7 @@ def restore(
         verdict = migrated(verdict, dims)
     plan = _plan(verdict, may, _tree_of(fill), dims, dtype)
     report = verdict.report
-    target = abstract(
+    target: Any = cast(Any, abstract)(
         _hint_of(hint), mesh=mesh, rules=rules, dtype=dtype, like=plan.like, dims=dims
     )
     models = fill if into is None else into
@@ -221,7 +221,7 @@ def _wanted_dtype(slot: Slot, given: Any, dtype: Any) -> Any:
     like = raw_value(given) if is_variable(given) else given
     candidates: list[Any] = [like.dtype] if hasattr(like, "dtype") else []
     if dtype is not None:
-        given_dtypes = dtype if isinstance(dtype, tuple | list) else [dtype]
+        given_dtypes = dtype if is_list_or_tuple(dtype) else [dtype]
         candidates += [np.dtype(one) for one in given_dtypes]
     only = only_dtype(slot.dtypes)
     candidates += [] if only is None else [only]
@@ -342,7 +342,7 @@ def _as_stored(slot: Slot, target: Any) -> Any:
     """What to read for a leaf: of PRNG keys the numbers."""
     if slot.stored.dtype is None:
         return None
-    sharding = getattr(target, "sharding", None) or SingleDeviceSharding(jax.devices()[0])
+    sharding = getattr(target, "sharding", None) or SingleDeviceSharding(jax_.devices()[0])
     dtype = getattr(target, "dtype", slot.stored.dtype)
     if slot.implementation is not None:
         dtype = np.dtype(np.uint32)
@@ -354,7 +354,7 @@ def _as_stored(slot: Slot, target: Any) -> Any:
 
 def _as_it_is(leaf: StoredLeaf) -> Any:
     """What to read for a leaf that is taken apart or stacked with others afterwards."""
-    return shaped(leaf.shape, leaf.dtype, SingleDeviceSharding(jax.devices()[0]))
+    return shaped(leaf.shape, leaf.dtype, SingleDeviceSharding(jax_.devices()[0]))
 
 
 _Reading = Mapping[Path, tuple[StoredLeaf, Any]]
@@ -390,10 +390,12 @@ def _from_msgpack(checkpoint: Checkpoint, reading: _Reading) -> dict[Path, Any]:
 def placed(value: Any, target: Any) -> Any:
     """A numpy array where it belongs: each device gets its part, cast on the way."""
     array = np.asarray(value)
-    sharding = target.sharding or SingleDeviceSharding(jax.devices()[0])
-    return jax_.make_array_from_callback(
-        target.shape, sharding, lambda index: array[index].astype(target.dtype, copy=False)
-    )
+    sharding = target.sharding or SingleDeviceSharding(jax_.devices()[0])
+
+    def part(index: Any) -> Any:
+        return array[index].astype(target.dtype, copy=False)
+
+    return jax_.make_array_from_callback(target.shape, sharding, part)
 
 
 _READERS: Final[Mapping[str, Callable[[Checkpoint, _Reading], dict[Path, Any]]]] = {

@@ -15,6 +15,7 @@ import ml_dtypes
 import numpy as np
 
 from .errors import CheckpointError
+from .libraries import is_json_object, is_list
 
 MAX_HEADER: Final = 16 << 20
 MAX_ENTRIES: Final = 100_000
@@ -74,10 +75,10 @@ def read_header(file: BinaryIO, size: int, path: str) -> tuple[dict[str, Entry],
         found: Any = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(path, f"its header can't be read: {error}") from None
-    if not isinstance(found, dict):
+    if not is_json_object(found):
         raise CheckpointError(path, "its header is no JSON object")
     metadata: Any = found.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+    if not is_json_object(metadata) or not all(isinstance(v, str) for v in metadata.values()):
         raise CheckpointError(path, "its __metadata__ is not text by name")
     entries: dict[str, Entry] = {}
     spans: list[tuple[int, int, str]] = []
@@ -100,15 +101,15 @@ def _entry(entry: Any, name: str, path: str) -> tuple[np.dtype[Any], tuple[int, 
     def refuse(reason: str) -> CheckpointError:
         return CheckpointError(path, f"tensor {name[:80]!r}: {reason}")
 
-    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+    if not is_json_object(entry) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise refuse("its entry has other keys than dtype, shape and data_offsets")
     if not isinstance(entry["dtype"], str) or entry["dtype"] not in _DTYPES:
         raise refuse(f"the dtype {str(entry['dtype'])[:40]!r} is not known")
     dtype = np.dtype(_DTYPES[entry["dtype"]])
     shape, offsets = entry["shape"], entry["data_offsets"]
-    if not isinstance(shape, list) or len(shape) > _MAX_RANK or not all(map(_is_count, shape)):
+    if not is_list(shape) or len(shape) > _MAX_RANK or not all(map(_is_count, shape)):
         raise refuse("its shape is no list of sizes")
-    if not isinstance(offsets, list) or len(offsets) != 2 or not all(map(_is_count, offsets)):
+    if not is_list(offsets) or len(offsets) != 2 or not all(map(_is_count, offsets)):
         raise refuse("its data_offsets are no two positions")
     begin, end = offsets
     count = dtype.itemsize

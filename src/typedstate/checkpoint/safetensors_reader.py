@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from .errors import CheckpointError
+from .libraries import is_json_object
 from .safetensors_header import read_header
 from .stored import Checkpoint, Path, StoredLeaf
 
@@ -91,8 +92,8 @@ def _weight_map(index: Any) -> dict[str, str]:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(str(index), f"can't be read: {error}") from None
-    named: Any = found.get("weight_map") if isinstance(found, dict) else None
-    if not isinstance(named, dict) or not named:
+    named: Any = found.get("weight_map") if is_json_object(found) else None
+    if not is_json_object(named) or not named:
         raise CheckpointError(str(index), "it has no weight_map")
     for name, file in named.items():
         if not isinstance(file, str) or not file.endswith(_SUFFIX):
@@ -135,7 +136,7 @@ def tensors(checkpoint: Checkpoint, wanted: Iterator[StoredLeaf] | list[StoredLe
         folder = base if base.is_dir() else base.parent
         file = folder / where if where else base
         try:
-            with safetensors.safe_open(str(file), framework="numpy") as opened:
+            with cast(Any, safetensors).safe_open(str(file), framework="numpy") as opened:
                 for leaf in leaves:
                     yield leaf, opened.get_tensor(name_of(leaf))
         except (OSError, safetensors.SafetensorError) as error:

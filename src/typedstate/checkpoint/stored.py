@@ -15,7 +15,7 @@ from flax import nnx
 from .._compat.variables import make_variable
 from .._validation.key_patterns import int_of
 from ..report import show_path
-from .libraries import shaped
+from .libraries import is_dict, shaped
 
 Path = tuple[Hashable, ...]
 Format = Literal["orbax", "safetensors", "msgpack"]
@@ -127,9 +127,8 @@ class Checkpoint:
         arrays = [leaf for leaf in self.leaves if leaf.dtype is not None]
         tree = nested((leaf.path, leaf.abstract) for leaf in arrays)
         held = _as_state(tree, kind)
-        if not isinstance(held, dict):
-            held = {"value": held}
-        return nnx.State(held)
+        whole: dict[Any, Any] = held if is_dict(held) else {"value": held}
+        return nnx.State(whole)
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON data."""
@@ -183,8 +182,8 @@ def nested(items: Any) -> dict[Hashable, Any]:
     for path, value in items:
         below = tree
         for key in path[:-1]:
-            inner = below.get(key)
-            if not isinstance(inner, dict):
+            inner: Any = below.get(key)
+            if not is_dict(inner):
                 inner = below[key] = {}
             below = inner
         below[path[-1] if path else ""] = value
@@ -201,7 +200,7 @@ def show_bytes(count: float) -> str:
 
 def value_level(node: Any) -> str | None:
     """The only key of a level that a Variable became: ``value``, up to Flax 0.9 ``raw_value``."""
-    if isinstance(node, dict) and len(node) == 1:
+    if is_dict(node) and len(node) == 1:
         (key,) = node
         return key if key in ("value", "raw_value") else None
     return None
@@ -214,7 +213,7 @@ def numbered(keys: Any) -> bool:
 
 
 def _as_state(tree: Any, kind: type) -> Any:
-    if not isinstance(tree, dict):
+    if not is_dict(tree):
         return make_variable(kind, tree, {})
     level = value_level(tree)
     if level is not None and not isinstance(tree[level], dict):

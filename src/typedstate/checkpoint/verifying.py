@@ -75,7 +75,9 @@ def judge(
     """What `verify` says, with what `restore` needs."""
     declared = Declared.of(hint)
     written = checkpoint.document
-    implementations = {} if written is None else document.implementations(written)
+    implementations: Mapping[str, str] = (
+        {} if written is None else document.implementations(written)
+    )
     try:
         alignment = Alignment.of(checkpoint.stored, declared.spec, key_impl, implementations)
     except RecursionError:
@@ -122,7 +124,7 @@ def migrated(verdict: Verdict, dims: Mapping[str, int] | None) -> Verdict:
 
 def _kinds(alignment: Alignment, written: Mapping[str, Any] | None) -> Iterator[Violation]:
     """Kinds that `save` wrote and that are other ones than the declared."""
-    kinds = {} if written is None else document.kinds(written)
+    kinds: Mapping[str, str] = {} if written is None else document.kinds(written)
     for slot in alignment.slots:
         wanted = None if slot.spec is None else slot.spec.kind
         found = kinds.get(show_path(slot.leaf))
@@ -140,7 +142,7 @@ def _unknown(
     written = checkpoint.document
     if written is None and any(slot.spec and slot.spec.kind for slot in alignment.slots):
         yield Unknown("", FORGOTTEN[checkpoint.format])
-    known = {} if written is None else document.implementations(written)
+    known: Mapping[str, str] = {} if written is None else document.implementations(written)
     keys = [slot for slot in alignment.slots if slot.implementation]
     guessed = [slot for slot in keys if not slot.stored.key_impl]
     guessed = [slot for slot in guessed if show_path(slot.leaf) not in known]

@@ -53,13 +53,14 @@ class Rule:
             raise AxesError(f"{self.targets[0]}: axes= or transpose=True, not both")
         axes = Axes.parse(self.axes) if self.axes else _TRANSPOSE if self.transpose else None
         object.__setattr__(self, "_axes", axes)
-        if len(self.sources) > 1 and self.concat is None:
+        sources, targets = len(self.sources), len(self.targets)
+        if sources > 1 and self.concat is None:
             raise AxesError(f"{self.targets[0]}: several sources want concat=")
-        if self.split is not None and len(self.targets) < 2:
+        if self.split is not None and targets < 2:
             raise AxesError(f"{self.targets[0]}: split= wants several targets")
         if self.concat is not None and self.split is not None:
             raise AxesError(f"{self.targets[0]}: split= or concat=, not both")
-        if self.sizes and len(self.sizes) != len(self.targets):
+        if self.sizes and len(self.sizes) != targets:
             raise AxesError(f"{self.targets[0]}: as many sizes= as targets")
         known = set(holes(self.sources[0]))
         for text in (*self.sources, *self.targets):

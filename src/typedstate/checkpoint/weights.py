@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 import numpy as np
 
@@ -232,7 +232,7 @@ class Weights(Generic[T]):
             use.target: StoredLeaf(use.target, use.shape(known), use.dtype()) for use in proof.uses
         }
         alignment = Alignment.of(nested(made.items()), self._declared.spec)
-        target = abstract(
+        target: Any = cast(Any, abstract)(
             self.hint, mesh=mesh, rules=rules, like=alignment.kinded, dims=self._own_dims(dims)
         )
         from .building import finished
