@@ -18,9 +18,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import lazy_loader
+from ._lazy import attach_stub
 
-_find, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_find, __dir__, __all__ = attach_stub(__name__, __file__)
 __version__ = "0.1.0"
 
 

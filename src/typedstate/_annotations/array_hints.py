@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final, TypeGuard, TypeVar, cast
 
 import jax
-import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 
@@ -13,8 +12,6 @@ from .._spec import dim_grammar
 from .._spec.nodes import Array
 from .context import Context
 
-#: The class of ``jnp.int32`` and its like.
-_ScalarMeta: Final[Any] = cast(Any, type(jnp.int32))
 _ANY_DTYPE: Final[Any] = cast(Any, jaxtyping.Shaped).dtypes
 
 
@@ -48,7 +45,7 @@ def dtype_class(hint: Any) -> tuple[str, tuple[Any, ...] | None] | None:
     return ("", None) if dtypes is _ANY_DTYPE else (hint.__name__, tuple(dtypes))
 
 
-def _dtype_class_of(scalar: Any) -> str:
+def dtype_class_of(scalar: Any) -> str:
     """The class of jaxtyping for a scalar type of ``jax.numpy``."""
     name = np.dtype(scalar.dtype).name
     classes = vars(jaxtyping)

@@ -66,7 +66,7 @@ from .._spec.nodes import (
 )
 from .._spec.questions import one_of, parts, present
 from ..errors import SchemaError, leave_alone
-from .array_hints import _dtype_class_of, _ScalarMeta, array, dtype_class, is_jaxtyped
+from .array_hints import array, dtype_class, dtype_class_of, is_jaxtyped
 from .context import Context, NotYet
 from .hint_kinds import (
     ITEMS,
@@ -179,10 +179,10 @@ def _class(hint: Any, context: Context) -> Spec:
         return Array("", None, None, None, abstract=True)
     if issubclass(hint, jax.Array | np.ndarray):
         return Array("", None, None, cls)
-    if isinstance(hint, _ScalarMeta):
+    if isinstance(hint, scalars.ScalarMeta):
         raise context.error(
             f"jnp.{cls.__name__} is a dtype, of which nothing is an instance: write "
-            f'{_dtype_class_of(cls)}[Array, ""]'
+            f'{dtype_class_of(cls)}[Array, ""]'
         )
     if dtype_class(hint) is not None:
         raise context.error(

@@ -29,7 +29,7 @@ _NUMBERS: Final[dict[type, tuple[tuple[Any, ...], type]]] = {
     complex: ((jaxtyping.Complex,), np.complexfloating),
 }
 #: The class of ``jnp.float32`` and its like.
-_ScalarMeta: Final[Any] = cast(Any, type(jnp.int32))
+ScalarMeta: Final[Any] = cast(Any, type(jnp.int32))
 
 
 def is_number(cls: type) -> bool:
@@ -136,7 +136,7 @@ def _maker(cls: type) -> Callable[[Any], Any] | None:
 
 def _dtype_of(value: Any) -> Any:
     """The dtype that a scalar type or a name is for JAX; None where it is none."""
-    is_type = isinstance(value, _ScalarMeta) or (
+    is_type = isinstance(value, ScalarMeta) or (
         isinstance(value, type) and issubclass(value, np.generic)
     )
     if not is_type and not isinstance(value, str):

@@ -41,7 +41,9 @@ _CONCRETE: Final = frozenset[Any](
 _WITH_AVAL: Final = frozenset[Any](
     cls
     for cls in _CONCRETE
-    if not isinstance(getattr(vars(cls).get("aval"), "fget", None), types.FunctionType | None)
+    if not isinstance(
+        getattr(vars(cast(type, cls)).get("aval"), "fget", None), types.FunctionType | None
+    )
 )
 _is_ref: Final[Callable[[Any], bool]] = getattr(
     _variables, "is_array_ref", getattr(_variables, "is_mutable_array", lambda _: False)

@@ -5,6 +5,6 @@ What generates code is imported by the first check that learns.
 
 from __future__ import annotations
 
-import lazy_loader
+from .._lazy import attach_stub
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

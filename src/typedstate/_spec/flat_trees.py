@@ -112,7 +112,7 @@ def _items(value: Any) -> list[tuple[Any, Any]] | None:
 
 def _path(key: Any, separator: str | None) -> tuple[Hashable, ...] | None:
     if separator is None:
-        return key if isinstance(key, tuple) and key else None
+        return cast(tuple[Hashable, ...], key) if isinstance(key, tuple) and key else None
     return tuple(key.split(separator)) if isinstance(key, str) else None
 
 

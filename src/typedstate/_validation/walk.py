@@ -241,7 +241,7 @@ class Walk:
         self, value: Any, spec: Spec, path: Path, container: str
     ) -> dict[Hashable, Any] | None:
         """The keys and values of a sub-state, or a violation where it is none."""
-        mapping = value if type(value) is dict else variables.mapping_of(value)
+        mapping = variables.mapping_of(value)
         if mapping is None:
             note = suggestions.container_note(value)
             self.found.add(

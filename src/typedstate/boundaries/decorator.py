@@ -141,13 +141,13 @@ def _checks_init(place: DecoratorSite) -> Any:
     """A ``__new__`` that decorates the ``__init__`` which a dataclass got since."""
 
     def __new__(cls: type, *args: Any, **kwargs: Any) -> Any:
-        owner: Any = next(base for base in cls.__mro__ if vars(base).get("__new__") is made)
+        owner: type = next(base for base in cls.__mro__ if vars(base).get("__new__") is made)
         init: Any = vars(owner).get("__init__")
         if dataclasses.is_dataclass(owner) and isinstance(init, types.FunctionType):
             setattr(owner, "__init__", _decorate(init, place))  # noqa: B010  # of a class, as data
         if getattr(cls, "__init__") is object.__init__ and (args or kwargs):  # noqa: B009
             raise TypeError(f"{cls.__name__}() takes no arguments")
-        return object.__new__(cls)
+        return cast(Any, object.__new__(cls))
 
     made = staticmethod(__new__)
     return made

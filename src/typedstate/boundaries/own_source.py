@@ -12,7 +12,7 @@ import re
 import types
 import typing
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from ..errors import warn_of
 
@@ -51,7 +51,8 @@ def _parts(hint: Any) -> Iterator[Any]:
     """Yields every hint within a hint, and the hint itself."""
     yield hint
     for part in typing.get_args(hint):
-        for each in part if isinstance(part, list) else (part,):
+        several: list[Any] = cast(Any, part) if isinstance(part, list) else [part]
+        for each in several:
             yield from _parts(each)
 
 

@@ -10,9 +10,9 @@ import inspect
 import sys
 import types
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from jaxtyping import jaxtyped
+import jaxtyping
 
 from .. import mode
 from .._fastpath.call_cache import OMITTED
@@ -23,6 +23,7 @@ from . import beartype_hints
 if TYPE_CHECKING:
     from .signature import Boundary, Enforced
 
+_jaxtyped: Final[Any] = cast(Any, jaxtyping).jaxtyped
 _Kind: Final = inspect.Parameter
 _STARS: Final[dict[Any, str]] = {_Kind.VAR_POSITIONAL: "*", _Kind.VAR_KEYWORD: "**"}
 _PREFIX: Final = "§"
@@ -255,9 +256,9 @@ class _Writer:
             return _driven_async(invoke, self._result(boundary.yielded))
         check = self._result(boundary.result)
         if boundary.shares_names:
-            scope: Any = jaxtyped("context")
+            scope: Any = _jaxtyped("context")
             is_stateless = getattr(scope, "__dict__", None) == {}  # then one does for all calls
-            self.names["scope"] = scope if is_stateless else jaxtyped
+            self.names["scope"] = scope if is_stateless else _jaxtyped
             body = [
                 "with §scope:" if is_stateless else 'with §scope("context"):',
                 "    for §carrier, §hint in §call.published: §isinstance(§carrier, §hint)",

@@ -6,7 +6,7 @@ import ast
 import importlib
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -144,7 +144,7 @@ def _checkpoint(path: Path) -> Any:
 
 
 @contextmanager
-def progress(text: str) -> Iterator[None]:
+def progress(text: str) -> Generator[None]:
     """Says on a terminal what takes longer than a second, and for how long."""
     if not sys.stderr.isatty():
         yield

@@ -130,7 +130,8 @@ def _at(path: Path, both: _Both) -> list[_Side]:
         answers = _verdict(both.forward), _verdict(both.backward)
         return [_Side(Change(where, side, *sides, *answers, keys=path), item.spec)]
     found: list[_Side] = []
-    for kind in dict.fromkeys(map(_kind, (*both.forward, *both.backward))):
+    kinds: dict[ChangeKind, None] = {_kind(item): None for item in (*both.forward, *both.backward)}
+    for kind in kinds:
         ahead = [item for item in both.forward if _kind(item) == kind]
         back = [item for item in both.backward if _kind(item) == kind]
         before, after = (

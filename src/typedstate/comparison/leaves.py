@@ -163,12 +163,13 @@ def _tuple(
 
 def _record(to: Containment, sa: Scope, a: RecordOf, sb: Scope, b: RecordOf, path: Path) -> None:
     found, wanted = dict(a.fields), dict(b.fields)
+    of_dict = issubclass(a.cls, dict)
     for name, item in found.items():
         if name in wanted:
             _each(to, sa, item, sb, wanted[name], (*path, name))
             if name in b.required and name not in a.required:
                 to.add((*path, name), "missing", describe(wanted[name]), "may be absent")
-        elif issubclass(a.cls, dict):
+        elif of_dict:
             to.add((*path, name), "extra", "nothing", describe(item), spec=item)
     for name in b.required - set(found):
         to.add((*path, name), "missing", describe(wanted[name]), "nothing", spec=wanted[name])

@@ -81,8 +81,10 @@ def subject_of(given: Any) -> Subject:
     if modules.is_module(given):
         name = type(given).__name__
         return _value(nnx.state(given), f"a {name}")
-    if variables.is_state(given) or isinstance(given, dict):
-        return _value(given, "a state" if variables.is_state(given) else "a dict")
+    if variables.is_state(given):
+        return _value(given, "a state")
+    if isinstance(given, dict):
+        return _value(given, "a dict")
     if callable(getattr(given, "state", None)) and hasattr(given, "leaves"):
         return _value(given.state(), f"the checkpoint {given.path}")
     spec = spec_of(given)

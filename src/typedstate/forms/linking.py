@@ -66,7 +66,7 @@ class Scoped(metaclass=FormMeta):
     """``Scoped[S, "teacher"]``: the names of S, kept apart from those of the call."""
 
     @staticmethod
-    def __typedstate_form__(inner: Spec, scope: str) -> Spec:
+    def __typedstate_form__(inner: Spec, scope: Any) -> Spec:
         if not isinstance(scope, str) or not scope:
             raise SchemaError(f'Scoped[{describe(inner)}, {scope!r}]: give a name, "teacher"')
         return ScopedSpec(inner, scope)
@@ -76,7 +76,7 @@ class Same(metaclass=FormMeta):
     """``Same[H, "T"]``: all trees of a call with this name have like keys, kinds and shapes."""
 
     @staticmethod
-    def __typedstate_form__(inner: Spec, group: str) -> Spec:
+    def __typedstate_form__(inner: Spec, group: Any) -> Spec:
         if not isinstance(group, str) or not group:
             raise SchemaError(f'Same[{describe(inner)}, {group!r}]: give a name, "T"')
         return SameSpec(inner, group)

@@ -66,7 +66,7 @@ def infer(
     fixed = None if fix is True else frozenset(() if fix is False else fix)
     examples, settings = _examples(example, more, vary or {}, fixed)
     del example, more
-    cls: Any = type(examples[0])
+    cls = cast(Any, type(examples[0]))
     if len(examples) == 1 and is_optimizer(cls):
         return _of_optimizer(examples[0], model, settings)
     try:

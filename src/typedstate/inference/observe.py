@@ -139,7 +139,7 @@ def _observe(value: Any, node: Any) -> Seen:
         return _leaf(value)
     keys = list(mapping) if node is None else written_order(node, list(mapping))
     items = {key: _observe(mapping[key], child(node, key)) for key in keys}
-    cls: Any = None if node is None else type(node)
+    cls = None if node is None else cast(Any, type(node))
     return BranchSeen(items, cls, node)
 
 
@@ -227,7 +227,7 @@ def _add_shared(
             if not isinstance(found, BranchSeen):
                 if node is None:
                     break
-                cls: Any = type(node)
+                cls = cast(Any, type(node))
                 found = BranchSeen({}, cls, node)
                 branch.items[key] = found
             branch = found

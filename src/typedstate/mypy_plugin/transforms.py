@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 from mypy.errorcodes import ARG_TYPE
 from mypy.nodes import (
@@ -114,7 +115,7 @@ class Transforms:
             ret: Type = TupleType([left, gradient], fallback)
         else:
             ret = gradient if aux is None else TupleType([gradient, aux], fallback)
-        return function.copy_modified(ret_type=ret, fallback=self._plain(function))
+        return _modified(function, ret_type=ret, fallback=self._plain(function))
 
     def _report_aux(
         self, context: FunctionContext, function: CallableType, *, has_aux: bool
@@ -147,6 +148,8 @@ class Transforms:
                 return True, [Differentiated(index, None)]
             case tuple() as indices:
                 return False, [Differentiated(index, None) for index in indices]
+            case None:
+                pass
         if not of_nodes:
             return False, []
         if isinstance(expr, TupleExpr):
@@ -164,6 +167,8 @@ class Transforms:
                 if name == DIFF_STATE:
                     selected = of_expression(filter_, self.values.reader.lookup)
                     return Differentiated(index, selected)
+            case _:
+                pass
         return None
 
     def _gradient_of(self, typ: Type | None, one: Differentiated, graph: bool | None) -> Type:
@@ -217,7 +222,7 @@ class Transforms:
         if array is None:
             return default
         ret = self._traced(function.ret_type)
-        return function.copy_modified(ret_type=ret, fallback=found)
+        return _modified(function, ret_type=ret, fallback=found)
 
     def _traced(self, typ: Type) -> Type:
         """What a traced function returns: numbers are arrays."""
@@ -243,7 +248,7 @@ class Transforms:
         function = callable_of(function_type(context))
         if function is None or _is_unknown(function):
             return context.default_return_type
-        return function.copy_modified(fallback=self._plain(function))
+        return _modified(function, fallback=self._plain(function))
 
     def scan(self, context: FunctionContext) -> Type:
         """``jax.lax.scan(f, init, xs)``: the carry is what it was before."""
@@ -285,6 +290,11 @@ class Transforms:
     def _arrays(self, typ: Type) -> Type:
         array = self.values.reader.lookup(ARRAY)
         return unknown() if array is None else self.values.changed(typ, bare(array))
+
+
+def _modified(function: CallableType, **changes: Any) -> CallableType:
+    """The function with some of its parts changed, whose types mypy does not write."""
+    return cast(CallableType, cast(Any, function).copy_modified(**changes))
 
 
 def _is_unknown(function: CallableType) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from mypy.nodes import CallExpr, Expression, LambdaExpr, RefExpr
 from mypy.plugin import FunctionContext
 from mypy.types import AnyType, Instance, NoneType, TupleType, Type, UnionType, get_proper_type
@@ -155,5 +157,5 @@ def _leaf_class(is_leaf: Expression | None) -> str | None:
 def _without_literal(typ: Type) -> Type:
     found = get_proper_type(typ)
     if isinstance(found, Instance) and found.last_known_value is not None:
-        return found.copy_modified(last_known_value=None)
+        return cast(Instance, cast(Any, found).copy_modified(last_known_value=None))
     return typ

@@ -7,6 +7,6 @@ a key of each test's own.
 
 from __future__ import annotations
 
-import lazy_loader
+from .._lazy import attach_stub
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from flax import nnx
 from typing_extensions import TypeForm
 
 from .._annotations.spec_of import name_of, spec_of
+from .._compat import variables
 from .._spec.nodes import Leaf, Spec
 from .._spec.questions import outermost_names
 from .._spec.written_dims import written_names
@@ -25,6 +26,7 @@ T = TypeVar("T")
 _PRIMES: Final = (2, 3, 5, 7, 11, 13, 17, 19)
 _ONES: Final = frozenset({"scale", "var", "multiplier"})
 _jax: Final[Any] = jax
+_jnp: Final[Any] = jnp
 
 
 def example(
@@ -76,20 +78,20 @@ def wrapped(spec: Spec, tree: Any) -> Any:
     from ..comparison.containment import container_of
 
     if isinstance(tree, tuple):
-        items: tuple[Any, ...] = tree
+        items: tuple[Any, ...] = cast(Any, tree)
         below = getattr(spec, "items", (spec,) * len(items))
         made = [wrapped(one, item) for one, item in zip(below, items, strict=False)]
         return tuple(made) if type(items) is tuple else items
     if not isinstance(tree, dict) or container_of(spec) == "dict":
-        return tree
-    return nnx.State(tree)
+        return cast(Any, tree)
+    return variables.State(tree)
 
 
 def placed(tree: Any, hint: Any, mesh: Any) -> Any:
     """The tree on a mesh, where one is given."""
     if mesh is None:
         return tree
-    where: Any = shardings(hint, mesh, like=tree)
+    where: Any = cast(Any, shardings)(hint, mesh, like=tree)
     return _jax.device_put(tree, where)
 
 
@@ -135,10 +137,10 @@ class Sensible(msgspec.Struct):
             return _jax.random.split(own, shape) if shape else own
         last = str(path[-1]) if path else ""
         if not jnp.issubdtype(jnp.dtype(dtype), jnp.floating):
-            return jnp.zeros(shape, dtype)
+            return _jnp.zeros(shape, dtype)
         if last in _ONES:
-            return jnp.ones(shape, dtype)
+            return _jnp.ones(shape, dtype)
         if len(shape) < 2 or (leaf.kind is not None and not issubclass(leaf.kind, nnx.Param)):
-            return jnp.zeros(shape, dtype)
+            return _jnp.zeros(shape, dtype)
         fan_in = max(1, math.prod(shape[:-1]))
         return (_jax.random.normal(own, shape) / math.sqrt(fan_in)).astype(dtype)

@@ -282,13 +282,15 @@ class Generator(msgspec.Struct):
                 return values[self.chooser.among(len(values), path)]
             case Instance(cls) if issubclass(cls, bool | int | float | complex | str | bytes):
                 return cls()
-            case Instance(cls) if issubclass(cls, tuple) and getattr(cls, "_fields", None) == ():
-                return cls()
+            case Instance(cls) if (
+                issubclass(cls, tuple) and getattr(cast(Any, cls), "_fields", None) == ()
+            ):
+                return cast(Any, cls)()
             case TupleOf(items, rest):
                 return tuple(map(below, (*items, *(() if rest is None else (rest,)))))
             case ItemsOf(cls, item):
                 made = below(item)
-                return cls([made]) if cls in (set, frozenset) else [made]
+                return cast(Any, cls)([made]) if cls in (set, frozenset) else [made]
             case MappingOf(_, key, item):
                 return {below(key): below(item)}
             case RecordOf(cls, fields):
@@ -329,7 +331,7 @@ class Generator(msgspec.Struct):
         if cls is PartitionSpec:
             return _spec(*names)
         sizes = {name: 1 for entry in names for name in _axes_of(entry)} or {"x": 1}
-        devices = np.asarray(jax.devices()[:1]).reshape((1,) * len(sizes))
+        devices = np.asarray(_jax.devices()[:1]).reshape((1,) * len(sizes))
         mesh = _jax.sharding.Mesh(devices, tuple(sizes))
         return NamedSharding(mesh, _spec(*names))
 
@@ -408,7 +410,7 @@ def _axes_of(entry: Any) -> Iterator[str]:
 
 def _zeros(shape: tuple[int, ...], dtype: str) -> Any:
     if dtype != "prng_key":
-        return jnp.zeros(shape, dtype)
+        return _jax.numpy.zeros(shape, dtype)
     return _jax.random.split(_jax.random.key(0), shape) if shape else _jax.random.key(0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ from .generator import DTYPES, Generator, Place, Unsatisfied, zeros
 
 T = TypeVar("T")
 _jax: Final[Any] = jax
+_jnp: Final[Any] = jnp
 
 
 class _Stranger(nnx.Variable):  # type: ignore[type-arg]
@@ -127,7 +128,7 @@ class _Drawing(msgspec.Struct):
         """Of one value, as nothing that a schema says depends on the others."""
         if dtype == "prng_key":
             return zeros(shape, dtype)
-        return jnp.full(shape, self.draw(st.integers(0, 2)), dtype)
+        return _jnp.full(shape, self.draw(st.integers(0, 2)), dtype)
 
 
 # -- Faults --------------------------------------------------------------------------------
@@ -150,10 +151,10 @@ def _faults(place: Place, tree: Any) -> Iterator[_Fault]:
     if isinstance(spec, Node | EntriesSpec):
         added = (*path, "surplus")
         yield _Fault(
-            "an undeclared key", "extra", added, lambda tree: _with(tree, added, jnp.ones(()))
+            "an undeclared key", "extra", added, lambda tree: _with(tree, added, _jnp.ones(()))
         )
     if isinstance(spec, Node | EntriesSpec | Map) and path:
-        yield _changed("an array for a sub-state", "container", path, jnp.ones(()))
+        yield _changed("an array for a sub-state", "container", path, _jnp.ones(()))
     if isinstance(spec, Map) and spec.key == "int" and old:
         text = {str(key): item for key, item in old.items()}
         yield _changed("str keys", "key", path, text)
@@ -204,7 +205,7 @@ def _array_like(old: Any, shape: tuple[int, ...], dtype: Any) -> Any:
         return _jax.ShapeDtypeStruct(shape, jnp.dtype(dtype) if isinstance(dtype, str) else dtype)
     if _jax.dtypes.issubdtype(dtype, _jax.dtypes.prng_key):
         return zeros(shape, "prng_key")
-    made = jnp.zeros(shape, dtype)
+    made = _jnp.zeros(shape, dtype)
     return made if isinstance(old, jax.Array) else _jax.device_get(made)
 
 
@@ -230,6 +231,6 @@ def _without(tree: Any, path: Path) -> Any:
 
 def _copied(tree: Any) -> Any:
     if isinstance(tree, dict):
-        items: dict[Hashable, Any] = tree
+        items: dict[Hashable, Any] = cast(Any, tree)
         return {key: _copied(item) for key, item in items.items()}
     return tree
