@@ -81,6 +81,13 @@ class _Seen(msgspec.Struct, frozen=True, eq=False):
 _EMPTY: Final = Node(_Seen())
 
 
+def _is_same_occurrence(a: At, b: At) -> bool:
+    """Whether both are one schema that nothing links: its names are its own on either side."""
+    if a.outermost or b.outermost or not isinstance(a.spec, Node):
+        return False
+    return isinstance(b.spec, Node) and a.spec.ref is b.spec.ref and not a.spec.ref.owners
+
+
 class Containment:
     """The comparison of one direction.
 
@@ -130,6 +137,8 @@ class Containment:
             return
         if self._steps > _MAX_STEPS:
             self.add(path, "other", "the same", "too many alternatives to compare", sure=False)
+            return
+        if _is_same_occurrence(a, b):
             return
         closed = a  # opened anew, an occurrence has names of its own
         a, b = open_binds(self.first, a), open_binds(self.second, b)
@@ -187,10 +196,12 @@ class Containment:
         """One of the options must take everything; which of several, sizes may decide."""
         findings, equations = self.findings, self._equations
         tried: list[tuple[list[Finding], list[Equation]]] = []
-        for option in union.options:
+        for option in sorted(union.options, key=lambda option: option != a.spec):
             self.findings, self._equations = [], []
             self.walk(a, At(option, b.scope, b.outermost), path)
             tried.append((self.findings, self._equations))
+            if option == a.spec and not self.findings:  # the very same: no other is asked
+                break
         self.findings, self._equations = findings, equations
         fitting = [new for found, new in tried if not found]
         if fitting:
