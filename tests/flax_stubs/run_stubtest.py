@@ -12,7 +12,12 @@ import sys
 
 from mypy import stubtest
 
-MODULES = ("flax.nnx.statelib", "flax.nnx.graphlib", "flax.nnx.graph")
+MODULES = (
+    "flax.nnx.filterlib",
+    "flax.nnx.statelib",
+    "flax.nnx.graphlib",
+    "flax.nnx.graph",
+)
 
 
 def main(arguments: list[str]) -> int:

@@ -65,7 +65,7 @@ def test_filters_that_name_no_class() -> None:
     check(assert_type(nnx.state(m, nnx.PathContains("kernel")), nnx.State[Any, Leaf]), nnx.State)
     check(assert_type(nnx.state(m, nnx.Not(nnx.Param)), nnx.State[Any, Leaf]), nnx.State)
     every = nnx.state(m, nnx.All(nnx.Param, "x"))
-    check(assert_type(every, nnx.State[Any, Leaf]), nnx.State)  # plugin: Expression is of type "State[Any, Param[Array]]", not "State[Any, Any]"  [assert-type]  # fmt: skip
+    check(assert_type(every, nnx.State[Any, Leaf]), nnx.State)  # plugin: Expression is of type "State[Any, Param[Array]]", not "State[Any, Variable[Any] | Any]"  [assert-type]  # fmt: skip
     check(assert_type(nnx.state(m, jax.Array), nnx.State[Any, Leaf]), nnx.State)
 
 
@@ -104,7 +104,7 @@ def test_other_collections_are_open() -> None:
     m = net()
     check(assert_type(nnx.state(m, (nnx.Param, "tag")), nnx.State[Any, Leaf]), nnx.State)
     listed = nnx.state(m, [nnx.Param, nnx.BatchStat])
-    check(assert_type(listed, nnx.State[Any, Leaf]), nnx.State)  # plugin: Expression is of type "State[Any, Param[Array] | BatchStat[Array]]", not "State[Any, Any]"  [assert-type]  # fmt: skip
+    check(assert_type(listed, nnx.State[Any, Leaf]), nnx.State)  # plugin: Expression is of type "State[Any, Param[Array] | BatchStat[Array]]", not "State[Any, Variable[Any] | Any]"  [assert-type]  # fmt: skip
 
 
 def test_arity() -> None:

@@ -24,11 +24,14 @@ from schema_models import (
 from typedstate import (
     Abstract,
     Bind,
+    Difference,
     Exactly,
+    Flat,
     Like,
     Only,
     Pure,
     Rest,
+    SchemaDocument,
     Shardings,
     Specs,
     Stacked,
@@ -38,10 +41,12 @@ from typedstate import (
     abstract,
     check,
     checked,
+    diff,
     explain,
     fits,
     install_import_hook,
     merge,
+    optimizer_state,
     shardings,
     specs,
     update,
@@ -53,6 +58,7 @@ BatchStat = nnx.BatchStat[jax.Array]
 
 def takes_linear(state: LinearState) -> None: ...
 def takes_pure(pure: Pure[LinearState]) -> None: ...
+def takes_flat(flat: Flat[LinearState]) -> None: ...
 def takes_abstract(state: Abstract[LinearState]) -> None: ...
 def takes_map(states: StateMap[int, LinearState]) -> None: ...
 def takes_moment(state: Like[LinearState, nnx.OptVariable]) -> None: ...
@@ -135,6 +141,8 @@ def what_is_no_form(
 ) -> None:
     takes_pure(linear)  # E: Argument 1 to "takes_pure" has incompatible type "LinearState"; expected "dict[str, Any]"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
     takes_pure(only)  # E: Argument 1 to "takes_pure" has incompatible type "LinearState"; expected "dict[str, Any]"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
+    takes_flat(linear)  # E: Argument 1 to "takes_flat" has incompatible type "LinearState"; expected "dict[Any, Any]"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
+    takes_flat(nnx.to_flat_state(linear))  # E: Argument 1 to "takes_flat" has incompatible type "FlatState[Any]"; expected "dict[Any, Any]"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
     takes_abstract(linear)  # E: Argument 1 to "takes_abstract" has incompatible type "LinearState"; expected "Abstract[LinearState]"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
     takes_abstract(abstract)  # E: Argument 1 to "takes_abstract" has incompatible type "Abstract[ModelState]"; expected "Abstract[LinearState]"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
     takes_abstract(places)  # E: Argument 1 to "takes_abstract" has incompatible type "Shardings[LinearState]"; expected "Abstract[LinearState]"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
@@ -177,6 +185,17 @@ def misuse_of_the_doors(state: ModelState, module: nnx.Linear, graphdef: nnx.Gra
     print(linear, norm)
 
 
+def misuse_of_documents_and_differences(found: Difference, document: SchemaDocument) -> None:
+    diff(ModelState)  # E: Missing positional argument "b" in call to "diff"  [call-arg]  # reportCallIssue / missing-argument / missing-argument
+    found.changed  # E: "Difference" has no attribute "changed"; maybe "changes"?  [attr-defined]  # reportAttributeAccessIssue / missing-attribute / missing-attribute
+    found.changes[0].was  # E: "Change" has no attribute "was"  [attr-defined]  # reportAttributeAccessIssue / missing-attribute / missing-attribute
+    found.forward = True  # E: Property "forward" defined in "Difference" is read-only  [misc]  # reportAttributeAccessIssue / read-only / invalid-assignment
+    SchemaDocument.of()  # E: Missing positional argument "hint" in call to "of" of "SchemaDocument"  [call-arg]  # reportCallIssue / missing-argument / missing-argument
+    SchemaDocument.from_json(document)  # E: Argument 1 to "from_json" of "SchemaDocument" has incompatible type "SchemaDocument"; expected "str | bytes"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
+    document.to_source()  # E: "SchemaDocument" has no attribute "to_source"  [attr-defined]  # reportAttributeAccessIssue / missing-attribute / missing-attribute
+    optimizer_state(ModelState)  # E: Missing positional argument "params" in call to "optimizer_state"  [call-arg]  # reportCallIssue / missing-argument / missing-argument
+
+
 def what_a_declaration_can_not_be() -> None:
     class Sometimes(TypedState, extra="sometimes"):  # E: Argument "extra" to "__init_subclass__" of "TypedState" has incompatible type "Literal['sometimes']"; expected "Literal['forbid', 'allow'] | dict[str, Any]"  [arg-type]  # reportArgumentType, reportGeneralTypeIssues / bad-argument-type / invalid-argument-type
         kernel: Param
@@ -192,6 +211,8 @@ def what_a_declaration_can_not_be() -> None:
         by_state: StateMap[LinearState, LinearState]  # E: Type argument "LinearState" of "StateMap" must be a subtype of "int | str"  [type-var]  # reportInvalidTypeArguments / bad-specialization / invalid-type-arguments
         like: Like[LinearState]  # E: "Like" expects 2 type arguments, but 1 given  [type-arg]  # E: Missing type arguments for generic type "Like"  [type-arg]  # reportInvalidTypeArguments / bad-specialization / invalid-type-arguments
         pure: Pure[LinearState, LinearState]  # E: Bad number of arguments for type alias, expected 1, given 2  [type-arg]  # reportInvalidTypeForm / bad-specialization / invalid-type-arguments
+        flat: Flat[LinearState, LinearState, LinearState]  # E: Bad number of arguments for type alias, expected between 1 and 2, given 3  [type-arg]  # reportInvalidTypeForm / bad-specialization / invalid-type-arguments
+        separator: Flat[LinearState, "/"]  # E: Invalid type comment or annotation  [valid-type]  # Expected expression / not-a-type / invalid-syntax-in-forward-annotation
         not_generic: LinearState[int]  # E: "LinearState" expects no type arguments, but 1 given  [type-arg]  # reportInvalidTypeArguments / bad-specialization / invalid-type-form
 
     print(Sometimes, AnotherKind, Forms)

@@ -1,6 +1,6 @@
 """Every form with all the arguments that it may have, in a class body and as the value of a hint."""
 
-from typing import Annotated, Any, Final, assert_type
+from typing import Annotated, Any, Final, Literal, assert_type
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ from typedstate import (
     Cast,
     Entries,
     Exactly,
+    Flat,
     Like,
     Only,
     Placed,
@@ -228,6 +229,11 @@ class Changed(TypedState):
     pure: Pure[LinearState]
     pure_form: Pure[Only[Stacked[LinearState, "layers"], nnx.Param]]
     valued: Values[LinearState]
+    flat: Flat[LinearState]
+    flat_named: Flat[LinearState, Literal["/"]]
+    flat_pure: Flat[Pure[Only[LinearState, nnx.Param]], Literal["."]]
+    flat_map: Flat[StateMap[int, LinearState], Literal["/"]]
+    flat_maybe: Flat[LinearState] | None
     abstract: Abstract[LinearState]
     abstract_form: Abstract[Only[LinearState, nnx.Param]]
     abstract_map: Abstract[Bind[StateMap[int, LinearState], "len=layers"]]
@@ -248,6 +254,12 @@ def of_forms_that_change_the_leaves(changed: Changed) -> None:
     assert_type(changed.pure, dict[str, Any])
     assert_type(changed.pure_form, dict[str, Any])
     assert_type(changed.valued, nnx.State[Any, Any])
+    assert_type(changed.flat, dict[Any, Any])
+    assert_type(changed.flat_named, dict[Any, Any])
+    assert_type(changed.flat_pure, dict[Any, Any])
+    assert_type(changed.flat_map, dict[Any, Any])
+    assert "flat_maybe" in changed
+    assert_type(changed.flat_maybe, dict[Any, Any] | None)
     assert_type(changed.abstract, Abstract[LinearState])
     assert_type(changed.abstract_form, Abstract[LinearState])
     assert_type(changed.abstract_map, Abstract[StateMap[int, LinearState]])

@@ -1,6 +1,6 @@
 """The forms as class bodies, signatures and values have them."""
 
-from typing import Annotated, Any, Optional, assert_type
+from typing import Annotated, Any, Literal, Optional, assert_type
 
 import jax
 from flax import nnx
@@ -13,6 +13,7 @@ from typedstate import (
     Bind,
     Entries,
     Exactly,
+    Flat,
     Like,
     Only,
     Placed,
@@ -76,6 +77,8 @@ def of_signatures(
     tree: Same[StateOf[nnx.Param[Array]], "T"],
     values: Values[ModelState],
     pure: Pure[Only[Stacked[ModelState, "layers"], nnx.Param]],
+    flat: Flat[ModelState],
+    named: Flat[Only[ModelState, nnx.Param], Literal["/"]],
     abstract: Abstract[ModelState],
     shardings: Shardings[ModelState],
     specs: Specs[ModelState],
@@ -89,6 +92,8 @@ def of_signatures(
     assert_type(tree, nnx.State[Any, Param])
     assert_type(values, nnx.State[Any, Any])
     assert_type(pure, dict[str, Any])
+    assert_type(flat, dict[Any, Any])
+    assert_type(named, dict[Any, Any])
     assert_type(abstract, Abstract[ModelState])
     assert_type(shardings, Shardings[ModelState])
     assert_type(specs, Specs[ModelState])
@@ -123,9 +128,21 @@ def test_what_flax_makes_comes_in_without_casts() -> None:
     def takes_values(values: Values[LinearState]) -> nnx.State[Any, Any]:
         return values
 
+    def takes_flat(flat: Flat[LinearState]) -> dict[Any, Any]:
+        return flat
+
+    def takes_named(named: Flat[LinearState, Literal["/"]]) -> dict[Any, Any]:
+        return named
+
     pure = nnx.to_pure_dict(linear_state())
+    flat = dict(nnx.to_flat_state(linear_state()))
     seen(assert_type(check(pure, Pure[LinearState]), dict[str, Any]), dict)
     seen(assert_type(takes_pure(pure), dict[str, Any]), dict)
+    joined = {"/".join(map(str, path)): leaf for path, leaf in flat.items()}
+    seen(assert_type(check(flat, Flat[LinearState]), dict[Any, Any]), dict)
+    seen(assert_type(check(joined, Flat[LinearState, Literal["/"]]), dict[Any, Any]), dict)
+    seen(assert_type(takes_flat(flat), dict[Any, Any]), dict)
+    seen(assert_type(takes_named(joined), dict[Any, Any]), dict)
     seen(assert_type(takes_values(nnx.pure(linear_state())), nnx.State[Any, Any]), nnx.State)
 
 

@@ -10,7 +10,7 @@ from flax.nnx.training.optimizer import OptArray, OptState, OptVariable
 from schema_models import seen
 from typing_extensions import TypeForm
 
-from typedstate import Like, Only, check
+from typedstate import Like, Only, check, optimizer_state
 from typedstate.layers import (
     AdabeliefState,
     AdadeltaState,
@@ -114,6 +114,14 @@ def test_optimizers() -> None:
     training = ModelAndOptimizerState[S, AdamState[S]].of(both)
     seen(assert_type(training, ModelAndOptimizerState[S, AdamState[S]]), nnx.State)
     seen(assert_type(training.model.kernel, nnx.Param[jax.Array]), nnx.Param)
+
+
+def test_from_the_transformation() -> None:
+    adam = optax.adam(RATE)
+    hint = optimizer_state(adam, Only[S, nnx.Param])
+    seen(assert_type(optimizer_state(adam, Only[S, nnx.Param]), Any), type)
+    state = nnx.state(nnx.Optimizer(model(), adam, wrt=nnx.Param))
+    seen(assert_type(check(state, hint), Any), nnx.State)
 
 
 def test_what_optax_has_ready() -> None:
