@@ -12,7 +12,13 @@ from ..errors import SchemaError
 
 
 class NotYet(NameError):
-    """A name in an annotation that is not defined yet."""
+    """A name in an annotation that is not defined yet.
+
+    Attributes:
+      of_record: what needs it is a field of a record of the function's own package.
+    """
+
+    of_record: bool = False
 
 
 class Context(msgspec.Struct, frozen=True):

@@ -386,6 +386,7 @@ def _field_of(cls: type, name: str, hint: Any, context: Context, is_foreign: boo
         spec = parse(hint, context)
     except (SchemaError, NotYet) as error:
         if isinstance(error, NotYet) and context.waits and not is_foreign:
+            error.of_record = True
             raise
         where = f"{cls.__qualname__}.{name}"
         leave_alone(cls, where, str(error).removeprefix(f"{context.owner}: "), is_foreign)

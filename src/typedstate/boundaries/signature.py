@@ -192,7 +192,7 @@ class Boundary:
 
     def _is_of_others(self, name: str, error: Exception) -> bool:
         """Whether the missing name stands in an alias of another package."""
-        if not isinstance(error, NotYet):
+        if not isinstance(error, NotYet) or error.of_record:
             return False
         annotation = self.annotations.get(RETURN if name == _YIELD else name)
         return not own_source.writes(self.function, annotation, error.name)
