@@ -84,7 +84,10 @@ def test_a_forgotten_transpose_is_asked_for(llama: Path) -> None:
     lines = proof_of(llama, *rules, Rule("lm_head.weight", "head.kernel"))
     assert lines[0] == f"{llama} does not map to LlamaState"
     assert lines[1] == ("head.kernel: is it transposed? the other order fits")
-    assert lines[2] == f"head.kernel: dout is {D}, but vocab=32 from embed.embedding, axis 0 [dim]"
+    assert lines[2] == (
+        f'head.kernel: the shape is (32,{D}), but "din dout" is ({D},32) '
+        f"with d={D} from embed.embedding, vocab=32 from embed.embedding [dim]"
+    )
 
 
 def test_ten_forgotten_transposes_are_each_asked_for(llama: Path) -> None:
@@ -94,6 +97,7 @@ def test_ten_forgotten_transposes_are_each_asked_for(llama: Path) -> None:
     lines = proof_of(llama, *rules, *forgotten)
     asked = [line.split(":")[0] for line in lines if "is it transposed?" in line]
     assert asked == [rule.target for rule in turned]
+    assert sum(line.startswith("head.kernel: the shape is ") for line in lines) == 1
 
 
 def test_a_mapping_that_matches_nothing_says_so(llama: Path) -> None:

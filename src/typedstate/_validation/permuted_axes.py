@@ -20,6 +20,7 @@ from .dim_binding import Conflict, Observation, SeenSize, Var, settle
 
 _MAX_AXES: Final = 5
 _MAX_SUSPECTS: Final = 200
+SWAPPED: Final = "the axes look swapped: is it transposed?"
 _Place = tuple[str, Path]
 _Leaves = Mapping[_Place, "list[SeenSize]"]
 
@@ -256,7 +257,7 @@ def _fitting(seen: list[SeenSize], votes: Mapping[Var, SeenSize | int]) -> Permu
 
 def _note(axes: tuple[int, ...], moved: int) -> str:
     if moved == 2:
-        return "the axes look swapped: is it transposed?"
+        return SWAPPED
     whole = sorted(axes) == list(range(len(axes)))
     return "the axes look permuted" + (f": jnp.transpose(array, {axes}) fits" if whole else "")
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+<<<<<<< HEAD
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar, cast
+=======
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, TypeVar
+>>>>>>> p6
 
 import numpy as np
 
+from .._validation.permuted_axes import SWAPPED
 from ..derive.trees import abstract
 from ..errors import SchemaError, StateTypeError
 from ..report import Report, show_path
@@ -67,7 +73,18 @@ def _flipped(leaf: StoredLeaf) -> StoredLeaf:
 
 
 def _body(proof: Proof) -> list[str]:
-    return proof.report.lines()
+    """The lines of the report; where a line above asks of a rule, its arrays do not ask again."""
+    told = proof.turned[:_SHOWN]
+    asked = {use.target for use in proof.uses if _ask(use.rule.targets[0]) in told}
+    violations = tuple(
+        replace(one, note="") if one.note == SWAPPED and one.keys in asked else one
+        for one in proof.report.violations
+    )
+    return replace(proof.report, violations=violations).lines()
+
+
+def _ask(name: str) -> str:
+    return f"{name}: is it transposed? the other order fits"
 
 
 class Weights(Generic[T]):
@@ -182,7 +199,7 @@ class Weights(Generic[T]):
             still = {violation.keys for violation in again.violations}
             if len(still) < len(wrong):
                 right = [name for name in names if not still.intersection(matrices[name])]
-                yield from (f"{name}: is it transposed? the other order fits" for name in right)
+                yield from map(_ask, right)
                 return
 
     def _own_dims(self, dims: Mapping[str, int] | None) -> dict[str, int]:
