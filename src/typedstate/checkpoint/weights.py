@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-<<<<<<< HEAD
-from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar, cast
-=======
 from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, TypeVar
->>>>>>> p6
+from typing import Any, Final, Generic, TypeVar, cast
 
 import numpy as np
 
