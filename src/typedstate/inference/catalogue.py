@@ -48,6 +48,7 @@ from .._spec.nodes import (
 from .._spec.questions import needs_leaf, schema_names
 from .observe import ArraySeen, BranchSeen, LeafSeen, Seen, ValueSeen
 from .roles import of_letters
+from .text import key_text
 
 Sizes = dict[str, Any]
 
@@ -194,7 +195,7 @@ def _candidates(branch: BranchSeen, key: Hashable) -> tuple[str, ...]:
     for known, needed, names in _BY_KEYS:
         if needed in keys and keys <= known:
             if needed == "kernel" and _rank(branch.items["kernel"]) == 3:
-                return {"out": _HEADS[1:]}.get(str(key), _attention(key))
+                return {"out": _HEADS[1:]}.get(key_text(key), _attention(key))
             return names
     return ("MultiHeadAttentionState",) if {"query", "key", "value", "out"} <= keys else ()
 

@@ -144,7 +144,7 @@ class Drafter:
         return found
 
     def _keys(self, branch: BranchSeen) -> object:
-        items = sorted(branch.items.items(), key=lambda item: str(item[0]))
+        items = sorted(branch.items.items(), key=lambda item: key_text(item[0]))
         return tuple((key, self._ident(item)) for key, item in items)
 
     def _ident(self, seen: Seen) -> object:

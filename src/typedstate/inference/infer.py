@@ -7,6 +7,7 @@ becomes code.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
@@ -123,6 +124,10 @@ def _examples(
 
 
 def _is_function(value: Any) -> bool:
+    if variables.is_variable(value) or (
+        isinstance(value, type) and issubclass(value, nnx.Variable)
+    ):
+        return False
     return callable(value) and not modules.is_module(value) and variables.mapping_of(value) is None
 
 
@@ -131,10 +136,28 @@ def _made(example: Any) -> Any:
 
 
 def _make(factory: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-    """The abstract module that a function makes; one that needs ``rngs`` is given some."""
+    """The abstract module that a function makes; one that needs ``rngs`` is given some.
+
+    Raises:
+      SchemaError: it takes other arguments. What its own code raises is raised as it is.
+    """
     try:
-        return nnx.eval_shape(lambda: factory(**arguments))
+        try:
+            return nnx.eval_shape(lambda: factory(**arguments))
+        except TypeError as error:
+            if "rngs" not in str(error) or "rngs" in arguments:
+                raise
+        return nnx.eval_shape(lambda: factory(**arguments, rngs=nnx.Rngs(0)))
     except TypeError as error:
-        if "rngs" not in str(error) or "rngs" in arguments:
+        if _takes(factory, arguments) or _takes(factory, {**arguments, "rngs": None}):
             raise
-    return nnx.eval_shape(lambda: factory(**arguments, rngs=nnx.Rngs(0)))
+        raise SchemaError(f"infer can't call this function: {error}") from None
+
+
+def _takes(factory: Callable[..., Any], arguments: Mapping[str, Any]) -> bool:
+    """Whether a function can be called with these arguments alone, as far as its signature says."""
+    try:
+        inspect.signature(factory).bind(**arguments)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -130,8 +130,8 @@ class _Structural:
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
         keys = [item.key for item in draft.fields]
-        self.first = str(keys[0]) if keys else ""
-        self.last = str(keys[-1]) if keys else ""
+        self.first = key_text(keys[0]) if keys else ""
+        self.last = key_text(keys[-1]) if keys else ""
 
     def one(self, first: Slot, second: Slot) -> bool:
         if all(size in (None, 0, 1) for size in first.sizes):
@@ -187,7 +187,7 @@ def _is_layer(slot: Slot) -> bool:
 def _align_biases(draft: Draft) -> set[int]:
     """Ties a bias to the last axes of the weight beside it: not to its others, if equal."""
     arrays = [
-        (str(item.key), item.use.value.dims)
+        (key_text(item.key), item.use.value.dims)
         for item in draft.fields
         if isinstance(item.use, LeafUse) and isinstance(item.use.value, ArrayUse)
     ]

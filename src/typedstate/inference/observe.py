@@ -129,7 +129,8 @@ def observe(example: Any) -> BranchSeen:
         found = _observe(example, None)
     if isinstance(found, BranchSeen):
         return found
-    shown = type(example).__name__
+    cls: Any = example if isinstance(example, type) else type(example)
+    shown = f"the class {cls.__name__}" if cls is example else cls.__name__
     raise SchemaError(f"infer takes a state, a module or a nested dict of leaves, not {shown}")
 
 
@@ -137,6 +138,7 @@ def _observe(value: Any, node: Any) -> Seen:
     mapping = variables.mapping_of(value)
     if mapping is None:
         return _leaf(value)
+    mapping = dict(mapping)  # another thread may write to it
     keys = list(mapping) if node is None else written_order(node, list(mapping))
     items = {key: _observe(mapping[key], child(node, key)) for key in keys}
     cls = None if node is None else cast(Any, type(node))

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from .catalogue import is_flax_layer, layer_of, takes_any_rank
 from .observe import ArraySeen, BranchSeen, LeafSeen, Seen, Stack
+from .text import key_text
 
 _AXES = (0, 1)
 
@@ -66,7 +67,7 @@ def _layers(branch: BranchSeen, key: str) -> Iterator[tuple[BranchSeen, str]]:
         return
     for name, item in branch.items.items():
         if isinstance(item, BranchSeen):
-            yield from _layers(item, str(name))
+            yield from _layers(item, key_text(name))
 
 
 def _leaves(branch: BranchSeen) -> Iterator[LeafSeen]:
