@@ -49,6 +49,11 @@ _is_ref: Final[Callable[[Any], bool]] = getattr(
     _variables, "is_array_ref", getattr(_variables, "is_mutable_array", lambda _: False)
 )
 
+if jax.Array.__module__ == "jax" and "." in jax.Array.__qualname__:
+    # On Python 3.11 JAX calls the class "jax" "jaxlib._jax.Array", a name that leads nowhere: it is
+    # then pickled not at all, and by value by cloudpickle, as a class that no array is one of.
+    jax.Array.__qualname__ = "Array"
+
 
 def is_variable(value: object) -> bool:
     """Whether a value is a leaf with a kind: a Variable, or what stands for one in a state."""
@@ -158,6 +163,15 @@ def is_traced(value: object) -> bool:
 def type_of(value: Any) -> Any:
     """The abstract value of an array, a tracer or a reference: it has shape and sharding."""
     return value if isinstance(value, AbstractValue) else cast(Any, jax).typeof(value)
+
+
+def without_values(leaf: Any) -> Any:
+    """What stands for an array where no value is read: as an array, Flax takes it for data."""
+    if not isinstance(leaf, jax.Array | np.ndarray):
+        return leaf
+    if not isinstance(leaf.dtype, np.dtype):  # of a PRNG key, which NumPy lacks
+        return cast(Any, jax).ShapeDtypeStruct(leaf.shape, leaf.dtype)
+    return np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape)
 
 
 def mapping_of(value: Any) -> Mapping[Hashable, Any] | None:

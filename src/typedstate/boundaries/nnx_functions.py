@@ -170,7 +170,7 @@ def update(
             findings.add(path, "missing", expected, "nothing", note)
     findings.refuse()
     if added:
-        _rehearse(nnx.clone(node), added, findings)
+        _rehearse(_twin(node), added, findings)
         findings.refuse()
     if states:
         nnx.update(node, *states)
@@ -179,8 +179,18 @@ def update(
 def _can_add(node: Any, path: Path, leaf: Any) -> bool:
     """Whether Flax would add a leaf that the node does not have."""
     twin = _Findings("")
-    _rehearse(nnx.clone(node), {path: leaf}, twin)
+    _rehearse(_twin(node), {path: leaf}, twin)
     return not twin.violations
+
+
+def _twin(node: Any) -> Any:
+    """A copy of a node that holds no buffer: a copy by Flax lives until Python looks for cycles."""
+    graphdef, state = nnx.split(node)
+    return nnx.merge(graphdef, _without_values(state))
+
+
+def _without_values(state: Any) -> Any:
+    return jax.tree.map(variables.without_values, state)
 
 
 def _held(leaf: Any) -> Any:
@@ -200,7 +210,7 @@ def _rehearse(twin: Any, added: Mapping[Path, Any], findings: _Findings) -> None
     """Adds the new leaves to a twin: what Flax can't add, it notices halfway through."""
     for path, leaf in added.items():
         try:
-            nnx.update(twin, _nested({path: leaf}))
+            nnx.update(twin, _without_values(_nested({path: leaf})))
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             findings.add(path, "extra", "a key that Flax can add", describe_value(leaf), reason)
