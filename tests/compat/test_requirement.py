@@ -8,6 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import lazy_loader
 import pytest
 
 import typedstate
@@ -71,6 +72,8 @@ def test_without_flax_the_package_is_found_and_its_names_say_what_to_install(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "typedstate").symlink_to(Path(typedstate.__file__).parent)
+    loader = Path(lazy_loader.__file__).parent  # what the package itself cannot do without
+    (tmp_path / "lazy_loader").symlink_to(loader)
     line = "import typedstate; print(typedstate.__version__); typedstate.check"
     folders = [str(tmp_path), *(path for path in sys.path if "site-packages" not in path)]
     program = f"import sys; sys.path = {folders!r}; {line}"

@@ -93,7 +93,8 @@ def test_a_schema_of_the_zoo_comes_back(animal: Animal) -> None:
     for schema in (animal.schema, infer(tree)):
         source = to_source(schema)
         again = _run(source)
-        assert to_source(again) == source
+        written = [line for line in source.splitlines() if not line.startswith("# ")]
+        assert to_source(again).splitlines() == written  # comments are the inference's alone
         assert explain(tree, again)
 
 

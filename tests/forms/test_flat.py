@@ -72,7 +72,7 @@ FITTING = [
     (Flat[Only[NetState, nnx.Param], "/"], NAMED),
     (Flat[Abstract[NetState]], nnx.to_flat_state(jax.eval_shape(net))),
     (Flat[Stacked[NetState, "n"]], [(k, nnx.Param(v[...][None])) for k, v in PAIRS]),
-    (Flat[StateMap[int, LinearState], "/"], {"7/kernel": nnx.Param(jnp.ones((2, 3)))}),
+    (Flat[StateMap[int, LinearState], "/"], {"0/kernel": nnx.Param(jnp.ones((2, 3)))}),
     (Flat[StateMap[str, LinearState], "/"], {"7/kernel": nnx.Param(jnp.ones((2, 3)))}),
     (Flat[StateMap[int, LinearState]], {}),
     (Bind[Flat[LinearState, "/"], "din=4"], {"kernel": nnx.Param(jnp.ones((4, 3)))}),

@@ -335,6 +335,8 @@ class Writer:
                     yes=None if yes is None else self.spec(yes, where),
                     no=None if no is None else self.spec(no, where),
                 )
+            case Argument(inner=inner) | Within(inner=inner):
+                return self.spec(inner, where)  # what was written; its names become the class's
             case ModuleState(cls, inner):
                 name = self._class(cls, where)
                 return n.ModulePart(type="module", cls=name, state=self.spec(inner, where))
@@ -351,8 +353,6 @@ class Writer:
                 | Partition()
                 | Validated()
                 | Leaf()
-                | Argument()
-                | Within()
                 | FlatSpec()
             ):
                 raise self.error(where, f"{type(spec).__name__} has no document")
