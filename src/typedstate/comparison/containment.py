@@ -227,7 +227,20 @@ class Containment:
             self._levels(a, b, path)
             self._open.pop()
             return
+        if isinstance(one, StateOfSpec) and isinstance(other, StateOfSpec):
+            self._leaves_of_any_depth(a, one, b, other, path)
+            return
         self._levels(a, b, path)
+
+    def _leaves_of_any_depth(
+        self, a: At, one: StateOfSpec, b: At, other: StateOfSpec, path: Path
+    ) -> None:
+        if other.container not in ("any", one.container):
+            self._levels(a, b, path)
+            return
+        shared = any(True for _ in own_names(other.leaf))
+        for _ in range(2 if shared else 1):  # what two leaves share must be alike
+            self.walk(At(one.leaf, a.scope), At(other.leaf, b.scope), (*path, WILDCARD))
 
     def _levels(self, a: At, b: At, path: Path) -> None:
         one, other = _Level.of(a.spec), _Level.of(b.spec)
@@ -245,6 +258,8 @@ class Containment:
         self._length(a, b, one, other, path)
 
     def _field(self, item: Field, a: At, b: At, other: _Level, path: Path) -> None:
+        if item.shared is not None:
+            return  # a state has the Variable where it lives
         child = (*path, item.key)
         mine = At(item.spec, a.scope)
         if item.key in other.fields:
