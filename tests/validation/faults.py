@@ -264,7 +264,7 @@ FAULTS: list[tuple[str, Callable[[Tree], None], list[tuple[str, str]]]] = [
     (
         "two weights of a list swapped",
         put("blocks", 1, "up", "kernel")(param(3, 2)),
-        [("blocks[1].up.kernel", "dim"), ("blocks[1].up.kernel", "dim")],
+        [("blocks[1].up.kernel", "dim")],  # as one that is transposed
     ),
     ("another size in a dict", put("heads", "b", "bias")(param(8)), [("heads.b.bias", "dim")]),
     ("another size by position", put("stem", 2)(param(3)), [("stem[2]", "dim")]),

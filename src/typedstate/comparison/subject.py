@@ -95,15 +95,23 @@ def subject_of(given: Any) -> Subject:
 
 
 def _value(value: Any, name: str) -> Subject:
-    abstract = any(
-        isinstance(leaf, jax.ShapeDtypeStruct) for leaf in cast(Any, jax).tree.leaves(value)
-    )
     container: Container = "state" if variables.is_state(value) else "dict"
     try:
-        spec = _tree(value, container)
+        spec, abstract = _tree(value, container), _is_abstract(value)
     except RecursionError:
         raise SchemaError(f"diff: {name} is nested too deeply to read") from None
     return Subject(name, spec, None, value, abstract)
+
+
+def _is_abstract(value: Any) -> bool:
+    """Whether an abstract array stands somewhere in a tree; its keys need not be of one class."""
+    held = variables.raw_value(value) if variables.is_variable(value) else value
+    mapping = variables.mapping_of(held)
+    if mapping is not None:
+        return any(map(_is_abstract, mapping.values()))
+    if isinstance(held, tuple | list):
+        return any(map(_is_abstract, cast("tuple[Any, ...]", held)))
+    return isinstance(held, jax.ShapeDtypeStruct)
 
 
 def _tree(value: Any, container: Container) -> Spec:
