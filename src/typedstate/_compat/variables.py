@@ -169,9 +169,10 @@ def without_values(leaf: Any) -> Any:
     """What stands for an array where no value is read: as an array, Flax takes it for data."""
     if not isinstance(leaf, jax.Array | np.ndarray):
         return leaf
-    if not isinstance(leaf.dtype, np.dtype):  # of a PRNG key, which NumPy lacks
-        return cast(Any, jax).ShapeDtypeStruct(leaf.shape, leaf.dtype)
-    return np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape)
+    array = cast(Any, leaf)
+    if not isinstance(array.dtype, np.dtype):  # of a PRNG key, which NumPy lacks
+        return cast(Any, jax).ShapeDtypeStruct(array.shape, array.dtype)
+    return np.broadcast_to(np.zeros((), array.dtype), array.shape)
 
 
 def mapping_of(value: Any) -> Mapping[Hashable, Any] | None:

@@ -124,10 +124,10 @@ def _examples(
 
 
 def _is_function(value: Any) -> bool:
-    if variables.is_variable(value) or (
-        isinstance(value, type) and issubclass(value, nnx.Variable)
-    ):
+    is_kind = isinstance(value, type) and issubclass(value, nnx.Variable)
+    if variables.is_variable(value) or is_kind:
         return False
+    value = cast(Any, value)
     return callable(value) and not modules.is_module(value) and variables.mapping_of(value) is None
 
 
