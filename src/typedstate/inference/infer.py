@@ -124,11 +124,13 @@ def _examples(
 
 
 def _is_function(value: Any) -> bool:
-    is_kind = isinstance(value, type) and issubclass(value, nnx.Variable)
-    if variables.is_variable(value) or is_kind:
+    if variables.is_variable(value) or _is_kind(value):
         return False
-    value = cast(Any, value)
     return callable(value) and not modules.is_module(value) and variables.mapping_of(value) is None
+
+
+def _is_kind(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, nnx.Variable)
 
 
 def _made(example: Any) -> Any:
