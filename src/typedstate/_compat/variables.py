@@ -170,7 +170,8 @@ def without_values(leaf: Any) -> Any:
     if not isinstance(leaf, jax.Array | np.ndarray):
         return leaf
     array = cast(Any, leaf)
-    if not isinstance(array.dtype, np.dtype):  # of a PRNG key, which NumPy lacks
+    dtype: Any = array.dtype
+    if not isinstance(dtype, np.dtype):  # of a PRNG key, which NumPy lacks
         return cast(Any, jax).ShapeDtypeStruct(array.shape, array.dtype)
     return np.broadcast_to(np.zeros((), array.dtype), array.shape)
 
