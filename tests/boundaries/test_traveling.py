@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import jax
 import pytest
 from flax import nnx
 from jaxtyping import Array, Float
@@ -138,6 +139,10 @@ print(source_of(LinearState) != "")
 """
 
 
+@pytest.mark.skipif(
+    "." in jax.Array.__qualname__,
+    reason="this JAX names its Array so that no pickle finds the class",
+)
 def test_what_stands_in_main_travels_by_value(tmp_path: Path) -> None:
     pytest.importorskip("cloudpickle")
     runs: list[str] = []

@@ -49,11 +49,6 @@ _is_ref: Final[Callable[[Any], bool]] = getattr(
     _variables, "is_array_ref", getattr(_variables, "is_mutable_array", lambda _: False)
 )
 
-if jax.Array.__module__ == "jax" and "." in jax.Array.__qualname__:
-    # On Python 3.11 JAX calls the class "jax" "jaxlib._jax.Array", a name that leads nowhere: it is
-    # then pickled not at all, and by value by cloudpickle, as a class that no array is one of.
-    jax.Array.__qualname__ = "Array"
-
 
 def is_variable(value: object) -> bool:
     """Whether a value is a leaf with a kind: a Variable, or what stands for one in a state."""
