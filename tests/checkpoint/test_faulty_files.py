@@ -224,10 +224,12 @@ def test_a_folder_of_orbax_that_lost_something(dense: Path) -> None:
 def test_a_folder_that_orbax_did_not_finish(dense: Path) -> None:
     unfinished = dense.rename(dense.with_name("c.orbax-checkpoint-tmp"))
     assert refused(unfinished).endswith("half-written: Orbax did not commit it")
-    root = dense.with_name("root")
-    root.mkdir()
-    unfinished.rename(root / "7.orbax-checkpoint-tmp")
-    assert refused(root) == ("/root/7.orbax-checkpoint-tmp: half-written: Orbax did not commit it")
+    steps = dense.with_name("steps")
+    steps.mkdir()
+    unfinished.rename(steps / "7.orbax-checkpoint-tmp")
+    assert refused(steps) == (
+        "/steps/7.orbax-checkpoint-tmp: half-written: Orbax did not commit it"
+    )
 
 
 def test_truncated_arrays_are_named(dense: Path) -> None:

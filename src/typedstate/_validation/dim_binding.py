@@ -169,7 +169,6 @@ class SeenSize(msgspec.Struct, gc=False):  # one per axis; it is part of no cycl
       axis: where; all axes of a run, which need not be neighbours; None for a number of entries.
       order: of the leaf in the tree.
       note: how the size was seen, where that is of one shard.
-      absent: of a map that is not there: it binds no name, which must be 0 by others.
       depth: of type arguments in each other: moments have no say beside their parameters.
     """
 
@@ -182,7 +181,6 @@ class SeenSize(msgspec.Struct, gc=False):  # one per axis; it is part of no cycl
     order: int
     note: str = ""
     depth: int = 0
-    absent: bool = False
 
     @property
     def text(self) -> str:
@@ -289,7 +287,7 @@ def _bind_names(
     by_name: dict[Var, list[SeenSize]] = {}
     runs: dict[Var, list[SeenSize]] = {}  # ``*d`` and ``d`` are two names
     for seen in observations:
-        if isinstance(seen.expr, Name) and not seen.absent:
+        if isinstance(seen.expr, Name):
             groups = runs if type(seen.size) is tuple else by_name
             groups.setdefault(seen.expr.name, []).append(seen)
         else:
@@ -377,8 +375,6 @@ def _settle_one(seen: SeenSize, sizes: Sizes, conflicts: list[Conflict]) -> bool
         conflicts.append(Conflict(seen, f"{seen.text} is one size"))
         return True
     value = dims.evaluate(seen.expr, sizes.known)
-    if value is None and seen.absent:
-        return False
     if value is None:
         solution = dims.solve(seen.expr, size, sizes.known)
         if solution is None:

@@ -245,13 +245,12 @@ class Findings(msgspec.Struct):
             *(_conflict(conflict) for conflict in conflicts),
             *self._uneven(sizes),
             *_astray(self.part.present),
-            *(_lost(seen) for seen in open_ if seen.absent),
         ]
         found.sort(key=lambda item: item.order)
         violations = tuple(item.violation for item in found)
         names: dict[str, Size] = {var.name: n for var, n in sizes.known.items() if var.scope == 0}
         names |= {var.name: run for var, run in sizes.runs.items() if var.scope == 0}
-        unknown = [*self.part.unknown, *(_open(seen) for seen in open_ if not seen.absent)]
+        unknown = [*self.part.unknown, *map(_open, open_)]
         cause = common_cause(violations)
         return Report(hint, violations, names, tuple(unknown), cause.text, cause.explained)
 
@@ -336,13 +335,6 @@ def _conflict(conflict: Conflict) -> Finding:
         axis = "" if seen.axis is None else f" on axis {seen.axis}"
         expected, actual = f"{conflict.expected}{axis}", shown
     return Finding(seen.order, Violation(where, code, expected, actual, seen.note, seen.path))
-
-
-def _lost(seen: SeenSize) -> Finding:
-    """A map that is not there, where nothing says that it has no entries."""
-    where, note = show_path(seen.path, seen.root), "nothing says that it has no entries"
-    violation = Violation(where, "missing", "entries", "nothing", note, seen.path)
-    return Finding(seen.order, violation)
 
 
 def _open(seen: SeenSize) -> Unknown:
