@@ -141,8 +141,8 @@ def kinds(size: int, effort: Effort) -> Iterator[Row]:
         "Pure[S]": (nnx.to_pure_dict(state), Pure[models.TowerState]),
         "Abstract[S]": (jax.eval_shape(lambda: state), Abstract[models.TowerState]),
         "Like[S, OptVariable]": (
-            _with_kind(state, nnx.OptVariable),
-            Like[models.TowerState, nnx.OptVariable],
+            _with_kind(state, nnx.optimizer.OptVariable),
+            Like[models.TowerState, nnx.optimizer.OptVariable],
         ),
         "StateOf[leaf]": (state, StateOf[FLOAT_LEAF]),
         "unions and extras": (state, OpenState),

@@ -90,7 +90,8 @@ def real_values() -> Iterator[Any]:
     """Real values of public classes, with those that they hold."""
     optimizer = nnx.Optimizer(NET, optax.adam(1e-3), wrt=nnx.Param)
     yield from (NET, NET.head, NET.drop, nnx.Rngs(0), GRAPHDEF, STATE, optimizer)
-    yield from (nnx.List([1]), nnx.PathContains("a"), nnx.Not(nnx.Param), nnx.OfType(nnx.Param))
+    yield from (nnx.PathContains("a"), nnx.Not(nnx.Param), nnx.OfType(nnx.Param))
+    yield getattr(nnx, "List", list)([1])
     yield from (nnx.StateAxes({nnx.Param: 0}), nnx.to_flat_state(STATE), nnx.relu)
     yield from jax.tree.leaves(STATE, is_leaf=lambda leaf: isinstance(leaf, nnx.Variable))
     yield from (GRAPHDEF.nodes if hasattr(GRAPHDEF, "nodes") else ())

@@ -53,7 +53,7 @@ FORMS: list[Any] = [
     Bind[LinearState, "din=4"],
     StateMap[int, LinearState],
     Stacked[MlpState, "layers"],
-    Like[LinearState, nnx.OptVariable],
+    Like[LinearState, nnx.optimizer.OptVariable],
     Pure[Only[Stacked[MlpState, "layers"], nnx.Param]],
     StateOf[nnx.Param],
     Entries[LinearState, None],

@@ -70,7 +70,7 @@ def test_what_is_missing_comes_from_a_given_state(tmp_path: Path, net: Any, equa
     assert restored.filled == ("layers[0].bias", "layers[0].kernel", "norm.mean")
     assert sorted(restored.state.layers) == [0, 1]
     assert equal(restored.state.layers[0], other["layers"][0])
-    assert equal(restored.state.layers[1], nnx.state(net)["layers"][1])
+    assert equal(restored.state.layers[1], net["layers"][1])
 
 
 def test_what_is_not_declared_is_left_out_only_on_request(

@@ -305,5 +305,5 @@ def test_neighbours_never_contradict_a_check(pair: tuple[Any, Any], data: st.Dat
 
 
 def test_moments_are_like_their_parameters_but_for_the_kind() -> None:
-    found = diff(zoo.LinearState, Like[zoo.LinearState, nnx.OptVariable])
+    found = diff(zoo.LinearState, Like[zoo.LinearState, nnx.optimizer.OptVariable])
     assert {item.kind for item in found.changes} == {"kind"}

@@ -94,7 +94,7 @@ class Everything(TypedState, extra={"layers_{}": zoo.LinearState}):
     listed: nnx.Intermediate[list[Float[Array, "n"]]]
     mapped: nnx.Intermediate[dict[str, Float[Array, "n"]]]
     named: Annotated[nnx.Param[Float[Array, "a b"]], P("x", ("y", "z"))]
-    masked: Annotated[nnx.OptVariable, optax.MaskedNode | Float[Array, "n"]]
+    masked: Annotated[nnx.optimizer.OptVariable, optax.MaskedNode | Float[Array, "n"]]
     box: Box[nnx.Param[Float[Array, "n"]]]
     level: Level
     entries: Entries[zoo.LinearState, None, nnx.Param]
@@ -124,8 +124,8 @@ HINTS = [
     Shardings[Sharded[zoo.MlpState, "d=fsdp hidden=a,b"]],
     Specs[PlacedBy[zoo.MlpState, (("embed", "x"), ("mlp", ("x", "y")), ("z", None))]],
     Placed[zoo.MlpState],
-    Like[zoo.MlpState, nnx.OptVariable],
-    Like[zoo.MlpState, nnx.OptVariable | optax.MaskedNode],
+    Like[zoo.MlpState, nnx.optimizer.OptVariable],
+    Like[zoo.MlpState, nnx.optimizer.OptVariable | optax.MaskedNode],
     Cast[zoo.MlpState, Float],
     zoo.LinearState | nnx.Param[Float[Array, "n"]],
     tuple[zoo.LinearState, Float[Array, "batch d"]],

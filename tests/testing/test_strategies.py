@@ -50,7 +50,7 @@ FORMS = [
     Shardings[zoo.MlpState],
     Specs[zoo.MlpState],
     Stacked[zoo.MlpState, "layers"],
-    Like[zoo.MlpState, nnx.OptVariable],
+    Like[zoo.MlpState, nnx.optimizer.OptVariable],
     StateMap[int, zoo.LinearState],
     tuple[zoo.LinearState, Float[Array, "batch din"]],
     zoo.LinearState | zoo.MlpState,

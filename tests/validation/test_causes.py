@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import pytest
 from flax import nnx
 from jaxtyping import Array, BFloat16, Float32
 
@@ -103,7 +104,11 @@ def test_int_keys_as_text_are_one_cause_for_a_live_node() -> None:
 
 def test_keys_of_two_implementations_are_told_apart() -> None:
     dropout = nnx.Dropout(0.5, rngs=nnx.Rngs(0))
-    other = nnx.state(nnx.Dropout(0.5, rngs=nnx.Rngs(jax.random.key(0, impl="rbg"))))
+    try:
+        rngs = nnx.Rngs(jax.random.key(0, impl="rbg"))
+    except ValueError:
+        pytest.skip("this Flax has keys of the default implementation alone")
+    other = nnx.state(nnx.Dropout(0.5, rngs=rngs))
     shown = refusal(dropout, other)
     assert shown[1].endswith("expected key<fry>, found key<rbg> (resize=True takes it) [dtype]")
 

@@ -7,6 +7,7 @@ import dataclasses
 import sys
 import types
 import typing
+import warnings
 from collections.abc import (
     Collection,
     Iterable,
@@ -69,7 +70,13 @@ def is_validator(item: Any) -> bool:
 
 
 def show_validator(item: Any) -> str:
-    text = " ".join(repr(item).split())
+    """A validator as its user wrote it, in at most 80 characters.
+
+    Beartype warns where it can't find a lambda's source, as in evaluated text: nothing is wrong.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        text = " ".join(repr(item).split())
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
