@@ -40,12 +40,11 @@ def catalogue() -> Iterator[str]:
 
 
 def _fields(cls: Any) -> list[tuple[str, str]]:
+    from typedstate import TypedState
     from typedstate._spec.describe import describe
     from typedstate._spec.nodes import Node
     from typedstate.commands.outline import of_spec
     from typedstate.report import show_key
-
-    from typedstate import TypedState
 
     spec = cls.__typedstate_spec__() if issubclass(cls, TypedState) else None
     if not isinstance(spec, Node):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from pathlib import Path
 
 from tests.pages import blocks, readers
+
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")  # as for the tests
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 
 def main() -> None:

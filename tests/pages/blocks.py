@@ -1,4 +1,4 @@
-"""The code blocks of the documentation: run in order, and what each shows compared or written.
+"""The code blocks of the documentation: run in order, what each shows compared or written.
 
 A page is one module, its Python blocks one after the other. What follows a block is what it shows, by
 its title::
@@ -8,7 +8,7 @@ its title::
     ```text title="raises"   the exception that it ends with
     ```text title="mypy"     what mypy, with the plugin, says of the lines of the block above: it is
     ```text title="pyright"  read by type checkers and not run
-    ```console           commands after `$`, run in the folder of the page's files, and what they print
+    ```console           commands after `$`, run where the page's files are, and what they print
     ```toml title="pyproject.toml"   a file
 
 A ```` ```py ```` block is read by a test of its own. ``python -m tests.pages --write`` puts what is
@@ -164,13 +164,13 @@ def _run(page: Page, found: list[Block], index: int, block: Block) -> None:
             page.shown.append(Shown(block, page.pending.pop(block.title, "")))
         case "console", _:
             page.shown.append(Shown(block, _commands(page, block)))
-        case ("toml" | "ini" | "yaml" | "json"), title if title:
+        case (("toml" | "ini" | "yaml" | "json"), title) if title:
             (page.folder / title).parent.mkdir(parents=True, exist_ok=True)
             (page.folder / title).write_text(block.source)
         case "sh", _:  # what sets up a machine; the gate does so
             wrong = [line for line in block.source.splitlines() if not INSTALL.match(line)]
             assert not wrong, f"write it as console: {wrong}"
-        case ("py" | "text" | "html" | "ini" | "yaml" | "toml"), _:
+        case (("py" | "text" | "html" | "ini" | "yaml" | "toml"), _):
             pass
         case language, title:
             raise AssertionError(f"{page.path}:{block.line}: a block of {language!r} {title!r}")

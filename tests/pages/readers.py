@@ -61,9 +61,7 @@ def answers(found: list[Snippet], folder: Path) -> dict[Path, list[Shown]]:
     for index, snippet in enumerate(found):
         for block in snippet.shown:
             lines = [
-                text
-                for line, text in said[block.title].get(index, [])
-                if line >= snippet.first
+                text for line, text in said[block.title].get(index, []) if line >= snippet.first
             ]
             result.setdefault(snippet.page, []).append(Shown(block, "\n".join(lines)))
     return result
