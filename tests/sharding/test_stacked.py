@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from typing import Annotated, Any
 
-
 import jax
 import jax.numpy as jnp
 import pytest
@@ -138,9 +137,13 @@ def test_what_is_followed_must_be_divisible(mesh: jax.sharding.Mesh) -> None:
         shardings(NamedState, mesh, m=6, n=4)
     with pytest.raises(SchemaError) as followed:
         shardings(NamedState, mesh, like=weight(jnp.ones((6, 4)), "fsdp", "tensor"))
-    assert str(followed.value) == str(by_name.value) == (
-        "shardings(NamedState) can't be made:\n"
-        "  w: expected axis 0 divisible by fsdp=4, found size 6"
+    assert (
+        str(followed.value)
+        == str(by_name.value)
+        == (
+            "shardings(NamedState) can't be made:\n"
+            "  w: expected axis 0 divisible by fsdp=4, found size 6"
+        )
     )
 
 
