@@ -56,15 +56,6 @@ def is_named_tuple(cls: Any) -> bool:
     return issubclass(cls, tuple) and hasattr(cast(Any, cls), "_fields")
 
 
-def own_annotations(cls: type) -> dict[str, Any]:
-    """The annotations of a class's own body."""
-    if sys.version_info >= (3, 14):
-        import annotationlib
-
-        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
-    return cast(dict[str, Any], vars(cls).get("__annotations__", {}))
-
-
 def is_validator(item: Any) -> bool:
     return callable(getattr(item, "is_valid", None)) and hasattr(item, "get_repr")
 

@@ -67,6 +67,7 @@ from .._spec.nodes import (
 from .._spec.questions import one_of, parts, present
 from ..errors import SchemaError, leave_alone
 from .array_hints import array, dtype_class, dtype_class_of, is_jaxtyped
+from .lazy_annotations import fields_of
 from .context import Context, NotYet
 from .hint_kinds import (
     ITEMS,
@@ -77,7 +78,6 @@ from .hint_kinds import (
     is_named_tuple,
     is_validator,
     is_value_hint,
-    own_annotations,
     shorten,
     show_validator,
     variable_class,
@@ -366,8 +366,8 @@ def _record(hint: Any, context: Context) -> Spec | None:
         owner = f"{context.owner} ({given.__name__})"
         names, inside = (module, *context.names), (*context.inside, given)
         inner = replace(context, owner=owner, names=names, inside=inside)
-        for name, item in own_annotations(base).items():
-            if get_origin(item) is typing.ClassVar or isinstance(item, dataclasses.InitVar):
+        for name, item in fields_of(base).items():
+            if isinstance(item, dataclasses.InitVar):
                 continue
             fields[name] = _field_of(base, name, item, inner, is_foreign)
     if not context.boundary:

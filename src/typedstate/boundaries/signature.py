@@ -16,6 +16,7 @@ import typing_extensions
 from .. import _fastpath, _validation
 from .._annotations.array_hints import is_jaxtyped
 from .._annotations.context import Context, NotYet
+from .._annotations.lazy_annotations import annotations_of, signature_of
 from .._annotations.parse import holds_state_or_array, mentions_schema, or_array, parse
 from .._compat import scalars
 from .._fastpath.call_cache import OMITTED, CallCache, ExplainedCall, KnownCall
@@ -71,8 +72,8 @@ class Boundary:
         """Parses the annotations, or waits for the first call where a name is missing."""
         self.function = function
         self.name = f"{function.__qualname__}()"
-        self.signature = inspect.signature(function, follow_wrapped=False)
-        self.annotations = dict(function.__annotations__)
+        self.signature = signature_of(function)
+        self.annotations = annotations_of(function)
         self._names = names
         self._covered = covered
         self._crosses = crosses
