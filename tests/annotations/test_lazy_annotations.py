@@ -43,13 +43,14 @@ class Names(dict[str, Any]):
         return ForwardRef(name)
 
 
-def get_annotations(owner: Any, *, format: Format = Format.VALUE) -> dict[str, Any]:  # noqa: A002
+def get_annotations(owner: Any, *, format: Format = Format.VALUE) -> dict[str, Any]:
     """What the library of Python 3.14 gives, of texts."""
     texts = dict(vars(owner) if isinstance(owner, type) else {"__annotations__": {}})
     found = texts.get("__annotations__", {}) if isinstance(owner, type) else owner.__annotations__
     names = dict(vars(sys.modules[owner.__module__]))
     if isinstance(owner, types.FunctionType):
-        names |= inspect.getclosurevars(owner).nonlocals
+        cells = zip(owner.__code__.co_freevars, owner.__closure__ or (), strict=True)
+        names |= {name: cell.cell_contents for name, cell in cells if cell != types.CellType()}
     if format is Format.STRING:
         return dict(found)
     known = Names(names) if format is Format.FORWARDREF else names
@@ -85,24 +86,25 @@ def scale(state: LaterState) -> LaterState:
 
 
 @checked
-def named(state: LaterState, by: NotThere[str, int]) -> LaterState:
+def named(state: LaterState, by: NotThere) -> LaterState:
     return state
 
 
 class LaterState(TypedState):
     kernel: nnx.Param[Float[Array, "din dout"]]
     kinds: ClassVar[list[int]]
-    later: ClassVar[NeverDefined]  # type: ignore[name-defined]  # noqa: F821
+    later: ClassVar[NeverDefined]  # type: ignore[name-defined]
 
 
 def test_what_can_be_evaluated_is() -> None:
-    def known(x: int, y: Annotated[int, "size"]) -> list[float]: ...
+    def known(x: int, y: Annotated[int, "size"]) -> list[float]:
+        return [x / y]
 
     assert annotations_of(known) == {"x": int, "y": Annotated[int, "size"], "return": list[float]}
 
 
 def test_what_can_not_is_its_text_and_the_rest_is_evaluated() -> None:
-    def open_(x: int, y: list[Missing], z: Missing | None) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+    def open_(x: int, y: list[Missing]) -> None: ...  # type: ignore[name-defined]
 
     found = annotations_of(open_)
     assert (found["x"], found["y"]) == (int, "list[Missing]")
@@ -127,11 +129,15 @@ def test_a_name_for_type_checkers_alone_is_said_at_the_first_call() -> None:
         named(linear(), {})
 
 
-def test_a_methods_own_class() -> None:
+def test_a_methods_own_class_and_a_name_that_comes_later_in_its_function() -> None:
     class Owner:
         @checked
-        def join(self, other: Owner, state: LaterState) -> Owner:
+        def join(self, other: Owner, state: InnerState) -> Owner:
+            assert (Owner, InnerState)  # in the function's closure, as its annotations' names are
             return other
+
+    class InnerState(TypedState):
+        kernel: nnx.Param[Float[Array, "2 n"]]
 
     owner = Owner()
     assert owner.join(owner, linear()) is owner
@@ -139,19 +145,21 @@ def test_a_methods_own_class() -> None:
         owner.join(owner, nnx.State({}))
 
 
+@checked
+@dataclasses.dataclass
+class Holder:
+    state: AfterState
+    size: int
+
+
+class AfterState(TypedState):
+    inner: Bind[LaterState, "dout=3"]
+
+
 def test_a_dataclass_with_a_field_of_a_later_class() -> None:
-    @checked
-    @dataclasses.dataclass
-    class Holder:
-        state: AfterState
-        size: int
-
-    class AfterState(TypedState):
-        inner: Bind[LaterState, "dout=3"]
-
     good = nnx.State({"inner": linear()})
     assert Holder(good, 3).state is good
-    with pytest.raises(StateTypeError, match="dout"):
+    with pytest.raises(StateTypeError, match="expected 3 on axis 1, found 4"):
         Holder(nnx.State({"inner": linear(4)}), 3)
 
 

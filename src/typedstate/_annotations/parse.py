@@ -67,7 +67,6 @@ from .._spec.nodes import (
 from .._spec.questions import one_of, parts, present
 from ..errors import SchemaError, leave_alone
 from .array_hints import array, dtype_class, dtype_class_of, is_jaxtyped
-from .lazy_annotations import fields_of
 from .context import Context, NotYet
 from .hint_kinds import (
     ITEMS,
@@ -82,6 +81,7 @@ from .hint_kinds import (
     show_validator,
     variable_class,
 )
+from .lazy_annotations import fields_of
 
 #: What these take and give shows when they are used: it is left to type checkers.
 _CONTRACTS: Final = (

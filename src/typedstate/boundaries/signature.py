@@ -73,7 +73,7 @@ class Boundary:
         self.function = function
         self.name = f"{function.__qualname__}()"
         self.signature = signature_of(function)
-        self.annotations = annotations_of(function)
+        self.annotations: dict[str, Any] = {}
         self._names = names
         self._covered = covered
         self._crosses = crosses
@@ -120,6 +120,7 @@ class Boundary:
 
     def prepare(self) -> None:
         """Parses all annotations; raises NotYet, with nothing changed, where a name is missing."""
+        self.annotations = annotations_of(self.function)  # a name may have come since
         ours: list[Enforced] = []
         others: list[Enforced] = []
         for name, parameter in self.signature.parameters.items():

@@ -9,7 +9,7 @@ import sys
 import typing
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from types import FrameType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast, get_args
 from weakref import WeakSet
 
 import msgspec
