@@ -317,7 +317,9 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
             other = None if no is None else rewrite(no, transform, path)
             if then is None and other is None:
                 return None
-            asks_again = transform.keeps_values or not reads_value(filter_, spec.path)
+            asks_again = transform.keeps_values or not reads_value(
+                filter_, spec.path, _leaf_of(spec)
+            )
             if not transform.keeps_kinds or not asks_again:
                 # what is there is one of the two, or was left out
                 return one_of(tuple(option or NoValue() for option in (then, other)))
@@ -349,6 +351,14 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
             assert_never(spec)
 
 
+def _leaf_of(spec: Conditional) -> Spec:
+    """The leaf that is or is not there."""
+    leaf: Spec | None = spec
+    while isinstance(leaf, Conditional):
+        leaf = leaf.yes if leaf.yes is not None else leaf.no
+    return Anything() if leaf is None else leaf
+
+
 def _extra(transform: Transform, extra: Extra, path: Path) -> Extra:
     """What may stand under undeclared keys; what a filter read of values can't be asked again."""
     found = transform.extra(extra, path)
@@ -358,7 +368,7 @@ def _extra(transform: Transform, extra: Extra, path: Path) -> Extra:
         replace(
             item,
             selections=tuple(
-                one for one in item.selections if not reads_value(one.filter, one.path)
+                one for one in item.selections if not reads_value(one.filter, one.path, Anything())
             ),
         )
         for item in found.allowed
