@@ -37,6 +37,8 @@ _CONCRETE: Final = frozenset[Any](
     if cls.__module__.partition(".")[0] in ("numpy", "jax", "jaxlib")
     and not issubclass(cls, _Tracer)
 )
+#: What a ``jax.Array`` is an instance of, where it is no tracer.
+ARRAY_CLASSES: Final[tuple[Any, ...]] = tuple(_CONCRETE - {np.ndarray})
 #: Those of them whose abstract value is quick to read: that of a PRNG key is made each time.
 _WITH_AVAL: Final = frozenset[Any](
     cls

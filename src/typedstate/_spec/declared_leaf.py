@@ -117,7 +117,7 @@ def ask(predicate: Predicate, path: Path, leaf: Spec, wildcard: type) -> Answers
 
 
 def _keys(path: Path, outlook: Outlook, wildcard: type) -> Path:
-    return tuple(_Open(outlook) if isinstance(key, wildcard) else key for key in path)
+    return tuple(_AnyKey(key, outlook) if isinstance(key, wildcard) else key for key in path)
 
 
 def _stand_in(leaf: Spec, outlook: Outlook) -> Any:
@@ -145,6 +145,24 @@ class _Open:
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __floordiv__ = __mod__ = _refused
 
 
+class _AnyKey(_Open):
+    """Stands for any key of one class: it is none of another class."""
+
+    def __init__(self, wildcard: Any, outlook: Outlook) -> None:
+        super().__init__(outlook)
+        object.__setattr__(self, "wildcard", wildcard)
+
+    def __eq__(self, other: object) -> bool:
+        if not object.__getattribute__(self, "wildcard").may_be(other):
+            return False
+        raise object.__getattribute__(self, "outlook").touched()
+
+    def __ne__(self, other: object) -> bool:
+        return not self.__eq__(other)
+
+    __hash__ = _refused
+
+
 class _DeclaredArray(_Open):
     """Stands for an array: what is declared of its dtype and shape can be read."""
 
@@ -158,6 +176,8 @@ class _DeclaredArray(_Open):
         if name == "__class__" and _asked_by_flax():
             return _DeclaredArray
         outlook.held = True
+        if name == "__class__" and isinstance(spec, Array) and spec.cls is jax.Array:
+            return outlook.tell("class", variables.ARRAY_CLASSES)
         if name not in _OF_ARRAY or not isinstance(spec, Array):
             raise outlook.touched()
         if name == "dtype":
@@ -199,9 +219,13 @@ class _Metadata(dict[str, Any]):
 def _asked_by_flax() -> bool:
     """Whether Flax itself asks for the class of a value, on the way to it."""
     frame: FrameType | None = sys._getframe(2)
-    while frame is not None and frame.f_globals.get("__name__") == "abc":
+    while frame is not None and _module(frame).startswith(("abc", "jax.")):
         frame = frame.f_back
-    return frame is not None and str(frame.f_globals.get("__name__")).startswith("flax.nnx")
+    return frame is not None and _module(frame).startswith("flax.nnx")
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__"))
 
 
 def _kinds(leaf: Leaf) -> list[type]:

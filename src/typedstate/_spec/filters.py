@@ -98,20 +98,25 @@ def decide(filter_: Any, path: Path, leaf: Spec) -> Answer:
             return _by_declaration(filter_, path, leaf)
 
 
-def surely(spec: Conditional, path: Path) -> Leaf | None:
-    """The leaf that must be at a real path, where the filter need not see it to say so."""
+def leaf_of(spec: Conditional) -> Spec:
+    """The leaf that is or is not there."""
     leaf = spec.yes if spec.yes is not None else spec.no
-    while isinstance(leaf, Conditional):
-        leaf = leaf.yes if leaf.yes is not None else leaf.no
-    if not isinstance(leaf, Leaf):
-        return None
-    answer = decide(spec.filter, path[len(path) - len(spec.path) :], leaf)
+    if isinstance(leaf, Conditional):
+        return leaf_of(leaf)
+    return Anything() if leaf is None else leaf
+
+
+def surely(spec: Spec | None, path: Path) -> Spec | None:
+    """What must be at a real path; a `Conditional` where only the real leaf can say."""
+    if not isinstance(spec, Conditional):
+        return spec
+    leaf = leaf_of(spec)
+    answer = Answer.MAYBE
+    if isinstance(leaf, Leaf) and not spec.open:
+        answer = decide(spec.filter, path[len(path) - len(spec.path) :], leaf)
     if answer is Answer.MAYBE:
-        return None
-    option = spec.yes if answer is Answer.YES else spec.no
-    if isinstance(option, Conditional):
-        return surely(option, path)
-    return option if isinstance(option, Leaf) else None
+        return spec
+    return surely(spec.yes if answer is Answer.YES else spec.no, path)
 
 
 def _by_declaration(predicate: Any, path: Path, leaf: Spec) -> Answer:
@@ -124,9 +129,12 @@ def _by_declaration(predicate: Any, path: Path, leaf: Spec) -> Answer:
     return Answer.YES if True in answers.found else Answer.NO
 
 
-def as_declared(leaf: Spec) -> Spec:
-    """A leaf of the very kind that is declared: nothing shows another where kinds are gone."""
-    return replace(leaf, exact=True) if isinstance(leaf, Leaf) else leaf
+def decide_declared(spec: Conditional, leaf: Spec) -> Answer:
+    """What a filter says of a leaf where kinds are gone: of the very kind that is declared."""
+    if spec.open or isinstance(leaf, Anything):
+        return Answer.MAYBE
+    exact = replace(leaf, exact=True) if isinstance(leaf, Leaf) else leaf
+    return decide(spec.filter, spec.path, exact)
 
 
 def _any(answers: list[Answer]) -> Answer:
@@ -218,6 +226,8 @@ def show_filter(filter_: Any) -> str:
             return "..."
         case type():
             return filter_.__name__
+        case [one]:
+            return show_filter(one)
         case list() | tuple():
             return f"({', '.join(show_filter(item) for item in cast(Iterable[Any], filter_))})"
         case filterlib.Not(predicate=inner):
