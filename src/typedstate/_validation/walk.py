@@ -266,7 +266,7 @@ class Walk:
             if type(value) is not spec.kind and not self._is_of_kind(value, spec, spec.kind, path):
                 return
             if spec.names is not None:
-                arrays.see_names(found, value, spec.names, spec.by_dims, path)
+                arrays.see_names(found, value, spec.names, spec, path)
             raw = variables.raw_value(value)
         count = len(found.part.violations)
         alike = found.sized.get((id(spec.value), variables.aval_of(raw)))
@@ -279,7 +279,7 @@ class Walk:
         if spec.predicates:
             arrays.ask_predicates(found, value, raw, spec.predicates, path)
         if spec.placed is not None and len(found.part.violations) == count:
-            arrays.see_placement(found, value, spec.names, spec.placed, path)
+            arrays.see_placement(found, value, spec, spec.placed, path)
 
     def _held(self, value: Any, raw: Any, spec: Leaf, path: Path, scope: Scope) -> None:
         """What a Variable holds, or a raw leaf."""
