@@ -27,6 +27,15 @@ def declared_names(metadata: Mapping[str, Any]) -> tuple[Any, ...] | None:
     return None
 
 
+def written_names(metadata: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """The same as they are written, with None at the end: how long they are can be told."""
+    for key in SHARDING_KEYS:
+        names = metadata.get(key)
+        if names is not None:
+            return _entries(names)
+    return None
+
+
 def with_names(names: tuple[Any, ...]) -> dict[str, Any]:
     """Sharding metadata with these axis names, as the installed Flax spells it."""
     return {_NAMES_KEY: names}
@@ -88,14 +97,18 @@ def mesh_of(metadata: Mapping[str, Any]) -> Any:
 
 def axis_names(names: Any) -> tuple[Any, ...]:
     """Axis names as one tuple: ``("data",)`` for an axis means the same as ``"data"``."""
+    entries = [*_entries(names)]
+    while entries and entries[-1] is None:
+        entries.pop()
+    return tuple(entries)
+
+
+def _entries(names: Any) -> tuple[Any, ...]:
     at = getattr(names, "sharding", names)  # a Format has a layout beside it
     spec = at.spec if isinstance(at, NamedSharding) else at
     if not isinstance(spec, tuple | list | PartitionSpec):
         return (_plain_axis(spec),)
-    entries = [_plain_axis(entry) for entry in cast(Any, spec)]
-    while entries and entries[-1] is None:
-        entries.pop()
-    return tuple(entries)
+    return tuple(_plain_axis(entry) for entry in cast(Any, spec))
 
 
 def _plain_axis(entry: Any) -> Any:

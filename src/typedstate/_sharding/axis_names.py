@@ -56,6 +56,42 @@ def spread(names: Names, rank: int | None) -> Names:
     return (*names[:at], *(None,) * (rank - len(names) + 1), *names[at + 1 :])
 
 
+def spellings(names: Names, stacked: tuple[int, ...], rank: int | None) -> tuple[Names, ...]:
+    """Names as metadata may have them: whole, or without the None of stacked axes.
+
+    ``nnx.vmap`` and ``nnx.scan`` put an entry for their axis into metadata where they are given
+    ``nnx.PARTITION_NAME``, and otherwise leave the metadata as it was.
+
+    Args:
+      names: of each axis, those that are stacked among them.
+      stacked: the axes without a name that metadata may leave out.
+      rank: of the array, None where it is no array.
+    """
+    found = [names]
+    width = len(names) if rank is None else rank
+    places = {axis if axis >= 0 else width + axis for axis in stacked}
+    for axis in sorted(places, reverse=True):
+        found += [(*one[:axis], *one[axis + 1 :]) for one in found if axis < len(one)]
+    return tuple(dict.fromkeys(found))
+
+
+def whole(names: Names, stacked: tuple[int, ...], rank: int) -> Names:
+    """The names of every axis, where metadata leaves out those that were stacked last.
+
+    Args:
+      names: as metadata has them, unspread and as long as they are written.
+      stacked: the axes that it may leave out, the innermost first.
+      rank: of the array.
+    """
+    lacking = min(max(rank - len(names), 0), len(stacked))
+    places = sorted(
+        axis if axis >= 0 else rank + axis for axis in stacked[len(stacked) - lacking :]
+    )
+    for axis in places:
+        names = (*names[:axis], *(None,) * (axis - len(names)), None, *names[axis:])
+    return names
+
+
 def resolve(names: Names, rules: Rules | None = None, own: Any = None) -> Names:
     """Axis names as a mesh has them, resolved by Flax's functions.
 

@@ -24,7 +24,9 @@ from .axis_names import (
     resolve,
     room,
     show_names,
+    spellings,
     spread,
+    whole,
 )
 from .outcome import MATCH, Outcome, Wanted
 from .placement import compare_placement
@@ -34,7 +36,13 @@ _RULES_NOTE: Final = "logical names: no rules have been applied to them"
 
 
 @lru_cache(maxsize=4096)
-def compare_names(found: Names | None, wanted: Names, rank: int | None, given: bool) -> Outcome:
+def compare_names(
+    found: Names | None,
+    wanted: Names,
+    rank: int | None,
+    given: bool,
+    stacked: tuple[int, ...] = (),
+) -> Outcome:
     """Compares the names in a Variable's metadata with the declared ones.
 
     Args:
@@ -42,11 +50,16 @@ def compare_names(found: Names | None, wanted: Names, rank: int | None, given: b
       wanted: as declared.
       rank: of the array, None where it is no array.
       given: they are declared by dims: metadata without names is as good.
+      stacked: the axes without a name that metadata may leave out.
     """
-    expected = axis_rules.axis_names(spread(wanted, rank))
+    spread_out = spread(wanted, rank)
+    expected = axis_rules.axis_names(spread_out)
     if found is None and (given or not expected):
         return MATCH
     if found == expected:
+        return MATCH
+    shorter = spellings(spread_out, stacked, rank) if stacked else ()
+    if any(found == axis_rules.axis_names(one) for one in shorter):
         return MATCH
     actual = "no names in its metadata" if found is None else show_names(found)
     return Outcome("mismatch", show_names(expected), actual)
@@ -91,6 +104,16 @@ def _partition_note(declared: Names, resolved: Names, actual: Names, mesh: Any) 
     return _NO_RULES_NOTE if mesh is None and resolved == declared and strangers else ""
 
 
+def in_metadata(
+    metadata: Mapping[str, Any], stacked: tuple[int, ...], rank: int | None
+) -> Names | None:
+    """The names of every axis by a Variable's metadata, None where it has none."""
+    if not stacked or rank is None:
+        return axis_rules.declared_names(metadata)
+    written = axis_rules.written_names(metadata)
+    return None if written is None else axis_rules.axis_names(whole(written, stacked, rank))
+
+
 def misfits(leaf: Any, rank: int) -> list[tuple[str, str]]:
     """What is wrong with a partition itself: too many names, a mesh axis named twice."""
     partition = _partition_of(leaf)
@@ -132,6 +155,7 @@ class Question(msgspec.Struct, frozen=True):
       rules: of a `Placed`.
       given: see `compare_names`.
       rank: of the array for which a partition stands.
+      stacked: the axes without a name that metadata may leave out.
       answer: of the first time.
     """
 
@@ -140,11 +164,14 @@ class Question(msgspec.Struct, frozen=True):
     rules: Rules | None
     given: bool
     rank: int | None
+    stacked: tuple[int, ...]
     answer: Outcome
 
     def __call__(self, leaf: Any) -> bool:
         """Whether the answer is still the same."""
-        return ask(self.about, leaf, self.names, self.rules, self.given, self.rank) == self.answer
+        about, names, rules = self.about, self.names, self.rules
+        again = ask(about, leaf, names, rules, self.given, self.rank, self.stacked)
+        return again == self.answer
 
 
 @lru_cache(maxsize=4096)
@@ -154,10 +181,11 @@ def question(
     rules: Rules | None,
     given: bool,
     rank: int | None,
+    stacked: tuple[int, ...],
     answer: Outcome,
 ) -> Question:
     """The one question that has these parts."""
-    return Question(about, names, rules, given, rank, answer)
+    return Question(about, names, rules, given, rank, stacked, answer)
 
 
 def ask(
@@ -167,6 +195,7 @@ def ask(
     rules: Rules | None = None,
     given: bool = False,
     rank: int | None = None,
+    stacked: tuple[int, ...] = (),
 ) -> Outcome:
     """Asks a leaf, a Variable or a raw one; see `Question`."""
     variable = variables.is_variable(leaf)
@@ -177,8 +206,11 @@ def ask(
     if about == "names":
         found = axis_rules.declared_names(metadata)
         assert names is not None
-        return compare_names(found, names, len(raw.shape) if hasattr(raw, "shape") else None, given)
-    declared = axis_rules.declared_names(metadata) if names is None else names
-    if declared is None or not hasattr(raw, "shape"):
+        of = len(raw.shape) if hasattr(raw, "shape") else None
+        return compare_names(found, names, of, given, stacked)
+    if not hasattr(raw, "shape"):
+        return MATCH
+    declared = in_metadata(metadata, stacked, len(raw.shape)) if names is None else names
+    if declared is None:
         return MATCH
     return compare_placement(raw, declared, rules, metadata)

@@ -152,6 +152,7 @@ class Leaf(msgspec.Struct, frozen=True):
       predicates: validators over the value.
       by_dims: the names are declared by dims: metadata may be without any.
       placed: its array must be placed by these names, or by those of its metadata.
+      stacked: the axes that `Stacked` put in without a name; metadata may leave out their None.
     """
 
     kind: type | None
@@ -161,6 +162,7 @@ class Leaf(msgspec.Struct, frozen=True):
     predicates: tuple[Predicate, ...] = ()
     by_dims: bool = False
     placed: PlacedSpec | None = None
+    stacked: tuple[int, ...] = ()
 
 
 class SchemaRef(Protocol):

@@ -177,12 +177,10 @@ def _whole(found: Findings, size: int, axis: int, broadcast: bool) -> tuple[int,
     return size * parts, f"{size} in each of {parts} shards" if parts > 1 else ""
 
 
-def see_names(
-    found: Findings, value: Any, wanted: tuple[Any, ...], by_dims: bool, path: Path
-) -> None:
+def see_names(found: Findings, value: Any, wanted: tuple[Any, ...], spec: Leaf, path: Path) -> None:
     """The axis names in a Variable's metadata."""
-    verdict = compare.ask("names", value, wanted, given=by_dims)
-    asked = compare.question("names", wanted, None, by_dims, None, verdict)
+    verdict = compare.ask("names", value, wanted, given=spec.by_dims, stacked=spec.stacked)
+    asked = compare.question("names", wanted, None, spec.by_dims, None, spec.stacked, verdict)
     _judge(found, verdict, Guard(path, asked, fast_reads.names_signs(value)))
 
 
@@ -195,16 +193,16 @@ def shards_of(value: Any, raw: Any, spec: Leaf | None) -> tuple[int, ...] | None
         return None
     if spec is None or spec.placed is None:
         return ()
-    verdict = compare.ask("placement", value, spec.names, spec.placed.rules)
+    rules, stacked = spec.placed.rules, spec.stacked
+    verdict = compare.ask("placement", value, spec.names, rules, stacked=stacked)
     return verdict.shards or (1,) * len(raw.shape)
 
 
-def see_placement(
-    found: Findings, value: Any, names: tuple[Any, ...] | None, placed: PlacedSpec, path: Path
-) -> None:
+def see_placement(found: Findings, value: Any, spec: Leaf, placed: PlacedSpec, path: Path) -> None:
     """Where an array is, against its names and rules."""
-    verdict = compare.ask("placement", value, names, placed.rules)
-    asked = compare.question("placement", names, placed.rules, False, None, verdict)
+    names, rules, stacked = spec.names, placed.rules, spec.stacked
+    verdict = compare.ask("placement", value, names, rules, stacked=stacked)
+    asked = compare.question("placement", names, rules, False, None, stacked, verdict)
     known = variables.is_variable(value) and not callable(placed.rules)
     _judge(found, verdict, Guard(path, asked, fast_reads.placement_signs(value) if known else None))
 
@@ -220,7 +218,7 @@ def see_partition(found: Findings, value: Any, spec: Partition, path: Path, scop
     fixed = shape is not None and not any(isinstance(dim, VariadicDim) for dim in shape)
     rank = len(shape) if shape is not None and fixed else None
     verdict = compare.ask("partition", value, spec.names, spec.rules, rank=rank)
-    asked = compare.question("partition", spec.names, spec.rules, False, rank, verdict)
+    asked = compare.question("partition", spec.names, spec.rules, False, rank, (), verdict)
     _judge(found, verdict, Guard(path, asked))
     if verdict.outcome != "mismatch" and shape is not None and fixed:
         _splits(found, value, shape, path, scope)

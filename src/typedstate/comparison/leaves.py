@@ -6,7 +6,7 @@ from re import Pattern
 from typing import TYPE_CHECKING, Any
 
 from .._compat.axis_rules import axis_names
-from .._sharding.axis_names import show_names
+from .._sharding.axis_names import show_names, spellings
 from .._spec.describe import describe
 from .._spec.dim_grammar import show_shape
 from .._spec.dims import Dim, Fixed, SingleDim, VariadicDim, substitute
@@ -60,6 +60,12 @@ def _kind_within(a: Leaf, b: Leaf) -> bool:
     return (a.exact and a.kind is b.kind) if b.exact else issubclass(a.kind, b.kind)
 
 
+def _rank(leaf: Leaf) -> int | None:
+    shape = leaf.value.shape if isinstance(leaf.value, Array) else None
+    is_open = shape is None or any(isinstance(dim, VariadicDim) for dim in shape)
+    return None if is_open or shape is None else len(shape)
+
+
 def _names(to: Containment, a: Leaf, b: Leaf, path: Path) -> None:
     if b.names is None:
         return
@@ -70,7 +76,9 @@ def _names(to: Containment, a: Leaf, b: Leaf, path: Path) -> None:
         return
     found = a.names if ... in a.names else axis_names(a.names)
     may_lack = b.by_dims or not wanted
-    if found == wanted and (not a.by_dims or may_lack):
+    accepted = {wanted, *map(axis_names, spellings(wanted, b.stacked, _rank(b)))}
+    given = {found, *map(axis_names, spellings(found, a.stacked, _rank(a)))}
+    if given <= accepted and (not a.by_dims or may_lack):
         return
     if not found and may_lack:
         return

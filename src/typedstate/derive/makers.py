@@ -12,7 +12,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from .._compat import axis_rules, variables
-from .._sharding import axis_names
+from .._sharding import axis_names, compare
 from .._sharding.axis_names import Rules
 from .._spec import dims as dims_
 from .._spec.describe import describe
@@ -68,8 +68,8 @@ class Partitioner(msgspec.Struct, frozen=True):
         array = spec.value if isinstance(spec.value, Array) else None
         shape = None if array is None else _open_shape(builder, array, site)
         found = _raw(site.like)
-        if shape is None and hasattr(found, "shape"):
-            shape = tuple(found.shape)
+        if hasattr(found, "shape") and (shape is None or len(shape) == len(found.shape)):
+            shape = tuple(found.shape)  # what is followed is what will be placed
         return self.partition(builder, spec, site, shape)
 
     def partition(
@@ -79,8 +79,11 @@ class Partitioner(msgspec.Struct, frozen=True):
         metadata: Mapping[str, Any] = {}
         if variables.is_variable(site.like):
             metadata = variables.metadata_of(site.like)
-        names = axis_rules.declared_names(metadata) if spec.names is None else spec.names
-        names = axis_names.spread(names or (), None if shape is None else len(shape))
+        rank = None if shape is None else len(shape)
+        names = spec.names
+        if names is None:
+            names = compare.in_metadata(metadata, spec.stacked, rank)
+        names = axis_names.spread(names or (), rank)
         if ... in names:
             builder.fault(site, "its rank is open: give the sizes of *name, or like=")
             return _spec()

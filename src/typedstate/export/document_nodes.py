@@ -155,6 +155,7 @@ class LeafPart(Part):
     by_dims: StrictBool = False
     validators: tuple[Known, ...] = ()
     placed: PlacedPart | None = None
+    stacked: tuple[StrictInt, ...] = ()
 
 
 class SchemaPart(Part):
@@ -343,13 +344,19 @@ class PlusForm(Part):
 
 
 class StackedForm(Part):
-    """`Stacked`: `dim` is the axis's name inside, `text` what its user wrote."""
+    """`Stacked`: `dim` is the axis's name inside, `text` what its user wrote.
+
+    Attributes:
+      axis: the axis's name in metadata.
+      nameless: without a name it has its place there, which cannot be left out.
+    """
 
     form: Literal["Stacked"]
     dim: Name
     text: Name
     at: StrictInt = 0
     axis: KeyText | None = None
+    nameless: StrictBool = False
     filters: tuple[FilterPart, ...] = ()
 
 

@@ -182,7 +182,8 @@ class Reader:
                 return Adding(tuple(self._kind(kind, where) for kind in kinds))
             case n.StackedForm():
                 filters = self._filters(part.filters, where)
-                return Stacking(part.dim, part.text, part.at, part.axis, filters)
+                axis: Any = ... if part.axis is None and not part.nameless else part.axis
+                return Stacking(part.dim, part.text, part.at, axis, filters)
             case n.PlacedForm(form=form, rules=rules):
                 return Placing(PlacedSpec(self._rules(rules, where)), form)
             case n.ShardedForm():
@@ -299,6 +300,7 @@ class Reader:
             self._validators(part.validators, where),
             part.by_dims,
             None if placed is None else PlacedSpec(self._rules(placed.rules, where)),
+            part.stacked,
         )
 
     def _array(self, part: n.ArrayPart, where: str) -> Array:

@@ -190,7 +190,8 @@ class Writer:
                     dim=dim,
                     text=text,
                     at=index,
-                    axis=partition,
+                    axis=None if partition is ... else partition,
+                    nameless=partition is None,
                     filters=self._filters(filters, where),
                 )
             case Placing(placed, name):
@@ -372,6 +373,7 @@ class Writer:
             by_dims=leaf.by_dims,
             validators=self._validators(leaf.predicates, where),
             placed=None if placed is None else self._placed(placed, where),
+            stacked=leaf.stacked,
         )
 
     def _placed(self, placed: PlacedSpec, where: str) -> t.PlacedPart:

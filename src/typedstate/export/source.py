@@ -333,7 +333,8 @@ class _Writer:
         if leaf.predicates:
             raise self.error(where, f"the validator {leaf.predicates[0].text} has no source")
         names = leaf.names or ()
-        if leaf.placed is not None or ... in names or (leaf.by_dims and names):
+        open_ = bool(names) and (leaf.by_dims or bool(leaf.stacked))
+        if leaf.placed is not None or ... in names or open_:
             raise self.error(where, "a form of Placed, Sharded or Stacked with names has no source")
         if leaf.kind is None:
             return self._value(leaf.value, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Any
 
 import msgspec
@@ -25,11 +26,13 @@ class Axis:
 
     Attributes:
       index: its place in the stacked array; negative from the end.
-      partition_name: its name in sharding metadata, as ``nnx.PARTITION_NAME`` gives it.
+      partition_name: its name in sharding metadata, as ``nnx.PARTITION_NAME`` gives it; None
+        for an axis that has a place there and no name. Without, metadata may have a None for the
+        axis or leave it out, as ``nnx.vmap`` does that is not given ``nnx.PARTITION_NAME``.
     """
 
     index: int = 0
-    partition_name: str | None = None
+    partition_name: str | EllipsisType | None = ...
 
     def __repr__(self) -> str:
         """As its user wrote it."""
@@ -62,7 +65,8 @@ class Stacking(Unchanged, msgspec.Struct, frozen=True, eq=False):
       dim: the name of the axis inside the form; it is linked to what the user wrote.
       text: the axis as its user wrote it.
       index: where the axis is inserted; negative from the end of the stacked array.
-      partition: its name in sharding metadata, None where none is inserted.
+      partition: its name in sharding metadata, None for none; ``...`` where metadata may leave
+        it out.
       filters: which leaves; all without.
     """
 
@@ -100,7 +104,7 @@ class Stacking(Unchanged, msgspec.Struct, frozen=True, eq=False):
     def title(self, name: str) -> str:
         """``Stacked[S, "layers"]``."""
         filters = [show_filter(item) for item in self.filters]
-        first = self.index == 0 and self.partition is None
+        first = self.index == 0 and self.partition is ...
         axis = [] if first else [show_axis(self.index, self.partition)]
         return f"Stacked[{', '.join([name, repr(self.text), *axis, *filters])}]"
 
@@ -110,40 +114,52 @@ class Stacking(Unchanged, msgspec.Struct, frozen=True, eq=False):
         if answer is Answer.NO or isinstance(spec, Anything):
             return spec
         stacked = map_value(spec, self._stack)
-        inserts = self.partition is not None or (isinstance(spec, Leaf) and spec.by_dims)
-        if inserts and isinstance(stacked, Leaf) and stacked.names is not None:
+        if isinstance(stacked, Leaf) and stacked.names is not None:
             stacked = replace(stacked, names=self._names(spec, stacked.names))
+        if isinstance(stacked, Leaf):
+            stacked = replace(stacked, stacked=self._unnamed(spec, stacked.stacked))
         if answer is Answer.YES:
             return stacked
         return Conditional(self.filters, path, stacked, spec)
 
     def _names(self, spec: Spec, names: tuple[Any, ...]) -> tuple[Any, ...]:
         """The axis names with that of the new axis inserted."""
-        at = self.index
+        at, name = self._place(spec), None if self.partition is ... else self.partition
+        if at == -1 and name is None:
+            return names  # what has no name at the end is not written
         if at < 0:
-            shape = (
-                spec.value.shape
-                if isinstance(spec, Leaf) and isinstance(spec.value, Array)
-                else None
-            )
-            if shape is None or any(isinstance(dim, VariadicDim) for dim in shape):
-                raise SchemaError(f"Axis({at}) of a leaf whose rank is open: count from the front")
-            at += len(shape) + 1
+            raise SchemaError(f"Axis({at}) of a leaf whose rank is open: count from the front")
         if ... in names[:at]:  # the single axes of a run that stand before the new one
             run = names.index(...)
             opened = (*names[:run], *(None,) * (at - run))
-            return (*opened, self.partition, *names[run:])
+            return (*opened, name, *names[run:])
         padded = (*names, *(None,) * (at - len(names)))
-        return (*padded[:at], self.partition, *padded[at:])
+        return (*padded[:at], name, *padded[at:])
+
+    def _unnamed(self, spec: Spec, before: tuple[int, ...]) -> tuple[int, ...]:
+        """The axes that metadata may leave out: those from before have moved by the new one."""
+        at = self._place(spec)
+        behind_front = [one + 1 if one >= at >= 0 else one for one in before]
+        moved = [one - 1 if one <= at < 0 and one < 0 else one for one in behind_front]
+        return (*moved, at) if self.partition is ... else tuple(moved)
+
+    def _place(self, spec: Spec) -> int:
+        """The place of the new axis, from the front where the rank is known."""
+        value = spec.value if isinstance(spec, Leaf) else spec
+        shape = value.shape if isinstance(value, Array) else None
+        if self.index >= 0 or shape is None:
+            return self.index
+        is_open = any(isinstance(dim, VariadicDim) for dim in shape)
+        return self.index if is_open else self.index + len(shape) + 1
 
     def _stack(self, spec: Array | Anything) -> Spec:
         array = spec if isinstance(spec, Array) else Array("", None, None, None)
         return _insert(array, SingleDim(self.text, Name(self.dim)), self.index)
 
 
-def show_axis(index: int, partition: str | None) -> str:
+def show_axis(index: int, partition: str | EllipsisType | None) -> str:
     """``Axis(1)``."""
-    return f"Axis({index})" if partition is None else f"Axis({index}, {partition!r})"
+    return f"Axis({index})" if partition is ... else f"Axis({index}, {partition!r})"
 
 
 def _insert(array: Array, new: SingleDim, index: int) -> Array:

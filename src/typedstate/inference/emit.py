@@ -136,7 +136,8 @@ class _Emitter:
                 made = [None if item is None else self.use(item, key) for item in items]
                 return _entries[tuple(made)]
             case StackedUse(inner, length, stack):
-                more = [] if stack.axis == 0 else [Axis(stack.axis)]
+                plain = stack.axis == 0 and stack.partition is ...
+                more = [] if plain else [Axis(stack.axis, stack.partition)]
                 hint = self.use(inner, key)
                 return _stacked[(hint, length.group.text, *more, *(stack.kinds or ()))]
             case UnionUse(options):

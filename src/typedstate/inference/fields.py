@@ -135,7 +135,9 @@ class Fields:
         """What is equal for things that one hint can describe."""
         if isinstance(seen, LeafSeen):
             return ("leaf", seen.kind is None, isinstance(seen.value, ArraySeen))
-        stack = None if seen.stacked is None else (seen.stacked.axis, seen.stacked.kinds)
+        stack = None
+        if seen.stacked is not None:
+            stack = (seen.stacked.axis, seen.stacked.kinds, seen.stacked.partition)
         match what := self.what[id(seen)]:
             case Layer(schema) | Around(schema):
                 return (schema, stack)

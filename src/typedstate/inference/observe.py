@@ -104,11 +104,13 @@ class Stack:
       axis: where it is.
       size: its size.
       kinds: the Variable classes that have it; None where all leaves do.
+      partition: its name in the leaves' sharding metadata; ``...`` where it has no place there.
     """
 
     axis: int
     size: int
     kinds: tuple[type, ...] | None = None
+    partition: Any = ...
 
 
 Seen = LeafSeen | BranchSeen

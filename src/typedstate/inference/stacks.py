@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from .catalogue import is_flax_layer, layer_of, takes_any_rank
 from .observe import ArraySeen, BranchSeen, LeafSeen, Seen, Stack
@@ -38,6 +39,24 @@ def _inner(branch: BranchSeen) -> BranchSeen:
 
 def _stack_of(branch: BranchSeen) -> Stack | None:
     """The axis that everything here has more, None where there is none."""
+    stack = _axis_of(branch)
+    return None if stack is None else replace(stack, partition=_partition(branch, stack))
+
+
+def _partition(branch: BranchSeen, stack: Stack) -> Any:
+    """The entry for the axis in the metadata of leaves whose every axis has one."""
+    named = [leaf for leaf in _leaves(branch) if leaf.names is not None]
+    if not any(_is_whole(leaf) for leaf in named):
+        return ...
+    entries = {name for leaf in named for name in (leaf.names or ())[stack.axis : stack.axis + 1]}
+    return entries.pop() if len(entries) == 1 else ...
+
+
+def _is_whole(leaf: LeafSeen) -> bool:
+    return isinstance(leaf.value, ArraySeen) and len(leaf.names or ()) == len(leaf.value.shape)
+
+
+def _axis_of(branch: BranchSeen) -> Stack | None:
     layers = [(item, key) for item, key in _layers(branch, "") if _kinds(item)]
     if not layers or any(layer_of(item, key) is not None for item, key in layers):
         return None
@@ -112,6 +131,6 @@ def _without(seen: Seen, stack: Stack) -> Seen:
         return seen
     shape = (*value.shape[: stack.axis], *value.shape[stack.axis + 1 :])
     names = seen.names
-    if names is not None and stack.axis < len(names):
+    if names is not None and stack.partition is not ... and stack.axis < len(names):
         names = (*names[: stack.axis], *names[stack.axis + 1 :])
     return replace(seen, value=replace(value, shape=shape), names=names)

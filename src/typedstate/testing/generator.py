@@ -17,6 +17,7 @@ from flax.nnx import filterlib
 from jax.sharding import NamedSharding, PartitionSpec
 
 from .._compat import axis_rules, variables
+from .._sharding import axis_names
 from .._spec import dims
 from .._spec.describe import describe
 from .._spec.dims import Expr, Fixed, VariadicDim, substitute
@@ -259,6 +260,10 @@ class Generator(msgspec.Struct):
             return value
         names = () if leaf.by_dims or leaf.names is None else leaf.names
         shown = tuple(name for name in names if name is not ...)
+        if leaf.stacked and shown:
+            rank = len(value.shape) if variables.is_shaped(value) else None
+            ways = axis_names.spellings(shown, leaf.stacked, rank)
+            shown = ways[self.chooser.among(len(ways), path)]
         metadata = axis_rules.with_names(shown) if shown else {}
         return variables.make_variable(leaf.kind, value, metadata)
 

@@ -1,0 +1,96 @@
+"""Alternatives: a union, of which the value decides, and a form's field that a filter decides."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from .._compat import variables
+from .._spec import filters
+from .._spec.describe import describe
+from .._spec.nodes import Anything, Conditional, Union
+from ..report import Path, show_path
+from . import undeclared
+from .dim_binding import Choice, Scope
+from .findings import Branch
+from .show_value import describe_value
+from .walker import Walker
+
+#: Violations of these codes at a value itself say that it is another kind of thing.
+_HEAD_CODES: Final = frozenset({"kind", "container", "array"})
+
+
+def see_union(
+    walk: Walker, value: Any, spec: Union, path: Path, scope: Scope, outermost: bool
+) -> None:
+    """Walks every alternative; those that fit but for their dims are kept until names are bound."""
+    kept, order = walk.found.part, walk.found.order
+    last, depth = order, walk.depth
+    tried: list[Branch] = []
+    for option in spec.options:
+        walk.found.part, walk.found.order = Branch(), order
+        walk.below(value, option, path, scope, outermost=outermost)
+        walk.depth = depth
+        last = max(last, walk.found.order)
+        tried.append(walk.found.part)
+    walk.found.part, walk.found.order = kept, last
+    fitting = [part for part in tried if not part.violations]
+    if fitting:
+        kept.take(fitting[0])
+    if len(fitting) == 1 or (fitting and not fitting[0].seen):
+        kept.seen += fitting[0].seen
+    elif fitting:
+        kept.seen.append(Choice([part.seen for part in fitting]))
+    else:
+        _no_option(walk, value, spec, tried, path)
+
+
+def _no_option(walk: Walker, value: Any, spec: Union, tried: list[Branch], path: Path) -> None:
+    """Reports the alternative that got furthest, or that none was of the right kind."""
+    where = show_path(path, walk.found.root)
+
+    def head(part: Branch) -> bool:
+        first = part.violations[0].violation
+        return first.path == where and first.code in _HEAD_CODES
+
+    further = [part for part in tried if not head(part)]
+    if further:
+        best = min(further, key=_distance)
+        walk.found.part.violations += best.violations
+        walk.found.part.seen += best.seen
+        walk.found.part.unknown += best.unknown
+        return
+    first = tried[0].violations[0].violation
+    walk.found.add(path, first.code, describe(spec), describe_value(value), first.note)
+
+
+def _distance(part: Branch) -> tuple[int, int, int]:
+    """How far an alternative is from fitting: one that finds other containers is another thing."""
+    found = [item.violation for item in part.violations]
+    strange = sum(violation.code == "container" for violation in found)
+    return strange, len(found), -max(len(violation.keys) for violation in found)
+
+
+def see_decision(walk: Walker, value: Any, spec: Conditional, path: Path, scope: Scope) -> None:
+    """Asks the filter of a form about each leaf that it could not decide from the schema."""
+    mapping = variables.mapping_of(value)
+    if mapping is not None:
+        option = spec.yes if spec.yes is not None else spec.no
+        if not isinstance(option, Anything):
+            walk.below(value, option or Anything(), path, scope)
+            return
+        walk.stretch += 1  # the filter decides on each leaf of the sub-tree
+        for key, item in dict(mapping).items():
+            see_decision(walk, item, spec, (*path, key), scope)
+        walk.stretch -= 1
+        return
+    keys = path[len(path) - len(spec.path) - walk.stretch :]
+    option = (
+        spec.yes if undeclared.ask_filter(walk.found, spec.filter, keys, value, path) else spec.no
+    )
+    if option is not None:
+        walk.below(value, option, path, scope)
+        return
+    walk.found.order += 1
+    wanted = "selected by" if spec.yes is not None else "left out by"
+    expected = f"a leaf {wanted} {filters.show_filter(spec.filter)}"
+    walk.found.add(path, "extra", expected, describe_value(value))

@@ -1,0 +1,156 @@
+"""Levels whose keys are not fields: the entries of a map or list, and trees of like leaves."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable
+from typing import Any, Final, cast
+
+import numpy as np
+
+from .._compat import variables
+from .._spec import dim_grammar, dims
+from .._spec.describe import describe
+from .._spec.nodes import EntriesSpec, Field, Map, StateOfSpec
+from .._spec.questions import needs_leaf
+from ..report import Path, show_key
+from . import guards, key_patterns, undeclared
+from .dim_binding import Scope, SeenSize
+from .levels import enter, see_fields
+from .show_value import describe_value
+from .walker import Walker
+
+_MAX_GAPS: Final = 100
+
+
+def see_map(walk: Walker, value: Any, spec: Map, path: Path, scope: Scope) -> None:
+    """Walks the entries of a map or list: all are like one spec."""
+    mapping = enter(walk, value, spec, path, spec.container)
+    if mapping is None:
+        return
+    walk.found.ask_again(path, guards.keys_like(mapping, every=True))
+    entries: dict[Hashable, Any] = {}
+    text_keys: list[str] = []
+    unknown: list[Hashable] = []
+    for key, item in mapping.items():
+        number = _as_int(key) if spec.key == "int" else None
+        if number is not None:
+            entries[number] = item
+        elif spec.key == "str" and isinstance(key, str):
+            entries[key] = item
+        elif spec.key == "int" and key_patterns.int_of(key) is not None:
+            text_keys.append(str(key))
+            entries[key_patterns.int_of(key)] = item
+        else:
+            unknown.append(key)
+    if text_keys:
+        walk.found.order += 1
+        note = "nnx.restore_int_paths makes them int"
+        shown = ", ".join(repr(key) for key in text_keys[:3])
+        more = ", ..." if len(text_keys) > 3 else ""
+        walk.found.add(path, "key", "int keys", f"str keys {shown}{more}", note)
+    _entry_keys(walk, unknown, mapping, spec, path, scope)
+    for key, item in entries.items():
+        child = (*path, key)
+        walk.occurrences.entry = child
+        walk.below(item, spec.entry, child, scope)
+    if spec.length is not None or spec.key == "int":
+        _length(walk, entries, spec, path, scope)
+    walk.depth -= 1
+
+
+def _as_int(key: object) -> int | None:
+    """The int that a key equals: to a dict ``1``, ``True`` and ``1.0`` are one key."""
+    if type(key) is int:
+        return key if key >= 0 else None
+    if isinstance(key, int | float | np.integer | np.floating):
+        given: Any = cast(Any, key)
+        number = float(given)
+        return int(given) if number >= 0 and number.is_integer() else None
+    return None
+
+
+def _entry_keys(
+    walk: Walker,
+    unknown: list[Hashable],
+    mapping: dict[Hashable, Any],
+    spec: Map,
+    path: Path,
+    scope: Scope,
+) -> None:
+    """Refuses keys of another class than the entries have, but for those that `extra` allows."""
+    for key in unknown:
+        child = (*path, key)
+        walk.found.order += 1
+        extra = spec.extra
+        if undeclared.pattern_spec(extra, key) is not None or undeclared.allowed(
+            walk.found, mapping[key], extra, child
+        ):
+            continue
+        walk.found.add(child, "key", f"{spec.key} keys", f"the key {show_key(key)}")
+
+
+def _length(
+    walk: Walker, entries: dict[Hashable, Any], spec: Map, path: Path, scope: Scope
+) -> None:
+    """Refuses gaps between int keys, and observes the number of entries."""
+    walk.found.order += 1
+    length = len(entries)
+    if spec.key == "int" and entries:
+        length = 1 + max(key for key in entries if isinstance(key, int))
+        if length > len(entries) and needs_leaf(spec.entry):
+            gaps = (index for index in range(length) if index not in entries)
+            for index in itertools.islice(gaps, _MAX_GAPS):
+                expected = describe(spec.entry)
+                note = "a gap in the keys"
+                walk.found.add((*path, index), "missing", expected, "nothing", note)
+    _see_length(walk, spec, length, path, scope)
+
+
+def _see_length(walk: Walker, spec: Map, length: int, path: Path, scope: Scope) -> None:
+    if spec.length is None:
+        return
+    if not needs_leaf(spec.entry):
+        return  # the last entries may be absent, so the length can't be seen
+    expr = dims.substitute(spec.length, scope.lookup)
+    dim = dims.SingleDim(f"the number of entries ({dim_grammar.show_expr(spec.length)})", None)
+    seen = SeenSize(expr, length, dim, walk.found.root, path, None, walk.found.order)
+    seen.depth = walk.found.depth
+    walk.found.part.seen.append(seen)
+
+
+def see_entries(walk: Walker, value: Any, spec: EntriesSpec, path: Path, scope: Scope) -> None:
+    """Walks a level whose int keys have specs of their own."""
+    mapping: dict[Hashable, Any] | None = enter(walk, value, spec, path, spec.container)
+    if mapping is None:
+        return
+    text_keys = [key for key in mapping if key_patterns.int_of(key) is not None]
+    if text_keys and len(text_keys) == len(mapping):
+        walk.found.order += 1
+        note = "nnx.restore_int_paths makes them int"
+        walk.found.add(path, "key", "int keys", f"str keys {text_keys[0]!r}, ...", note)
+        mapping = {key_patterns.int_of(key): item for key, item in mapping.items()}
+    fields = tuple(
+        Field(str(index), index, item) for index, item in enumerate(spec.items) if item is not None
+    )
+    see_fields(walk, mapping, fields, spec.extra, path, scope)
+    walk.depth -= 1
+
+
+def see_tree(
+    walk: Walker, value: Any, spec: StateOfSpec, path: Path, scope: Scope, root: Path
+) -> None:
+    """Walks a tree of any depth, whose leaves are like one spec."""
+    if variables.mapping_of(value) is None:
+        if path == root:
+            expected = f"a state {describe(spec)}"
+            walk.found.add(path, "container", expected, describe_value(value))
+        else:
+            walk.stretch = len(path) - len(root) - 1
+            walk.below(value, spec.leaf, path, scope)
+            walk.stretch = 0
+        return
+    mapping = enter(walk, value, spec, path, spec.container)
+    for key, item in (mapping or {}).items():
+        see_tree(walk, item, spec, (*path, key), scope, root)
+    walk.depth -= 1

@@ -1,0 +1,196 @@
+"""A level of a state: the keys that are declared, and those that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any, Final
+
+from .._compat import variables
+from .._spec import filters
+from .._spec.describe import describe
+from .._spec.nodes import (
+    Argument,
+    Bound,
+    Conditional,
+    EntriesSpec,
+    Extra,
+    Field,
+    Leaf,
+    Map,
+    Node,
+    ScopedSpec,
+    Spec,
+)
+from .._spec.questions import needs_leaf
+from ..report import Path
+from . import guards, suggestions, undeclared
+from .dim_binding import Scope
+from .findings import Presence
+from .show_value import describe_value
+from .walker import Walker
+
+_MAX_DEPTH: Final = 200
+_MAX_EMPTY: Final = 32
+
+
+def enter(
+    walk: Walker, value: Any, spec: Spec, path: Path, container: str
+) -> dict[Hashable, Any] | None:
+    """Goes one level down: its keys and values, or None and a violation where there is none."""
+    mapping = variables.mapping_of(value)
+    if mapping is None:
+        note = suggestions.container_note(value)
+        walk.found.add(path, "container", f"a state {describe(spec)}", describe_value(value), note)
+        return None
+    if container == "state" and not path and not variables.is_state(value):
+        walk.found.add(path, "container", "an nnx.State", describe_value(value))
+    if container == "dict" and variables.is_state(value):
+        note = "nnx.to_pure_dict gives one"
+        walk.found.add(path, "container", "a plain dict of values", "an nnx.State", note)
+        return None
+    walk.depth += 1
+    if walk.depth > _MAX_DEPTH:
+        raise RecursionError
+    try:
+        return dict(mapping)
+    except Exception as error:  # a mapping of the user's own, or one that changes meanwhile
+        actual = f"a mapping that can't be read ({type(error).__name__})"
+        walk.found.add(path, "container", f"a state {describe(spec)}", actual)
+        return None
+
+
+def see_node(walk: Walker, value: Any, spec: Node, path: Path, scope: Scope) -> None:
+    """Walks one level that a schema describes."""
+    schema = spec.ref.resolve()
+    mapping = enter(walk, value, spec, path, schema.container)
+    if mapping is None:
+        return
+    wrapped = suggestions.too_deep(mapping, schema) if len(mapping) == 1 else None
+    if wrapped is not None:
+        walk.found.order += 1
+        note = "the tree is one level too deep: pass what stands under this key"
+        below = (*path, wrapped)
+        actual = describe_value(mapping[wrapped])
+        walk.found.add(below, "extra", f"the keys of {schema.name}", actual, note)
+        see_node(walk, mapping[wrapped], spec, below, scope)
+        walk.depth -= 1
+        return
+    see_fields(walk, mapping, schema.fields, schema.extra, path, scope)
+    walk.depth -= 1
+
+
+def see_fields(
+    walk: Walker,
+    mapping: dict[Hashable, Any],
+    fields: tuple[Field, ...],
+    extra: Extra,
+    path: Path,
+    scope: Scope,
+) -> None:
+    """What stands under each declared key, then what stands under others."""
+    there = 0
+    for item in fields:
+        if item.optional and walk.occurrences.tree_at is not None:
+            _see_presence(walk, mapping.get(item.key) is not None, item, (*path, item.key))
+        if item.key in mapping:
+            there += 1
+            value = mapping[item.key]
+            if item.shared is not None:
+                _twice(walk, value, item, (*path, item.key))
+            elif value is not None or not item.optional:
+                if isinstance(item.spec, Leaf):  # at once, as most fields are
+                    walk.leaf(value, item.spec, (*path, item.key), scope)
+                else:
+                    walk.below(value, item.spec, (*path, item.key), scope)
+        elif not item.optional and item.shared is None:
+            _missing(walk, mapping, item, fields, (*path, item.key), scope)
+    if there < len(mapping):
+        unknown = _unknown(mapping, fields)
+        _extras(walk, mapping, unknown, extra, path, scope, fields)
+
+
+def _twice(walk: Walker, value: Any, item: Field, path: Path) -> None:
+    """A Variable that stands at its first path already."""
+    note = "Flax keeps a shared Variable at its first path in sorted order"
+    expected = f"nothing, as it is shared with {item.shared}"
+    walk.found.order += 1
+    walk.found.add(path, "extra", expected, describe_value(value), note)
+
+
+def _missing(
+    walk: Walker,
+    mapping: dict[Hashable, Any],
+    item: Field,
+    fields: tuple[Field, ...],
+    child: Path,
+    scope: Scope,
+) -> None:
+    """A declared key that is not there: a violation unless Flax drops what is empty."""
+    spec: Spec | None = item.spec
+    if isinstance(spec, Conditional):
+        spec = filters.surely(spec, child)
+    if spec is None or not needs_leaf(spec):
+        _absent(walk, item.spec, child, scope)
+        return
+    walk.found.order += 1
+    worth = walk.found.worth_a_note()
+    note = suggestions.missing_note(item.key, _unknown(mapping, fields)) if worth else ""
+    walk.found.add(child, "missing", describe(spec), "nothing", note)
+
+
+def _unknown(mapping: Mapping[Hashable, Any], fields: tuple[Field, ...]) -> list[Hashable]:
+    """The keys that no field declares."""
+    declared = {item.key for item in fields}
+    return [key for key in mapping if key not in declared]
+
+
+def _see_presence(walk: Walker, there: bool, item: Field, path: Path) -> None:
+    """An optional leaf is there in all uses of a type argument, or in none."""
+    if walk.occurrences.tree_at is None or item.decided or isinstance(item.spec, Conditional):
+        return
+    if not there and not needs_leaf(item.spec):
+        return  # a form has left nothing of it that would have to be there
+    tree, depth = walk.occurrences.tree_at
+    found = walk.found
+    seen = Presence(tree, path[depth:], there, found.root, path, found.order, item.spec)
+    walk.found.part.present.append(seen)
+
+
+def _absent(walk: Walker, spec: Spec, path: Path, scope: Scope) -> None:
+    """Flax drops a branch without leaves: it is checked as an empty one, e.g. its length."""
+    inner = spec
+    while isinstance(inner, Bound | ScopedSpec | Argument):
+        inner = inner.inner
+    if not isinstance(inner, Node | Map | EntriesSpec) or inner in walk.empty:
+        return
+    if len(walk.empty) > _MAX_EMPTY:
+        return
+    walk.found.order += 1
+    walk.empty.append(inner)
+    walk.below({}, spec, path, scope)
+    walk.empty.pop()
+
+
+def _extras(
+    walk: Walker,
+    mapping: dict[Hashable, Any],
+    unknown: list[Hashable],
+    extra: Extra,
+    path: Path,
+    scope: Scope,
+    fields: tuple[Field, ...] = (),
+) -> None:
+    """Walks the values under keys that no field declares."""
+    if extra.patterns:
+        every = len(unknown) == len(mapping)
+        walk.found.ask_again(path, guards.keys_like(unknown, every))
+    for key in unknown:
+        value, child = mapping[key], (*path, key)
+        walk.found.order += 1
+        spec = undeclared.pattern_spec(extra, key)
+        if spec is not None:
+            walk.below(value, spec, child, scope)
+        elif not undeclared.allowed(walk.found, value, extra, child):
+            worth = walk.found.worth_a_note()
+            note = suggestions.extra_note(key, mapping, fields) if worth else ""
+            walk.found.add(child, "extra", "no such key", describe_value(value), note)

@@ -1,0 +1,63 @@
+"""Occurrences of schemas in a walk: which of them share the names of their dims.
+
+Each occurrence has a scope of its own, but for the uses of one type argument: these share the
+scopes of the schemas in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from .._spec.nodes import SchemaRef
+from .._spec.rewrite import root_of
+from ..report import Path
+from .dim_binding import Scope, inside
+from .findings import Findings, Tree
+
+
+class Occurrences:
+    """The scopes of the schemas that a walk met.
+
+    Attributes:
+      argument_at: the use of a type argument that is looked at, and the length of its path.
+      tree_at: the tree that is looked at, and the length of its path.
+      entry: the path of the entry of a map that was entered last.
+    """
+
+    __slots__ = ("_found", "argument_at", "entry", "tree_at")
+
+    def __init__(self, found: Findings) -> None:
+        """Starts at the root of a value; scopes are counted in the findings of its call."""
+        self._found = found
+        self.argument_at: tuple[Hashable, int] | None = None
+        self.tree_at: tuple[Tree, int] | None = None
+        self.entry: Path | None = None
+
+    def scope_inside(self, ref: SchemaRef, path: Path, scope: Scope, outermost: bool) -> Scope:
+        """The scope of one occurrence of a schema."""
+        number = scope.number if outermost else self.new_number(ref, path)
+        key = self.of(ref, path) if ref.owners else None
+        return inside(scope, number, ref.owners, key, outermost=outermost)
+
+    def begin_tree(self, number: int, ref: SchemaRef, path: Path) -> None:
+        """A tree that may have to agree with others of the same schema and names."""
+        use = self.argument_at[0] if self.argument_at else (self._found.root, path)
+        tree = Tree((number, root_of(ref)), use, self._found.depth)
+        self._found.trees.append(tree)
+        self.tree_at = tree, len(path)
+
+    def of(self, ref: SchemaRef | None, path: Path) -> Hashable:
+        """Tells one occurrence of a schema from others, but not uses of one type argument."""
+        at, depth = self.argument_at or (self._found.root, 0)
+        return at, path[depth:], None if ref is None else root_of(ref)
+
+    def new_number(self, ref: SchemaRef | None, path: Path) -> int:
+        """Of the scope of one occurrence; the same in every use of a type argument."""
+        if self.argument_at is None:
+            number = self._found.new_number()
+        else:
+            number = self._found.shared_scope(self.of(ref, path))
+        if self.tree_at is not None:
+            tree, depth = self.tree_at
+            tree.scopes[path[depth:], None if ref is None else root_of(ref)] = number
+        return number
