@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, assert_never, cast
+from typing import Any, Final, cast
 
 from .._compat.variables import make_variable
 from .._spec.nodes import (
@@ -117,9 +117,8 @@ class Alignment:
             case _:
                 if isinstance(spec, Around):
                     return self._walk(node, spec.inner, path)
-                if isinstance(spec, Tree | Structure | Single | Validated):
-                    return self._leaf(node, Leaf(None, spec), path)
-                assert_never(spec)
+                rest: Tree | Structure | Single | Validated = spec
+                return self._leaf(node, Leaf(None, rest), path)
 
     def _fields(
         self, node: dict[Hashable, Any], fields: Iterable[Field], extra: Any, path: Path
@@ -256,8 +255,7 @@ class Alignment:
                 }
                 return _both(pairs)
             case _:
-                if not isinstance(value, Single | Structure | Tree | Around | Choice | Validated):
-                    assert_never(value)
+                _rest: Single | Structure | Tree | Around | Choice | Validated = value
         return self._undeclared(node, path)
 
     def _inside(

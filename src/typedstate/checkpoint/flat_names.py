@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Hashable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from .libraries import is_dict
 from .stored import Path, nested
@@ -34,7 +34,7 @@ def unflattened(node: Any, separator: str | None) -> Any:
 
 def _path(key: Hashable, separator: str | None) -> Path:
     if not isinstance(key, str):
-        return key if isinstance(key, tuple) and key else (key,)
+        return (key,)
     if separator is not None:
         return tuple(key.split(separator))
     if not key.startswith("(") or len(key) > _MAX_PATH:
@@ -43,5 +43,7 @@ def _path(key: Hashable, separator: str | None) -> Path:
         found: Any = ast.literal_eval(key)
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return (key,)
-    whole = isinstance(found, tuple) and all(isinstance(one, _KEYS) for one in found)
-    return tuple(found) if whole and found else (key,)
+    if not isinstance(found, tuple) or not found:
+        return (key,)
+    whole = cast(Path, found)
+    return whole if all(isinstance(one, _KEYS) for one in whole) else (key,)
