@@ -122,9 +122,9 @@ def _hint_of(hint: Any) -> Any:
 
 def judge(tree: Any, spec: Spec, name: str, dims: Mapping[str, int] | None = None) -> Report:
     """Everything in which a tree of abstract values does not fit a spec."""
-    explanation = Walk(given=dims or {})
-    explanation.visit(tree, spec)
-    found = explanation.report(name)
+    walk = Walk(given=dims or {})
+    walk.visit(tree, spec)
+    found = walk.report(name)
     violations = tuple(_in_words_of_files(one) for one in found.violations)
     cause = "" if found.cause.startswith("the arrays are concrete") else found.cause
     return Report(found.hint, violations, found.dims, found.unknown, cause)
