@@ -109,5 +109,4 @@ def _tree_of(x: Any) -> tuple[str, Any]:
         return type(x).__name__, nnx.state(x)
     if variables.is_state(x):
         return "state", x
-    is_dict = isinstance(x, dict)
-    return "dict", x if is_dict else None
+    return "dict", variables.mapping_of(x) if isinstance(x, dict) else None
