@@ -1,6 +1,6 @@
 """One array beside its spec: class, dtype, shape, names and placement, validators.
 
-The explainer calls these for what stands at a leaf; what they see goes into its `Evidence`.
+The walk calls these for the value of a leaf; what they see goes into its findings.
 """
 
 from __future__ import annotations
@@ -254,7 +254,7 @@ def _judge(found: Findings, verdict: Outcome, guard: Guard) -> None:
 def ask_predicates(
     found: Findings, leaf: Any, value: Any, predicates: tuple[Predicate, ...], path: Path
 ) -> None:
-    """The validators over a value; a plan asks them again."""
+    """The validators over a value; guarded code asks them again."""
     for predicate in predicates:
         answer = _answer(predicate, value)
         guard = Guard(path, _predicate_guard(predicate, leaf is not value, answer))

@@ -1,6 +1,6 @@
 """Names of dims get their sizes: all names first, expressions after, each with its origin.
 
-The explainer observes sizes while it walks; `settle` compares them. A name's size is the one
+The walk observes sizes while it walks; `settle` compares them. A name's size is the one
 that most leaves agree on, so that a single wrong leaf is the one that is blamed.
 """
 

@@ -1,6 +1,6 @@
-"""What stands under keys that are not declared, and what filters say of it.
+"""Leaves under undeclared keys, and the answers of filters about them.
 
-The explainer asks; what a filter answered goes into its `Evidence`, as a plan must ask again.
+The answer of a filter is a guard of the findings: guarded code asks it again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _selected(found: Findings, leaf: Any, path: Path, level: int, selection: Sel
 
 
 def ask_filter(found: Findings, filter_: Any, keys: Path, leaf: Any, path: Path) -> bool:
-    """What an NNX filter says of a real leaf; a plan asks again."""
+    """What an NNX filter says of a real leaf; guarded code asks again."""
     test: Callable[[Any, Any], Any] = filterlib.to_predicate(filter_)
     chosen = bool(test(keys, leaf))
     guard = Guard(path, lambda other: bool(test(keys, other)) == chosen)

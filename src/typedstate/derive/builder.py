@@ -471,8 +471,8 @@ def _fits(value: Any, option: Spec) -> bool:
     """Whether a value, concrete or abstract, is like an alternative."""
     for spec in (option, rewrite(option, Abstracting())):
         if spec is not None:
-            explanation = Walk()
-            explanation.visit(value, spec)
-            if explanation.report(""):
+            walk = Walk()
+            walk.visit(value, spec)
+            if walk.report(""):
                 return True
     return False

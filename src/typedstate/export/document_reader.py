@@ -29,6 +29,7 @@ from .._spec.nodes import (
     EntriesSpec,
     Extra,
     Field,
+    FlatSpec,
     Instance,
     ItemsOf,
     Leaf,
@@ -56,6 +57,7 @@ from .._spec.nodes import (
 from .._spec.rewrite import Derived, Transform
 from .._spec.selecting import Adding, Selecting
 from ..errors import SchemaError
+from ..forms.form_class import want_tree
 from ..forms.likeness import Resembling
 from ..forms.placing import Naming, Placing
 from ..forms.replacing import Abstracting, Replacing, Unwrapping
@@ -268,6 +270,8 @@ class Reader:
                 return ScopedSpec(self.spec(inner, where), scope)
             case n.SamePart(of=inner, group=group):
                 return SameSpec(self.spec(inner, where), group)
+            case n.FlatPart(of=inner, separator=separator):
+                return self._flat(self.spec(inner, where), separator, where)
             case n.DecidePart(yes=yes, no=no):
                 return Conditional(
                     self._filter(part.filter, where),
@@ -280,6 +284,12 @@ class Reader:
                 return ModuleState(self._class(cls, where), self.spec(state, where))
             case _:
                 raise _error(where, f"{type(part).__name__} is no part of a hint")
+
+    def _flat(self, inner: Spec, separator: str | None, where: str) -> FlatSpec:
+        try:
+            return FlatSpec(want_tree(inner, "Flat"), separator)
+        except SchemaError as error:
+            raise _error(where, str(error)) from None
 
     def _leaf(self, part: n.LeafPart, where: str) -> Leaf:
         placed = part.placed
