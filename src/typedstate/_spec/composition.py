@@ -40,7 +40,8 @@ from .nodes import (
     Within,
 )
 from .questions import parts
-from .rewrite import Derived, Transform, rewrite
+from .rewrite import Derived, rewrite
+from .transform import Transform
 
 
 def transformed(spec: Spec, transform: Transform) -> Spec:

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from .._annotations.spec_of import name_of, spec_of
 from .._spec.dtypes import has_dtype
 from .._spec.nodes import Leaf, ModuleState, Spec, Validated
-from .._spec.rewrite import Unchanged, rewrite
+from .._spec.rewrite import rewrite
+from .._spec.transform import Unchanged
 from .._validation.walk import Walk
 from ..forms.replacing import Abstracting, Unwrapping
 from ..report import Report, Violation
