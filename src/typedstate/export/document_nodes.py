@@ -253,6 +253,14 @@ class SamePart(Part):
     group: Name
 
 
+class FlatPart(Part):
+    """Every leaf by its whole path: a tuple, or one name where a separator joins the keys."""
+
+    type: Literal["flat"]
+    of: SpecPart
+    separator: Name | None = None
+
+
 class DecidePart(Part):
     """A leaf of which the filters decide: what a selected one is, what another."""
 
@@ -292,6 +300,7 @@ SpecPart = Annotated[
     | BindPart
     | ScopedPart
     | SamePart
+    | FlatPart
     | DecidePart
     | ModulePart,
     Field(discriminator="type"),

@@ -29,6 +29,7 @@ from .._spec.nodes import (
     EntriesSpec,
     Extra,
     Field,
+    FlatSpec,
     Instance,
     ItemsOf,
     Leaf,
@@ -57,6 +58,7 @@ from .._spec.rewrite import Derived
 from .._spec.selecting import Adding, Selecting
 from .._spec.transform import Transform
 from ..errors import SchemaError
+from ..forms.form_class import want_tree
 from ..forms.likeness import Resembling
 from ..forms.placing import Naming, Placing
 from ..forms.replacing import Abstracting, Replacing, Unwrapping
@@ -270,6 +272,8 @@ class Reader:
                 return ScopedSpec(self.spec(inner, where), scope)
             case n.SamePart(of=inner, group=group):
                 return SameSpec(self.spec(inner, where), group)
+            case n.FlatPart(of=inner, separator=separator):
+                return self._flat(self.spec(inner, where), separator, where)
             case n.DecidePart(yes=yes, no=no):
                 return Conditional(
                     self._filter(part.filter, where),
@@ -281,6 +285,12 @@ class Reader:
                 return ModuleState(self._class(cls, where), self.spec(state, where))
             case _:
                 raise _error(where, f"{type(part).__name__} is no part of a hint")
+
+    def _flat(self, inner: Spec, separator: str | None, where: str) -> FlatSpec:
+        try:
+            return FlatSpec(want_tree(inner, "Flat"), separator)
+        except SchemaError as error:
+            raise _error(where, str(error)) from None
 
     def _leaf(self, part: n.LeafPart, where: str) -> Leaf:
         placed = part.placed
