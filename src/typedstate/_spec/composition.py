@@ -42,7 +42,8 @@ from .nodes import (
     Within,
 )
 from .questions import parts
-from .rewrite import Derived, Transform, rewrite, root_of
+from .rewrite import Derived, rewrite, root_of
+from .transform import Transform
 
 _MAX_NESTED: Final = 16
 

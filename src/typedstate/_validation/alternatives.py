@@ -11,8 +11,9 @@ from .._spec.nodes import Anything, Conditional, NoValue, Union
 from .._spec.questions import one_of
 from ..report import Path, show_path
 from . import undeclared
-from .dim_binding import Choice, Scope
+from .dim_binding import Choice
 from .findings import Branch
+from .scopes import Scope
 from .show_value import describe_value
 from .walker import Walker
 

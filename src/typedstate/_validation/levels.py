@@ -24,8 +24,8 @@ from .._spec.nodes import (
 from .._spec.questions import needs_leaf
 from ..report import Path
 from . import guards, suggestions, undeclared
-from .dim_binding import Scope
 from .findings import Presence
+from .scopes import Scope
 from .show_value import describe_value
 from .walker import Walker
 

@@ -51,8 +51,9 @@ from .._spec.nodes import (
     Validated,
     Within,
 )
-from .._spec.rewrite import Derived, Transform
+from .._spec.rewrite import Derived
 from .._spec.selecting import Adding, Selecting
+from .._spec.transform import Transform
 from ..errors import SchemaError
 from ..forms.likeness import Resembling
 from ..forms.placing import Naming, Placing

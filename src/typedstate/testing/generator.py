@@ -54,7 +54,7 @@ from .._spec.nodes import (
     Within,
 )
 from .._spec.questions import needs_leaf
-from .._validation.dim_binding import Scope, Var
+from .._validation.scopes import Scope, Var
 from ..comparison.side import At, Side, open_binds
 from ..report import Path, show_path
 
