@@ -11,7 +11,6 @@ import enum
 import inspect
 import sys
 import types
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, ForwardRef
 
 import jax.numpy as jnp
@@ -61,7 +60,7 @@ def get_annotations(owner: Any, *, format: Format = Format.VALUE) -> dict[str, A
 
 
 @pytest.fixture(autouse=True)
-def python_3_14(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def python_3_14(monkeypatch: pytest.MonkeyPatch) -> None:
     if sys.version_info < (3, 14):
         library = types.SimpleNamespace(get_annotations=get_annotations, Format=Format)
         monkeypatch.setattr(lazy_annotations, "LIBRARY", library)
@@ -73,7 +72,6 @@ def python_3_14(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
         asked = types.SimpleNamespace(signature=signature)
         monkeypatch.setattr(lazy_annotations, "inspect", asked)
-    yield
 
 
 def linear(size: int = 3) -> nnx.State[Any, Any]:
@@ -133,8 +131,7 @@ def test_a_methods_own_class_and_a_name_that_comes_later_in_its_function() -> No
     class Owner:
         @checked
         def join(self, other: Owner, state: InnerState) -> Owner:
-            assert (Owner, InnerState)  # in the function's closure, as its annotations' names are
-            return other
+            return other if isinstance(state, InnerState) else Owner()  # both in its closure
 
     class InnerState(TypedState):
         kernel: nnx.Param[Float[Array, "2 n"]]

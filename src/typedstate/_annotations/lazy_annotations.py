@@ -1,4 +1,4 @@
-"""The annotations that a class or a function was written with, whether or not they can be evaluated.
+"""The annotations of a class or a function, whether or not they can be evaluated yet.
 
 From Python 3.14 on annotations are evaluated when they are asked for (PEP 649), so that a name that
 is not there yet is no error before. Such an annotation is given as its text, as all are after
