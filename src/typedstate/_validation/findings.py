@@ -17,7 +17,8 @@ from .._spec.dims import Dim, Expr, Name
 from .._spec.nodes import Array, Spec
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
 from . import permuted_axes, tree_signature
-from .dim_binding import Choice, Conflict, Observation, Scope, SeenSize, Sizes, Var, settle
+from .dim_binding import Choice, Conflict, Observation, SeenSize, Sizes, settle
+from .scopes import Scope, Var
 from .suggestions import common_cause
 from .trace import Guard, Trace
 

@@ -55,9 +55,9 @@ from . import (
     tree_signature,
     values,
 )
-from .dim_binding import Scope, argument_scope, linked
 from .findings import Findings
 from .occurrences import Occurrences
+from .scopes import Scope, argument_scope, linked
 from .show_value import describe_value
 from .trace import Guard, Trace
 

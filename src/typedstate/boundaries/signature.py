@@ -15,8 +15,9 @@ import typing_extensions
 
 from .. import _fastpath, _validation
 from .._annotations.array_hints import is_jaxtyped
+from .._annotations.boundary_hints import holds_state_or_array, mentions_schema, or_array
 from .._annotations.context import Context, NotYet
-from .._annotations.parse import holds_state_or_array, mentions_schema, or_array, parse
+from .._annotations.parse import parse
 from .._compat import scalars
 from .._fastpath.call_cache import OMITTED, CallCache, ExplainedCall, KnownCall
 from .._fastpath.structures import Specialization, StructureCache

@@ -16,7 +16,8 @@ from .._spec.composition import transformed
 from .._spec.describe import describe
 from .._spec.nodes import Allowed, Anything, Array, Extra, Leaf, Spec
 from .._spec.questions import one_of
-from .._spec.rewrite import Unchanged, map_value
+from .._spec.rewrite import map_value
+from .._spec.transform import Unchanged
 from ..errors import SchemaError
 from ..report import Path
 from .form_class import FormMeta, show_form_argument, want_tree
