@@ -25,6 +25,7 @@ from typing_extensions import TypeAliasType
 from .._annotations.deferred import Deferred
 from ..errors import warn_of
 from ..mode import MODE
+from . import frames
 from .signature import RETURN, Boundary
 from .wrapper import write_wrapper
 
@@ -220,6 +221,10 @@ class CheckedCallable:
 
 
 def _function(function: types.FunctionType, place: DecoratorSite) -> Any:
+    why = frames.reason(function) if place.covered else ""
+    if why:
+        warn_of(function, function.__qualname__, why)
+        return function
     boundary = Boundary(function, _names(function, place.local), place.covered)
     if not boundary.enforces:
         return function
