@@ -80,13 +80,14 @@ class TreedefLike(msgspec.Struct, frozen=True, eq=False):
 
     def __call__(self, value: Any) -> bool:
         """Asks again."""
-        tree = state_of(modules.module_tree(value).mapping) if self.in_place else value
+        tree = state_of(value) if self.in_place else value
         return same_treedef(self.treedef, treedef_of(tree))
 
 
-def state_of(mapping: Mapping[Hashable, Any]) -> Any:
-    """A live module's tree as the state that Flax makes of it."""
-    return variables.State(mapping)
+def state_of(value: Any) -> Any:
+    """A live module, or the tree that was read of it, as the state that Flax makes of it."""
+    tree = modules.module_tree(value).mapping if modules.is_module(value) else value
+    return variables.State(tree)
 
 
 def _parts(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
