@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from ..errors import SchemaError
 from ..report import Path
 from .dims import Expr, Name
-from .filters import WILDCARD, WILDCARDS, reads_value
+from .filters import WILDCARD, WILDCARDS, Answer, decide_declared, leaf_of, reads_value
 from .nodes import (
     Anything,
     Argument,
@@ -183,11 +183,13 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
             other = None if no is None else rewrite(no, transform, path)
             if then is None and other is None:
                 return None
-            asks_again = transform.keeps_values or not reads_value(filter_, spec.path)
-            if not transform.keeps_kinds or not asks_again:
-                # what is there is one of the two, or was left out
-                return one_of(tuple(option or NoValue() for option in (then, other)))
-            return Conditional(filter_, spec.path, then, other)
+            leaf = leaf_of(spec)
+            answer = Answer.MAYBE if transform.keeps_kinds else decide_declared(spec, leaf)
+            if answer is not Answer.MAYBE:
+                return then if answer is Answer.YES else other
+            reads = not transform.keeps_values and reads_value(filter_, spec.path, leaf)
+            lost = spec.open or reads or not transform.keeps_kinds
+            return Conditional(filter_, spec.path, then, other, lost)
         case TupleOf(items, rest) if path == ():
             kept_items = tuple(rewrite(item, transform, path) for item in items)
             kept_rest = None if rest is None else rewrite(rest, transform, path)
@@ -224,7 +226,7 @@ def _extra(transform: Transform, extra: Extra, path: Path) -> Extra:
         replace(
             item,
             selections=tuple(
-                one for one in item.selections if not reads_value(one.filter, one.path)
+                one for one in item.selections if not reads_value(one.filter, one.path, Anything())
             ),
         )
         for item in found.allowed

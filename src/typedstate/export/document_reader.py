@@ -280,6 +280,7 @@ class Reader:
                     tuple(map(self._path_key, part.path)),
                     None if yes is None else self.spec(yes, where),
                     None if no is None else self.spec(no, where),
+                    part.open,
                 )
             case n.ModulePart(cls=cls, state=state):
                 return ModuleState(self._class(cls, where), self.spec(state, where))

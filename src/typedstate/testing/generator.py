@@ -245,7 +245,7 @@ class Generator(msgspec.Struct):
             if option is None:
                 continue
             found = self._maybe(At(option, at.scope, at.outermost), path)
-            if isinstance(found, dict) or bool(test(keys, found)) is answer:
+            if spec.open or isinstance(found, dict) or bool(test(keys, found)) is answer:
                 return cast(Any, found)
         return ABSENT
 
