@@ -164,7 +164,7 @@ def doctor(session: nox.Session, flax: str) -> None:
     """Compare one Flax with the record: fails where the probe finds something else."""
     _install(session, flax, ".")
     session.env["JAX_PLATFORMS"] = "cpu"
-    session.run("python", "-m", "typedstate.doctor.cli")
+    session.run("python", "-m", "typedstate", "doctor")
 
 
 @nox.session(python=PYTHONS, default=False)
