@@ -70,7 +70,8 @@ def _with_texts(owner: Any) -> dict[str, Any]:
 
 def _parts(hint: Any) -> Iterator[Any]:
     yield hint
-    for item in (*get_args(hint), *(hint if isinstance(hint, list) else ())):
+    listed: list[Any] = hint if isinstance(hint, list) else []
+    for item in (*get_args(hint), *listed):
         yield from _parts(item)
 
 

@@ -73,7 +73,7 @@ class Functions:
         state = self.reader.lookup(STATE)
         if state is None or not given[0].type.has_base(STATE):
             return context.default_return_type
-        return flat.copy_modified(args=map_instance_to_supertype(given[0], state).args[1:])
+        return Instance(flat.type, map_instance_to_supertype(given[0], state).args[1:])
 
     def as_pure(self, context: FunctionContext) -> Type:
         """``nnx.as_pure(state)`` is a `Values`."""
