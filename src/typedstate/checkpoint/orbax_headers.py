@@ -109,12 +109,11 @@ def _show(sharding: Any) -> str:
     if not is_dict(sharding) or sharding.get("sharding_type") != "NamedSharding":
         return ""
     names, sizes = sharding["axis_names"], sharding["shape"]
-    spec = [tuple(axis) if is_list(axis) else axis for axis in sharding["partition_spec"]]
-    return show_sharding(spec, names, sizes)
+    return show_sharding(sharding["partition_spec"], names, sizes)
 
 
 def show_sharding(spec: Any, names: Any, sizes: Any) -> str:
     """Partition and mesh: ``P('data',) on data=2, model=4``."""
     mesh = ", ".join(f"{name}={size}" for name, size in zip(names, sizes, strict=False))
-    shown = ", ".join(repr(axis) for axis in tuple(spec))
+    shown = ", ".join(repr(tuple(axis) if is_list(axis) else axis) for axis in tuple(spec))
     return f"P({shown}) on {mesh}"

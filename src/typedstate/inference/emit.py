@@ -133,7 +133,7 @@ class _Emitter:
                 size = None if by is str or length is None else length.group.text
                 return hint if size is None else _bind[hint, f"len={size}"]
             case EntriesUse(items, optional):
-                made = [None if item is None else self.use(item, key) for item in items]
+                made: list[Any] = [None if item is None else self.use(item, key) for item in items]
                 said = [hint | None if at in optional else hint for at, hint in enumerate(made)]
                 return _entries[tuple(said)]
             case StackedUse(inner, length, stack):
