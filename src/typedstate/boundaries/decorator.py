@@ -26,6 +26,7 @@ from .._annotations.deferred import Deferred
 from .._annotations.lazy_annotations import annotations_of, signature_of
 from ..errors import warn_of
 from ..mode import MODE
+from . import frames
 from .signature import RETURN, Boundary
 from .wrapper import write_wrapper
 
@@ -221,6 +222,10 @@ class CheckedCallable:
 
 
 def _function(function: types.FunctionType, place: DecoratorSite) -> Any:
+    why = frames.reason(function) if place.covered else ""
+    if why:
+        warn_of(function, function.__qualname__, why)
+        return function
     boundary = Boundary(function, _names(function, place.local), place.covered)
     if not boundary.enforces:
         return function
