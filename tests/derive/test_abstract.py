@@ -16,7 +16,7 @@ from typedstate import (
     Abstract,
     Bind,
     Entries,
-    Placed,
+    PlacedBy,
     Scoped,
     Stacked,
     StateMap,
@@ -122,7 +122,7 @@ class NestedState(TypedState):
     ids=["plain", "bound", "bound twice", "apart", "stacked"],
 )
 def test_names_are_found_through_every_form_around_them(hint: Any, given: dict[str, int]) -> None:
-    """The tree that is built has the sizes that the explainer reads from it."""
+    """The tree that is built has the sizes that the walk reads from it."""
     made = abstract(hint, choices={"by_name": ["a", "b"], "either": 0}, **given)
     report = explain(made, Abstract[hint])
     assert report, report
@@ -169,7 +169,7 @@ def test_names_in_metadata_are_those_of_the_declaration(mesh: jax.sharding.Mesh)
     made: Any = abstract(S, d=8, n=4, mesh=mesh, rules=rules)
     assert explain(made, S).violations[0].code == "array"
     assert explain(made, Abstract[S])
-    assert explain(made, Placed[Abstract[S], rules])
+    assert explain(made, PlacedBy[Abstract[S], rules])
     assert raw(made["w"]).sharding == NamedSharding(mesh, P("fsdp", "tensor"))
 
 

@@ -1,4 +1,4 @@
-"""States of a known structure in other sizes: the law and the walk give one verdict."""
+"""States of a known structure in other sizes: size constraints and the walk give one verdict."""
 
 from __future__ import annotations
 

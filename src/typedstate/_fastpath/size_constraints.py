@@ -16,8 +16,9 @@ from msgspec.structs import replace
 
 from .._spec import dims
 from .._spec.dims import Expr, Fixed, Name, Opaque, Product, Sum
-from .._validation.dim_binding import Choice, Observation, SeenSize, Var
+from .._validation.dim_binding import Choice, Observation, SeenSize
 from .._validation.findings import Findings
+from .._validation.scopes import Var
 from ..report import Size
 from .size_code import SOLVE, ArgumentRef, AxisRef, Equation, ShapeSource, SizeConstraints, shape_of
 

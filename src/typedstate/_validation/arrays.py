@@ -22,8 +22,9 @@ from .._spec.dtypes import has_dtype
 from .._spec.nodes import Array, Leaf, Partition, PlacedSpec, Predicate
 from ..report import Path, Unknown, show_path
 from . import guards, suggestions
-from .dim_binding import Scope, SeenSize
+from .dim_binding import SeenSize
 from .findings import Findings, SizedDim, Split
+from .scopes import Scope
 from .show_value import describe_value
 from .trace import Guard
 

@@ -1,4 +1,4 @@
-"""The skeleton of a tree: keys, kinds, dtypes and shapes, by which `Same` compares trees."""
+"""The signature of a tree: keys, kinds, dtypes and shapes, by which `Same` compares trees."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TreeSignature = dict[Path, LeafSignature]
 
 
 def signature_of(value: Any) -> TreeSignature:
-    """Reads the skeleton of a state, nested dicts, lists and tuples, or a live module."""
+    """Reads the signature of a state, nested dicts, lists and tuples, or a live module."""
     if modules.is_module(value):
         value = modules.module_tree(value).mapping
     return dict(_leaves(value, (), None))
@@ -38,7 +38,7 @@ def _leaves(value: Any, path: Path, kind: type | None) -> Iterator[tuple[Path, L
     """Yields the leaves below; what a Variable holds has its kind."""
     if variables.is_variable(value):
         kind, value = variables.kind_of(value), variables.raw_value(value)
-    items = _items(value)
+    items = items_of(value)
     if items:
         for key, item in items:
             yield from _leaves(item, (*path, key), kind)
@@ -48,7 +48,7 @@ def _leaves(value: Any, path: Path, kind: type | None) -> Iterator[tuple[Path, L
         yield path, LeafSignature(kind, type(value).__name__, ())
 
 
-def _items(value: Any) -> list[tuple[Hashable, Any]] | None:
+def items_of(value: Any) -> list[tuple[Hashable, Any]] | None:
     """What a container holds, by key or index; None for what is no container."""
     mapping = variables.mapping_of(value)
     if mapping is not None:

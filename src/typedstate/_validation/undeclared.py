@@ -11,8 +11,9 @@ from typing import Any
 from flax.nnx import filterlib
 
 from .._compat import variables
-from .._spec.nodes import Allowed, Extra, Selection, Spec
-from ..report import Path
+from .._spec import filters
+from .._spec.nodes import Allowed, Conditional, Extra, Selection, Spec
+from ..report import Path, Unknown, show_path
 from . import key_patterns
 from .findings import Findings
 from .trace import Guard
@@ -49,6 +50,12 @@ def ask_filter(found: Findings, filter_: Any, keys: Path, leaf: Any, path: Path)
     guard = Guard(path, lambda other: bool(test(keys, other)) == chosen)
     found.guard(guard)
     return chosen
+
+
+def see_undecided(found: Findings, spec: Conditional, path: Path) -> None:
+    """Notes a field of which the value can't show whether a filter selects it."""
+    text = f"whether {filters.show_filter(spec.filter)} selects it can't be told"
+    found.part.unknown.append(Unknown(show_path(path, found.root), text))
 
 
 def _is_of(leaf: Any, kinds: tuple[type, ...]) -> bool:

@@ -37,7 +37,7 @@ from .._spec.nodes import (
 )
 from ..report import Path, show_key
 from . import arrays, guards, suggestions
-from .dim_binding import Scope
+from .scopes import Scope
 from .show_value import describe_value
 from .trace import Guard, Trace
 from .walker import Walker

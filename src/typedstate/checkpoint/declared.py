@@ -15,7 +15,8 @@ from .._compat.variables import State, is_state
 from .._spec import flat_trees
 from .._spec.dtypes import has_dtype
 from .._spec.nodes import FlatSpec, Leaf, ModuleState, Spec, Validated
-from .._spec.rewrite import Unchanged, rewrite
+from .._spec.rewrite import rewrite
+from .._spec.transform import Unchanged
 from .._validation.walk import Walk
 from ..forms.replacing import Abstracting, Unwrapping
 from ..report import Report, Violation

@@ -54,7 +54,7 @@ from .._spec.nodes import (
 from .._spec.questions import unbind
 from .._spec.rewrite import rewrite
 from .._validation import key_patterns
-from .._validation.dim_binding import Scope, Var, argument_scope, inside, linked
+from .._validation.scopes import Scope, Var, argument_scope, inside, linked
 from .._validation.walk import WRITES_NO_NAME, Walk
 from ..forms.replacing import Abstracting
 from ..report import Path, show_path

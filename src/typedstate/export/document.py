@@ -15,8 +15,8 @@ from .._annotations.spec_of import name_of, spec_of
 from .._spec.nodes import Node
 from ..errors import SchemaError
 from ..report import show_path
+from ..schema.class_ref import ClassRef
 from ..schema.hint_class import HintMeta
-from ..schema.typed_state import ClassRef
 from .document_nodes import SchemaEntry, SpecPart
 from .document_reader import MODULE, Reader
 from .document_terms import Name

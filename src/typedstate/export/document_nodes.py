@@ -262,13 +262,17 @@ class FlatPart(Part):
 
 
 class DecidePart(Part):
-    """A leaf of which the filters decide: what a selected one is, what another."""
+    """A leaf of which the filters decide: what a selected one is, what another.
+
+    Where it is open, nothing in the tree shows what the filter reads: either will do.
+    """
 
     type: Literal["filtered"]
     filter: FilterPart
     path: Path = ()
     yes: SpecPart | None = None
     no: SpecPart | None = None
+    open: StrictBool = False
 
 
 class ModulePart(Part):

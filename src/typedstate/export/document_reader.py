@@ -54,16 +54,18 @@ from .._spec.nodes import (
     Union,
     Validated,
 )
-from .._spec.rewrite import Derived, Transform
+from .._spec.rewrite import Derived
 from .._spec.selecting import Adding, Selecting
+from .._spec.transform import Transform
 from ..errors import SchemaError
 from ..forms.form_class import want_tree
 from ..forms.likeness import Resembling
 from ..forms.placing import Naming, Placing
 from ..forms.replacing import Abstracting, Replacing, Unwrapping
 from ..forms.stacking import Stacking
+from ..schema.class_ref import ClassRef
 from ..schema.field import refuse_twins
-from ..schema.typed_state import ClassRef, SchemaMeta, TypedState
+from ..schema.typed_state import SchemaMeta, TypedState
 from . import document_nodes as n, document_terms as t
 from .known_classes import KnownClasses
 
@@ -278,6 +280,7 @@ class Reader:
                     tuple(map(self._path_key, part.path)),
                     None if yes is None else self.spec(yes, where),
                     None if no is None else self.spec(no, where),
+                    part.open,
                 )
             case n.ModulePart(cls=cls, state=state):
                 return ModuleState(self._class(cls, where), self.spec(state, where))

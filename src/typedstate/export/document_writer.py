@@ -51,8 +51,9 @@ from .._spec.nodes import (
     Validated,
     Within,
 )
-from .._spec.rewrite import Derived, Transform
+from .._spec.rewrite import Derived
 from .._spec.selecting import Adding, Selecting
+from .._spec.transform import Transform
 from ..errors import SchemaError
 from ..forms.likeness import Resembling
 from ..forms.placing import Naming, Placing
@@ -331,13 +332,14 @@ class Writer:
                 return n.SamePart(type="same", of=self.spec(inner, where), group=group)
             case FlatSpec(inner, separator):
                 return n.FlatPart(type="flat", of=self.spec(inner, where), separator=separator)
-            case Conditional(filter_, path, yes, no):
+            case Conditional(filter_, path, yes, no, open_):
                 return n.DecidePart(
                     type="filtered",
                     filter=self._filter(filter_, where),
                     path=tuple(self._path_key(key, where) for key in path),
                     yes=None if yes is None else self.spec(yes, where),
                     no=None if no is None else self.spec(no, where),
+                    open=open_,
                 )
             case Argument(inner=inner) | Within(inner=inner):
                 return self.spec(inner, where)  # what was written; its names become the class's

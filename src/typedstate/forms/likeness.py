@@ -16,7 +16,8 @@ from .._spec.composition import transformed
 from .._spec.describe import describe
 from .._spec.nodes import Allowed, Anything, Array, Extra, Leaf, Spec
 from .._spec.questions import one_of
-from .._spec.rewrite import Unchanged, map_value
+from .._spec.rewrite import map_value
+from .._spec.transform import Unchanged
 from ..errors import SchemaError
 from ..report import Path
 from .form_class import FormMeta, show_form_argument, want_tree
@@ -24,21 +25,18 @@ from .replacing import extra_of_any_kind
 
 
 class Like(metaclass=FormMeta):
-    """``Like[S, X]``: every leaf's kind, dtype or whole leaf is X.
-
-    A dtype alone is ``Cast[S, BFloat16]`` to type checkers.
-    """
+    """``Like[S, X]``: every leaf's kind or whole leaf is X; of another dtype it is `Cast`."""
 
     @staticmethod
     def __typedstate_form__(inner: Spec, hint: Any) -> Spec:
         text = show_form_argument(hint)
         options = typing.get_args(hint) if _is_union(hint) else (hint,)
-        dtypes = [found for found in map(dtype_class, options) if found is not None]
-        rest = [option for option in options if dtype_class(option) is None]
-        parsed = [parse(option, Context(f"Like[{describe(inner)}, {text}]")) for option in rest]
+        owner = f"Like[{describe(inner)}, {text}]"
+        _refuse_dtypes(describe(inner), options, owner)
+        parsed = [parse(option, Context(owner)) for option in options]
         kinds = tuple(spec for spec in parsed if isinstance(spec, Leaf) and spec.kind is not None)
         values = tuple(spec for spec in parsed if spec not in kinds)
-        resembling = Resembling(text, kinds, dtypes[0] if dtypes else None, values)
+        resembling = Resembling(text, kinds, None, values)
         return transformed(want_tree(inner, "Like"), resembling)
 
 
@@ -55,6 +53,19 @@ class Cast(metaclass=FormMeta):
         return transformed(want_tree(inner, "Cast"), casting)
 
 
+def _refuse_dtypes(inner: str, options: tuple[Any, ...], owner: str) -> None:
+    """A dtype class is no type of a leaf, which type checkers know too: `Cast` takes it."""
+    dtypes = [option for option in options if dtype_class(option) is not None]
+    if not dtypes:
+        return
+    text = f"Cast[{inner}, {show_form_argument(dtypes[0])}]"
+    rest = [show_form_argument(option) for option in options if option not in dtypes]
+    if rest:
+        text = f"Like[{text}, {' | '.join(rest)}]"
+    shown = show_form_argument(dtypes[0])
+    raise SchemaError(f"{owner}: {shown} is a dtype: write {text}")
+
+
 def _is_union(hint: Any) -> bool:
     import types
 
@@ -62,7 +73,7 @@ def _is_union(hint: Any) -> bool:
 
 
 class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
-    """`Like`: another kind, dtype or whole leaf in the place of each leaf.
+    """`Like` and `Cast`: another kind, dtype or whole leaf in the place of each leaf.
 
     Attributes:
       text: the second argument as its user wrote it.
