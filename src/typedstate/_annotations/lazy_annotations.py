@@ -11,7 +11,7 @@ import importlib
 import inspect
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Final, ForwardRef, cast, get_args
 
 
@@ -70,8 +70,8 @@ def _with_texts(owner: Any) -> dict[str, Any]:
 
 def _parts(hint: Any) -> Iterator[Any]:
     yield hint
-    listed: list[Any] = hint if isinstance(hint, list) else []
-    for item in (*get_args(hint), *listed):
+    items = cast("Iterable[Any]", hint) if isinstance(hint, list) else get_args(hint)
+    for item in items:
         yield from _parts(item)
 
 
