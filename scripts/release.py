@@ -1,4 +1,4 @@
-"""The release checklist: ``nox -s release``. Every line is asked, and what fails is named at the end.
+"""The release checklist, ``nox -s release``: every line is asked, what fails is named at the end.
 
     python -m scripts.release [--anyway]
 
