@@ -36,16 +36,12 @@ from .nodes import (
     TupleOf,
     Union,
     Validated,
-    ValueSpec,
     Within,
 )
 
 
 def outermost_names(spec: Spec) -> list[str]:
     """The names that belong to a call in which a hint stands."""
-    if isinstance(spec, ValueSpec):
-        names = [name for part in parts(spec) for name in outermost_names(part)]
-        return list(dict.fromkeys([*names, *own_names(spec)]))
     match spec:
         case Node(ref) | Within(ref=ref):
             given = [name for item in ref.arguments for name in outermost_names(item)]
@@ -58,6 +54,16 @@ def outermost_names(spec: Spec) -> list[str]:
             return list(dict.fromkeys([*inner_names, *own_names(spec)]))
         case (
             Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
             | Leaf()
             | Map()
             | EntriesSpec()
@@ -119,8 +125,6 @@ def parts(spec: Spec) -> tuple[Spec, ...]:
 
 def container_of(spec: Spec) -> Container:
     """What the root of a tree must be."""
-    if isinstance(spec, ValueSpec):
-        return "any"
     match spec:
         case Node(ref):
             return ref.resolve().container
@@ -130,6 +134,16 @@ def container_of(spec: Spec) -> Container:
             return container_of(inner)
         case (
             Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
             | Leaf()
             | Union()
             | Argument()

@@ -192,9 +192,7 @@ def of_spec(spec: Spec, path: Path = (), open_: tuple[Any, ...] = ()) -> Branch:
             links = f" {' '.join(dict.fromkeys(shown))}" + links
         spec = spec.inner
     if isinstance(spec, ValueSpec):
-        names = spec.names if isinstance(spec, Leaf) else None
-        text = describe(spec)
-        return Branch(path, f"{text} {show_names(names)}" if names else text, 1)
+        return Branch(path, describe(spec), 1)
     match spec:
         case Node(ref):
             root = root_of(ref)
