@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 from flax import nnx
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Float
 
+from tests import zoo
 from tests.checkpoint.checkpoint_models import Net, NetState
-from tests.checkpoint.conftest import WRITERS
-from typedstate import Abstract, Only, Pure, explain, infer
-from typedstate.checkpoint import inspect, is_checkpoint, restore, save, save_args, verify
+from tests.checkpoint.conftest import WRITERS, raw
+from typedstate import Abstract, Only, Pure, StateMap, TypedState, explain, infer
+from typedstate.checkpoint import (
+    CheckpointError,
+    inspect,
+    is_checkpoint,
+    restore,
+    save,
+    save_args,
+    verify,
+)
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -112,3 +125,53 @@ def test_what_orbax_itself_reads_is_the_same(tmp_path: Path, net: Any) -> None:
     save(tmp_path / "c", net, NetState)
     with ocp.StandardCheckpointer() as checkpointer:
         assert checkpointer.restore(tmp_path / "c", net).keys() == net.keys()
+
+
+@pytest.mark.parametrize("writer", ["standard", "v1", "msgpack"])
+def test_a_file_url_is_a_path(writer: str, written: Any, net: Any, equal: Any) -> None:
+    url = written(writer).as_uri()
+    assert inspect(url).leaves == inspect(written(writer)).leaves
+    assert is_checkpoint(url)
+    assert equal(restore(url, NetState).state, net)
+
+
+@pytest.mark.parametrize("sort", ["memory", "https"])
+def test_a_url_that_orbax_does_not_read(sort: str) -> None:
+    url = f"{sort}://model"
+    assert not is_checkpoint(url)
+    with pytest.raises(CheckpointError) as error:
+        verify(url, NetState)
+    assert str(error.value) == (
+        f"{url}: can't be read: {sort}:// is no URL that Orbax reads, as gs:// and s3:// are: "
+        "copy it to a folder"
+    )
+
+
+class SplitState(TypedState):
+    kernel: Annotated[nnx.Param[Float[Array, "d d"]], P("d", None)]
+    bias: nnx.Param[Float[Array, "d"]]
+
+
+class LayersState(TypedState):
+    layers: StateMap[int, SplitState]
+
+
+def test_no_other_weights_after_restore(tmp_path: Path) -> None:
+    """Leaves of like shapes, of which each has values of its own, also where keys sort as text."""
+    layers = {
+        index: {
+            "kernel": zoo.named(nnx.Param, jnp.full((8, 8), float(index)), "d", None),
+            "bias": nnx.Param(jnp.zeros(8)),
+        }
+        for index in range(12)
+    }
+    state = nnx.State({"layers": layers})
+    save(tmp_path / "c", state, LayersState)
+    mesh = jax.make_mesh((8,), ("d",), devices=jax.devices()[:8])
+    for found in (
+        restore(tmp_path / "c", LayersState).state,
+        restore(tmp_path / "c", LayersState, mesh=mesh).state,
+    ):
+        for index in range(12):
+            kernel = np.asarray(raw(found["layers"][index]["kernel"]))
+            assert (kernel == index).all(), index
