@@ -14,7 +14,9 @@ from .._annotations.context import Context
 from .._annotations.parse import parse
 from .._spec.composition import transformed
 from .._spec.describe import describe
-from .._spec.nodes import Allowed, Anything, Array, Extra, Leaf, Spec
+from .._spec.dtypes import beside
+from .._spec.filters import Answer, asks_for_kinds, decide, show_filter
+from .._spec.nodes import Allowed, Anything, Array, Conditional, Extra, Leaf, Spec
 from .._spec.questions import one_of
 from .._spec.rewrite import Unchanged, map_value
 from ..errors import SchemaError
@@ -43,15 +45,20 @@ class Like(metaclass=FormMeta):
 
 
 class Cast(metaclass=FormMeta):
-    """``Cast[S, BFloat16]``: every array has this dtype; the kinds of the leaves stay."""
+    """``Cast[S, BFloat16, *filters]``: these arrays have this dtype; their kinds stay.
+
+    A float dtype concerns floating leaves: counters and PRNG keys stay as they are. Filters say
+    which leaves, all without: ``Cast[S, BFloat16, nnx.Not(nnx.PathContains("norm"))]`` keeps
+    norms as S has them.
+    """
 
     @staticmethod
-    def __typedstate_form__(inner: Spec, dtype: Any) -> Spec:
+    def __typedstate_form__(inner: Spec, dtype: Any, *filters: Any) -> Spec:
         found = dtype_class(dtype)
         if found is None:
             owner = f"Cast[{describe(inner)}, {show_form_argument(dtype)}]"
             raise SchemaError(f"{owner}: give a dtype class of jaxtyping, e.g. BFloat16")
-        casting = Resembling(show_form_argument(dtype), (), found, (), "Cast")
+        casting = Resembling(show_form_argument(dtype), (), found, (), "Cast", filters)
         return transformed(want_tree(inner, "Cast"), casting)
 
 
@@ -70,6 +77,7 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
       dtype: name and dtypes that the arrays get.
       values: what may stand for the value, or for the whole leaf.
       form: the name of the form; `Cast` only has a dtype.
+      filters: of `Cast`: which leaves; all without.
     """
 
     text: str
@@ -77,6 +85,12 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
     dtype: tuple[str, tuple[Any, ...] | None] | None
     values: tuple[Spec, ...]
     form: str = "Like"
+    filters: tuple[Any, ...] = ()
+
+    @property
+    def by_path(self) -> bool:
+        """Filters may read paths."""
+        return not all(isinstance(item, type) for item in self.filters)
 
     @property
     def holds_arrays(self) -> bool:
@@ -86,7 +100,7 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
     @property
     def needs_kinds(self) -> bool:
         """Other kinds stand in the place of kinds."""
-        return bool(self.kinds)
+        return bool(self.kinds) or asks_for_kinds(self.filters)
 
     @property
     def needs_arrays(self) -> bool:
@@ -95,12 +109,17 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
     def title(self, name: str) -> str:
         """``Like[S, OptVariable]``."""
-        return f"{self.form}[{name}, {self.text}]"
+        return f"{self.form}[{', '.join([name, self.text, *map(show_filter, self.filters)])}]"
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """The leaf with what `Like` says in place of what the schema says."""
-        if isinstance(spec, Anything):
+        answer = decide(self.filters, path, spec) if self.filters else Answer.YES
+        if answer is Answer.NO or isinstance(spec, Anything):
             return spec
+        changed = self._changed(spec)
+        return changed if answer is Answer.YES else Conditional(self.filters, path, changed, spec)
+
+    def _changed(self, spec: Spec) -> Spec:
         value: Spec = spec.value if isinstance(spec, Leaf) else spec
         if self.dtype is not None:
             value = map_value(value, self._retype)
@@ -146,4 +165,9 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
         assert self.dtype is not None
         name, dtypes = self.dtype
         array = spec if isinstance(spec, Array) else Array("", None, None, jax.Array)
-        return replace(array, dtype=name, dtypes=dtypes)
+        if dtypes is None:
+            return replace(array, dtype=name, dtypes=None)
+        kept = beside(dtypes, array.dtypes)
+        if kept == array.dtypes:
+            return array  # nothing that this dtype concerns
+        return replace(array, dtype=name, dtypes=tuple(dict.fromkeys((*dtypes, *kept))))
