@@ -5,8 +5,8 @@ is there, `nox -s "tests-3.11(0.10.7)" -- tests/doctor` one step with these test
 `record` know every recorded Flax. Interpreters are taken from the search path and from pyenv.
 
 All but Flax and JAX is of the versions in constraints.txt. `nox -s lock` writes it anew; `nox -s
-newest` says what would change, with the newest release of everything. `quick`, `lint` and `lock`
-use the environment that nox is installed in.
+newest` says what would change, with the newest release of everything. `quick`, `lint`, `lock` and
+`site` use the environment that nox is installed in.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def tests(session: nox.Session, flax: str) -> None:
     shutil.rmtree(tree, ignore_errors=True)
     for name in ("tests", "examples", "docs", "scripts"):
         shutil.copytree(name, tree / name)
-    for name in ("pyproject.toml", "README.md", "constraints.txt"):
+    for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "mkdocs.yml", "constraints.txt"):
         shutil.copy(name, tree / name)
     session.chdir(tree)
     session.run("python", "-m", "pytest", "-q", *STATIC, *(session.posargs or ["tests"]))
@@ -170,6 +170,13 @@ def lint(session: nox.Session) -> None:
     session.env["PATH"] = os.pathsep.join([str(BIN), os.environ["PATH"]])
     for program, *options in LINT:
         session.run(str(BIN / program), *options)
+
+
+@nox.session(python=False, default=False)
+def site(session: nox.Session) -> None:
+    """Build the documentation into build/site, without a network; a warning is an error."""
+    env = {"JAX_PLATFORMS": "cpu", "NO_MKDOCS_2_WARNING": "1"}
+    session.run(sys.executable, "-m", "mkdocs", "build", "--strict", *session.posargs, env=env)
 
 
 @nox.session(python=False, default=False)

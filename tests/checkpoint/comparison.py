@@ -1,6 +1,6 @@
 """The same faulty checkpoints for Orbax alone and for typedstate, as a table.
 
-``python -m tests.checkpoint.comparison`` prints it; docs/checkpoints.md holds it.
+``python -m tests.checkpoint.comparison`` prints it; docs/guides/checkpoints.md holds it.
 """
 
 from __future__ import annotations

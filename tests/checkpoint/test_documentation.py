@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.skipif(comparison.v1 is None, reason="this Orbax has no v1 interface")
 def test_the_table_is_what_the_script_finds() -> None:
-    page = (ROOT / "docs" / "checkpoints.md").read_text()
+    page = (ROOT / "docs" / "guides" / "checkpoints.md").read_text()
     assert ocp.__version__
     assert comparison.table() in page
 

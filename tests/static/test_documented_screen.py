@@ -1,5 +1,5 @@
-"""The README's screen is what mypy prints, but for file and line: without us, with the stubs, with
-the plugin."""
+"""What the page on type checkers shows is what mypy prints, but for file and line: without us, with
+the stubs, with the plugin. The schemas are those of the README."""
 
 import ast
 import re
@@ -17,7 +17,9 @@ pytestmark = [
     ),
 ]
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs" / "reference" / "type-checkers.md").read_text()
 IMPORTS = """
 from flax import nnx
 from jaxtyping import Array, Float
@@ -27,8 +29,8 @@ OURS = "from typedstate import Bind, StateMap, TypedState\n"
 
 def blocks(title: str) -> list[str]:
     """The code blocks of a section."""
-    section = README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-    return re.findall(r"^```(?:python)?\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    section = PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^```(?:py|text)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
 def schemas() -> str:

@@ -1,0 +1,106 @@
+"""What the site's pages are given when it is built: each ``<!-- generated: NAME -->`` is replaced.
+
+mkdocs calls `on_page_markdown` (``hooks`` in mkdocs.yml).
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+PLACE = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
+
+
+def catalogue() -> Iterator[str]:
+    """Yields every schema of `typedstate.layers`: what it is the state of, dims, fields."""
+    from typedstate import layers
+
+    for name in sorted(layers.__all__):
+        cls: Any = getattr(layers, name)
+        yield f"### {name} {{ #{name} }}\n"
+        if not isinstance(cls, type):
+            yield f"`{cls}`\n"  # an alias of a generic schema
+            continue
+        yield f"{_plain(inspect.getdoc(cls) or '')}\n"
+        fields = _fields(cls)
+        if fields:
+            yield "| key | what stands there |"
+            yield "| --- | --- |"
+            yield from (f"| `{key}` | {text} |" for key, text in fields)
+        yield ""
+
+
+def _fields(cls: Any) -> list[tuple[str, str]]:
+    from typedstate import TypedState
+    from typedstate._spec.describe import describe
+    from typedstate._spec.nodes import Node
+    from typedstate.commands.outline import of_spec
+    from typedstate.report import show_key
+
+    spec = cls.__typedstate_spec__() if issubclass(cls, TypedState) else None
+    if not isinstance(spec, Node):
+        return []
+    rows: list[tuple[str, str]] = []
+    for field in spec.ref.resolve().fields:
+        outline = of_spec(field.spec, (field.key,))
+        text = outline.text if outline.below else describe(field.spec)
+        optional = ", may be absent" if field.optional else ""
+        key = field.key if isinstance(field.key, str) else show_key(field.key)
+        rows.append((str(key), f"`{text}`{optional}"))
+    return rows
+
+
+def _plain(text: str) -> str:
+    """A docstring in Markdown."""
+    return text.replace("``", "`")
+
+
+def commands() -> Iterator[str]:
+    """Yields what ``--help`` says of every command."""
+    from typedstate.cli import parser
+
+    os.environ["COLUMNS"] = "88"
+    tree = parser()
+    yield from _help(tree)
+    for action in tree._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                yield f"## typedstate {name} {{ #{name} }}\n"
+                yield from _help(command)
+
+
+def _help(command: argparse.ArgumentParser) -> Iterator[str]:
+    yield "```text"
+    yield command.format_help().rstrip()
+    yield "```\n"
+
+
+def changelog() -> Iterator[str]:
+    """Yields the changelog below its title."""
+    yield (ROOT / "CHANGELOG.md").read_text().partition("\n")[2]
+
+
+GENERATED: dict[str, Callable[[], Iterator[str]]] = {
+    "catalogue": catalogue,
+    "commands": commands,
+    "changelog": changelog,
+}
+
+
+def filled(markdown: str) -> str:
+    """A page with what it asks for."""
+    return PLACE.sub(lambda match: "\n".join(GENERATED[match[1]]()), markdown)
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Fills a page, when mkdocs reads it."""
+    return filled(markdown)
