@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from typing import Any
+from typing import Any, cast
 
 import jax
 import msgspec
@@ -12,11 +12,12 @@ from msgspec.structs import replace
 from .._annotations.array_hints import dtype_class
 from .._annotations.context import Context
 from .._annotations.parse import parse
+from .._compat import variables
 from .._spec.composition import transformed
 from .._spec.describe import describe
-from .._spec.dtypes import beside
+from .._spec.dtypes import beside, has_dtype
 from .._spec.filters import Answer, asks_for_kinds, decide, show_filter
-from .._spec.nodes import Allowed, Anything, Array, Conditional, Extra, Leaf, Spec
+from .._spec.nodes import Allowed, Anything, Array, Conditional, Extra, Leaf, Predicate, Spec
 from .._spec.questions import one_of
 from .._spec.rewrite import Unchanged, map_value
 from ..errors import SchemaError
@@ -60,6 +61,22 @@ class Cast(metaclass=FormMeta):
             raise SchemaError(f"{owner}: give a dtype class of jaxtyping, e.g. BFloat16")
         casting = Resembling(show_form_argument(dtype), (), found, (), "Cast", filters)
         return transformed(want_tree(inner, "Cast"), casting)
+
+
+def _is_bare(kind: Leaf) -> bool:
+    return isinstance(kind.value, Anything)
+
+
+class _OfDtypes(msgspec.Struct, frozen=True):
+    """Whether the arrays that a leaf holds have the dtypes of a cast, or none that it concerns."""
+
+    dtypes: tuple[Any, ...]
+
+    def __call__(self, leaf: Any) -> bool:
+        held = variables.raw_value(leaf) if variables.is_variable(leaf) else leaf
+        wanted = (*self.dtypes, *beside(self.dtypes, None))
+        parts = cast(Any, jax).tree.leaves(held)
+        return all(has_dtype(one.dtype, wanted) for one in parts if variables.is_shaped(one))
 
 
 def _is_union(hint: Any) -> bool:
@@ -110,6 +127,25 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
     def title(self, name: str) -> str:
         """``Like[S, OptVariable]``."""
         return f"{self.form}[{', '.join([name, self.text, *map(show_filter, self.filters)])}]"
+
+    def of_any_leaf(self) -> tuple[Predicate, ...]:
+        """Its kind, or the dtype of the arrays that it holds."""
+        found: list[Predicate] = []
+        if self.dtype is not None and self.dtype[1] is not None and not self.filters:
+            found.append(Predicate(f"dtype {self.dtype[0]}", _OfDtypes(self.dtype[1])))
+        if self.kinds and not self.values and all(_is_bare(kind) for kind in self.kinds):
+            text = " | ".join(describe(kind) for kind in self.kinds)
+            found.append(Predicate(text, self._is_of_kind, reads_kind=True))
+        return tuple(found)
+
+    def _is_of_kind(self, leaf: Any) -> bool:
+        if not variables.is_variable(leaf):
+            return False
+        found = variables.kind_of(leaf)
+        return any(
+            found is kind.kind or (not kind.exact and issubclass(found, cast(type, kind.kind)))
+            for kind in self.kinds
+        )
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """The leaf with what `Like` says in place of what the schema says."""
