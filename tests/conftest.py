@@ -99,9 +99,9 @@ def generated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     generate = _fastpath.generate
 
-    def counted(value: Any, reading: Any) -> Any:
+    def counted(value: Any, trace: Any) -> Any:
         found.append(type(value).__name__)
-        return generate(value, reading)
+        return generate(value, trace)
 
     monkeypatch.setattr(_fastpath, "generate", counted)
     return found

@@ -43,7 +43,7 @@ def _fields(cls: Any) -> list[tuple[str, str]]:
     from typedstate import TypedState
     from typedstate._spec.describe import describe
     from typedstate._spec.nodes import Node
-    from typedstate.commands.outline import of_spec
+    from typedstate.pictures.outline import of_spec
     from typedstate.report import show_key
 
     spec = cls.__typedstate_spec__() if issubclass(cls, TypedState) else None

@@ -16,6 +16,7 @@ so that a pytest run that only finds typedstate installed does not import Flax.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import Any
 
 from ._lazy import attach_stub
@@ -38,3 +39,8 @@ def __getattr__(name: str) -> Any:
     package = sys.modules.get(f"{__name__}.{name}")  # `doctor` is a package that can be called
     found = globals()[name] = package if callable(package) else found
     return found
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """For ``%load_ext typedstate``: schemas and forms draw themselves in a notebook."""
+    import_module(f"{__name__}.pictures.notebook").register(shell)

@@ -50,6 +50,7 @@ from .forms import (
 from .inference.infer import infer as infer
 from .inference.optimizer import optimizer_state as optimizer_state
 from .mode import suspended as suspended
+from .pictures.picture import Picture as Picture, show as show
 from .report import (
     Report as Report,
     Unknown as Unknown,

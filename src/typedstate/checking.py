@@ -54,9 +54,9 @@ def explain(value: object, hint: Any, *, dims: Mapping[str, int] | None = None) 
       SchemaError: the hint, or a name in `dims`, can mean nothing.
     """
     spec = spec_of(hint)
-    explanation = _validation.Walk(given=given_sizes(dims, hint, spec))
-    explanation.visit(value, spec)
-    return explanation.report(name_of(hint, spec))
+    walk = _validation.Walk(given=given_sizes(dims, hint, spec))
+    walk.visit(value, spec)
+    return walk.report(name_of(hint, spec))
 
 
 def source_of(hint: Any) -> str:
@@ -68,7 +68,9 @@ def source_of(hint: Any) -> str:
     plain: Known | None = own.get("__typedstate_known__")
     given: Mapping[Hashable, Known] = own.get("__typedstate_given__", {})
     every = [known for known in (plain, *given.values()) if known is not None]
-    texts = [text for known in every for text in (*known.plans.sources(), *known.calls.sources())]
+    texts = [
+        text for known in every for text in (*known.structures.sources(), *known.calls.sources())
+    ]
     return "\n".join(texts)
 
 

@@ -6,7 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from .rendering.twig import Mark
 
 Code = Literal[
     "missing",
@@ -148,22 +153,28 @@ class Report:
 
     def __str__(self) -> str:
         """The report as text of less than 4 KB: the first 20 violations, then counts."""
-        head = f"fits {self.hint}" if self else f"does not fit {self.hint}: {self._count()}"
-        return "\n".join([_cut_head(head), *self.lines()])
+        return "\n".join([_cut_head(self._head()), *self.lines()])
+
+    def _head(self) -> str:
+        return f"fits {self.hint}" if self else f"does not fit {self.hint}: {self._count()}"
 
     def lines(self, indent: str = "  ") -> list[str]:
         """The lines below the headline: cause, violations, counts of the rest, dims, unknown."""
         lines = [*self._violations(indent)]
         if self.cause:
             lines.insert(0, f"{indent}cause: {self.cause}")
-        if self.dims:
-            sizes = " ".join(f"{name}={_show_size(size)}" for name, size in self.dims.items())
-            lines.append(f"{indent}dims: {sizes[:200]}")
+        lines += self._sizes(indent)
         if self.unknown:
             first, *others = self.unknown
             more_text = f", and {len(others)} more" if others else ""
             lines.append(f"{indent}unknown: {str(first)[:200]}{more_text}")
         return lines
+
+    def _sizes(self, indent: str) -> list[str]:
+        if not self.dims:
+            return []
+        sizes = " ".join(f"{name}={_show_size(size)}" for name, size in self.dims.items())
+        return [f"{indent}dims: {sizes[:200]}"]
 
     def _violations(self, indent: str) -> Iterator[str]:
         room = _BUDGET
@@ -205,6 +216,48 @@ class Report:
     def to_json(self, indent: int | None = None) -> str:
         """The report as JSON text."""
         return json.dumps(self.to_dict(), indent=indent)
+
+    def to_html(self) -> str:
+        """The report as a page of one file: no script, no network, everything escaped.
+
+        All violations at their places in the tree, folded. It holds of the value what the text
+        does; ``show(value, hint).to_html()`` draws the whole tree.
+        """
+        from .rendering import html
+
+        return html.page(self._head(), self._repr_html_())
+
+    def _repr_html_(self) -> str:
+        """The report as a notebook shows it."""
+        from .rendering import html
+        from .rendering.twig import planted
+
+        lines = [f"cause: {self.cause}"] if self.cause else []
+        lines += [line.strip() for line in self._sizes("")]
+        lines += [f"unknown: {one}" for one in self.unknown]
+        return html.fragment(self._head(), planted(self.marks()), lines)
+
+    def __rich__(self) -> Text:
+        """The report in colours, for ``rich.print``."""
+        from .rendering.terminal import styled
+
+        return styled(str(self))
+
+    def marks(self) -> Iterator[tuple[tuple[str, ...], Mark]]:
+        """Yields the violations as marks in a picture, each with the keys that lead to it."""
+        from .rendering.twig import Mark
+
+        for one in self.violations:
+            mark = Mark(one.code, one.expected, one.actual, one.note)
+            yield _place(one), mark
+
+
+def _place(violation: Violation) -> tuple[str, ...]:
+    """The keys from the root of the picture to a violation, as they are written."""
+    below = show_path(violation.keys)
+    root = violation.path.removesuffix(below).rstrip(".") if below else violation.path
+    keys = tuple(key if isinstance(key, str) else show_key(key) for key in violation.keys)
+    return (root, *keys) if root else keys
 
 
 def _cut_head(text: str) -> str:

@@ -245,7 +245,7 @@ def test_no_code_comes_from_data(text: str) -> None:
     variable = leaf(nnx.Param, matrix)
     tree = {text: variable, "a": {text: {text: variable}}}
     schema = infer(tree)
-    for _ in range(3):  # the explainer first, then generated code
+    for _ in range(3):  # the walk first, then generated code
         assert fits(tree, schema)
         assert fits(nnx.State(tree), schema)
     wrong = {text: variable, "a": {text: {text: leaf(nnx.Cache, matrix)}}}

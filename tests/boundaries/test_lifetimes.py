@@ -115,7 +115,7 @@ def test_many_structures_are_bounded() -> None:
     for n in range(1, 40):
         use(state({"kernel": nnx.Param(ones((n, 1)))}), ones(n))
     assert len(owner.calls.known) == 39
-    assert all(len(item.plans._known) <= 16 for item in owner.ours)
+    assert all(len(item.structures._known) <= 16 for item in owner.ours)
 
 
 def test_a_warning_filter_is_left_alone() -> None:

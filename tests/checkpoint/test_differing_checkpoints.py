@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
+from beartype.vale import Is
 from flax import nnx
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, BFloat16, Float, Int8
+from jaxtyping import Array, BFloat16, Float, Int8, Shaped
 
 from tests.checkpoint.checkpoint_models import DenseState, Net, NetState
 from typedstate import Cast, Placed, StateTypeError, TypedState, explain
@@ -141,9 +142,41 @@ def test_a_kind_that_save_wrote_is_compared(tmp_path: Path) -> None:
     save(tmp_path / "c", nnx.State({"mean": nnx.BatchStat(jnp.zeros(3))}), Statistic)
     lines = str(verify(tmp_path / "c", Weight)).splitlines()
     assert lines[0] == "does not fit Weight: 1 violation"
-    assert lines[1].startswith("  cause: written for another schema: Statistic: -class Statistic")
+    assert lines[1] == (
+        "  cause: written for another schema: Statistic: ~ mean: kind was "
+        'BatchStat[Float[Array, "d"]], is Param[Float[Array, "d"]] '
+        "[breaks forward and backward]"
+    )
     assert lines[2] == "  mean: expected Param, found BatchStat (as save wrote it) [kind]"
     assert verify(tmp_path / "c", Statistic).unknown == ()
+
+
+def test_the_schema_that_it_was_written_for_is_compared(tmp_path: Path) -> None:
+    class Positive(TypedState):
+        scale: Annotated[nnx.Param[Float[Array, "d"]], Is[lambda value: value.ndim == 1]]
+        shift: nnx.Param[Float[Array, "d"]] | None
+
+    class Any_(TypedState):
+        scale: nnx.Param[Float[Array, "width"]]
+        shift: nnx.Param[Float[Array, "width"]] | None
+
+    class Wider(TypedState):
+        scale: nnx.Param[Float[Array, "d"]]
+        shift: nnx.Param[Shaped[Array, "d"]] | None
+        gain: nnx.Param[Float[Array, "d"]] | None
+
+    save(tmp_path / "c", nnx.State({"scale": nnx.Param(jnp.ones(3))}), Positive)
+    assert verify(tmp_path / "c", Positive).unknown == ()
+    assert str(verify(tmp_path / "c", Any_).unknown[0]) == (
+        "written for another schema: Positive: ~ scale: validator was "
+        "beartype.vale.Is[<lambda>], is any value [may break]"
+    )
+    assert str(verify(tmp_path / "c", Wider).unknown[0]) == (
+        "written for another schema: Positive: ~ scale: validator was "
+        "beartype.vale.Is[<lambda>], is any value [may break]; ~ shift: dtype was "
+        'Float, is any dtype [breaks backward]; + gain: Param[Float[Array, "d"]] '
+        "[breaks backward]"
+    )
 
 
 def test_another_mesh_and_fewer_devices(tmp_path: Path, equal: Any) -> None:

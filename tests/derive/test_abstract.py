@@ -122,7 +122,7 @@ class NestedState(TypedState):
     ids=["plain", "bound", "bound twice", "apart", "stacked"],
 )
 def test_names_are_found_through_every_form_around_them(hint: Any, given: dict[str, int]) -> None:
-    """The tree that is built has the sizes that the explainer reads from it."""
+    """The tree that is built has the sizes that the walk reads from it."""
     made = abstract(hint, choices={"by_name": ["a", "b"], "either": 0}, **given)
     report = explain(made, Abstract[hint])
     assert report, report

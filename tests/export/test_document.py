@@ -29,6 +29,7 @@ from typedstate import (
     Cast,
     Entries,
     Exactly,
+    Flat,
     Like,
     Only,
     Placed,
@@ -118,6 +119,8 @@ HINTS = [
     Bind[StateMap[int, zoo.LinearState], "len=3"],
     Scoped[Bind[zoo.LinearState, "din=4*d dout=d//2"], "teacher"],
     Same[zoo.LinearState, "T"],
+    Flat[zoo.MlpState],
+    Flat[Pure[Only[zoo.MlpState, nnx.Param]], "/"],
     Pure[Only[Stacked[zoo.MlpState, "layers"], nnx.Param]],
     Values[zoo.MlpState],
     Abstract[zoo.MlpState],
@@ -411,7 +414,7 @@ UNREADABLE = [
     (document({"type": "exec"}), "root: Input tag 'exec' found using 'type' does not match any of "
      "the expected tags: 'any', 'none', 'instance', 'literal', 'array', 'tuple', 'items', "
      "'mapping', 'record', 'partition', 'validated', 'leaf', 'schema', 'map', 'entries', 'tree', "
-     "'union', 'bind', 'scoped', 'same', 'filtered', 'module'"),
+     "'union', 'bind', 'scoped', 'same', 'flat', 'filtered', 'module'"),
     (document({"type": "union", "options": []}), "root.options: Tuple should have at least 1 "
      "item after validation, not 0"),
     (document(nested(200)), "nested more than 80 levels deep"),
@@ -466,6 +469,8 @@ CONTRADICTIONS = [
     (document(schemas={"S": class_(KERNEL, KERNEL)}), None),
     (document(schemas={"S": class_({"key": "a b", "holds": leaf()})}), "schemas['S'].fields[0]: "
      "the key 'a b' is no attribute: give a name"),
+    (document({"type": "flat", "of": leaf()}), "root: Flat[Param, ...]: a form takes a schema, "
+     "not a leaf"),
     (document({"type": "bind", "of": IN_S, "dims": {"d": "4"}}, {"S": class_(KERNEL)}), None),
 ]  # fmt: skip
 

@@ -48,19 +48,19 @@ def np_ones(*shape: int) -> jax.Array:
 
 
 def verdicts(known: Known, hint: Any, value: Any) -> tuple[bool, bool]:
-    """Whether the fast path recognises a value, and whether the explainer accepts it."""
-    explanation = Walk()
-    explanation.visit(value, spec_of(hint))
-    return known.accepts(value) is not None, bool(explanation.report(""))
+    """Whether the fast path recognises a value, and whether the walk accepts it."""
+    walk = Walk()
+    walk.visit(value, spec_of(hint))
+    return known.accepts(value) is not None, bool(walk.report(""))
 
 
 def learn(known: Known, hint: Any, value: Any) -> bool:
-    """Lets the explainer decide, and the fast path learn from what it accepts."""
-    explanation = Walk()
-    explanation.visit(value, spec_of(hint))
-    report = explanation.report("")
+    """Lets the walk decide, and the fast path learn from what it accepts."""
+    walk = Walk()
+    walk.visit(value, spec_of(hint))
+    report = walk.report("")
     if report:
-        known.learn(value, explanation, report)
+        known.learn(value, walk, report)
     return bool(report)
 
 

@@ -1,4 +1,4 @@
-"""The fast path answers as the explainer does, whatever is done to an accepted value."""
+"""The fast path answers as the walk does, whatever is done to an accepted value."""
 
 from __future__ import annotations
 

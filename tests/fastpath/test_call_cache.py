@@ -1,4 +1,4 @@
-"""Calls of several arguments in sizes not seen before: generated code and explainer agree."""
+"""Calls of several arguments in sizes not seen before: generated code and walk agree."""
 
 from __future__ import annotations
 
@@ -197,19 +197,19 @@ def roots(name: str, kind: Any, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def verdict(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> str:
-    """What the explainer says of one call on its own."""
-    owner, explanation = owner_of(function), Walk()
+    """What the walk says of one call on its own."""
+    owner, walk = owner_of(function), Walk()
     given = owner.signature.bind(*args, **kwargs).arguments
     for item in owner.ours:
         if item.name in given:
             for root, value in roots(item.name, item.kind, given[item.name]):
                 assert item.spec is not None
-                explanation.visit(value, item.spec, root)
-    if not (report := explanation.report(owner.name)):
+                walk.visit(value, item.spec, root)
+    if not (report := walk.report(owner.name)):
         return str(report)
     assert owner.result is not None
     assert owner.result.spec is not None
-    later = explanation.after()
+    later = walk.after()
     later.visit(out, owner.result.spec, "return")
     report = later.report(owner.name)
     return "" if report else str(report)
@@ -239,7 +239,7 @@ def test_every_call_gets_the_verdict_of_the_explainer(function: Any, data: st.Da
 
 @pytest.fixture
 def walks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The roots that the explainer walked since."""
+    """The roots that the walk walked since."""
     found: list[str] = []
     visit = Walk.visit
 

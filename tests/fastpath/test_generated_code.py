@@ -32,7 +32,7 @@ def test_plans_are_bounded() -> None:
     for n in range(40):
         assert isinstance(state({"table": {str(i): nnx.Param(np_ones(2)) for i in range(n)}}), Wide)
     known: Known = Wide.__dict__["__typedstate_known__"]
-    assert len(known.plans.sources()) == 16
+    assert len(known.structures.sources()) == 16
     ours = entries() - before  # others may vanish meanwhile
     assert len(ours) == 17  # the first 16, and then at each power of two
     del known, Wide
@@ -96,7 +96,7 @@ def test_like_siblings_share_code() -> None:
 
     sizes = []
     for depth in (4, 400):
-        sizes.append(len(learned(Deep, stack(depth)).plans.sources()[0]))
+        sizes.append(len(learned(Deep, stack(depth)).structures.sources()[0]))
     assert sizes[0] == sizes[1] - len("400") + len("4")
 
 
@@ -104,7 +104,7 @@ def test_items_are_fetched_before_any_is_read() -> None:
     """Then the processor waits once for several that are not in its cache."""
     layer = {"kernel": nnx.Param(np_ones(2, 2)), "bias": nnx.Param(np_ones(2))}
     known = learned(StateMap[str, LinearState], state({name: dict(layer) for name in ("a", "b")}))
-    lines = known.plans.sources()[0].split("def read")[0].splitlines()
+    lines = known.structures.sources()[0].split("def read")[0].splitlines()
     slot = "value" if variables.VariableState is not None else variables.RAW_SLOT
     fetched = [
         i for i, line in enumerate(lines) if line.rstrip().endswith(("'kernel']", "'bias']"))
@@ -120,7 +120,7 @@ def test_the_locals_of_code_are_few_however_wide_the_tree_is() -> None:
 
     values = {f"p{i}": nnx.Param(np_ones(1 + i % 7, 1 + i % 5)) for i in range(300)}
     known = learned(Wide, state(values))
-    (plan,) = known.calls.latest.plans
+    (plan,) = known.calls.latest.specializations
     assert plan.match.__code__.co_nlocals < 60  # type: ignore[attr-defined]
 
 
@@ -137,7 +137,7 @@ def test_code_grows_no_faster_than_the_tree() -> None:
     class Wide(TypedState):
         layers: StateMap[str, LinearState]
 
-    few, many = (len(learned(Wide, wide(count)).plans.sources()[0]) for count in (30, 120))
+    few, many = (len(learned(Wide, wide(count)).structures.sources()[0]) for count in (30, 120))
     assert many < 4.4 * few
 
 
@@ -148,4 +148,4 @@ def test_a_plan_keeps_no_array() -> None:
     del value
     gc.collect()
     assert array() is None
-    assert known.plans.sources()
+    assert known.structures.sources()

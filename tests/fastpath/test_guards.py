@@ -88,11 +88,11 @@ def test_a_predicate_that_raised_is_asked_again() -> None:
 
 def test_a_module_is_not_known_by_its_class() -> None:
     hint = tuple[nnx.Linear, LinearState]
-    explanation = Walk()
+    walk = Walk()
     value = (nnx.Linear(2, 3, rngs=nnx.Rngs(0)), nnx.state(nnx.Linear(2, 3, rngs=nnx.Rngs(0))))
-    explanation.visit(value, spec_of(hint))
-    assert explanation.report("")
-    assert Known().learn(value, explanation, explanation.report("")) is None
+    walk.visit(value, spec_of(hint))
+    assert walk.report("")
+    assert Known().learn(value, walk, walk.report("")) is None
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Live modules on the fast path: what it recognises, the explainer accepts.
+"""Live modules on the fast path: what it recognises, the walk accepts.
 
 Each case changes a module in one way; whatever the generated code then says, ``S`` decides.
 """
@@ -46,12 +46,12 @@ class Net(nnx.Module):
 
 
 def learned(hint: Any, module: Any) -> Known:
-    explanation = Walk()
-    explanation.visit(module, spec_of(Annotated[type(module), hint]))
-    report = explanation.report("")
+    walk = Walk()
+    walk.visit(module, spec_of(Annotated[type(module), hint]))
+    report = walk.report("")
     assert report, report
     known = Known()
-    assert known.learn(module, explanation, report) is not None
+    assert known.learn(module, walk, report) is not None
     assert known.accepts(module) is not None
     return known
 

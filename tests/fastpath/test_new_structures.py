@@ -130,7 +130,7 @@ def test_schemas_plans_and_functions_are_collected() -> None:
             assert isinstance(value, Local)
         owner = use.__globals__["_enter"].__self__
         call = next(iter(owner.calls.known.values()))
-        structure = call.plans[0].structure
+        structure = call.specializations[0].structure
         objects = (Local, use, owner, call, structure, raw(value["kernel"]))
         return [weakref.ref(item) for item in objects]
 

@@ -1,4 +1,4 @@
-"""States of a known structure in other sizes: the law and the explainer give one verdict."""
+"""States of a known structure in other sizes: size constraints and the walk give one verdict."""
 
 from __future__ import annotations
 
@@ -101,12 +101,12 @@ RIGHT: dict[Any, list[list[int]]] = {
 def test_a_law_allows_what_the_explainer_accepts(hint: Any, data: st.DataObject) -> None:
     first = data.draw(st.sampled_from(RIGHT[hint]))
     learned = made(hint, first)
-    explanation = Walk()
-    explanation.visit(learned, spec_of(hint))
-    report = explanation.report("")
+    walk = Walk()
+    walk.visit(learned, spec_of(hint))
+    report = walk.report("")
     assert report, report
     known = Known()
-    assert known.learn(learned, explanation, report) is not None
+    assert known.learn(learned, walk, report) is not None
     size = st.integers(1, 12)
     for _ in range(8):
         near = data.draw(st.sampled_from(RIGHT[hint]))
@@ -130,11 +130,11 @@ def test_other_sizes_need_no_walk(hint: Any, first: list[int], other: list[int])
 
 
 def test_trees_that_must_be_alike_are_walked() -> None:
-    explanation = Walk()
+    walk = Walk()
     value = made(AloneState, [2, 3, 3, 2, 3, 3])
-    explanation.visit(value, spec_of(Same[AloneState, "T"]))
+    walk.visit(value, spec_of(Same[AloneState, "T"]))
     known = Known()
-    assert known.learn(value, explanation, explanation.report("")) is not None
+    assert known.learn(value, walk, walk.report("")) is not None
     assert known.accepts(made(AloneState, [5, 7, 7, 5, 7, 7])) is None
 
 

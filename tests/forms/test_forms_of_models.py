@@ -82,7 +82,7 @@ def made_of(model: Model) -> dict[str, Any]:
 
 
 def accepts(hint: Any, value: Any) -> bool:
-    """What the explainer says; the fast path says the same, of a known value too."""
+    """What the walk says; the fast path says the same, of a known value too."""
     verdict = bool(explain(value, hint))
     assert fits(value, hint) is verdict
     assert fits(value, hint) is verdict

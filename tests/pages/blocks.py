@@ -1,7 +1,7 @@
 """The code blocks of the documentation: run in order, what each shows compared or written.
 
-A page is one module, its Python blocks one after the other. What follows a block is what it shows, by
-its title::
+A page is one module, its Python blocks one after the other. What follows a block is what it
+shows, by its title::
 
     ```python            runs; with a title such as `model.py` it is also written to that file
     ```text title="prints"   what the block above prints

@@ -48,7 +48,7 @@ class Tally:
     findings: list[str] = field(default_factory=list)
 
     def valid(self, what: str, value: Any, hint: Any) -> None:
-        """A value that must be accepted, by the fast check and the explainer."""
+        """A value that must be accepted, by the fast check and the walk."""
         report = explain(value, hint)
         self.counts["valid"] += 1
         if not report:
@@ -57,7 +57,7 @@ class Tally:
             self.findings.append(f"REFUSED by the fast check only: {what}")
 
     def broken(self, what: str, value: Any, hint: Any) -> None:
-        """A value that must be refused, by the fast check and the explainer."""
+        """A value that must be refused, by the fast check and the walk."""
         report = explain(value, hint)
         self.counts["broken"] += 1
         if report:

@@ -41,6 +41,6 @@ def test_mypy_names_each_place_that_a_new_node_touches(tmp_path: Path) -> None:
     lines = [line for line in said.splitlines() if "assert_never" in line and "Novel" in line]
     places = {line.partition(":")[0].rpartition("typedstate/")[2] for line in lines}
     assert {"_spec/describe.py", "_spec/questions.py", "_spec/rewrite.py"} <= places
-    assert {"_annotations/parse.py", "derive/builder.py"} <= places
+    assert {"_annotations/boundary_hints.py", "derive/builder.py"} <= places
     assert {"_validation/walk.py", "_validation/values.py"} <= places
     assert len(lines) >= 15

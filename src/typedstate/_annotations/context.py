@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..errors import SchemaError
+
+if TYPE_CHECKING:
+    from .._spec.nodes import Spec
 
 
 class NotYet(NameError):
@@ -75,3 +78,7 @@ class _Names(dict[str, Any]):
             if key in mapping:
                 return mapping[key]
         raise KeyError(key)
+
+
+#: `parse`, as those modules see it that read one kind of hint each.
+Parse = Callable[[Any, Context], "Spec"]

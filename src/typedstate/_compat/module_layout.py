@@ -1,6 +1,6 @@
 """Where the leaves of a live module are: read once, for code that finds them in its like.
 
-`replay` asks it for every node of a module that was accepted; the rules are those of
+Guarded code asks it for every node of a module that was accepted; the rules are those of
 `leaves.module_tree`.
 """
 

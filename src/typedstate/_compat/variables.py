@@ -37,6 +37,8 @@ _CONCRETE: Final = frozenset[Any](
     if cls.__module__.partition(".")[0] in ("numpy", "jax", "jaxlib")
     and not issubclass(cls, _Tracer)
 )
+#: What a ``jax.Array`` is an instance of, where it is no tracer.
+ARRAY_CLASSES: Final[tuple[Any, ...]] = tuple(_CONCRETE - {np.ndarray})
 #: Those of them whose abstract value is quick to read: that of a PRNG key is made each time.
 _WITH_AVAL: Final = frozenset[Any](
     cls
@@ -148,6 +150,18 @@ def make_variable(kind: type, value: Any, metadata: Mapping[str, Any]) -> Any:
         return VariableState(kind, value, **metadata)
     defaults = {**metadata_of(Variable(None)), **_PLAIN_METADATA}
     return cast(Any, kind).from_metadata(value, {**defaults, **metadata})
+
+
+def hollow(kind: type, value: Any, metadata: Mapping[str, Any]) -> Any:
+    """A leaf that holds what is no value, with metadata that is no metadata; nothing is called."""
+    model = Variable(None) if VariableState is None else VariableState(kind, None)
+    found = object.__new__(kind if VariableState is None else VariableState)
+    names = [name for cls in type(model).__mro__ for name in getattr(cls, "__slots__", ())]
+    for name in {*names, *getattr(model, "__dict__", ())}:
+        held: Any = getattr(model, name, None)
+        held = value if name in (RAW_SLOT, "value") else held
+        object.__setattr__(found, name, metadata if name == "_var_metadata" else held)
+    return found
 
 
 def is_traced(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Which objects of a live module are one: `replay` has generated code ask it."""
+"""Which objects of a live module are one: guarded code asks it."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class AliasPattern:
         self._pattern: list[int] | None = None
         self._walk: Callable[..., bool] = lambda *_: False
 
-    def learn(self, walk: Callable[..., bool], module: Any, *measures: ShapeSource) -> None:
+    def learn(self, walk: Callable[..., bool], module: Any, *shapes: ShapeSource) -> None:
         """Takes the pattern from the module that was accepted; `walk` shows each id."""
         self._walk = walk
-        walk(module, self.ids.append, *measures)
+        walk(module, self.ids.append, *shapes)
         if len(set(self.ids)) != len(self.ids):
             self._pattern = _occurrences(self.ids)
 
-    def again(self, module: Any, *measures: ShapeSource) -> bool:
+    def again(self, module: Any, *shapes: ShapeSource) -> bool:
         """Whether a module with other objects is like the accepted one."""
         ids: list[int] = []
-        if not self._walk(module, ids.append, *measures):
+        if not self._walk(module, ids.append, *shapes):
             return False
         if self._pattern is None:
             same = len(set(ids)) == len(ids)

@@ -1,7 +1,8 @@
-"""The calls that were accepted: what is like one of them needs no explainer.
+"""The calls that were accepted: what is like one of them needs no walk.
 
-A call is known by the plans of its arguments. One with the same structures and other sizes
-follows the `Law` of a precedent. A bare question, e.g. ``isinstance``, is a call of one argument.
+A call is known by the specializations of its arguments. One with the same structures and other
+sizes is held against the size constraints of one that was explained. A bare question, e.g.
+``isinstance``, is a call of one argument.
 """
 
 from __future__ import annotations
@@ -23,31 +24,31 @@ if TYPE_CHECKING:
     from .size_code import ArgumentRef, SizeConstraints
 
 _MAX_CALLS: Final = 128
-_MAX_PRECEDENTS: Final = 8
+_MAX_EXPLAINED: Final = 8
 _Key = tuple[Structure | None, ...]
 
 
 class ExplainedCall(msgspec.Struct, eq=False, dict=True):
-    """A call that the explainer accepted.
+    """A call that the walk accepted.
 
     Attributes:
-      plans: of its arguments.
+      specializations: of its arguments.
       found: what was seen of them; None where nothing will be compared with it.
       report: what it said.
       roots: where the arrays of each argument stand.
-      law: the sizes that others like it may have.
-      results: laws of such a call with a result, by the result's name and structure.
+      constraints: the sizes that others like it may have.
+      results: the same with a result, by the result's name and structure.
     """
 
-    plans: tuple[Specialization, ...]
+    specializations: tuple[Specialization, ...]
     found: Findings | None
     report: Report
     roots: Mapping[str, ArgumentRef]
-    law: SizeConstraints | None
+    constraints: SizeConstraints | None
     results: dict[tuple[str, Structure | None], list[SizeConstraints]] = msgspec.field(
         default_factory=dict[Any, Any]
     )
-    limit: RecompileLimit = msgspec.field(default_factory=lambda: RecompileLimit(_MAX_PRECEDENTS))
+    limit: RecompileLimit = msgspec.field(default_factory=lambda: RecompileLimit(_MAX_EXPLAINED))
 
     @cached_property
     def hints(self) -> list[tuple[tuple[str, ...], Any]]:
@@ -70,22 +71,22 @@ class KnownCall(msgspec.Struct, eq=False, dict=True, weakref=True):
     """A call whose arguments were accepted, or of which a warning was given.
 
     Attributes:
-      precedent: the one that was explained, itself or one like it.
-      plans: of its own arguments.
-      results: the plans of results accepted for it.
+      explained: the call that was walked, this one or one like it.
+      specializations: of its own arguments.
+      results: the specializations of results accepted for it.
     """
 
-    precedent: ExplainedCall
-    plans: tuple[Specialization, ...]
+    explained: ExplainedCall
+    specializations: tuple[Specialization, ...]
     results: set[Specialization] = msgspec.field(default_factory=set[Specialization])
 
     @property
     def dims(self) -> Mapping[str, Size]:
         """The sizes of the call's names."""
-        precedent = self.precedent
-        if precedent.law is None or self.plans is precedent.plans:
-            return precedent.report.dims
-        return precedent.law.named(self.plans)
+        explained = self.explained
+        if explained.constraints is None or self.specializations is explained.specializations:
+            return explained.report.dims
+        return explained.constraints.named(self.specializations)
 
     @cached_property
     def published(self) -> list[tuple[DimsCarrier, Any]]:
@@ -93,136 +94,143 @@ class KnownCall(msgspec.Struct, eq=False, dict=True, weakref=True):
 
         An ``isinstance`` of one tells jaxtyping the sizes, for its hints in the body.
         """
-        if not self.precedent.report:
+        if not self.explained.report:
             return []
         dims: Mapping[str, Any] = self.dims
         found: list[tuple[DimsCarrier, Any]] = []
-        for names, hint in self.precedent.hints:
+        for names, hint in self.explained.hints:
             sizes: Any = tuple(dims[name] for name in names)
             found.append((DimsCarrier(sizes[0] if isinstance(sizes[0], tuple) else sizes), hint))
         return found
 
     def after(self) -> Walk:
-        """The same call for the explainer, which looks at its result."""
-        precedent = self.precedent
-        assert precedent.found is not None
-        found = precedent.found
-        if self.plans is not precedent.plans and precedent.law is not None:
-            measures = [plan.measures for plan in self.plans]
-            found = _fastpath.resized(found, precedent.roots, measures)
+        """A walk for the result of this call."""
+        explained = self.explained
+        assert explained.found is not None
+        found = explained.found
+        is_other = self.specializations is not explained.specializations
+        if is_other and explained.constraints is not None:
+            shapes = [one.shapes for one in self.specializations]
+            found = _fastpath.resized(found, explained.roots, shapes)
         later = _validation.Walk()
         later.found = found.after()
         return later
 
-    def follow(self, name: str, plan: Specialization) -> bool:
-        """Whether a result with this plan is accepted without the explainer."""
-        laws = self.precedent.results.get((name, plan.structure), ())
-        every = (*self.plans, plan)
-        if not any(generated(partial(law.allows, every)) for law in laws):
+    def follow(self, name: str, found: Specialization) -> bool:
+        """Whether a result of this structure and these sizes is accepted without a walk."""
+        known = self.explained.results.get((name, found.structure), ())
+        every = (*self.specializations, found)
+        if not any(generated(partial(constraints.allows, every)) for constraints in known):
             return False
-        self.accept(plan)
+        self.accept(found)
         return True
 
-    def accept(self, plan: Specialization) -> None:
+    def accept(self, found: Specialization) -> None:
         """Knows a result."""
         if len(self.results) >= _MAX_CALLS:
             self.results.clear()
-        self.results.add(plan)
+        self.results.add(found)
 
-    def learn(self, name: str, plan: Specialization, later: Walk, report: Report) -> None:
-        """Knows a result that the explainer accepted, and others like it."""
-        self.accept(plan)
-        precedent = self.precedent
-        if not precedent.limit():
+    def learn(self, name: str, found: Specialization, later: Walk, report: Report) -> None:
+        """Knows a result that the walk accepted, and others like it."""
+        self.accept(found)
+        explained = self.explained
+        if not explained.limit():
             return
-        roots = {**precedent.roots, name: _fastpath.ArgumentRef(len(self.plans), (), plan.places)}
-        measures = [*(one.measures for one in self.plans), plan.measures]
-        law = generated(lambda: _fastpath.constraints_of(later.found, report.dims, roots, measures))
-        if law is not None:
-            laws = precedent.results.setdefault((name, plan.structure), [])
-            laws[_MAX_PRECEDENTS - 1 :] = []
-            laws.insert(0, law)
+        root = _fastpath.ArgumentRef(len(self.specializations), (), found.places)
+        roots = {**explained.roots, name: root}
+        shapes = [*(one.shapes for one in self.specializations), found.shapes]
+        constraints = generated(
+            lambda: _fastpath.constraints_of(later.found, report.dims, roots, shapes)
+        )
+        if constraints is not None:
+            known = explained.results.setdefault((name, found.structure), [])
+            known[_MAX_EXPLAINED - 1 :] = []
+            known.insert(0, constraints)
 
 
 class CallCache:
     """The calls that were accepted at one boundary; bounded.
 
     Attributes:
-      known: by the plans of their arguments, by the plan of a single one.
+      known: by the specializations of their arguments; by itself where it is a single one.
       latest: the one that was accepted last; before that one which is like none.
     """
 
-    __slots__ = ("_limit", "_precedents", "known", "latest")
+    __slots__ = ("_explained", "_limit", "known", "latest")
 
     def __init__(self, arguments: int = 1) -> None:
         """Knows nothing yet of calls with so many arguments."""
         self.known: dict[Hashable, KnownCall] = {}
-        none: Any = None  # of a call that no other is like, the precedent is never asked for
+        none: Any = None  # of a call that no other is like, what was explained is never asked for
         self.latest = KnownCall(none, (NEVER,) * arguments)
-        self._precedents: dict[_Key, list[ExplainedCall]] = {}
+        self._explained: dict[_Key, list[ExplainedCall]] = {}
         self._limit = RecompileLimit(_MAX_CALLS)
 
     def __reduce__(self) -> tuple[type[CallCache], tuple[int]]:
         """In another process nothing is known yet: generated code does not travel."""
-        return CallCache, (len(self.latest.plans),)
+        return CallCache, (len(self.latest.specializations),)
 
-    def follow(self, plans: tuple[Specialization, ...]) -> KnownCall | None:
-        """The call with these plans, where the law of a precedent allows it."""
-        key = tuple(plan.structure for plan in plans)
-        for precedent in self._precedents.get(key, ()):
-            law = precedent.law
-            if law is not None and generated(partial(law.allows, plans)):
-                return self._keep(KnownCall(precedent, plans))
+    def follow(self, specializations: tuple[Specialization, ...]) -> KnownCall | None:
+        """The call with these specializations, where the constraints of one like it allow it."""
+        key = tuple(one.structure for one in specializations)
+        for explained in self._explained.get(key, ()):
+            constraints = explained.constraints
+            if constraints is not None and generated(partial(constraints.allows, specializations)):
+                return self._keep(KnownCall(explained, specializations))
         return None
 
     def learn(
         self,
-        plans: Sequence[Specialization | None],
-        explanation: Walk,
+        specializations: Sequence[Specialization | None],
+        walk: Walk,
         report: Report,
         roots: Mapping[str, ArgumentRef],
         has_result: bool = False,
     ) -> KnownCall:
-        """Knows a call that the explainer accepted, and others like it.
+        """Knows a call that the walk accepted, and others like it.
 
         Args:
-          plans: of its arguments; with one None the call is not remembered.
-          explanation: what the explainer saw.
+          specializations: of its arguments; with one None the call is not remembered.
+          walk: of the call.
           report: what it said.
           roots: where the arrays of each argument stand.
-          has_result: whether the explainer will be asked of a result.
+          has_result: whether a result of the call will be walked.
         """
-        found, law = explanation.found, None
-        found.readings.clear()  # the plans have what they say
-        known = tuple(plan for plan in plans if plan is not None)
-        whole = len(known) == len(plans)
+        found, constraints = walk.found, None
+        found.traces.clear()  # the specializations have what they say
+        known = tuple(one for one in specializations if one is not None)
+        whole = len(known) == len(specializations)
         if whole and self._limit():
-            measures = [plan.measures for plan in known]
-            law = generated(lambda: _fastpath.constraints_of(found, report.dims, roots, measures))
-        precedent = ExplainedCall(known, found if has_result else None, report, roots, law)
-        call = KnownCall(precedent, known)
+            shapes = [one.shapes for one in known]
+            constraints = generated(
+                lambda: _fastpath.constraints_of(found, report.dims, roots, shapes)
+            )
+        explained = ExplainedCall(known, found if has_result else None, report, roots, constraints)
+        call = KnownCall(explained, known)
         if not whole:
             return call
-        if law is not None:
-            key = tuple(plan.structure for plan in known)
-            if len(self._precedents) >= _MAX_CALLS:
-                self._precedents.clear()
-            others = self._precedents.setdefault(key, [])
-            others[_MAX_PRECEDENTS - 1 :] = []
-            others.insert(0, precedent)
+        if constraints is not None:
+            key = tuple(one.structure for one in known)
+            if len(self._explained) >= _MAX_CALLS:
+                self._explained.clear()
+            others = self._explained.setdefault(key, [])
+            others[_MAX_EXPLAINED - 1 :] = []
+            others.insert(0, explained)
         return self._keep(call)
 
     def _keep(self, call: KnownCall) -> KnownCall:
         if len(self.known) >= _MAX_CALLS:
             self.known.clear()
-        self.known[call.plans if len(call.plans) != 1 else call.plans[0]] = call
+        every = call.specializations
+        self.known[every if len(every) != 1 else every[0]] = call
         self.latest = call
         return call
 
     def sources(self) -> list[str]:
-        """The generated code of the laws that were asked."""
-        every = [one.law for found in self._precedents.values() for one in found]
-        return [law.source for law in every if law is not None and law.source]
+        """The generated code of the size constraints that were asked."""
+        every = [one.constraints for found in self._explained.values() for one in found]
+        return [one.source for one in every if one is not None and one.source]
 
 
 #: Stands for an argument that was not passed: its default is not checked.

@@ -25,47 +25,47 @@ class Known:
     """What was accepted of one hint class, kept with it.
 
     Attributes:
-      plans: the structures of its values.
-      calls: those values, each as a call of one argument.
+      structures: of its values.
+      calls: its values, each as a call of one argument.
     """
 
-    __slots__ = ("calls", "plans")
+    __slots__ = ("calls", "structures")
 
     def __init__(self) -> None:
         """Knows nothing yet."""
-        self.plans, self.calls = StructureCache(), CallCache()
+        self.structures, self.calls = StructureCache(), CallCache()
 
     def __reduce__(self) -> tuple[type[Known], tuple[()]]:
         """In another process nothing is known yet: generated code does not travel."""
         return Known, ()
 
     def accepts(self, value: object) -> Specialization | None:
-        """The plan of a value that is like an accepted one; None where it must be explained."""
+        """The structure and sizes of a value like an accepted one; None where it must be walked."""
         calls = self.calls
         try:
-            latest = calls.latest.plans[0]
+            latest = calls.latest.specializations[0]
             if latest.match(value):
                 return latest
         except Exception:  # not alike
             pass
-        plan = self.plans.match(value)
-        if plan is None:
+        found = self.structures.match(value)
+        if found is None:
             return None
-        call = calls.known.get(plan) or calls.follow((plan,))
+        call = calls.known.get(found) or calls.follow((found,))
         if call is None:
             return None
         calls.latest = call
-        return plan
+        return found
 
-    def learn(self, value: object, explanation: Walk, report: Report) -> Specialization | None:
-        """Knows a value that the explainer accepted."""
-        plan = self.plans.match(value)
-        plan = plan or self.plans.learn(value, explanation.found.readings[""])
-        if plan is not None:
+    def learn(self, value: object, walk: Walk, report: Report) -> Specialization | None:
+        """Knows a value that the walk accepted."""
+        found = self.structures.match(value)
+        found = found or self.structures.learn(value, walk.found.traces[""])
+        if found is not None:
             self.calls.learn(
-                [plan], explanation, report, {"": _fastpath.ArgumentRef(0, (), plan.places)}
+                [found], walk, report, {"": _fastpath.ArgumentRef(0, (), found.places)}
             )
-        return plan
+        return found
 
 
 def holds(value: object, hint: type) -> bool:
@@ -75,20 +75,20 @@ def holds(value: object, hint: type) -> bool:
 
 
 def judged(value: object, hint: Any, dims: Mapping[str, int] | None = None) -> Report | None:
-    """What the explainer says of a value; None for one that is like an accepted one."""
+    """What the walk says of a value; None for one that is like an accepted one."""
     known = getattr(hint, "__typedstate_known__", None) if not dims else _known_with(hint, dims)
     if known is not None and known.accepts(value) is not None:
         return None
     spec = spec_of(hint)
-    explanation = _validation.Walk(given=given_sizes(dims, hint, spec))
-    explanation.visit(value, spec)
-    report = explanation.report(name_of(hint, spec))
+    walk = _validation.Walk(given=given_sizes(dims, hint, spec))
+    walk.visit(value, spec)
+    report = walk.report(name_of(hint, spec))
     if not report:
         return report
     if known is None and hasattr(hint, "__typedstate_spec__"):
         known = _new_known(hint, dims)
-    if known is not None and known.plans.meet():
-        known.learn(value, explanation, report)
+    if known is not None and known.structures.meet():
+        known.learn(value, walk, report)
     return report
 
 

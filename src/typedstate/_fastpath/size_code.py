@@ -18,12 +18,12 @@ SOLVE: Final = "solve"
 #: What is known of an array's sizes: its abstract value, or its shape where abstract values
 #: that are equal are not one object.
 ShapeSource = Any
-#: One axis of an array: the number of the argument, of its measure there, of the axis.
+#: One axis of an array: the number of the argument, of the array in it, of the axis.
 AxisRef = tuple[int, int, int]
 
 
 class ArgumentRef(NamedTuple):
-    """Where the explainer's paths of one root lead: below `prefix`, in an argument."""
+    """Where the walk's paths of one root lead: below `prefix`, in an argument."""
 
     argument: int
     prefix: Path
@@ -34,48 +34,48 @@ class Equation(msgspec.Struct, frozen=True):
     """An axis, or a fixed size, with the expression that it has to equal.
 
     Attributes:
-      slot: the axis.
+      axis: the axis.
       size: over other axes.
       broadcast: size 1 fits too.
     """
 
-    slot: AxisRef | int
+    axis: AxisRef | int
     size: Expr[AxisRef]
     broadcast: bool = False
 
     def arguments(self) -> set[int]:
         """Whose axes it speaks of."""
-        own = set[int]() if isinstance(self.slot, int) else {self.slot[0]}
+        own = set[int]() if isinstance(self.axis, int) else {self.axis[0]}
         return own | {argument for argument, _, _ in dims.names_of(self.size)}
 
 
-def shape_of(measure: ShapeSource) -> tuple[int, ...]:
-    """The shape that a measure says."""
-    return cast(tuple[int, ...], measure if type(measure) is tuple else measure.shape)
+def shape_of(source: ShapeSource) -> tuple[int, ...]:
+    """The shape of an array."""
+    return cast(tuple[int, ...], source if type(source) is tuple else source.shape)
 
 
 class SizeConstraints:
     """The sizes that the arrays of one call may have.
 
     Attributes:
-      relations: what has to hold.
+      equations: what has to hold.
       sizes: of the call's names, over axes.
       source: the generated code; empty as long as no other sizes came.
     """
 
     __slots__ = (
         *("_across", "_alone", "_known", "_learned", "_named"),
-        *("relations", "sizes", "source"),
+        *("equations", "sizes", "source"),
     )
 
     def __init__(
         self,
-        relations: Iterable[Equation],
+        equations: Iterable[Equation],
         sizes: Mapping[str, Expr[AxisRef] | tuple[Expr[AxisRef], ...]],
         learned: Sequence[Sequence[ShapeSource]],
     ) -> None:
-        """Keeps the relations; code is generated once they are asked for."""
-        self.relations = frozenset(relations)
+        """Keeps the equations; code is generated once they are asked for."""
+        self.equations = frozenset(equations)
         self.sizes = sizes
         self.source = ""
         self._learned = learned
@@ -84,38 +84,38 @@ class SizeConstraints:
         self._across: Callable[..., bool] = _ungenerated
         self._named: Callable[..., dict[str, Size]] = _ungenerated
 
-    def allows(self, plans: Sequence[Any]) -> bool:
-        """Whether the explainer would accept the same structures with these plans' measures."""
+    def allows(self, specializations: Sequence[Any]) -> bool:
+        """Whether the walk would accept the same structures with these specializations' shapes."""
         if not self.source:
             self._generate()
         try:
-            for plan, alone, known in zip(plans, self._alone, self._known, strict=True):
-                if plan not in known:
-                    if not alone(*plan.measures):
+            for one, alone, known in zip(specializations, self._alone, self._known, strict=True):
+                if one not in known:
+                    if not alone(*one.shapes):
                         return False
                     if len(known) >= _MAX_KNOWN:
                         known.clear()
-                    known.add(plan)
-            return bool(self._across(*plans))
-        except Exception:  # another rank, no result of a division: the explainer decides
+                    known.add(one)
+            return bool(self._across(*specializations))
+        except Exception:  # another rank, no result of a division: the walk decides
             return False
 
-    def named(self, plans: Sequence[Any]) -> dict[str, Size]:
-        """The sizes of the call's names, where a call with these plans is allowed."""
-        return self._named(*plans)
+    def named(self, specializations: Sequence[Any]) -> dict[str, Size]:
+        """The sizes of the call's names, where a call with these specializations is allowed."""
+        return self._named(*specializations)
 
     def _generate(self) -> None:
         count = len(self._learned)
         names: dict[str, Any] = {"power": _power, "solved": _solved}
         own: list[list[str]] = [[] for _ in range(count)]
         across: list[str] = []
-        for relation in sorted(self.relations, key=repr):
-            arguments = relation.arguments()
+        for equation in sorted(self.equations, key=repr):
+            arguments = equation.arguments()
             if len(arguments) > 1:
-                across.append(f"if not ({_condition(relation, self._far)}): return False")
+                across.append(f"if not ({_condition(equation, self._far)}): return False")
             else:
                 (argument,) = arguments
-                condition = _condition(relation, _near)
+                condition = _condition(equation, _near)
                 own[argument].append(f"if not ({condition}): return False")
         given = ", ".join(f"p{i}" for i in range(count))
         functions = [_alone(i, item, own[i], names) for i, item in enumerate(self._learned)]
@@ -135,18 +135,18 @@ class SizeConstraints:
             items.append(f"{name!r}: {shown}")
         return ", ".join(items)
 
-    def _far(self, slot: AxisRef) -> str:
-        argument, measure, axis = slot
-        shape = "" if type(self._learned[argument][measure]) is tuple else ".shape"
-        return f"p{argument}.measures[{measure}]{shape}[{axis}]"
+    def _far(self, axis: AxisRef) -> str:
+        argument, array, number = axis
+        shape = "" if type(self._learned[argument][array]) is tuple else ".shape"
+        return f"p{argument}.shapes[{array}]{shape}[{number}]"
 
 
 def _ungenerated(*_: Any) -> Any:
-    raise AssertionError("a law is asked before it tells sizes")
+    raise AssertionError("constraints are asked before they tell sizes")
 
 
-def _near(slot: AxisRef) -> str:
-    return f"s{slot[1]}_{slot[2]}"
+def _near(axis: AxisRef) -> str:
+    return f"s{axis[1]}_{axis[2]}"
 
 
 def _alone(
@@ -154,15 +154,15 @@ def _alone(
 ) -> str:
     """Says of one argument whether its arrays have the dtypes, ranks and sizes by themselves."""
     lines: list[str] = []
-    for index, measure in enumerate(learned):
+    for index, source in enumerate(learned):
         shape = f"a{index}"
-        if type(measure) is not tuple:
+        if type(source) is not tuple:
             kind, dtype = f"t{argument}_{index}", f"d{argument}_{index}"
-            names[kind], names[dtype] = type(measure), measure.dtype
+            names[kind], names[dtype] = type(source), source.dtype
             test = f"type({shape}) is not {kind} or {shape}.dtype != {dtype}"
             lines.append(f"if {test}: return False")
             shape += ".shape"
-        sizes = [f"s{index}_{axis}" for axis in range(len(shape_of(measure)))]
+        sizes = [f"s{index}_{axis}" for axis in range(len(shape_of(source)))]
         lines.append(f"[{', '.join(sizes)}] = {shape}")
         if sizes:
             ints = " is ".join(f"type({size})" for size in sizes)
@@ -175,18 +175,18 @@ def _function(name: str, parameters: str, lines: list[str]) -> str:
     return "\n".join([f"def {name}({parameters}):", *(f"    {line}" for line in lines), ""])
 
 
-def _condition(relation: Equation, text: Callable[[AxisRef], str]) -> str:
-    left = str(relation.slot) if isinstance(relation.slot, int) else text(relation.slot)
-    same = f"{left} == {_expression(relation.size, text)}"
-    return f"{left} == 1 or {same}" if relation.broadcast else same
+def _condition(equation: Equation, text: Callable[[AxisRef], str]) -> str:
+    left = str(equation.axis) if isinstance(equation.axis, int) else text(equation.axis)
+    same = f"{left} == {_expression(equation.size, text)}"
+    return f"{left} == 1 or {same}" if equation.broadcast else same
 
 
 def _expression(expr: Expr[AxisRef], text: Callable[[AxisRef], str]) -> str:
     match expr:
         case Fixed(value):
             return f"({value})" if value < 0 else str(value)
-        case Name(slot):
-            return text(slot)
+        case Name(axis):
+            return text(axis)
         case _:
             left, right = _expression(expr.left, text), _expression(expr.right, text)
     match expr:

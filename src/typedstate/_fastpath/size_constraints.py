@@ -1,9 +1,9 @@
-"""Which sizes go together: what the explainer saw of one call, as equations between axes.
+"""Which sizes go together: what the walk saw of one call, as equations between axes.
 
-Where values are like accepted ones but for the sizes of their arrays, the explainer would walk
-them the same way and see the same dims with other sizes. Whether those agree is all that is
-left to decide: a `Law` decides it by the rules of `binding.settle`, in generated code, or leaves
-it to the explainer.
+Values that are like accepted ones but for the sizes of their arrays would be walked in the same
+way, and the same dims would be seen with other sizes. Whether those agree is all that is left to
+decide: `SizeConstraints` decide it by the rules of `dim_binding.settle`, in generated code, or
+leave it to the walk.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from msgspec.structs import replace
 
 from .._spec import dims
 from .._spec.dims import Expr, Fixed, Name, Opaque, Product, Sum
-from .._validation.dim_binding import Choice, Observation, SeenSize, Var
+from .._validation.dim_binding import Choice, Observation, SeenSize
 from .._validation.findings import Findings
+from .._validation.scopes import Var
 from ..report import Size
 from .size_code import SOLVE, ArgumentRef, AxisRef, Equation, ShapeSource, SizeConstraints, shape_of
 
@@ -29,22 +30,22 @@ class _Observed(msgspec.Struct):
     """What was seen, sorted by what an equation can say of it; each axis with its size.
 
     Attributes:
-      exact: where a name stands by itself.
-      broad: the same of ``#name``.
-      mixed: expressions; whether size 1 fits too.
-      hard: axes that stay as they were: in unions, of shards.
-      pinned: names that do: of such axes, ``#*name``, never solved.
+      exact: the axes of each name that stands by itself.
+      broad: the axes of each ``#name``.
+      mixed: axes with an expression, and whether size 1 fits too.
+      fixed_axes: must keep the size seen, because a union or a shard decided by it.
+      fixed_names: bound to such axes, part of an expression that was not solved, or ``#*name``.
     """
 
     roots: Mapping[str, ArgumentRef]
-    measures: Sequence[Sequence[ShapeSource]]
+    shapes: Sequence[Sequence[ShapeSource]]
     exact: dict[_Axis, dict[AxisRef | int, int]] = msgspec.field(default_factory=dict[Any, Any])
     broad: dict[_Axis, dict[AxisRef | int, int]] = msgspec.field(default_factory=dict[Any, Any])
     mixed: dict[tuple[AxisRef | int, Expr[Var], bool], int] = msgspec.field(
         default_factory=dict[Any, int]
     )
-    hard: set[AxisRef | int] = msgspec.field(default_factory=set[Any])
-    pinned: set[Var] = msgspec.field(default_factory=set[Var])
+    fixed_axes: set[AxisRef | int] = msgspec.field(default_factory=set[Any])
+    fixed_names: set[Var] = msgspec.field(default_factory=set[Var])
 
     def see(self, items: Iterable[Observation]) -> None:
         """Sorts what was seen."""
@@ -60,35 +61,35 @@ class _Observed(msgspec.Struct):
             if isinstance(size, tuple):
                 self._run(item, size)
             elif not isinstance(expr, Name):
-                self.mixed[self._slot(item), expr, item.dim.broadcast] = size
+                self.mixed[self._axis(item), expr, item.dim.broadcast] = size
             else:
                 names = self.broad if item.dim.broadcast else self.exact
-                names.setdefault(expr.name, {})[self._slot(item)] = size
+                names.setdefault(expr.name, {})[self._axis(item)] = size
 
-    def size(self, slot: AxisRef | int) -> int:
+    def size(self, ref: AxisRef | int) -> int:
         """What was seen of an axis."""
-        if isinstance(slot, int):
-            return slot
-        argument, measure, axis = slot
-        return shape_of(self.measures[argument][measure])[axis]
+        if isinstance(ref, int):
+            return ref
+        argument, array, axis = ref
+        return shape_of(self.shapes[argument][array])[axis]
 
     def bound(self) -> dict[_Axis, Expr[AxisRef]]:
         """Which axis gives a name its size."""
         broad = {
-            name: _term(_widest(slots))
-            for name, slots in self.broad.items()
-            if any(size != 1 for size in slots.values())
+            name: _term(_widest(refs))
+            for name, refs in self.broad.items()
+            if any(size != 1 for size in refs.values())
         }
-        return broad | {name: _term(next(iter(slots))) for name, slots in self.exact.items()}
+        return broad | {name: _term(next(iter(refs))) for name, refs in self.exact.items()}
 
-    def _slot(self, seen: SeenSize) -> AxisRef | int:
+    def _axis(self, seen: SeenSize) -> AxisRef | int:
         if seen.axis is None:
             assert isinstance(seen.size, int)
             return seen.size
         assert isinstance(seen.axis, int)
-        return *self._measure(seen), seen.axis
+        return *self._array(seen), seen.axis
 
-    def _measure(self, seen: SeenSize) -> tuple[int, int]:
+    def _array(self, seen: SeenSize) -> tuple[int, int]:
         argument, prefix, places = self.roots[seen.root]
         path = (*prefix, *seen.path) if prefix else seen.path
         return argument, places[path]
@@ -97,26 +98,26 @@ class _Observed(msgspec.Struct):
         """A run of axes is as many names as it has axes."""
         assert isinstance(seen.axis, tuple)
         assert isinstance(seen.expr, Name)
-        argument, measure = self._measure(seen)
+        argument, array = self._array(seen)
         if seen.dim.broadcast:
-            self.pinned.add(seen.expr.name)
+            self.fixed_names.add(seen.expr.name)
         for index, (axis, size) in enumerate(zip(seen.axis, sizes, strict=True)):
-            slots = self.exact.setdefault((seen.expr.name, index), {})
-            slots[argument, measure, axis] = size
+            refs = self.exact.setdefault((seen.expr.name, index), {})
+            refs[argument, array, axis] = size
 
     def _keep(self, items: Iterable[Observation]) -> None:
         """What equations can't say must stay as it was, e.g. alternatives that fit but for dims."""
-        part = _Observed(self.roots, self.measures)
+        part = _Observed(self.roots, self.shapes)
         part.see(items)
-        self.pinned |= part.pinned
+        self.fixed_names |= part.fixed_names
         for names in (part.exact, part.broad):
-            for name, slots in names.items():
-                self.pinned.add(_name(name))
-                self.hard.update(slots)
-        for slot, expr, _ in part.mixed:
-            self.pinned.update(dims.names_of(expr))
-            self.hard.add(slot)
-        self.hard |= part.hard
+            for name, refs in names.items():
+                self.fixed_names.add(_name(name))
+                self.fixed_axes.update(refs)
+        for ref, expr, _ in part.mixed:
+            self.fixed_names.update(dims.names_of(expr))
+            self.fixed_axes.add(ref)
+        self.fixed_axes |= part.fixed_axes
 
 
 def _name(axis: _Axis) -> Var:
@@ -127,7 +128,7 @@ def constraints_of(
     findings: Findings,
     names: Mapping[str, Size],
     roots: Mapping[str, ArgumentRef],
-    measures: Sequence[Sequence[ShapeSource]],
+    shapes: Sequence[Sequence[ShapeSource]],
 ) -> SizeConstraints | None:
     """The sizes that calls like an accepted one may have, None where only the walk can tell.
 
@@ -135,78 +136,78 @@ def constraints_of(
       findings: what the walk saw of the accepted call.
       names: the call's names with their sizes.
       roots: where the arrays of each root stand.
-      measures: those of each argument.
+      shapes: those of each argument.
     """
     if findings.given or findings.groups:
         return None
-    shapes = (shape_of(measure) for argument in measures for measure in argument)
-    if not all(type(size) is int for shape in shapes for size in shape):
+    every = (shape_of(source) for argument in shapes for source in argument)
+    if not all(type(size) is int for shape in every for size in shape):
         return None  # symbolic ones, of jax.export
-    facts, terms = _Observed(roots, measures), dict[_Axis, Expr[AxisRef]]()
+    observed, terms = _Observed(roots, shapes), dict[_Axis, Expr[AxisRef]]()
     try:
         for batch in findings.batches():
-            facts.see(batch)
-            terms = {**facts.bound(), **terms}
+            observed.see(batch)
+            terms = {**observed.bound(), **terms}
     except KeyError:
         return None  # something that generated code reaches by another path
-    for slots in facts.broad.values():
-        if all(size == 1 for size in slots.values()):  # then nothing binds the name, else they do
-            facts.hard.update(slots)
+    for refs in observed.broad.values():
+        if all(size == 1 for size in refs.values()):  # then nothing binds the name, else they do
+            observed.fixed_axes.update(refs)
     for split in findings.part.splits:
-        facts.pinned.update(dims.names_of(split.expr))
-    mixed = {key: set(dims.names_of(key[1])) for key in facts.mixed}
+        observed.fixed_names.update(dims.names_of(split.expr))
+    mixed = {key: set(dims.names_of(key[1])) for key in observed.mixed}
     for own in _solve(mixed, terms):
-        facts.pinned |= own
-    _close(facts.pinned, list(mixed.values()))
-    sizes = {name: _sizes(name, size, facts.pinned, terms) for name, size in names.items()}
-    return SizeConstraints(_relations(facts, mixed, terms), sizes, measures)
+        observed.fixed_names |= own
+    _close(observed.fixed_names, list(mixed.values()))
+    sizes = {name: _sizes(name, size, observed.fixed_names, terms) for name, size in names.items()}
+    return SizeConstraints(_equations(observed, mixed, terms), sizes, shapes)
 
 
 def resized(
     findings: Findings,
     roots: Mapping[str, ArgumentRef],
-    measures: Sequence[Sequence[ShapeSource]],
+    shapes: Sequence[Sequence[ShapeSource]],
 ) -> Findings:
-    """What the walk would see of values like those of an accepted call, with other measures."""
+    """What the walk would see of values like those of an accepted call, with other shapes."""
     other = findings.after()
-    other.part.seen = [_resized(item, roots, measures) for item in findings.part.seen]
+    other.part.seen = [_resized(item, roots, shapes) for item in findings.part.seen]
     return other
 
 
 def _resized(
     item: Observation,
     roots: Mapping[str, ArgumentRef],
-    measures: Sequence[Sequence[ShapeSource]],
+    shapes: Sequence[Sequence[ShapeSource]],
 ) -> Observation:
     if isinstance(item, Choice):
-        return Choice([[_resized(seen, roots, measures) for seen in one] for one in item.options])
+        return Choice([[_resized(seen, roots, shapes) for seen in one] for one in item.options])
     axis = item.axis
     if axis is None or item.note:  # of shards only those of the same sizes are alike
         return item
     argument, prefix, places = roots[item.root]
-    shape = shape_of(measures[argument][places[(*prefix, *item.path)]])
+    shape = shape_of(shapes[argument][places[(*prefix, *item.path)]])
     size = tuple(shape[one] for one in axis) if isinstance(axis, tuple) else shape[axis]
     return replace(item, size=size)
 
 
-def _widest(slots: Mapping[AxisRef | int, int]) -> AxisRef | int:
+def _widest(refs: Mapping[AxisRef | int, int]) -> AxisRef | int:
     """Of axes that are of one size or 1, one that gives the name its size."""
-    return next((slot for slot, size in slots.items() if size != 1), next(iter(slots)))
+    return next((ref for ref, size in refs.items() if size != 1), next(iter(refs)))
 
 
 _Mixed = Mapping[tuple[AxisRef | int, Expr[Var], bool], set[Var]]
 
 
 def _solve(mixed: _Mixed, terms: dict[_Axis, Expr[AxisRef]]) -> list[set[Var]]:
-    """Solves each expression of one open name, as `binding` does; returns what stays open."""
+    """Solves each expression of one open name, as `dim_binding` does; returns what stays open."""
     waiting = [(key, own) for key, own in mixed.items() if not own <= terms.keys()]
     while waiting:
         later: list[tuple[tuple[AxisRef | int, Expr[Var], bool], set[Var]]] = []
         for key, own in waiting:
-            (slot, expr, broadcast), open_ = key, own - terms.keys()
+            (ref, expr, broadcast), open_ = key, own - terms.keys()
             line = _linear(expr, terms) if len(open_) == 1 and not broadcast else None
             if line is not None:
-                rest = Sum(_term(slot), line[1], -1)
+                rest = Sum(_term(ref), line[1], -1)
                 terms[open_.pop()] = Opaque(SOLVE, rest, line[0])
             elif open_:
                 later.append((key, own))
@@ -240,51 +241,51 @@ def _linear(
             return None
 
 
-def _relations(
-    facts: _Observed, mixed: _Mixed, terms: Mapping[_Axis, Expr[AxisRef]]
+def _equations(
+    observed: _Observed, mixed: _Mixed, terms: Mapping[_Axis, Expr[AxisRef]]
 ) -> Iterable[Equation]:
-    pinned = facts.pinned
-    found = {Equation(slot, Fixed(facts.size(slot))) for slot in facts.hard}
-    for table, broadcast in ((facts.exact, False), (facts.broad, True)):
-        for name, slots in table.items():
-            fixed = _name(name) in pinned
+    fixed_names = observed.fixed_names
+    found = {Equation(ref, Fixed(observed.size(ref))) for ref in observed.fixed_axes}
+    for table, broadcast in ((observed.exact, False), (observed.broad, True)):
+        for name, refs in table.items():
+            fixed = _name(name) in fixed_names
             if not fixed and name not in terms:  # `#name` of size 1 only
                 continue
-            for slot, size in slots.items():
+            for ref, size in refs.items():
                 same = Fixed(size) if fixed else terms[name]
-                found.add(Equation(slot, same, broadcast and not fixed))
+                found.add(Equation(ref, same, broadcast and not fixed))
     for key, own in mixed.items():
-        slot, expr, broadcast = key
-        if own <= pinned:
-            found.add(Equation(slot, Fixed(facts.mixed[key])))
+        ref, expr, broadcast = key
+        if own <= fixed_names:
+            found.add(Equation(ref, Fixed(observed.mixed[key])))
         else:
             over = dims.substitute(expr, lambda var: terms[var])
-            found.add(Equation(slot, over, broadcast))
-    return (item for item in found if item.size != _term(item.slot) and item.arguments())
+            found.add(Equation(ref, over, broadcast))
+    return (item for item in found if item.size != _term(item.axis) and item.arguments())
 
 
-def _close(pinned: set[Var], mixed: list[set[Var]]) -> None:
+def _close(fixed_names: set[Var], mixed: list[set[Var]]) -> None:
     """Adds the names that share an expression with one whose size is fixed."""
     size = -1
-    while size != len(pinned):
-        size = len(pinned)
+    while size != len(fixed_names):
+        size = len(fixed_names)
         for names in mixed:
-            if not pinned.isdisjoint(names):
-                pinned |= names
+            if not fixed_names.isdisjoint(names):
+                fixed_names |= names
 
 
 def _sizes(
-    name: str, size: Size, pinned: set[Var], terms: Mapping[_Axis, Expr[AxisRef]]
+    name: str, size: Size, fixed_names: set[Var], terms: Mapping[_Axis, Expr[AxisRef]]
 ) -> Expr[AxisRef] | tuple[Expr[AxisRef], ...]:
     var = Var(0, name)
 
     def one(axis: _Axis, learned: int) -> Expr[AxisRef]:
-        return Fixed(learned) if var in pinned or axis not in terms else terms[axis]
+        return Fixed(learned) if var in fixed_names or axis not in terms else terms[axis]
 
     if isinstance(size, tuple):
         return tuple(one((var, index), item) for index, item in enumerate(size))
     return one(var, size)
 
 
-def _term(slot: AxisRef | int) -> Expr[AxisRef]:
-    return Fixed(slot) if isinstance(slot, int) else Name(slot)
+def _term(ref: AxisRef | int) -> Expr[AxisRef]:
+    return Fixed(ref) if isinstance(ref, int) else Name(ref)

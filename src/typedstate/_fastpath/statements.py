@@ -1,4 +1,4 @@
-"""Statements of generated code, which `replay` writes in any order and which then have their own.
+"""Statements of guarded code, which are written in any order and sorted by stages.
 
 All that is looked at together is fetched before any of it is read, so that the processor waits
 once for what is not in its cache. A local name is ``v#0`` for the value of a function and

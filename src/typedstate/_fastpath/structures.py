@@ -1,7 +1,8 @@
 """What the fast path knows of one hint: the structures that came, each with the sizes it had.
 
-A plan says that a value is like an accepted one and which sizes it has; whether these go
-together is for a `Law` to say, or for a call that was accepted with the very same plans.
+A specialization says that a value is like an accepted one and which sizes it has. Whether the
+sizes of all arguments go together, `SizeConstraints` say, or a call that was accepted with the very
+same specializations.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 
 def generated(make: Callable[[], T]) -> T | None:
-    """What was generated; None where that fails, as the explainer decides everything anyway."""
+    """What was generated; None where that fails, as the walk decides everything anyway."""
     try:
         return make()
     except (_fastpath.NotCompilable, RecursionError):
@@ -68,9 +69,9 @@ def set_recompile_policy(policy: RecompilePolicy) -> RecompilePolicy:
 
 
 class RecompileLimit:
-    """Whether to learn once more: at first always, then ever more rarely.
+    """The recompile limit: code is generated the first n times, then at every power of two.
 
-    What is never like anything known is then walked by the explainer and little else.
+    A hint whose values are never alike is then walked each time, and little else is done.
     """
 
     __slots__ = ("_asked", "_free")
@@ -90,26 +91,26 @@ class Specialization:
 
     Attributes:
       match: whether a value has both; may raise, which means no.
-      measures: its arrays' sizes.
-      structure: what it is a plan of.
+      shapes: of its arrays, each once.
+      structure: that has these sizes.
     """
 
-    __slots__ = ("__weakref__", "match", "measures", "structure")
+    __slots__ = ("__weakref__", "match", "shapes", "structure")
 
     def __init__(
         self,
         match: Callable[[Any], bool],
-        measures: tuple[ShapeSource, ...] = (),
+        shapes: tuple[ShapeSource, ...] = (),
         structure: Structure | None = None,
     ) -> None:
         """Keeps the generated function."""
         self.match = match
-        self.measures = measures
+        self.shapes = shapes
         self.structure = structure
 
     @property
     def places(self) -> Mapping[Path, int]:
-        """Which of its measures belongs to the array at a path."""
+        """Which of `shapes` is that of the array at a path."""
         return {} if self.structure is None else self.structure.code.places
 
 
@@ -122,40 +123,40 @@ class Structure:
 
     Attributes:
       code: what recognises them.
-      latest: the plan that was used last.
+      latest: the specialization that was used last.
     """
 
-    __slots__ = ("__weakref__", "_plans", "code", "latest")
+    __slots__ = ("__weakref__", "_specializations", "code", "latest")
 
     def __init__(self, code: GuardedCode) -> None:
         """Knows the sizes of the value from which the code was generated."""
         self.code = code
-        self._plans: dict[Hashable, Specialization] = {}
+        self._specializations: dict[Hashable, Specialization] = {}
         key = tuple(
-            _fastpath.address(item) if _fastpath.is_aval(item) else item for item in code.measures
+            _fastpath.address(item) if _fastpath.is_aval(item) else item for item in code.shapes
         )
-        self.latest = self._plans[key] = self._plan(code.measures)
+        self.latest = self._specializations[key] = self._specialize(code.shapes)
 
     def sized(self, value: Any) -> Specialization | None:
-        """The plan of a value of other sizes than the latest; may raise, which means none."""
-        key, measures = self.code.read(value)
-        plan = self._plans.get(key)
-        if plan is None:
-            if not self.code.like(value, *measures):
+        """The structure with a value's sizes; None, or an error, where the value is not alike."""
+        key, shapes = self.code.read(value)
+        found = self._specializations.get(key)
+        if found is None:
+            if not self.code.like(value, *shapes):
                 return None
-            plan = self._plan(measures)
-            if len(self._plans) >= _MAX_SIZES:
-                self._plans.clear()
-            self._plans[key] = plan
-        elif not plan.match(value):
+            found = self._specialize(shapes)
+            if len(self._specializations) >= _MAX_SIZES:
+                self._specializations.clear()
+            self._specializations[key] = found
+        elif not found.match(value):
             return None
-        self.latest = plan
-        return plan
+        self.latest = found
+        return found
 
-    def _plan(self, measures: tuple[ShapeSource, ...]) -> Specialization:
+    def _specialize(self, shapes: tuple[ShapeSource, ...]) -> Specialization:
         like = self.code.like
-        match = FunctionType(like.__code__, like.__globals__, like.__name__, measures)
-        return Specialization(match, measures, self)
+        match = FunctionType(like.__code__, like.__globals__, like.__name__, shapes)
+        return Specialization(match, shapes, self)
 
 
 class StructureCache:
@@ -174,15 +175,15 @@ class StructureCache:
         return StructureCache, ()
 
     def match(self, value: Any) -> Specialization | None:
-        """The plan of a value, None where its structure is not known."""
+        """The structure and sizes of a value; None where it is like no accepted one."""
         for structure in self._known:
             try:
                 latest = structure.latest
                 if latest.match(value):
                     return latest
-                plan = structure.sized(value)
-                if plan is not None:
-                    return plan
+                found = structure.sized(value)
+                if found is not None:
+                    return found
             except Exception:  # a missing key, an attribute that is not there: not alike
                 continue
         return None
@@ -192,11 +193,11 @@ class StructureCache:
         self._accepted += 1
         return self._accepted > _policy.delay
 
-    def learn(self, value: Any, reading: Trace) -> Specialization | None:
-        """Generates the code of a value that the explainer accepted, where that can be."""
+    def learn(self, value: Any, trace: Trace) -> Specialization | None:
+        """Generates the code of a value that the walk accepted, where that can be."""
         if not self._limit():
             return None
-        structure = generated(lambda: Structure(_fastpath.generate(value, reading)))
+        structure = generated(lambda: Structure(_fastpath.generate(value, trace)))
         if structure is None:
             return None
         self._known = (structure, *self._known[: _MAX_STRUCTURES - 1])

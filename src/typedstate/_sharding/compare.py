@@ -1,6 +1,6 @@
 """Axis names against meshes: what a declaration says, and what a leaf shows.
 
-The explainer asks `ask` of each leaf and keeps a `question`, which the fast path asks again.
+The walk asks `ask` of each leaf and keeps a `question`, which the fast path asks again.
 """
 
 from __future__ import annotations

@@ -6,11 +6,12 @@ goes inside of those. A transform itself says what it needs and what it leaves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import assert_never
+from collections.abc import Callable, Iterator
+from typing import Final, assert_never
 
 from ..errors import SchemaError
 from .describe import describe
+from .filters import show_filter
 from .nodes import (
     Anything,
     Argument,
@@ -31,6 +32,7 @@ from .nodes import (
     Partition,
     RecordOf,
     SameSpec,
+    SchemaRef,
     ScopedSpec,
     Spec,
     StateOfSpec,
@@ -40,7 +42,10 @@ from .nodes import (
     Within,
 )
 from .questions import parts
-from .rewrite import Derived, Transform, rewrite
+from .rewrite import Derived, rewrite, root_of
+from .transform import Transform
+
+_MAX_NESTED: Final = 16
 
 
 def transformed(spec: Spec, transform: Transform) -> Spec:
@@ -53,7 +58,80 @@ def transformed(spec: Spec, transform: Transform) -> Spec:
     found = rewrite(spec, transform)
     if found is None:
         raise SchemaError(f"{transform.title(describe(spec))} is empty: no leaf is left")
+    _refuse_undecided(spec, found, transform)
     return found
+
+
+def _refuse_undecided(spec: Spec, found: Spec, transform: Transform) -> None:
+    """Refuses a form in which a filter that was given inside decides about no leaf any more.
+
+    Raises:
+      SchemaError: the message names the filter.
+    """
+    inner = [form.transform for chain in _forms_of(spec) for form in chain]
+    if not any(one.by_path for one in inner) or (transform.keeps_kinds and transform.keeps_values):
+        return
+    try:
+        left = list(_leaves(found, lambda ref: ref, frozenset()))
+        every = list(_leaves(spec, root_of, frozenset()))
+    except SchemaError:  # a name that is not there yet
+        return
+    if len(left) < len(every):
+        return
+    undecided = [leaf for leaf in left if isinstance(leaf, Conditional) and leaf.open]
+    if undecided and len(undecided) == len(left):
+        title = transform.title(describe(spec))
+        text = show_filter(undecided[0].filter)
+        raise SchemaError(f"{title}: nothing in it shows what {text} reads: it decides of no leaf")
+
+
+def _leaves(
+    spec: Spec, opened: Callable[[SchemaRef], SchemaRef], seen: frozenset[int]
+) -> Iterator[Spec]:
+    """Yields the declared leaves of a tree, of a recursive schema once."""
+    match spec:
+        case Node(ref):
+            ref = opened(ref)
+            if id(ref) in seen or len(seen) > _MAX_NESTED:
+                return
+            schema = ref.resolve()
+            for field in schema.fields:
+                yield from _leaves(field.spec, opened, seen | {id(ref)})
+            for _, inner in schema.extra.patterns:
+                yield from _leaves(inner, opened, seen | {id(ref)})
+        case (
+            Bound()
+            | ScopedSpec()
+            | SameSpec()
+            | Argument()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Union()
+            | FlatSpec()
+        ):
+            for part in parts(spec):
+                yield from _leaves(part, opened, seen)
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Within()
+            | Conditional()
+            | ModuleState()
+        ):
+            yield spec
+        case _:
+            assert_never(spec)
 
 
 def refuse_senseless(spec: Spec, transform: Transform) -> None:

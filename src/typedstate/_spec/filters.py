@@ -14,9 +14,11 @@ from typing import Any, cast
 import msgspec
 from flax import nnx
 from flax.nnx import filterlib
+from msgspec.structs import replace
 
 from ..report import Path
-from .nodes import Array, Conditional, Leaf, Spec
+from . import declared_leaf
+from .nodes import Anything, Array, Conditional, Leaf, Spec
 
 _PathContains: Any = filterlib.PathContains
 _PathIn: Any = getattr(filterlib, "PathIn", None)
@@ -90,26 +92,49 @@ def decide(filter_: Any, path: Path, leaf: Spec) -> Answer:
             return _path_contains(filter_, path)
         case _ if _PathIn is not None and isinstance(filter_, _PathIn):
             return _any([_is_path(wanted, path) for wanted in filter_.paths])
-        case str() | filterlib.WithTag() if isinstance(leaf, Array):
-            return Answer.NO  # an array has no tag
+        case str() | filterlib.WithTag():
+            return Answer.NO if isinstance(leaf, Array) else Answer.MAYBE  # an array has no tag
         case _:
-            return Answer.MAYBE
+            return _by_declaration(filter_, path, leaf)
 
 
-def surely(spec: Conditional, path: Path) -> Leaf | None:
-    """The leaf that must be at a real path, where the filter need not see it to say so."""
+def leaf_of(spec: Conditional) -> Spec:
+    """The leaf that is or is not there."""
     leaf = spec.yes if spec.yes is not None else spec.no
-    while isinstance(leaf, Conditional):
-        leaf = leaf.yes if leaf.yes is not None else leaf.no
-    if not isinstance(leaf, Leaf):
-        return None
-    answer = decide(spec.filter, path[len(path) - len(spec.path) :], leaf)
+    if isinstance(leaf, Conditional):
+        return leaf_of(leaf)
+    return Anything() if leaf is None else leaf
+
+
+def surely(spec: Spec | None, path: Path) -> Spec | None:
+    """What must be at a real path; a `Conditional` where only the real leaf can say."""
+    if not isinstance(spec, Conditional):
+        return spec
+    leaf = leaf_of(spec)
+    answer = Answer.MAYBE
+    if isinstance(leaf, Leaf) and not spec.open:
+        answer = decide(spec.filter, path[len(path) - len(spec.path) :], leaf)
     if answer is Answer.MAYBE:
-        return None
-    option = spec.yes if answer is Answer.YES else spec.no
-    if isinstance(option, Conditional):
-        return surely(option, path)
-    return option if isinstance(option, Leaf) else None
+        return spec
+    return surely(spec.yes if answer is Answer.YES else spec.no, path)
+
+
+def _by_declaration(predicate: Any, path: Path, leaf: Spec) -> Answer:
+    """What a callable says, where it looks at the path and at what is declared alone."""
+    if not callable(predicate) or isinstance(leaf, Anything):
+        return Answer.MAYBE
+    answers = declared_leaf.ask(predicate, path, leaf, Wildcard)
+    if answers.beyond or len(answers.found) != 1:
+        return Answer.MAYBE
+    return Answer.YES if True in answers.found else Answer.NO
+
+
+def decide_declared(spec: Conditional, leaf: Spec) -> Answer:
+    """What a filter says of a leaf where kinds are gone: of the very kind that is declared."""
+    if spec.open or isinstance(leaf, Anything):
+        return Answer.MAYBE
+    exact = replace(leaf, exact=True) if isinstance(leaf, Leaf) else leaf
+    return decide(spec.filter, spec.path, exact)
 
 
 def _any(answers: list[Answer]) -> Answer:
@@ -170,7 +195,7 @@ def asks_for_kinds(filter_: Any) -> bool:
             return isinstance(filter_, filterlib.WithTag)
 
 
-def reads_value(filter_: Any, path: Path) -> bool:
+def reads_value(filter_: Any, path: Path, leaf: Spec) -> bool:
     """Whether a filter reads more of a leaf than its path, its Variable's class and its tag.
 
     A callable is asked with a stand-in that notices when it is touched.
@@ -181,34 +206,17 @@ def reads_value(filter_: Any, path: Path) -> bool:
         case type() | filterlib.OfType():
             return not asks_for_kinds(filter_)
         case list() | tuple():
-            return any(reads_value(item, path) for item in cast(Iterable[Any], filter_))
+            return any(reads_value(item, path, leaf) for item in cast(Iterable[Any], filter_))
         case filterlib.Any(predicates=inner) | filterlib.All(predicates=inner):
-            return reads_value(inner, path)
+            return reads_value(inner, path, leaf)
         case filterlib.Not(predicate=inner):
-            return reads_value(inner, path)
+            return reads_value(inner, path, leaf)
         case filterlib.Everything() | filterlib.Nothing() | filterlib.WithTag() | _PathContains():
             return False
         case _ if _PathIn is not None and isinstance(filter_, _PathIn):
             return False
         case _:
-            return _touches(filter_, path)
-
-
-class _Touched(Exception):
-    pass
-
-
-class _Untouchable:
-    def __getattribute__(self, name: str) -> Any:
-        raise _Touched
-
-
-def _touches(predicate: Any, path: Path) -> bool:
-    try:
-        predicate(path, _Untouchable())
-    except Exception:  # or the user's own code can't read a path with a wildcard
-        return True
-    return False
+            return declared_leaf.ask(filter_, path, leaf, Wildcard).held
 
 
 def show_filter(filter_: Any) -> str:
@@ -218,6 +226,8 @@ def show_filter(filter_: Any) -> str:
             return "..."
         case type():
             return filter_.__name__
+        case [one]:
+            return show_filter(one)
         case list() | tuple():
             return f"({', '.join(show_filter(item) for item in cast(Iterable[Any], filter_))})"
         case filterlib.Not(predicate=inner):

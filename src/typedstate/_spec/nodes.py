@@ -366,12 +366,14 @@ class Conditional(msgspec.Struct, frozen=True):
       path: the keys from the form's root, for filters that read the path.
       yes: what a selected leaf must be, None where it must not be there.
       no: what the others must be, None where they must not be there.
+      open: nothing in the tree shows what the filter reads, so either will do.
     """
 
     filter: Any
     path: Path
     yes: Spec | None
     no: Spec | None
+    open: bool = False
 
 
 class ModuleState(msgspec.Struct, frozen=True):

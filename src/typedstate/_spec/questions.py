@@ -263,7 +263,9 @@ def needs_leaf(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
             return all(needs_leaf(option, seen) for option in options)
         case Map(entry=entry, length=length):
             return (length is None or _positive(length)) and needs_leaf(entry, seen)
-        case StateOfSpec() | Anything() | NoValue() | Conditional():
+        case Conditional(yes=yes, no=no):
+            return all(option is not None and needs_leaf(option, seen) for option in (yes, no))
+        case StateOfSpec() | Anything() | NoValue():
             return False
         case (
             Instance()

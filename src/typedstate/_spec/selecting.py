@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ..report import Path
 from .filters import Answer, asks_for_kinds, decide, show_filter
 from .nodes import Allowed, Anything, Conditional, Extra, Selection, Spec
-from .rewrite import Unchanged
+from .transform import Unchanged
 
 
 class Selecting(Unchanged, msgspec.Struct, frozen=True, eq=False):

@@ -7,11 +7,13 @@ from typing import Any, Final
 from .._compat import variables
 from .._spec import filters
 from .._spec.describe import describe
-from .._spec.nodes import Anything, Conditional, Union
+from .._spec.nodes import Anything, Conditional, NoValue, Union
+from .._spec.questions import one_of
 from ..report import Path, show_path
 from . import undeclared
-from .dim_binding import Choice, Scope
+from .dim_binding import Choice
 from .findings import Branch
+from .scopes import Scope
 from .show_value import describe_value
 from .walker import Walker
 
@@ -82,6 +84,11 @@ def see_decision(walk: Walker, value: Any, spec: Conditional, path: Path, scope:
         for key, item in dict(mapping).items():
             see_decision(walk, item, spec, (*path, key), scope)
         walk.stretch -= 1
+        return
+    if spec.open:
+        undeclared.see_undecided(walk.found, spec, path)
+        options = tuple(option or NoValue() for option in (spec.yes, spec.no))
+        walk.below(value, one_of(tuple(dict.fromkeys(options))), path, scope)
         return
     keys = path[len(path) - len(spec.path) - walk.stretch :]
     option = (

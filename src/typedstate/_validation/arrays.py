@@ -1,6 +1,6 @@
 """One array beside its spec: class, dtype, shape, names and placement, validators.
 
-The explainer calls these for what stands at a leaf; what they see goes into its `Evidence`.
+The walk calls these for the value of a leaf; what they see goes into its findings.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from .._spec.dtypes import has_dtype
 from .._spec.nodes import Array, Leaf, Partition, PlacedSpec, Predicate
 from ..report import Path, Unknown, show_path
 from . import guards, suggestions
-from .dim_binding import Scope, SeenSize
+from .dim_binding import SeenSize
 from .findings import Findings, SizedDim, Split
+from .scopes import Scope
 from .show_value import describe_value
 from .trace import Guard
 
@@ -254,7 +255,7 @@ def _judge(found: Findings, verdict: Outcome, guard: Guard) -> None:
 def ask_predicates(
     found: Findings, leaf: Any, value: Any, predicates: tuple[Predicate, ...], path: Path
 ) -> None:
-    """The validators over a value; a plan asks them again."""
+    """The validators over a value; guarded code asks them again."""
     for predicate in predicates:
         answer = _answer(predicate, value)
         guard = Guard(path, _predicate_guard(predicate, leaf is not value, answer))

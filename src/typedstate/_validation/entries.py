@@ -15,8 +15,9 @@ from .._spec.nodes import EntriesSpec, Field, Map, StateOfSpec
 from .._spec.questions import needs_leaf
 from ..report import Path, show_key
 from . import guards, key_patterns, undeclared
-from .dim_binding import Scope, SeenSize
+from .dim_binding import SeenSize
 from .levels import enter, see_fields
+from .scopes import Scope
 from .show_value import describe_value
 from .walker import Walker
 

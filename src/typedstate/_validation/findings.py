@@ -1,6 +1,6 @@
-"""The evidence of one check: what was refused, which sizes were seen, what must be asked again.
+"""The findings of one check: violations, sizes that were seen, decisions to ask again.
 
-The explainer collects it; `Evidence.report` settles the names and says what is wrong.
+The walk collects them; `Findings.report` settles the names and says what is wrong.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from .._spec.dims import Dim, Expr, Name
 from .._spec.nodes import Array, Spec
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
 from . import permuted_axes, tree_signature
-from .dim_binding import Choice, Conflict, Observation, Scope, SeenSize, Sizes, Var, settle
+from .dim_binding import Choice, Conflict, Observation, SeenSize, Sizes, settle
+from .scopes import Scope, Var
 from .suggestions import common_cause
 from .trace import Guard, Trace
 
@@ -134,7 +135,7 @@ class Findings(msgspec.Struct):
 
     Attributes:
       given: sizes of outermost names from ``dims=``.
-      readings: how each argument was read.
+      traces: how each argument was read.
       part: what the walk, or the alternative that is tried, found so far.
       order: the leaf that is looked at, counted through the call.
       root: the argument that is looked at.
@@ -147,7 +148,7 @@ class Findings(msgspec.Struct):
     """
 
     given: Mapping[str, int] = msgspec.field(default_factory=dict[str, int])
-    readings: dict[str, Trace] = msgspec.field(default_factory=dict[str, Trace])
+    traces: dict[str, Trace] = msgspec.field(default_factory=dict[str, Trace])
     part: Branch = msgspec.field(default_factory=Branch)
     order: int = 0
     root: str = ""
@@ -185,17 +186,17 @@ class Findings(msgspec.Struct):
         self.part.violations.append(Finding(self.order, violation))
 
     def guard(self, guard: Guard) -> None:
-        """Records a decision that a plan must ask again."""
-        self.reading().guards.append(guard)
+        """Records a decision that guarded code must ask again."""
+        self.trace().guards.append(guard)
 
     def ask_again(self, path: Path, test: Callable[[Any], bool] | None) -> None:
         """Records such a decision about what stands at a path; None for one that classes decide."""
         if test is not None:
             self.guard(Guard(path, test))
 
-    def reading(self) -> Trace:
+    def trace(self) -> Trace:
         """How the argument is read that is looked at."""
-        return self.readings[self.root]
+        return self.traces[self.root]
 
     def worth_a_note(self) -> bool:
         """Whether the next violation will be read: looking for its cause takes time."""

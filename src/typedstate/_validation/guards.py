@@ -1,7 +1,7 @@
 """What a repeat must ask again: answers that keys, classes and abstract values do not decide.
 
-The explainer reads a value in these ways; code that is generated for one that it accepted must
-come to the same answers, or ask. Whoever lets the explainer read more adds a line here:
+The walk reads a value in these ways; code that is generated for an accepted value must come to
+the same answers, or ask. Whoever lets the walk read more adds a line here:
 
 - which keys there are, by equality: the code looks each up and counts them;
 - of which class a key is (`StateMap`, ``dict[K, V]``, ``extra=``): `keys_like`, `SameKeys`;
@@ -10,11 +10,11 @@ come to the same answers, or ask. Whoever lets the explainer read more adds a li
 - class, dtype, shape and sharding of an array: the code compares its abstract value; whether
   something that is no array of JAX or numpy has dtype and shape at all: `ShapedLike`;
 - the fields of a record: the code reads them too;
-- what a Python value equals (``Literal``): a `Guard` of the explainer's;
-- axis names, rules, placements, partitions: a `sharding.Question`, or signs that do not change;
-- what a validator or an NNX filter says: the guards of `arrays` and `extras`;
-- Variable metadata as `Same` compares it: `skeleton`;
-- which objects of a live module are one: `identity`.
+- what a Python value equals (``Literal``): a `Guard` of `values`;
+- axis names, rules, placements, partitions: a `compare.Question`, or signs that do not change;
+- what a validator or an NNX filter says: the guards of `arrays` and `undeclared`;
+- Variable metadata as `Same` compares it: `tree_signature`;
+- which objects of a live module are one: `aliasing`.
 
 A decision about what a Variable holds is asked of that, not of the Variable: `OfValue`.
 """

@@ -24,8 +24,8 @@ from .._spec.nodes import (
 from .._spec.questions import needs_leaf
 from ..report import Path
 from . import guards, suggestions, undeclared
-from .dim_binding import Scope
 from .findings import Presence
+from .scopes import Scope
 from .show_value import describe_value
 from .walker import Walker
 
@@ -126,9 +126,9 @@ def _missing(
     scope: Scope,
 ) -> None:
     """A declared key that is not there: a violation unless Flax drops what is empty."""
-    spec: Spec | None = item.spec
-    if isinstance(spec, Conditional):
-        spec = filters.surely(spec, child)
+    spec = filters.surely(item.spec, child)
+    if isinstance(spec, Conditional) and not needs_leaf(spec):
+        undeclared.see_undecided(walk.found, spec, child)
     if spec is None or not needs_leaf(spec):
         _absent(walk, item.spec, child, scope)
         return

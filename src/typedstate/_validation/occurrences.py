@@ -11,8 +11,8 @@ from collections.abc import Hashable
 from .._spec.nodes import SchemaRef
 from .._spec.rewrite import root_of
 from ..report import Path
-from .dim_binding import Scope, inside
 from .findings import Findings, Tree
+from .scopes import Scope, inside
 
 
 class Occurrences:

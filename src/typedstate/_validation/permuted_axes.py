@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from .._spec import dims
 from ..report import Code, Path, Violation, show_path
-from .dim_binding import Conflict, Observation, SeenSize, Var, settle
+from .dim_binding import Conflict, Observation, SeenSize, settle
+from .scopes import Var
 
 _MAX_AXES: Final = 5
 _MAX_SUSPECTS: Final = 200

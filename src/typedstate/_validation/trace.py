@@ -31,7 +31,7 @@ class Trace(msgspec.Struct):
     """How one value of a call was read, where keys, classes, dtypes and sizes are not all.
 
     Attributes:
-      guards: the decisions that a plan must ask again.
+      guards: the decisions that guarded code must ask again.
       live: where a live module was read in place.
       records: where a dataclass or NamedTuple was read, by which fields.
     """

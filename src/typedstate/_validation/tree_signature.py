@@ -1,4 +1,4 @@
-"""The skeleton of a tree: keys, kinds, dtypes and shapes, by which `Same` compares trees."""
+"""The signature of a tree: keys, kinds, dtypes and shapes, by which `Same` compares trees."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TreeSignature = dict[Path, LeafSignature]
 
 
 def signature_of(value: Any) -> TreeSignature:
-    """Reads the skeleton of a state, nested dicts, lists and tuples, or a live module."""
+    """Reads the signature of a state, nested dicts, lists and tuples, or a live module."""
     if modules.is_module(value):
         value = modules.module_tree(value).mapping
     return dict(_leaves(value, (), None))

@@ -1,6 +1,6 @@
-"""What stands under keys that are not declared, and what filters say of it.
+"""Leaves under undeclared keys, and the answers of filters about them.
 
-The explainer asks; what a filter answered goes into its `Evidence`, as a plan must ask again.
+The answer of a filter is a guard of the findings: guarded code asks it again.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any
 from flax.nnx import filterlib
 
 from .._compat import variables
-from .._spec.nodes import Allowed, Extra, Selection, Spec
-from ..report import Path
+from .._spec import filters
+from .._spec.nodes import Allowed, Conditional, Extra, Selection, Spec
+from ..report import Path, Unknown, show_path
 from . import key_patterns
 from .findings import Findings
 from .trace import Guard
@@ -43,12 +44,18 @@ def _selected(found: Findings, leaf: Any, path: Path, level: int, selection: Sel
 
 
 def ask_filter(found: Findings, filter_: Any, keys: Path, leaf: Any, path: Path) -> bool:
-    """What an NNX filter says of a real leaf; a plan asks again."""
+    """What an NNX filter says of a real leaf; guarded code asks again."""
     test: Callable[[Any, Any], Any] = filterlib.to_predicate(filter_)
     chosen = bool(test(keys, leaf))
     guard = Guard(path, lambda other: bool(test(keys, other)) == chosen)
     found.guard(guard)
     return chosen
+
+
+def see_undecided(found: Findings, spec: Conditional, path: Path) -> None:
+    """Notes a field of which the value can't show whether a filter selects it."""
+    text = f"whether {filters.show_filter(spec.filter)} selects it can't be told"
+    found.part.unknown.append(Unknown(show_path(path, found.root), text))
 
 
 def _is_of(leaf: Any, kinds: tuple[type, ...]) -> bool:

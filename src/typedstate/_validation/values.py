@@ -37,7 +37,7 @@ from .._spec.nodes import (
 )
 from ..report import Path, show_key
 from . import arrays, guards, suggestions
-from .dim_binding import Scope
+from .scopes import Scope
 from .show_value import describe_value
 from .trace import Guard, Trace
 from .walker import Walker
@@ -146,12 +146,12 @@ def _dict(
     mapping = dict(cast(Mapping[Any, Any], value))
     if spec.key != Anything():
         walk.found.ask_again(path, guards.keys_like(mapping, every=True))
-    readings, reading = walk.found.readings, walk.found.reading()
+    traces, trace = walk.found.traces, walk.found.trace()
     for key, item in mapping.items():
         before = len(walk.found.part.violations)
-        readings[walk.found.root] = Trace()  # keys are compared, not asked
+        traces[walk.found.root] = Trace()  # keys are compared, not asked
         walk.below(key, spec.key, (*path, key), scope)
-        readings[walk.found.root] = reading
+        traces[walk.found.root] = trace
         if len(walk.found.part.violations) > before:
             del walk.found.part.violations[before:]
             expected = f"{describe(spec.key)} keys"
@@ -167,7 +167,7 @@ def _record(walk: Walker, record: Any, spec: RecordOf, path: Path, scope: Scope)
         return
     names = [name for name, _ in spec.fields]
     if not typed_dict:
-        records = walk.found.reading().records
+        records = walk.found.trace().records
         records[path] = tuple(dict.fromkeys((*records.get(path, ()), *names)))
     for name, item in spec.fields:
         there = name in value if typed_dict else hasattr(value, name)

@@ -55,9 +55,9 @@ from . import (
     tree_signature,
     values,
 )
-from .dim_binding import Scope, argument_scope, linked
 from .findings import Findings
 from .occurrences import Occurrences
+from .scopes import Scope, argument_scope, linked
 from .show_value import describe_value
 from .trace import Guard, Trace
 
@@ -97,7 +97,7 @@ class Walk:
         self.empty.clear()
         self.occurrences = Occurrences(self.found)
         self.found.depth = 0
-        self.found.readings.setdefault(root, Trace())
+        self.found.traces.setdefault(root, Trace())
         try:
             self.below(value, spec, (), Scope(0), outermost=True)
         except RecursionError:
@@ -226,7 +226,7 @@ class Walk:
             self.found.add(path, "container", class_name(spec.cls), describe_value(value))
             return
         tree = modules.module_tree(value)
-        self.found.reading().live.add(path)
+        self.found.trace().live.add(path)
         self.below(tree.mapping, spec.inner, path, scope, outermost=True)
         for found in shares.wrong_shares(spec.inner, tree.shared):
             self.found.order += 1
@@ -292,11 +292,11 @@ class Walk:
             arrays.see_partition(found, value, spec.value, path, scope)
         else:
             found.shards = arrays.shards_of(value, raw, spec)
-            reading = found.reading()
-            asked = len(reading.guards)
+            trace = found.trace()
+            asked = len(trace.guards)
             values.see_value(self, raw, spec.value, path, scope)
-            if spec.kind is not None and len(reading.guards) > asked:
-                reading.ask_values(path, asked)
+            if spec.kind is not None and len(trace.guards) > asked:
+                trace.ask_values(path, asked)
             found.shards = None
 
     def _is_of_kind(self, value: Any, spec: Leaf, wanted: type, path: Path) -> bool:

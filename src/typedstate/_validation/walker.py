@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 from .._spec.nodes import Leaf, Spec
 from ..report import Path
-from .dim_binding import Scope
 from .findings import Findings
 from .occurrences import Occurrences
+from .scopes import Scope
 
 
 class Walker(Protocol):

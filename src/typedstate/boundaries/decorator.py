@@ -2,7 +2,7 @@
 
 Hints that hold a state or an array are checked by our specs, with the names of one call
 shared between them; all others are beartype's. A call whose arguments are like those of an
-accepted one is recognised by generated code, every other one goes to the explainer.
+accepted one is recognised by generated code, every other one goes to the walk.
 """
 
 from __future__ import annotations

@@ -15,8 +15,9 @@ import typing_extensions
 
 from .. import _fastpath, _validation
 from .._annotations.array_hints import is_jaxtyped
+from .._annotations.boundary_hints import holds_state_or_array, mentions_schema, or_array
 from .._annotations.context import Context, NotYet
-from .._annotations.parse import holds_state_or_array, mentions_schema, or_array, parse
+from .._annotations.parse import parse
 from .._compat import scalars
 from .._fastpath.call_cache import OMITTED, CallCache, ExplainedCall, KnownCall
 from .._fastpath.structures import Specialization, StructureCache
@@ -47,7 +48,7 @@ class Enforced(msgspec.Struct, eq=False):
       name: the parameter's; ``return`` for the value.
       hint: its resolved annotation.
       spec: what it means, None where beartype checks it.
-      plans: the structures accepted so far.
+      structures: the structures accepted so far.
       kind: of the parameter.
     """
 
@@ -55,7 +56,7 @@ class Enforced(msgspec.Struct, eq=False):
     hint: Any
     spec: Spec | None
     kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    plans: StructureCache = msgspec.field(default_factory=StructureCache)
+    structures: StructureCache = msgspec.field(default_factory=StructureCache)
 
 
 class Boundary:
@@ -211,11 +212,12 @@ class Boundary:
 
     # -- A call ---------------------------------------------------------------------------
 
-    def enter(self, plans: Any, values: tuple[Any, ...]) -> KnownCall:
-        """Accepts the arguments of a call that is not known: by a law, or by the explainer.
+    def enter(self, specializations: Any, values: tuple[Any, ...]) -> KnownCall:
+        """Accepts the arguments of a call that is not known: by size constraints, or by the walk.
 
         Args:
-          plans: of the arguments, None for one that is like none before; as `Calls` has them.
+          specializations: of the arguments, None for one that is like none before; without the
+            tuple where there is one argument.
           values: the arguments.
 
         Raises:
@@ -223,49 +225,52 @@ class Boundary:
         """
         __tracebackhide__ = True
         found = cast(
-            tuple[Specialization | None, ...], plans if isinstance(plans, tuple) else (plans,)
+            tuple[Specialization | None, ...],
+            specializations if isinstance(specializations, tuple) else (specializations,),
         )
-        known = [plan for plan in found if plan is not None]
+        known = [one for one in found if one is not None]
         if len(known) == len(found) and (call := self.calls.follow(tuple(known))) is not None:
             return call
-        explanation = _validation.Walk()
+        walk = _validation.Walk()
         for item, value in zip(self.ours, values, strict=True):
             for root, _, part in _parts(item, value):
                 assert item.spec is not None
-                explanation.visit(part, item.spec, root)
-        report = explanation.report(self.name)
+                walk.visit(part, item.spec, root)
+        report = walk.report(self.name)
         if not report:
             self.refuse(report, "arguments")
             return KnownCall(ExplainedCall((), None, report, {}, None), ())
         every = zip(self.ours, values, found, strict=True)
-        plans = [plan or _learn(item, value, explanation) for item, value, plan in every]
+        learned = [one or _learn(item, value, walk) for item, value, one in every]
         roots: dict[str, ArgumentRef] = {}
-        for number, (item, value, plan) in enumerate(zip(self.ours, values, plans, strict=True)):
-            if plan is not None:
-                roots |= _roots(item, value, number, plan)
-        return self.calls.learn(plans, explanation, report, roots, bool(self.results))
+        for number, (item, value, one) in enumerate(zip(self.ours, values, learned, strict=True)):
+            if one is not None:
+                roots |= _roots(item, value, number, one)
+        return self.calls.learn(learned, walk, report, roots, bool(self.results))
 
     def leave(
-        self, call: KnownCall, result: Enforced, plan: Specialization | None, value: Any
+        self, call: KnownCall, result: Enforced, known: Specialization | None, value: Any
     ) -> None:
-        """Accepts a value that is returned or yielded, by a law or by the explainer.
+        """Accepts a value that is returned or yielded, by size constraints or by the walk.
 
         Raises:
           StateTypeError: it does not fit the call's arguments or its hint.
         """
         __tracebackhide__ = True
-        if not call.precedent.report or (plan is not None and call.follow(result.name, plan)):
+        if not call.explained.report:
+            return
+        if known is not None and call.follow(result.name, known):
             return
         assert result.spec is not None
-        explanation = call.after()
-        explanation.visit(value, result.spec, result.name)
-        report = explanation.report(self.name)
+        walk = call.after()
+        walk.visit(value, result.spec, result.name)
+        report = walk.report(self.name)
         if not report:
             self.refuse(report, "return value" if result.name == RETURN else "yielded value")
             return
-        plan = plan or _learn(result, value, explanation)
-        if plan is not None:
-            call.learn(result.name, plan, explanation, report)
+        known = known or _learn(result, value, walk)
+        if known is not None:
+            call.learn(result.name, known, walk, report)
 
     def refuse(self, report: Report, what: str) -> None:
         """Raises, or warns of, what does not fit."""
@@ -312,22 +317,24 @@ def _parts(item: Enforced, value: Any) -> Iterator[tuple[str, Path, Any]]:
         yield item.name, (), value
 
 
-def _learn(item: Enforced, value: object, explanation: Walk) -> Specialization | None:
-    """The plan of a parameter's value; `explanation` says how its parts were read."""
+def _learn(item: Enforced, value: object, walk: Walk) -> Specialization | None:
+    """Generates code for a parameter's value, whose parts were read by a walk."""
     if value is OMITTED:
         return OMITTED
-    if not item.plans.meet():
+    if not item.structures.meet():
         return None
-    reading = _validation.Trace()
+    trace = _validation.Trace()
     for root, prefix, _ in _parts(item, value):
-        reading.join(prefix, explanation.found.readings[root])
-    return item.plans.learn(value, reading)
+        trace.join(prefix, walk.found.traces[root])
+    return item.structures.learn(value, trace)
 
 
-def _roots(item: Enforced, value: Any, number: int, plan: Specialization) -> dict[str, ArgumentRef]:
-    """Where the explainer's paths of a parameter lead."""
+def _roots(
+    item: Enforced, value: Any, number: int, known: Specialization
+) -> dict[str, ArgumentRef]:
+    """The roots under which a walk sees a parameter's values, and where they stand in it."""
     return {
-        root: _fastpath.ArgumentRef(number, prefix, plan.places)
+        root: _fastpath.ArgumentRef(number, prefix, known.places)
         for root, prefix, _ in _parts(item, value)
     }
 

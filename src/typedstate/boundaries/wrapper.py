@@ -207,20 +207,20 @@ class _Writer:
             has_result = any(item.spec is not None for item in self.boundary.results)
             lines = ["§call = §calls.known.get(()) or §enter((), ())"] if has_result else []
             return lines + self._other_arguments()
-        given = ", ".join(f"§plan{index}" for index in range(len(ours)))
+        given = ", ".join(f"§known{index}" for index in range(len(ours)))
         latest = ", ".join(f"§latest{index}" for index in range(len(ours)))
-        lines = ["§call = §calls.latest", f"{latest}, = §call.plans"]
+        lines = ["§call = §calls.latest", f"{latest}, = §call.specializations"]
         values: list[str] = []
         for index, item in enumerate(ours):
-            self.names[f"match{index}"] = item.plans.match
-            plan, value = _plan(index, item.name), item.name
+            self.names[f"match{index}"] = item.structures.match
+            recognised, value = _recognise(index, item.name), item.name
             if default := self.defaults.get(item.name):
-                lines += [f"if {value} is {default}: §plan{index} = §omitted", "else:"]
-                plan = [f"    {line}" for line in plan]
+                lines += [f"if {value} is {default}: §known{index} = §omitted", "else:"]
+                recognised = [f"    {line}" for line in recognised]
                 value = f"§omitted if {value} is {default} else {value}"
-            lines += plan
+            lines += recognised
             values.append(value)
-        others = (f"§plan{index} is not §latest{index}" for index in range(len(ours)))
+        others = (f"§known{index} is not §latest{index}" for index in range(len(ours)))
         key = given if len(ours) == 1 else f"({given})"
         enter = _hidden(f"§call = §enter({key}, ({', '.join(values)},))")
         lines += [f"if {' or '.join(others)}:", f"    §call = §calls.known.get({key})"]
@@ -273,11 +273,11 @@ class _Writer:
             return []
         name = item.name
         if item.spec is not None:
-            self.names |= {f"match_{name}": item.plans.match, f"enforced_{name}": item}
+            self.names |= {f"match_{name}": item.structures.match, f"enforced_{name}": item}
             return [
-                f"§plan = §match_{name}(§found)",
-                "if §plan not in §call.results:",
-                *_hidden(f"§leave(§call, §enforced_{name}, §plan, §found)"),
+                f"§known = §match_{name}(§found)",
+                "if §known not in §call.results:",
+                *_hidden(f"§leave(§call, §enforced_{name}, §known, §found)"),
             ]
         test = beartype_hints.tester(self.function, name, item.hint, None)
         if test is None:
@@ -292,14 +292,14 @@ class _Writer:
         return [f"if {condition}:", *_hidden(f"§test_{name}(§found)")]
 
 
-def _plan(index: int, value: str) -> list[str]:
-    """Finds the plan of an argument: mostly that of the latest call."""
+def _recognise(index: int, value: str) -> list[str]:
+    """Recognises an argument: mostly that of the latest call."""
     return [
         "try:",
-        f"    §plan{index} = §latest{index}",
-        f"    if not §latest{index}.match({value}): §plan{index} = §match{index}({value})",
+        f"    §known{index} = §latest{index}",
+        f"    if not §latest{index}.match({value}): §known{index} = §match{index}({value})",
         "except §Exception:",  # not alike
-        f"    §plan{index} = §match{index}({value})",
+        f"    §known{index} = §match{index}({value})",
     ]
 
 

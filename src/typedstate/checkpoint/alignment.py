@@ -10,70 +10,40 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, assert_never, cast
+from typing import Any, Final, cast
 
 from .._compat.variables import make_variable
 from .._spec.nodes import (
-    Anything,
-    Argument,
-    Array,
-    Bound,
     Conditional,
     EntriesSpec,
     Field,
     FlatSpec,
-    Instance,
     ItemsOf,
     Leaf,
-    Literally,
     Map,
     MappingOf,
-    ModuleState,
     Node,
     NoValue,
-    Partition,
     RecordOf,
-    SameSpec,
-    ScopedSpec,
     Spec,
     StateOfSpec,
     TupleOf,
     Union,
     Validated,
-    Within,
 )
 from .._spec.rewrite import rewrite
 from .._validation.key_patterns import int_of
 from .._validation.undeclared import pattern_spec
 from ..report import show_path
 from .declared import AsStored, judge, key_dtype, key_size
+from .flat_names import unflattened
 from .libraries import is_dict, shaped
+from .slots import ABSENT, Slot, without_arrays
+from .spec_groups import Around, Choice, Single, Structure, Tree, array_of, is_structure, is_tree
 from .stored import Path, StoredLeaf, value_level
 
 _KEY_IMPLEMENTATIONS: Final = {2: "threefry2x32", 4: "rbg"}
 _MAX_DEPTH: Final = 200
-_ABSENT: Final[Any] = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One stored array and where it belongs.
-
-    Attributes:
-      path: in the declared tree, down to the array itself.
-      leaf: where the Variable is: `path` without the keys inside of its value.
-      stored: what is stored; None for a leaf that holds no array and so is nowhere stored.
-      spec: the declared leaf; None where nothing is declared.
-      implementation: of the PRNG keys whose numbers are stored, None for any other array.
-      dtypes: the names of the dtypes that fit, None for any.
-    """
-
-    path: Path
-    leaf: Path
-    stored: StoredLeaf
-    spec: Leaf | None
-    implementation: str | None = None
-    dtypes: tuple[Any, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -122,15 +92,8 @@ class Alignment:
             case Node(ref) if is_dict(node):
                 schema = ref.resolve()
                 return self._fields(node, schema.fields, schema.extra, path)
-            case (
-                Bound(inner=inner)
-                | ScopedSpec(inner=inner)
-                | Argument(inner=inner)
-                | Within(inner=inner)
-                | SameSpec(inner=inner)
-                | ModuleState(inner=inner)
-            ):
-                return self._walk(node, inner, path)
+            case FlatSpec(inner, separator):
+                return self._walk(unflattened(node, separator), inner, path)
             case Map() if is_dict(node):
                 return self._entries(node, spec, path)
             case EntriesSpec(items) if is_dict(node):
@@ -151,29 +114,11 @@ class Alignment:
                 return self._value(node, spec, path, path, None)
             case Leaf():
                 return self._leaf(node, spec, path)
-            case (
-                Anything()
-                | NoValue()
-                | Instance()
-                | Literally()
-                | Array()
-                | TupleOf()
-                | ItemsOf()
-                | MappingOf()
-                | RecordOf()
-                | Partition()
-                | Validated()
-                | Node()
-                | Map()
-                | EntriesSpec()
-                | StateOfSpec()
-                | Argument()
-                | Within()
-                | FlatSpec()
-            ):
-                return self._leaf(node, Leaf(None, spec), path)
             case _:
-                assert_never(spec)
+                if isinstance(spec, Around):
+                    return self._walk(node, spec.inner, path)
+                rest: Tree | Structure | Single | Validated = spec
+                return self._leaf(node, Leaf(None, rest), path)
 
     def _fields(
         self, node: dict[Hashable, Any], fields: Iterable[Field], extra: Any, path: Path
@@ -195,10 +140,10 @@ class Alignment:
             )
         for key, declared in by_key.items():
             if key not in inside and declared.shared is None and not declared.optional:
-                held = _without_arrays(declared.spec)
-                if held is not _ABSENT:
+                held = without_arrays(declared.spec)
+                if held is not ABSENT:
                     inside[key] = held
-        return _both({key: pair for key, pair in inside.items() if pair[0] is not _ABSENT})
+        return _both({key: pair for key, pair in inside.items() if pair[0] is not ABSENT})
 
     def _int_keys(
         self, node: dict[Hashable, Any], wanted: Iterable[int], path: Path
@@ -246,7 +191,7 @@ class Alignment:
             self.value_levels.append(path)
             node = node[level]
         plain, _ = self._value(node, spec.value, path, path, spec)
-        if spec.kind is None or (is_dict(node) and not _is_structure(spec.value)):
+        if spec.kind is None or (is_dict(node) and not is_structure(spec.value)):
             return plain, plain
         return plain, make_variable(spec.kind, plain, {})
 
@@ -259,7 +204,7 @@ class Alignment:
         value = value.inner if isinstance(value, Validated) else value
         match value:
             case Union(options):
-                trees = [option for option in options if _is_structure(option)]
+                trees = [option for option in options if is_structure(option)]
                 if trees:
                     return self._value(node, trees[0], path, leaf, spec)
             case TupleOf(items, rest):
@@ -309,33 +254,8 @@ class Alignment:
                     for key, one in node.items()
                 }
                 return _both(pairs)
-            case (
-                Anything()
-                | NoValue()
-                | Instance()
-                | Literally()
-                | Array()
-                | ItemsOf()
-                | RecordOf()
-                | Partition()
-                | Validated()
-                | Leaf()
-                | Node()
-                | Map()
-                | EntriesSpec()
-                | StateOfSpec()
-                | Bound()
-                | Argument()
-                | Within()
-                | ScopedSpec()
-                | SameSpec()
-                | FlatSpec()
-                | Conditional()
-                | ModuleState()
-            ):
-                pass
             case _:
-                assert_never(value)
+                _rest: Single | Structure | Tree | Around | Choice | Validated = value
         return self._undeclared(node, path)
 
     def _inside(
@@ -350,7 +270,7 @@ class Alignment:
     def _array(
         self, node: StoredLeaf, value: Spec, path: Path, leaf: Path, spec: Leaf | None
     ) -> Any:
-        array = _array_of(value)
+        array = array_of(value)
         dtypes = None if array is None else array.dtypes
         if dtypes == ("prng_key",) and str(node.dtype) == "uint32" and node.shape:
             written = node.key_impl or self.implementations.get(show_path(leaf))
@@ -374,16 +294,8 @@ class Alignment:
             spec = rewrite(option, AsStored())
             if spec is not None and judge(plain, spec, ""):
                 return option
-        is_tree = is_dict(node) and value_level(node) is None
-        return next((one for one in present if _is_tree(one) == is_tree), present[0])
-
-
-def rewrap(held: Any, slot: Slot, value: Any) -> Any:
-    """A leaf with another abstract value at a slot."""
-    kind = None if slot.spec is None else slot.spec.kind
-    if slot.path != slot.leaf:
-        return held
-    return value if kind is None else make_variable(kind, value, {})
+        holds_keys = is_dict(node) and value_level(node) is None
+        return next((one for one in present if is_tree(one) == holds_keys), present[0])
 
 
 def _both(pairs: Mapping[Hashable, tuple[Any, Any]]) -> tuple[Any, Any]:
@@ -393,154 +305,3 @@ def _both(pairs: Mapping[Hashable, tuple[Any, Any]]) -> tuple[Any, Any]:
 
 def _is_record_of(value: Spec, key: str) -> bool:
     return isinstance(value, RecordOf) and any(name == key for name, _ in value.fields)
-
-
-def _is_structure(value: Spec) -> bool:
-    match value:
-        case TupleOf() | RecordOf() | MappingOf() | ItemsOf():
-            return True
-        case Validated(inner=inner):
-            return _is_structure(inner)
-        case Union(options):
-            return any(_is_structure(option) for option in options)
-        case (
-            Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | Array()
-            | Partition()
-            | Leaf()
-            | Node()
-            | Map()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Bound()
-            | Argument()
-            | Within()
-            | ScopedSpec()
-            | SameSpec()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
-            return False
-        case _:
-            assert_never(value)
-
-
-def _is_tree(spec: Spec) -> bool:
-    match spec:
-        case Node() | Map() | EntriesSpec() | StateOfSpec():
-            return True
-        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
-            return _is_tree(inner)
-        case Argument(inner=inner) | Within(inner=inner):
-            return _is_tree(inner)
-        case (
-            Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
-            | Leaf()
-            | Union()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
-            return False
-        case _:
-            assert_never(spec)
-
-
-def _array_of(value: Spec) -> Array | None:
-    match value:
-        case Array():
-            return value
-        case Validated(inner=inner):
-            return _array_of(inner)
-        case Union(options):
-            found = [array for option in options if (array := _array_of(option)) is not None]
-            return found[0] if found else None
-        case (
-            Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Leaf()
-            | Node()
-            | Map()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Bound()
-            | Argument()
-            | Within()
-            | ScopedSpec()
-            | SameSpec()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
-            return None
-        case _:
-            assert_never(value)
-
-
-def _without_arrays(spec: Spec) -> Any:
-    """The leaf that a spec stands for where it holds no array, so that no format keeps it."""
-    while isinstance(spec, Argument | Within):
-        spec = spec.inner
-    value = spec.value if isinstance(spec, Leaf) else spec
-    held: Any = _ABSENT
-    match value:
-        case NoValue():
-            held = None
-        case Instance(cls) if (
-            issubclass(cls, tuple) and getattr(cast(Any, cls), "_fields", None) == ()
-        ):
-            held = cast(Any, cls)()
-        case TupleOf((), None):
-            held = ()
-        case (
-            Anything()
-            | Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
-            | Leaf()
-            | Node()
-            | Map()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Union()
-            | Bound()
-            | Argument()
-            | Within()
-            | ScopedSpec()
-            | SameSpec()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
-            return _ABSENT
-        case _:
-            assert_never(value)
-    kind = spec.kind if isinstance(spec, Leaf) else None
-    return held, held if kind is None else make_variable(kind, held, {})

@@ -17,8 +17,8 @@ from .._compat.variables import (
     raw_value,
 )
 from ..checking import check
-from .alignment import Slot
 from .libraries import is_dict, is_key_dtype, is_list_or_tuple, jax_
+from .slots import Slot
 from .stored import Path
 
 

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+from flax import nnx
 from msgspec.structs import replace
 
 from .._annotations.spec_of import name_of, spec_of
+from .._compat.variables import State, is_state
+from .._spec import flat_trees
 from .._spec.dtypes import has_dtype
-from .._spec.nodes import Leaf, ModuleState, Spec, Validated
-from .._spec.rewrite import Unchanged, rewrite
+from .._spec.nodes import FlatSpec, Leaf, ModuleState, Spec, Validated
+from .._spec.rewrite import rewrite
+from .._spec.transform import Unchanged
 from .._validation.walk import Walk
 from ..forms.replacing import Abstracting, Unwrapping
 from ..report import Report, Violation
@@ -40,6 +44,8 @@ class AsStored(Unchanged):
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """The abstract value of a Variable."""
+        if isinstance(spec, FlatSpec):  # names of a file are paths, flat or not
+            return rewrite(spec.inner, self, path)
         if isinstance(spec, Leaf):
             spec = replace(
                 spec, kind=None, exact=False, names=None, predicates=(), by_dims=False, placed=None
@@ -64,7 +70,7 @@ class Declared:
     """A hint as this package reads it.
 
     Attributes:
-      hint: as it was given.
+      hint: as it was given; of ``Annotated[Module, S]`` the state that S is.
       name: as its user wrote it.
       spec: what it says.
       stored: what it says of a file.
@@ -82,21 +88,44 @@ class Declared:
         Raises:
           SchemaError: it can mean nothing.
         """
+        hint = _hint_of(hint)
         spec = spec_of(hint)
         name = name_of(hint, spec)
         inner = spec.inner if isinstance(spec, ModuleState) else spec
         return cls(hint, name, inner, rewrite(inner, AsStored()) or inner)
+
+    def nested(self, tree: Any) -> Any:
+        """The nested tree of a flat one that the hint describes; any other as it is."""
+        if not isinstance(self.spec, FlatSpec):
+            return tree
+        found = flat_trees.nested(tree, self.spec)
+        if isinstance(found, flat_trees.Misfit):
+            return tree
+        return found if isinstance(tree, dict) else State(found)
+
+    def flat(self, tree: Any) -> Any:
+        """The same the other way round."""
+        if not isinstance(self.spec, FlatSpec):
+            return tree
+        if self.spec.separator is None and is_state(tree):
+            return nnx.to_flat_state(tree)
+        return flat_trees.flat(tree, self.spec.separator)
 
     def judge(self, tree: Any, dims: Mapping[str, int] | None) -> Report:
         """Everything in which an aligned tree does not fit."""
         return judge(tree, self.stored, self.name, dims)
 
 
+def _hint_of(hint: Any) -> Any:
+    metadata = getattr(hint, "__metadata__", None)
+    return metadata[0] if metadata and isinstance(metadata[0], type) else hint
+
+
 def judge(tree: Any, spec: Spec, name: str, dims: Mapping[str, int] | None = None) -> Report:
     """Everything in which a tree of abstract values does not fit a spec."""
-    explanation = Walk(given=dims or {})
-    explanation.visit(tree, spec)
-    found = explanation.report(name)
+    walk = Walk(given=dims or {})
+    walk.visit(tree, spec)
+    found = walk.report(name)
     violations = tuple(_in_words_of_files(one) for one in found.violations)
     cause = "" if found.cause.startswith("the arrays are concrete") else found.cause
     return Report(found.hint, violations, found.dims, found.unknown, cause)

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import difflib
+import json
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, Final
 
 import jax
 
 from .._compat.variables import is_variable, kind_of, mapping_of, raw_value
+from ..comparison.compare import diff
 from ..errors import SchemaError
-from ..export.source import to_source
+from ..export.document import SchemaDocument, document_and_names
 from ..report import show_path
 from .errors import AnyPath, CheckpointError
-from .libraries import is_dict, is_json_object, is_key_dtype
+from .libraries import is_dict, is_json_object, is_key_dtype, is_list
 
 #: The key of Orbax's custom metadata under which the document stands.
 DOCUMENT_KEY: Final = "typedstate"
 _VERSION: Final = 1
-_MAX_SOURCE: Final = 1 << 22
+_MAX_NAME: Final = 400
 _SHOWN: Final = 6
 
 
 def write(hint: Any, name: str, state: Any) -> dict[str, Any]:
-    """What `save` puts beside the weights of a state, as JSON data: the schema, and what no
-    format keeps of the state itself."""
+    """What `save` puts beside the weights of a state, as JSON data: the schema's document, and
+    what no format keeps of the state itself."""
     kinds: dict[str, str] = {}
     keys: dict[str, str] = {}
     for path, leaf in _flat(state, ()):
@@ -33,15 +34,23 @@ def write(hint: Any, name: str, state: Any) -> dict[str, Any]:
             kinds[show_path(path)] = kind_of(leaf).__name__
         if hasattr(value, "dtype") and is_key_dtype(value.dtype):
             keys[show_path(path)] = str(jax.random.key_impl(value))
-    return {"version": _VERSION, **_schema(hint, name), "kinds": kinds, "keys": keys}
+    schema, _ = _schema(hint)
+    return {
+        "version": _VERSION,
+        "hint": name[:_MAX_NAME],
+        "schema": schema,
+        "kinds": kinds,
+        "keys": keys,
+    }
 
 
-def _schema(hint: Any, name: str) -> dict[str, Any]:
+def _schema(hint: Any) -> tuple[Any, Mapping[str, Any]]:
+    """The document of a hint as JSON data, None where it has none, and what its names mean."""
     try:
-        source = to_source(hint)
+        document, names = document_and_names(hint)
     except SchemaError:
-        source = ""
-    return {"hint": name, "source": source}
+        return None, {}
+    return document.model_dump(mode="json", by_alias=True, exclude_defaults=True), names
 
 
 def _flat(tree: Any, path: tuple[Hashable, ...]) -> Iterator[tuple[tuple[Hashable, ...], Any]]:
@@ -89,9 +98,14 @@ def document_of(metadata: Mapping[str, Any], path: AnyPath) -> Mapping[str, Any]
             path,
             f"the schema's document is of version {document['version']}, newer than {_VERSION}",
         )
-    both = document.get("hint"), document.get("source")
-    if not all(isinstance(text, str) and len(text) <= _MAX_SOURCE for text in both):
-        raise CheckpointError(path, "the schema's document is not of the published form")
+    name = document.get("hint")
+    if not isinstance(name, str) or len(name) > _MAX_NAME:
+        raise CheckpointError(path, "the schema's document has no name of a hint")
+    if document.get("schema") is not None:
+        try:
+            SchemaDocument.from_json(json.dumps(document["schema"]))
+        except SchemaError as error:
+            raise CheckpointError(path, str(error)) from None
     for part in ("kinds", "keys"):
         given: Any = document.get(part, {})
         texts: list[Any] = list(given.values()) if is_dict(given) else [None]
@@ -100,17 +114,39 @@ def document_of(metadata: Mapping[str, Any], path: AnyPath) -> Mapping[str, Any]
     return {str(key): value for key, value in document.items()}
 
 
+class _Stranger:
+    """Stands for a validator that the hint does not have: it is compared, never asked."""
+
+    def is_valid(self, value: Any) -> bool:
+        """A checkpoint's weights are not read."""
+        raise NotImplementedError
+
+
+def _validators(data: Any) -> Iterator[str]:
+    """The names of the validators in a document."""
+    if is_dict(data):
+        yield from data.get("validators", ())
+        for item in data.values():
+            yield from _validators(item)
+    elif is_list(data):
+        for item in data:
+            yield from _validators(item)
+
+
 def difference(document: Mapping[str, Any], hint: Any, name: str) -> str:
     """How a hint differs from the one that a checkpoint was written for; empty if it doesn't."""
-    own = _schema(hint, name)
-    if document["source"] == own["source"] and (own["source"] or document["hint"] == name):
+    written, (own, names) = document.get("schema"), _schema(hint)
+    if written == own and (own is not None or document["hint"] == name):
         return ""
-    before, after = document["source"].splitlines(), own["source"].splitlines()
-    lines = [
-        line
-        for line in difflib.unified_diff(before, after, lineterm="", n=0)
-        if not line.startswith(("---", "+++", "@@"))
-    ]
-    shown = "; ".join(" ".join(line.split()) for line in lines[:_SHOWN])
-    more = f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
-    return f"{document['hint']}: {shown}{more}" if shown else str(document["hint"])
+    if written is None or own is None:
+        return f"{document['hint']}, of which there is no document"
+    try:
+        known = {name: _Stranger() for name in _validators(written)} | dict(names)
+        before = SchemaDocument.model_validate(written).to_schema(kinds=known)
+    except SchemaError as error:
+        return f"{document['hint']}, which can't be compared: {error}"
+    found = diff(before, hint)
+    shown = "; ".join(map(str, found.changes[:_SHOWN]))
+    more = len(found.changes) - _SHOWN
+    shown += f"; and {more} more" if more > 0 else ""
+    return f"{document['hint']}: {shown}" if shown else ""

@@ -33,7 +33,8 @@ def save(path: AnyPath, state_or_module: Any, hint: Any, *, overwrite: bool = Fa
     Args:
       path: the folder to write.
       state_or_module: what is saved.
-      hint: a schema or a form of one.
+      hint: a schema or a form of one. A flat state of ``Flat[S]`` is written as the nested one
+        that it is.
       overwrite: a checkpoint that is there already is replaced. It is moved aside for the
         moment between two renames: a kill just there leaves it whole beside the new one, and
         the error of the next `restore` says where.
@@ -92,14 +93,11 @@ def _checked(state_or_module: Any, hint: Any) -> tuple[Any, dict[str, Any]]:
     """The state of a module, or a state itself, with what is written beside its weights."""
     __tracebackhide__ = True
     state = nnx.state(state_or_module) if is_module(state_or_module) else state_or_module
-    check(state, _state_hint(hint))
-    written = document.write(hint, Declared.of(hint).name, state)
+    declared = Declared.of(hint)
+    check(state, declared.hint)
+    state = declared.nested(state)
+    written = document.write(declared.hint, declared.name, state)
     return state, {document.DOCUMENT_KEY: written}
-
-
-def _state_hint(hint: Any) -> Any:
-    metadata = getattr(hint, "__metadata__", None)
-    return metadata[0] if metadata and isinstance(metadata[0], type) else hint
 
 
 def _replaceable(place: Path) -> bool:

@@ -290,7 +290,7 @@ def _arrays(
     progress: Callable[[int, int], None] | None,
 ) -> Iterator[tuple[Path, Any]]:
     from .building import values_of
-    from .restoring import placed
+    from .reading import placed
 
     targets = dict(values_of(target))
     wanted: dict[int, list[tuple[Use, int]]] = {}

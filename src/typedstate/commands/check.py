@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from . import targets
+from .output import write
 
 DESCRIPTION = """Check a model, a state or a checkpoint against a schema. A function that makes a
 model is called abstractly, so no memory is taken; of a checkpoint only metadata is read.
@@ -32,6 +34,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--dims", metavar="NAME=SIZE", nargs="+", default=[], help="sizes of the schema's dims"
     )
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="also write the tree, wrong leaves marked"
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=run)
 
@@ -41,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
     from ..checking import explain
     from ..comparison.subject import subject_of
     from ..forms import Abstract
+    from ..pictures.outline import of_value
+    from ..pictures.picture import Picture
 
     hint = targets.schema(options.schema)
     dims = targets.arguments_of(options.dims)
@@ -50,5 +57,8 @@ def run(options: argparse.Namespace) -> int:
         raise targets.UsageError(f"{options.target} is a schema: typedstate diff compares two")
     abstract: Any = Abstract
     report = explain(subject.value, abstract[hint] if subject.abstract else hint, dims=dims)
-    print(report.to_json(indent=2) if options.json else report)
+    if options.html is not None:
+        picture = Picture(subject.name.removeprefix("a "), of_value(subject.value), report)
+        options.html.write_text(picture.to_html(), encoding="utf-8")
+    write(report.to_json(indent=2) if options.json else str(report))
     return 0 if report else 1

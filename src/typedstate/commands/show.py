@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from . import targets
+from .output import write
 
 DESCRIPTION = """Draw a tree: kinds, shapes, axis names, numbers and bytes of a model or checkpoint;
 kinds and dims of a schema. No weight is read.
@@ -34,6 +37,9 @@ def add_parser(commands: Any) -> None:
         "--with", dest="arguments", metavar="NAME=VALUE", nargs="+", default=[],
         help="arguments of the function that makes the model",
     )  # fmt: skip
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a page that folds, in one file"
+    )
     parser.add_argument("--json", action="store_true", help="print the tree as JSON")
     parser.set_defaults(run=run)
 
@@ -46,21 +52,21 @@ def _depth(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Prints the tree; 1 where a filter leaves nothing of it."""
-    from ..comparison.subject import subject_of
-    from .outline import of_spec, of_value
+    from ..pictures.picture import show
 
     target = targets.load(options.target, **targets.arguments_of(options.arguments))
-    subject = subject_of(target)
-    tree = of_value(subject.value) if subject.is_value else of_spec(subject.spec)
+    picture = show(target)
     if options.filter is not None:
-        left = tree.kept(options.filter)
+        left = picture.tree.kept(options.filter)
         if left is None:
             print(f"no leaf is like {options.filter!r}")
             return 1
-        tree = left
-    if options.json:
-        print(json.dumps(tree.to_dict(), indent=2))
+        picture = replace(picture, tree=left)
+    if options.html is not None:
+        options.html.write_text(picture.to_html(), encoding="utf-8")
         return 0
-    name = subject.name.removeprefix("a ") if subject.is_value else tree.text
-    print("\n".join([f"{name}: {tree.summary()}", *tree.lines(options.depth)]))
+    if options.json:
+        print(json.dumps(picture.tree.to_dict(), indent=2))
+        return 0
+    write(picture.text(options.depth))
     return 0

@@ -53,7 +53,7 @@ from .._spec.nodes import (
 from .._spec.questions import needs_leaf, own_names
 from .._spec.rewrite import root_of
 from .._validation import key_patterns
-from .._validation.dim_binding import Scope, Var
+from .._validation.scopes import Scope, Var
 from ..report import Path
 from . import leaves
 from .findings import Code, Equation, Finding

@@ -8,7 +8,7 @@ import msgspec
 
 from .._spec.dims import Expr
 from .._spec.nodes import Spec
-from .._validation.dim_binding import Var
+from .._validation.scopes import Var
 from ..report import Code as ReportCode, Path
 
 Code = ReportCode | Literal["other"]

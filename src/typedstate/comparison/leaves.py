@@ -27,7 +27,7 @@ from .._spec.nodes import (
     Union,
     Validated,
 )
-from .._validation.dim_binding import Scope
+from .._validation.scopes import Scope
 from ..report import Path
 from .side import At
 

@@ -36,7 +36,7 @@ from .._spec.nodes import (
     Within,
 )
 from .._spec.questions import unbind
-from .._validation.dim_binding import Scope, Var, linked
+from .._validation.scopes import Scope, Var, linked
 from .._validation.walk import WRITES_NO_NAME
 
 

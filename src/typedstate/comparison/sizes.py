@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from .._spec import dims
 from .._spec.dims import Expr, Fixed, Name, Opaque, Product, Sum
-from .._validation.dim_binding import Var
+from .._validation.scopes import Var
 
 #: A sum of products: how often each product of atoms stands in it.
 Polynomial = Mapping[tuple[str, ...], int]

@@ -54,7 +54,7 @@ from .._spec.nodes import (
 from .._spec.questions import unbind
 from .._spec.rewrite import rewrite
 from .._validation import key_patterns
-from .._validation.dim_binding import Scope, Var, argument_scope, inside, linked
+from .._validation.scopes import Scope, Var, argument_scope, inside, linked
 from .._validation.walk import WRITES_NO_NAME, Walk
 from ..forms.replacing import Abstracting
 from ..report import Path, show_path
@@ -471,8 +471,8 @@ def _fits(value: Any, option: Spec) -> bool:
     """Whether a value, concrete or abstract, is like an alternative."""
     for spec in (option, rewrite(option, Abstracting())):
         if spec is not None:
-            explanation = Walk()
-            explanation.visit(value, spec)
-            if explanation.report(""):
+            walk = Walk()
+            walk.visit(value, spec)
+            if walk.report(""):
                 return True
     return False

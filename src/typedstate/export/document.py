@@ -15,13 +15,13 @@ from .._annotations.spec_of import name_of, spec_of
 from .._spec.nodes import Node
 from ..errors import SchemaError
 from ..report import show_path
+from ..schema.class_ref import ClassRef
 from ..schema.hint_class import HintMeta
-from ..schema.typed_state import ClassRef
 from .document_nodes import SchemaEntry, SpecPart
 from .document_reader import MODULE, Reader
 from .document_terms import Name
 from .document_writer import MAX_SCHEMAS, Writer
-from .known_classes import Registry, known
+from .known_classes import KnownClasses, NamedByText, Registry, known
 
 VERSION: Final = 1
 _MAX_BYTES: Final = 64 * 2**20
@@ -83,25 +83,7 @@ class SchemaDocument(BaseModel):
         Raises:
           SchemaError: it holds what is no data and has no name; the message says where.
         """
-        spec = spec_of(hint)
-        writer = Writer(name_of(hint, spec), known(kinds))
-        try:
-            root = writer.root(spec)
-            document = cls(
-                format="typedstate-schema",
-                version=VERSION,
-                name=_printable(name_of(hint, spec)),
-                root=root,
-                schemas=writer.schemas,
-            )
-            _refuse_size(document.model_dump())
-        except RecursionError:
-            raise writer.error("", "nested too deeply for a document") from None
-        except ValidationError as error:
-            raise writer.error("", _reasons(error)) from None
-        except ValueError as error:  # larger than what is read back
-            raise writer.error("", str(error)) from None
-        return document
+        return _written(hint, known(kinds))[0]
 
     def to_schema(self, *, kinds: Registry = ()) -> Any:
         """The schema or form, ready for ``isinstance``, `check` and every form.
@@ -144,6 +126,41 @@ class SchemaDocument(BaseModel):
             return cls.model_validate(data)
         except ValidationError as error:
             raise SchemaError(f"schema document: {_reasons(error, data)}") from None
+
+
+def document_and_names(hint: Any) -> tuple[SchemaDocument, dict[str, Any]]:
+    """A document in which everything has a name, and what its names stand for.
+
+    Validators and functions are named by their text, so that documents of the same source are
+    the same; ``kinds=`` of another document's `SchemaDocument.to_schema` takes the names.
+
+    Raises:
+      SchemaError: it holds what is no data; the message says where.
+    """
+    return _written(hint, NamedByText({}))
+
+
+def _written(hint: Any, classes: KnownClasses) -> tuple[SchemaDocument, dict[str, Any]]:
+    spec = spec_of(hint)
+    title = name_of(hint, spec)
+    writer = Writer(title, classes)
+    try:
+        root = writer.root(spec)
+        document = SchemaDocument(
+            format="typedstate-schema",
+            version=VERSION,
+            name=_printable(title),
+            root=root,
+            schemas=writer.schemas,
+        )
+        _refuse_size(document.model_dump())
+    except RecursionError:
+        raise writer.error("", "nested too deeply for a document") from None
+    except ValidationError as error:
+        raise writer.error("", _reasons(error)) from None
+    except ValueError as error:  # larger than what is read back
+        raise writer.error("", str(error)) from None
+    return document, {**writer.classes, **classes.given}
 
 
 def _refuse_size(data: Any) -> None:

@@ -253,14 +253,26 @@ class SamePart(Part):
     group: Name
 
 
+class FlatPart(Part):
+    """Every leaf by its whole path: a tuple, or one name where a separator joins the keys."""
+
+    type: Literal["flat"]
+    of: SpecPart
+    separator: Name | None = None
+
+
 class DecidePart(Part):
-    """A leaf of which the filters decide: what a selected one is, what another."""
+    """A leaf of which the filters decide: what a selected one is, what another.
+
+    Where it is open, nothing in the tree shows what the filter reads: either will do.
+    """
 
     type: Literal["filtered"]
     filter: FilterPart
     path: Path = ()
     yes: SpecPart | None = None
     no: SpecPart | None = None
+    open: StrictBool = False
 
 
 class ModulePart(Part):
@@ -292,6 +304,7 @@ SpecPart = Annotated[
     | BindPart
     | ScopedPart
     | SamePart
+    | FlatPart
     | DecidePart
     | ModulePart,
     Field(discriminator="type"),

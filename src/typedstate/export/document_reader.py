@@ -29,6 +29,7 @@ from .._spec.nodes import (
     EntriesSpec,
     Extra,
     Field,
+    FlatSpec,
     Instance,
     ItemsOf,
     Leaf,
@@ -53,15 +54,18 @@ from .._spec.nodes import (
     Union,
     Validated,
 )
-from .._spec.rewrite import Derived, Transform
+from .._spec.rewrite import Derived
 from .._spec.selecting import Adding, Selecting
+from .._spec.transform import Transform
 from ..errors import SchemaError
+from ..forms.form_class import want_tree
 from ..forms.likeness import Resembling
 from ..forms.placing import Naming, Placing
 from ..forms.replacing import Abstracting, Replacing, Unwrapping
 from ..forms.stacking import Stacking
+from ..schema.class_ref import ClassRef
 from ..schema.field import refuse_twins
-from ..schema.typed_state import ClassRef, SchemaMeta, TypedState
+from ..schema.typed_state import SchemaMeta, TypedState
 from . import document_nodes as n, document_terms as t
 from .known_classes import KnownClasses
 
@@ -269,17 +273,26 @@ class Reader:
                 return ScopedSpec(self.spec(inner, where), scope)
             case n.SamePart(of=inner, group=group):
                 return SameSpec(self.spec(inner, where), group)
+            case n.FlatPart(of=inner, separator=separator):
+                return self._flat(self.spec(inner, where), separator, where)
             case n.DecidePart(yes=yes, no=no):
                 return Conditional(
                     self._filter(part.filter, where),
                     tuple(map(self._path_key, part.path)),
                     None if yes is None else self.spec(yes, where),
                     None if no is None else self.spec(no, where),
+                    part.open,
                 )
             case n.ModulePart(cls=cls, state=state):
                 return ModuleState(self._class(cls, where), self.spec(state, where))
             case _:
                 raise _error(where, f"{type(part).__name__} is no part of a hint")
+
+    def _flat(self, inner: Spec, separator: str | None, where: str) -> FlatSpec:
+        try:
+            return FlatSpec(want_tree(inner, "Flat"), separator)
+        except SchemaError as error:
+            raise _error(where, str(error)) from None
 
     def _leaf(self, part: n.LeafPart, where: str) -> Leaf:
         placed = part.placed

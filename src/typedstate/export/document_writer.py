@@ -51,8 +51,9 @@ from .._spec.nodes import (
     Validated,
     Within,
 )
-from .._spec.rewrite import Derived, Transform
+from .._spec.rewrite import Derived
 from .._spec.selecting import Adding, Selecting
+from .._spec.transform import Transform
 from ..errors import SchemaError
 from ..forms.likeness import Resembling
 from ..forms.placing import Naming, Placing
@@ -74,14 +75,15 @@ class Writer:
       title: of the hint, for messages.
       known: the names of classes.
       schemas: what is written, by name.
+      classes: what the names in it stand for.
     """
 
     title: str
     known: KnownClasses
     schemas: dict[str, n.SchemaEntry] = field(default_factory=dict[str, "n.SchemaEntry"])
+    classes: dict[str, Any] = field(default_factory=dict[str, Any])
     _names: dict[SchemaRef, str] = field(default_factory=dict[SchemaRef, str])
     _waiting: list[SchemaRef] = field(default_factory=list[SchemaRef])
-    _classes: dict[str, Any] = field(default_factory=dict[str, Any])
     _taken: set[str] = field(default_factory=set[str])
     _forms: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -329,13 +331,16 @@ class Writer:
                 return n.ScopedPart(type="scoped", of=self.spec(inner, where), scope=scope)
             case SameSpec(inner, group):
                 return n.SamePart(type="same", of=self.spec(inner, where), group=group)
-            case Conditional(filter_, path, yes, no):
+            case FlatSpec(inner, separator):
+                return n.FlatPart(type="flat", of=self.spec(inner, where), separator=separator)
+            case Conditional(filter_, path, yes, no, open_):
                 return n.DecidePart(
                     type="filtered",
                     filter=self._filter(filter_, where),
                     path=tuple(self._path_key(key, where) for key in path),
                     yes=None if yes is None else self.spec(yes, where),
                     no=None if no is None else self.spec(no, where),
+                    open=open_,
                 )
             case Argument(inner=inner) | Within(inner=inner):
                 return self.spec(inner, where)  # what was written; its names become the class's
@@ -355,7 +360,6 @@ class Writer:
                 | Partition()
                 | Validated()
                 | Leaf()
-                | FlatSpec()
             ):
                 raise self.error(where, f"{type(spec).__name__} has no document")
             case _:
@@ -410,23 +414,23 @@ class Writer:
         name = self.known.name(cls)
         if name is None or len(name) > t.MAX_TEXT:
             raise self.error(where, f"{cls!r} has no name; give kinds={{'name': it}}")
-        if self._classes.setdefault(name, cls) is not cls:
+        if self.classes.setdefault(name, cls) is not cls:
             raise self.error(
                 where, f"two classes are called {name}; give names by kinds={{'name': it}}"
             )
         return name
 
     def _callable(self, item: Any, what: str, where: str) -> str:
-        for name, other in self.known.given.items():
-            if other is item:
-                return name
+        name = self.known.name_of_callable(item)
+        if name is not None:
+            return name
         shown = getattr(item, "__name__", type(item).__name__)
         raise self.error(where, f"{what} {shown} has no name; give kinds={{'name': it}}")
 
     def _validators(self, predicates: Iterable[Predicate], where: str) -> tuple[str, ...]:
         found: list[str] = []
         for predicate in predicates:
-            name = self.known.name_of_validator(predicate.test)
+            name = self.known.name_of_validator(predicate)
             if name is None:
                 text = f"the validator {predicate.text} has no name; give kinds={{'name': it}}"
                 raise self.error(where, text)

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
+from .._spec.nodes import Predicate
 from ..errors import SchemaError
 
 Registry = Mapping[str, Any] | Iterable[Any]
@@ -36,6 +37,7 @@ _NAMES: Final = {cls: name for name, cls in _TABLE.items()}
 _MODULES: Final = {"nnx": "flax.nnx", "optax": "optax", "numpy": "numpy"}
 #: Classes that modules of these packages define, where those are imported already.
 _TRUSTED: Final = frozenset({"flax", "optax"})
+_MAX_NAME: Final = 200
 
 
 class KnownClasses(msgspec.Struct, frozen=True):
@@ -62,10 +64,17 @@ class KnownClasses(msgspec.Struct, frozen=True):
                 return f"{short}.{last}"
         return full_name(item)
 
-    def name_of_validator(self, test: Any) -> str | None:
+    def name_of_validator(self, predicate: Predicate) -> str | None:
         """The name of the validator with this test."""
         for name, other in self.given.items():
-            if getattr(other, "is_valid", None) == test:
+            if getattr(other, "is_valid", None) == predicate.test:
+                return name
+        return None
+
+    def name_of_callable(self, item: Any) -> str | None:
+        """The name of a function that is a filter or has the rules."""
+        for name, other in self.given.items():
+            if other is item:
                 return name
         return None
 
@@ -83,6 +92,41 @@ class KnownClasses(msgspec.Struct, frozen=True):
         if not isinstance(found, type) or last.startswith("_"):
             raise KeyError(name)
         return found
+
+
+class NamedByText(KnownClasses, frozen=True):
+    """What has no name of its own gets one from its text, and stands in `given` from then on."""
+
+    given: dict[str, Any]
+
+    def name_of_validator(self, predicate: Predicate) -> str:
+        """The name of the validator, or a new one."""
+        found = KnownClasses.name_of_validator(self, predicate)
+        return found or self._give(predicate.text, _Validator(predicate.test))
+
+    def name_of_callable(self, item: Any) -> str:
+        """The name of the function, or a new one."""
+        found = KnownClasses.name_of_callable(self, item)
+        return found or self._give(getattr(item, "__qualname__", type(item).__qualname__), item)
+
+    def _give(self, text: str, item: Any) -> str:
+        printable = "".join(char for char in text if char.isprintable())[:_MAX_NAME]
+        name, number = printable, 1
+        while name in self.given:
+            number += 1
+            name = f"{printable} #{number}"
+        self.given[name] = item
+        return name
+
+
+class _Validator(msgspec.Struct, frozen=True):
+    """As much of a validator as a document needs."""
+
+    is_valid: Any
+
+    def __call__(self, value: Any) -> bool:
+        """Whether a value passes."""
+        return bool(self.is_valid(value))
 
 
 def _public(short: str) -> Mapping[str, Any]:

@@ -59,7 +59,8 @@ from .._spec.nodes import (
     Within,
 )
 from ..errors import SchemaError
-from ..schema.typed_state import ClassRef, SchemaMeta
+from ..schema.class_ref import ClassRef
+from ..schema.typed_state import SchemaMeta
 from .lines import WIDTH, fitted
 from .written import can_write, field_hint, is_catalogued, write
 

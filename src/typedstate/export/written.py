@@ -17,9 +17,10 @@ from .._annotations.parse import parse
 from .._spec.nodes import SchemaRef, Spec
 from ..forms import Axis
 from ..forms.form_class import FormMeta
+from ..schema.class_ref import ClassRef
 from ..schema.field import Alias, Shared
 from ..schema.hint_class import HintMeta
-from ..schema.typed_state import ClassRef, SchemaMeta
+from ..schema.typed_state import SchemaMeta
 
 _UNIONS: Final = (typing.Union, types.UnionType)
 _FORMS: Final = "typedstate"

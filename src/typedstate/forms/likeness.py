@@ -19,7 +19,8 @@ from .._spec.dtypes import beside, has_dtype
 from .._spec.filters import Answer, asks_for_kinds, decide, show_filter
 from .._spec.nodes import Allowed, Anything, Array, Conditional, Extra, Leaf, Predicate, Spec
 from .._spec.questions import one_of
-from .._spec.rewrite import Unchanged, map_value
+from .._spec.rewrite import map_value
+from .._spec.transform import Unchanged
 from ..errors import SchemaError
 from ..report import Path
 from .form_class import FormMeta, show_form_argument, want_tree

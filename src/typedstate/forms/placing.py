@@ -45,7 +45,7 @@ from .._spec.nodes import (
     Validated,
     Within,
 )
-from .._spec.rewrite import Unchanged
+from .._spec.transform import Unchanged
 from .._spec.written_dims import spellings
 from ..errors import SchemaError
 from ..report import Path

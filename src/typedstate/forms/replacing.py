@@ -26,7 +26,8 @@ from .._spec.nodes import (
     Union,
 )
 from .._spec.questions import one_of
-from .._spec.rewrite import Unchanged, map_value
+from .._spec.rewrite import map_value
+from .._spec.transform import Unchanged
 from ..report import Path
 from .form_class import FormMeta, want_tree
 

@@ -14,7 +14,8 @@ from .._spec.describe import describe
 from .._spec.dims import Dim, Name, SingleDim, VariadicDim
 from .._spec.filters import Answer, asks_for_kinds, decide, show_filter
 from .._spec.nodes import Anything, Array, Bound, Conditional, Leaf, Spec
-from .._spec.rewrite import Impossible, Unchanged, map_value
+from .._spec.rewrite import map_value
+from .._spec.transform import Impossible, Unchanged
 from ..errors import SchemaError
 from ..report import Path
 from .form_class import FormMeta, parse_size, want_tree

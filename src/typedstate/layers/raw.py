@@ -46,7 +46,8 @@ from .._spec.rewrite import rewrite
 from ..errors import SchemaError
 from ..forms.form_class import FormMeta
 from ..forms.likeness import Resembling
-from ..schema.typed_state import ClassRef, SchemaMeta
+from ..schema.class_ref import ClassRef
+from ..schema.typed_state import SchemaMeta
 
 _NAMES: Final = {
     "Masked": ("MaskedState",),

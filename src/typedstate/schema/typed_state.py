@@ -2,144 +2,27 @@
 
 from __future__ import annotations
 
-import ast
-import contextlib
 import copyreg
 import sys
 import typing
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from types import FrameType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeVar, cast, get_args
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
-import msgspec
 import typing_extensions
 from flax import nnx
 from msgspec.structs import replace
 
 from .._annotations.context import Context, NotYet
 from .._annotations.deferred import Deferred, is_open, show_argument, substitute
-from .._annotations.hint_kinds import TYPE_ALIASES
 from .._annotations.parse import parse
 from .._annotations.type_arguments import from_table, is_written, linked_names
-from .._spec.binds import check_binds
 from .._spec.dims import Name
-from .._spec.nodes import Allowed, Anything, Bound, Extra, Field, Node, Schema, Spec, StateOfSpec
+from .._spec.nodes import Anything, Bound, Node, Spec, StateOfSpec
 from ..errors import SchemaError
-from .field import Declaration, parse_field, refuse_body, refuse_name, refuse_twins
+from .class_ref import ClassRef, parse_or_wait, retry_waiting
+from .field import Declaration, refuse_body, refuse_name
 from .hint_class import HintMeta, made, reduced
-
-_SpecialForm: Final[type] = type(Literal)  # of ``Literal``, ``Union`` and their like
-
-
-class Unresolved(SchemaError, NotYet):
-    """A schema is used while a name in it is not defined; where schemas are made, it waits."""
-
-
-class ClassRef(msgspec.Struct, eq=False):
-    """Where the fields of a schema class come from; it parses them once."""
-
-    cls: SchemaMeta
-    declared: dict[str, Declaration]
-    extra: str | dict[str, Any]
-    owners: Mapping[object, bool] = msgspec.field(default_factory=dict[object, bool])
-    hints: tuple[Any, ...] = ()
-    parsed: Schema | None = None
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """For libraries that send classes by value; the fields may refer to this.
-
-        They are parsed before: another process may not have the names that they are written with.
-        """
-        with contextlib.suppress(NotYet, SchemaError):
-            self.resolve()
-        state = (self.cls, self.declared, self.extra, self.owners, self.hints, self.parsed)
-        return ClassRef, (None, {}, {}), state
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.cls, self.declared, self.extra, self.owners, self.hints, self.parsed = state
-
-    @property
-    def name(self) -> str:
-        """The schema's name."""
-        return self.cls.__name__
-
-    @property
-    def arguments(self) -> tuple[Spec, ...]:
-        """The type arguments that are written where the schema stands."""
-        found: list[Spec] = []
-        for hint in self.hints:
-            try:
-                found.append(parse(hint, Context(self.name)))
-            except NotYet:  # a later class in quotes: it has names of its own only
-                continue
-        return tuple(found)
-
-    def resolve(self) -> Schema:
-        """The fields; raises SchemaError where a name is still not defined."""
-        if self.parsed is None:
-            try:
-                self.parse()
-            except NotYet as error:
-                owner = getattr(error, "owner", self.name)
-                raise Unresolved(
-                    f"{owner}: {error}; define or import it (not only under TYPE_CHECKING)"
-                ) from None
-        assert self.parsed is not None
-        return self.parsed
-
-    def parse(self) -> None:
-        """Parses all fields; raises NotYet, with nothing changed, where a name is missing."""
-        fields = self._fields()
-        refuse_twins(self.name, fields)
-        parsed = Schema(self.name, fields, self._extra())
-        self.parsed = parsed
-        try:
-            for item in fields:
-                check_binds(item.spec, f"{self.name}.{item.name}")
-        except BaseException:
-            self.parsed = None
-            raise
-        _pending.discard(self.cls)
-
-    def _fields(self) -> tuple[Field, ...]:
-        """All fields; a mistake in any of them comes before a name that is not there yet."""
-        fields: list[Field] = []
-        missing: NotYet | None = None
-        for name, found in self.declared.items():
-            try:
-                fields.append(self._field(name, found))
-            except NotYet as error:
-                missing = missing or error
-        if missing is not None:
-            raise missing
-        return tuple(fields)
-
-    def _context(self, name: str, found: Declaration) -> Context:
-        module = vars(sys.modules[found.module]) if found.module in sys.modules else {}
-        names = ({self.name: self.cls}, found.local, module)
-        return Context(f"{self.name}.{name}", names, found.typevars)
-
-    def _field(self, name: str, found: Declaration) -> Field:
-        context = self._context(name, found)
-        try:
-            return parse_field(name, found.raw, context)
-        except NotYet as error:
-            error.owner = context.owner  # type: ignore[attr-defined]
-            raise
-
-    def _extra(self) -> Extra:
-        if isinstance(self.extra, str):
-            return Extra(allowed=(Allowed(),) if self.extra == "allow" else ())
-        context = Context(f"{self.name}, extra=")
-        if self.declared:
-            context = replace(
-                self._context("", next(iter(self.declared.values()))), owner=context.owner
-            )
-        return Extra(patterns=tuple((key, parse(h, context)) for key, h in self.extra.items()))
-
-
-_pending: WeakSet[SchemaMeta] = WeakSet()
+from .local_names import is_module_level, mentioned
 
 
 class SchemaMeta(HintMeta):
@@ -172,22 +55,22 @@ class SchemaMeta(HintMeta):
         refuse_body(name, raw, namespace)
         frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
         local: Mapping[str, Any] = {}
-        if typevars is None and not _is_module_level(frame, cls.__module__):
+        if typevars is None and not is_module_level(frame, cls.__module__):
             local = frame.f_locals
         params = {param.__name__: param for param in namespace.get("__type_params__", ())}
         owner = object()
         declared = dict(_inherited(cls, typevars or {}, owner))
         for key, hint in raw.items():
             refuse_name(name, key, hint)
-            kept = _mentioned(hint, {**local, **params})
+            kept = mentioned(hint, {**local, **params})
             declared[key] = Declaration(name, hint, cls.__module__, kept)
         ref = ClassRef(cls, declared, _extra_of(cls, extra), _owners(cls, owner))
         cls.__typedstate_ref__ = ref
         cls.__typedstate_cached__ = Node(ref)
         if begin is not None:
             begin(cls)
-        _parse_or_wait(ref)
-        _retry(cls, local)
+        parse_or_wait(ref)
+        retry_waiting(cls, local)
         return cls
 
     def __getitem__(cls, items: Any) -> Any:
@@ -328,81 +211,6 @@ def _writer(base: type, name: str) -> type:
 def _compose(inner: Mapping[Any, Any], outer: Mapping[Any, Any]) -> dict[Any, Any]:
     """Replaces the variables that the values of `inner` still have."""
     return {**outer, **{var: substitute(arg, dict(outer)) for var, arg in inner.items()}}
-
-
-def _mentioned(hint: Any, local: Mapping[str, Any]) -> dict[str, Any]:
-    """The local names that an annotation's text mentions: types only, never an array."""
-    texts = _texts(hint)
-    names: set[str] = set()
-    while texts:
-        try:
-            tree = ast.parse(texts.pop().strip(), mode="eval")
-        except (SyntaxError, ValueError):
-            continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Name):
-                names.add(node.id)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                texts.append(node.value)  # forms take names of later classes in quotes
-    return {name: local[name] for name in names if name in local and _is_hint(local[name])}
-
-
-def _texts(hint: Any) -> list[str]:
-    if isinstance(hint, str):
-        return [hint]
-    if isinstance(hint, typing.ForwardRef):
-        return [hint.__forward_arg__]
-    if isinstance(hint, Deferred):
-        return [text for arg in hint.args if not isinstance(arg, str) for text in _texts(arg)]
-    return [text for arg in get_args(hint) if not isinstance(arg, str) for text in _texts(arg)]
-
-
-def _is_hint(value: Any) -> bool:
-    if isinstance(value, type | TypeVar | ModuleType | Deferred | _SpecialForm | int | float | str):
-        return True
-    return typing.get_origin(value) is not None or isinstance(value, (*TYPE_ALIASES, FunctionType))
-
-
-def _is_module_level(frame: FrameType, module: str) -> bool:
-    """Whether names of a frame can be looked up in the module later; not so under ``exec``."""
-    there = module in sys.modules and vars(sys.modules[module]) is frame.f_globals
-    return there and frame.f_locals is frame.f_globals
-
-
-def _parse_or_wait(ref: ClassRef) -> None:
-    try:
-        ref.parse()
-    except NotYet:
-        _pending.add(ref.cls)
-    except SchemaError:
-        _pending.discard(ref.cls)  # said once here, and again wherever it is used
-        raise
-
-
-def _retry(cls: SchemaMeta, local: Mapping[str, Any]) -> None:
-    """Parses what waited for this class: schemas of the same scope may refer forward."""
-    prefix = cls.__qualname__.rpartition(".")[0]
-    waiting = [
-        other
-        for other in _pending
-        if other is not cls
-        and other.__module__ == cls.__module__
-        and other.__qualname__.rpartition(".")[0] == prefix
-    ]
-    names = {**local, cls.__name__: cls}
-    for other in waiting:
-        ref = other.__typedstate_ref__
-        ref.declared = {
-            key: replace(found, local={**found.local, **_mentioned(found.raw, names)})
-            for key, found in ref.declared.items()
-        }
-    while waiting:  # one that is complete may be what another waits for
-        for other in waiting:
-            _parse_or_wait(other.__typedstate_ref__)
-        left = [other for other in waiting if other in _pending]
-        if len(left) == len(waiting):
-            return
-        waiting = left
 
 
 ExtraArgument = Literal["forbid", "allow"] | dict[str, Any]

@@ -54,7 +54,7 @@ from .._spec.nodes import (
     Within,
 )
 from .._spec.questions import needs_leaf
-from .._validation.dim_binding import Scope, Var
+from .._validation.scopes import Scope, Var
 from ..comparison.side import At, Side, open_binds
 from ..report import Path, show_path
 
@@ -245,7 +245,7 @@ class Generator(msgspec.Struct):
             if option is None:
                 continue
             found = self._maybe(At(option, at.scope, at.outermost), path)
-            if isinstance(found, dict) or bool(test(keys, found)) is answer:
+            if spec.open or isinstance(found, dict) or bool(test(keys, found)) is answer:
                 return cast(Any, found)
         return ABSENT
 

@@ -13,7 +13,7 @@ from schema_models import (
     seen,
 )
 
-from typedstate import Only, StateTypeError, check, explain, fits
+from typedstate import Only, Picture, StateTypeError, check, explain, fits, show
 from typedstate.report import Report
 
 
@@ -30,6 +30,8 @@ def test_check_returns_the_type_of_its_hint() -> None:
     seen(assert_type(check(state, ModelState), ModelState), nnx.State)
     seen(assert_type(check(state, ModelState, dims={"d": 2}), ModelState), nnx.State)
     seen(assert_type(explain(state, ModelState), Report), Report)
+    seen(assert_type(show(state, ModelState), Picture), Picture)
+    seen(assert_type(show(ModelState).to_html(), str), str)
     with pytest.raises(StateTypeError):
         check(state, LinearState)
 

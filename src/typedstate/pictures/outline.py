@@ -1,4 +1,4 @@
-"""The tree that `typedstate show` draws: a value with bytes and counts, a schema with dims."""
+"""The tree that `show` draws: a value with bytes and counts, a schema with dims."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Final, assert_never
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding
 
 from .._compat import axis_rules, variables
 from .._sharding.axis_names import show_names
@@ -64,6 +65,8 @@ class Branch:
       parameters: how many numbers; None in a schema.
       nbytes: how many bytes; None in a schema.
       below: what stands below.
+      links: what the names of dims below are called here.
+      placed: where the array is; empty where that can't be seen or is one device.
     """
 
     path: Path
@@ -72,6 +75,8 @@ class Branch:
     parameters: int | None = None
     nbytes: int | None = None
     below: list[Branch] = field(default_factory=list["Branch"])
+    links: tuple[tuple[str, str], ...] = ()
+    placed: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The tree as JSON data."""
@@ -154,7 +159,21 @@ def of_value(value: Any, path: Path = ()) -> Branch:
     arrays = [leaf for leaf in _leaves(held) if hasattr(leaf, "shape")]
     parameters = sum(math.prod(leaf.shape) for leaf in arrays)
     nbytes = sum(math.prod(leaf.shape) * _itemsize(leaf.dtype) for leaf in arrays)
-    return Branch(path, text, 1, parameters, nbytes)
+    return Branch(path, text, 1, parameters, nbytes, placed=_placed(arrays))
+
+
+def _placed(arrays: list[Any]) -> str:
+    found = {str(sharding.spec) for leaf in arrays if (sharding := _sharding(leaf)) is not None}
+    return f"at {', '.join(sorted(found))}" if found else ""
+
+
+def _sharding(leaf: Any) -> NamedSharding | None:
+    """Where an array is, if it says so: a tracer does not."""
+    try:
+        sharding = getattr(leaf, "sharding", None)
+    except Exception:  # what JAX raises of a tracer depends on its version
+        return None
+    return sharding if isinstance(sharding, NamedSharding) else None
 
 
 def _leaves(value: Any) -> list[Any]:
@@ -172,10 +191,12 @@ def _itemsize(dtype: Any) -> int:
 
 def of_spec(spec: Spec, path: Path = (), open_: tuple[Any, ...] = ()) -> Branch:
     """The tree of a schema, each map with one entry ``*``."""
-    links = ""
+    links, outward = "", dict[str, str]()
     while isinstance(spec, Bound | ScopedSpec | SameSpec | ModuleState):
         if isinstance(spec, Bound):
-            pairs = ((name.lstrip("^"), show_expr(expr).lstrip("^")) for name, expr in spec.links)
+            pairs = [(name.lstrip("^"), show_expr(expr).lstrip("^")) for name, expr in spec.links]
+            outer = dict(pairs)
+            outward = {**outer, **{name: outer.get(to, to) for name, to in outward.items()}}
             shown = (a if a == b else f"{a}={b}" for a, b in pairs)
             links = f" {' '.join(dict.fromkeys(shown))}" + links
         spec = spec.inner
@@ -186,7 +207,9 @@ def of_spec(spec: Spec, path: Path = (), open_: tuple[Any, ...] = ()) -> Branch:
                 return Branch(path, f"{ref.name}{links} ...", 0)
             fields = ref.resolve().fields
             below = [_of_field(item, path, (*open_, root)) for item in fields]
-            return _summed(path, f"{ref.name}{links}", below)
+            found = _summed(path, f"{ref.name}{links}", below)
+            found.links = tuple(outward.items())
+            return found
         case EntriesSpec(items):
             kept = [(i, item) for i, item in enumerate(items) if item is not None]
             below = [of_spec(item, (*path, i), open_) for i, item in kept]

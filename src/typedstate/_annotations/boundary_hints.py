@@ -1,0 +1,155 @@
+"""Hints of a function's signature: which are for beartype, and what else they accept there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, assert_never, cast, get_args
+
+from msgspec.structs import replace
+
+from .._compat import scalars
+from .._spec.nodes import (
+    Anything,
+    Argument,
+    Array,
+    Bound,
+    Conditional,
+    EntriesSpec,
+    FlatSpec,
+    Instance,
+    ItemsOf,
+    Leaf,
+    Literally,
+    Map,
+    MappingOf,
+    ModuleState,
+    Node,
+    NoValue,
+    Partition,
+    Predicate,
+    RecordOf,
+    SameSpec,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+    TupleOf,
+    Union,
+    Validated,
+    Within,
+)
+from .._spec.questions import one_of, parts
+from .context import Context
+
+
+def mentions_schema(hint: Any) -> bool:
+    """Whether a schema or a form stands anywhere in a hint."""
+    if hasattr(hint, "__typedstate_spec__"):
+        return True
+    inner = cast(Any, hint) if isinstance(hint, list) else get_args(hint)
+    return any(mentions_schema(arg) for arg in inner)
+
+
+def for_beartype(hint: Any) -> Spec:
+    """A hint of a boundary that is beartype's to check."""
+
+    def test(found: Any) -> bool:
+        from beartype.door import is_bearable
+        from beartype.roar import BeartypeException
+
+        try:
+            return is_bearable(found, hint) or scalars.fits(found, hint)
+        except BeartypeException:  # e.g. of a protocol that is not runtime-checkable
+            return True
+
+    return Validated(Anything(), (Predicate(show_hint(hint), test),))
+
+
+def own_or_for_beartype(hint: Any, spec: Spec, context: Context) -> Spec:
+    """At a boundary, containers without a state or an array in them are beartype's."""
+    return for_beartype(hint) if context.boundary and not holds_state_or_array(spec) else spec
+
+
+def holds_state_or_array(spec: Spec) -> bool:
+    """Whether a state, a Variable or an array stands anywhere in a spec."""
+    match spec:
+        case Anything() | NoValue() | Instance() | Literally():
+            return False
+        case TupleOf() | ItemsOf() | MappingOf() | Validated() | Union() | RecordOf():
+            return any(holds_state_or_array(part) for part in parts(spec))
+        case (
+            Array()
+            | Partition()
+            | Leaf()
+            | Node()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Bound()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
+            return True
+        case _:
+            assert_never(spec)
+
+
+def or_array(spec: Spec) -> Spec:
+    """The same with arrays without axes for Python's numbers, as ``jax.jit`` returns them."""
+    match spec:
+        case Instance(cls) if scalars.is_number(cls) and not scalars.IS_STRICT:
+            return Union((spec, Array(*scalars.dtypes_of(cls), (), None)))
+        case Union(options):
+            return flat_union(map(or_array, options))
+        case TupleOf(items, rest):
+            return TupleOf(tuple(map(or_array, items)), None if rest is None else or_array(rest))
+        case ItemsOf(item=item):
+            return replace(spec, item=or_array(item))
+        case MappingOf(value=value_):
+            return replace(spec, value=or_array(value_))
+        case (
+            Anything()
+            | NoValue()
+            | Instance()
+            | Literally()
+            | Array()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | Node()
+            | Map()
+            | EntriesSpec()
+            | StateOfSpec()
+            | Bound()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
+            return spec
+        case _:
+            assert_never(spec)
+
+
+def flat_union(options: Iterable[Spec]) -> Spec:
+    flat: list[Spec] = []
+    for option in options:
+        flat += option.options if isinstance(option, Union) else (option,)
+    return one_of(tuple(dict.fromkeys(flat)))
+
+
+def show_hint(hint: Any) -> str:
+    """A hint as its user wrote it, without the modules of its classes."""
+    if isinstance(hint, type) and not get_args(hint):
+        return hint.__name__
+    text = str(cast(Any, hint)).replace("typing.", "")
+    return re.sub(r"\b(?:\w+\.)+(?:<locals>\.)?(\w+)", r"\1", text)

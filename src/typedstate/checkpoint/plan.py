@@ -1,0 +1,168 @@
+"""What of a checkpoint is read, and what may differ: cast, filled or left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import jax
+import numpy as np
+
+from .._compat.variables import is_variable, mapping_of, raw_value
+from ..errors import StateTypeError
+from ..report import Report, show_path
+from .declared import dtype_fits, only_dtype
+from .libraries import is_list_or_tuple, shaped
+from .slots import Slot, rewrap
+from .stored import Path
+from .verifying import Verdict
+
+
+@dataclass(slots=True)
+class Plan:
+    """What will be read, and what becomes of it.
+
+    Attributes:
+      like: the tree that is made, with abstract values.
+      slots: what is read for it.
+      cast: paths of arrays that are stored in another dtype, with it.
+      filled: by path as text, path and leaf of what is taken from a given state.
+      left_out: stored paths that are not read.
+    """
+
+    like: Any
+    slots: list[Slot]
+    cast: dict[str, str]
+    filled: dict[str, Any]
+    left_out: list[str]
+
+
+def plan_of(
+    verdict: Verdict,
+    may: frozenset[str],
+    fill: Any,
+    dims: Mapping[str, int] | None,
+    dtype: Any,
+) -> Plan:
+    """Allows what may differ, refuses the rest.
+
+    Args:
+      verdict: on the checkpoint.
+      may: the codes of violations that are allowed.
+      fill: a nested tree that has what is missing.
+      dims: sizes of the hint's outermost names.
+      dtype: to which is cast where the hint allows several.
+
+    Raises:
+      StateTypeError: something differs that may not.
+    """
+    report, alignment = verdict.report, verdict.alignment
+    plan = Plan(alignment.kinded, list(alignment.slots), {}, {}, [])
+    if report:
+        return plan
+    refused = [violation for violation in report.violations if violation.code not in may]
+    lacking = [violation.keys for violation in report.violations if violation.code == "missing"]
+    if refused or (lacking and fill is None):
+        _refuse(verdict, report, "" if refused else "fill= gives what is missing")
+    tree, kinded = alignment.tree, alignment.kinded
+    for violation in report.violations:
+        keys = violation.keys
+        if violation.code == "extra":
+            tree, kinded = _without(tree, keys), _without(kinded, keys)
+            gone = [slot for slot in plan.slots if slot.path[: len(keys)] == keys]
+            plan.slots = [slot for slot in plan.slots if slot not in gone]
+            plan.left_out += [show_path(slot.stored.path) for slot in gone]
+        elif violation.code == "missing":
+            given = _at(fill, keys)
+            if given is None:
+                _refuse(verdict, report, f"fill= has no {violation.path} either")
+            tree, kinded = _with(tree, keys, _plain(given)), _with(kinded, keys, given)
+            plan.filled |= {show_path(path): (path, leaf) for path, leaf in _flat(given, keys)}
+        else:
+            slot = next((slot for slot in plan.slots if slot.path == keys), None)
+            wanted = None if slot is None else _wanted_dtype(slot, _at(fill, keys), dtype)
+            if slot is None or wanted is None:
+                _refuse(verdict, report, f"dtype= says to what {violation.path} is cast")
+            made = shaped(slot.stored.shape, wanted)
+            tree = _with(tree, keys, made)
+            kinded = _recast(kinded, slot, made)
+            plan.cast[violation.path] = str(slot.stored.dtype)
+    again = verdict.declared.judge(tree, dims)
+    if not again:
+        _refuse(verdict, again, "")
+    plan.like = kinded
+    return plan
+
+
+def _refuse(verdict: Verdict, report: Report, advice: str) -> NoReturn:
+    text = f"{verdict.checkpoint.path} {report}"
+    raise StateTypeError(f"{text}\n  {advice}" if advice else text, report)
+
+
+def _wanted_dtype(slot: Slot, given: Any, dtype: Any) -> Any:
+    like = raw_value(given) if is_variable(given) else given
+    candidates: list[Any] = [like.dtype] if hasattr(like, "dtype") else []
+    if dtype is not None:
+        given_dtypes = dtype if is_list_or_tuple(dtype) else [dtype]
+        candidates += [np.dtype(one) for one in given_dtypes]
+    only = only_dtype(slot.dtypes)
+    candidates += [] if only is None else [only]
+    return next((one for one in candidates if dtype_fits(one, slot.dtypes)), None)
+
+
+def _recast(kinded: Any, slot: Slot, made: Any) -> Any:
+    return _with(kinded, slot.leaf, rewrap(_at(kinded, slot.leaf), slot, made))
+
+
+def _plain(tree: Any) -> Any:
+    """Abstract values in the place of Variables."""
+    mapping = mapping_of(tree)
+    if mapping is not None:
+        return {key: _plain(item) for key, item in mapping.items()}
+    value = raw_value(tree) if is_variable(tree) else tree
+    return jax.tree.map(_abstract, value)
+
+
+def _abstract(value: Any) -> Any:
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return shaped(value.shape, value.dtype)
+    return value
+
+
+def _flat(tree: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    mapping = mapping_of(tree)
+    if mapping is None:
+        yield path, tree
+        return
+    for key, item in mapping.items():
+        yield from _flat(item, (*path, key))
+
+
+def _at(tree: Any, path: Path) -> Any:
+    for key in path:
+        mapping = mapping_of(tree)
+        if mapping is None or key not in mapping:
+            return None
+        tree = mapping[key]
+    return tree
+
+
+def _with(tree: Any, path: Path, value: Any) -> Any:
+    """The same tree with something else at one place; the tree itself stays as it was."""
+    if not path:
+        return value
+    mapping = dict(mapping_of(tree) or {})
+    mapping[path[0]] = _with(mapping.get(path[0], {}), path[1:], value)
+    return mapping
+
+
+def _without(tree: Any, path: Path) -> Any:
+    mapping = dict(mapping_of(tree) or {})
+    if len(path) == 1:
+        mapping.pop(path[0], None)
+    elif path[0] in mapping:
+        mapping[path[0]] = _without(mapping[path[0]], path[1:])
+        if mapping[path[0]] == {}:
+            del mapping[path[0]]
+    return mapping

@@ -1,0 +1,87 @@
+"""Reading arrays of a checkpoint, whichever library wrote it, directly where they belong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+from jax.sharding import NamedSharding, SingleDeviceSharding
+
+from . import msgpack_reader, orbax_reader, safetensors_reader
+from .libraries import jax_, place_of, shaped
+from .slots import Slot
+from .stored import Checkpoint, Path, StoredLeaf
+
+
+def as_stored(slot: Slot, target: Any) -> Any:
+    """What to read for a leaf: of PRNG keys the numbers."""
+    if slot.stored.dtype is None:
+        return None
+    sharding = getattr(target, "sharding", None) or SingleDeviceSharding(jax_.devices()[0])
+    dtype = getattr(target, "dtype", slot.stored.dtype)
+    if slot.implementation is not None:
+        dtype = np.dtype(np.uint32)
+        if isinstance(sharding, NamedSharding):
+            names = (*sharding.spec, *[None] * (len(slot.stored.shape) - 1 - len(sharding.spec)))
+            sharding = NamedSharding(sharding.mesh, jax_.sharding.PartitionSpec(*names, None))
+    return shaped(slot.stored.shape, dtype, sharding)
+
+
+def as_it_is(leaf: StoredLeaf) -> Any:
+    """What to read for a leaf that is taken apart or stacked with others afterwards."""
+    return shaped(leaf.shape, leaf.dtype, SingleDeviceSharding(jax_.devices()[0]))
+
+
+#: By stored path what is stored there, and the ``jax.ShapeDtypeStruct`` that is made of it.
+Reading = Mapping[Path, tuple[StoredLeaf, Any]]
+
+
+def read_arrays(checkpoint: Checkpoint, reading: Reading) -> dict[Path, Any]:
+    """The arrays of some leaves of a checkpoint by stored path, each where it belongs."""
+    return _READERS[checkpoint.format](checkpoint, reading)
+
+
+def _from_orbax(checkpoint: Checkpoint, reading: Reading) -> dict[Path, Any]:
+    wanted = {
+        path: (target, leaf.what == "array")
+        for path, (leaf, target) in reading.items()
+        if leaf.what != "empty"
+    }
+    found = orbax_reader.read_arrays(place_of(checkpoint.location), wanted)
+    empty = {path: None for path, (leaf, _) in reading.items() if leaf.what == "empty"}
+    return found | empty
+
+
+def _from_safetensors(checkpoint: Checkpoint, reading: Reading) -> dict[Path, Any]:
+    leaves = [leaf for leaf, _ in reading.values()]
+    found: dict[Path, Any] = {}
+    for leaf, value in safetensors_reader.tensors(checkpoint, leaves):
+        found[leaf.path] = placed(value, reading[leaf.path][1])
+    return found
+
+
+def _from_msgpack(checkpoint: Checkpoint, reading: Reading) -> dict[Path, Any]:
+    found: dict[Path, Any] = {}
+    for path, value in msgpack_reader.arrays(place_of(checkpoint.location), list(reading)):
+        target = reading[path][1]
+        found[path] = value if target is None else placed(value, target)
+    return found
+
+
+def placed(value: Any, target: Any) -> Any:
+    """A numpy array where it belongs: each device gets its part, cast on the way."""
+    array = np.asarray(value)
+    sharding = target.sharding or SingleDeviceSharding(jax_.devices()[0])
+
+    def part(index: Any) -> Any:
+        return array[index].astype(target.dtype, copy=False)
+
+    return jax_.make_array_from_callback(target.shape, sharding, part)
+
+
+_READERS: Final[Mapping[str, Callable[[Checkpoint, Reading], dict[Path, Any]]]] = {
+    "orbax": _from_orbax,
+    "safetensors": _from_safetensors,
+    "msgpack": _from_msgpack,
+}

@@ -1,0 +1,112 @@
+"""`show`: a tree that draws itself in notebooks, in HTML, in terminals and as plain text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flax import nnx
+
+from .._compat import modules, variables
+from ..comparison.subject import subject_of
+from ..rendering import html
+from ..report import Report
+from .outline import Branch, of_spec, of_value
+from .twigs import twig_of
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The tree of a value or of a schema: kinds, shapes, axis names, numbers, bytes, placement.
+
+    A notebook draws it, ``rich.print`` colours it, ``print`` gives plain text.
+
+    Attributes:
+      name: of what it is.
+      tree: the tree as data; ``tree.to_dict()`` is its JSON.
+      report: what a check of the value found, where a hint was given.
+    """
+
+    name: str
+    tree: Branch
+    report: Report | None = None
+
+    def __str__(self) -> str:
+        """The tree as text; below it the report, where there is one."""
+        text = self.text(None)
+        return text if self.report is None else f"{text}\n{self.report}"
+
+    def text(self, depth: int | None) -> str:
+        """The tree as text, so many levels of it."""
+        return "\n".join([self._head(), *self.tree.lines(depth)])
+
+    def to_html(self) -> str:
+        """The picture as a page of one file: no script, no network, everything escaped."""
+        return html.page(self._head(), self._repr_html_())
+
+    def _repr_html_(self) -> str:
+        """The picture as a notebook shows it."""
+        root = twig_of(self.tree, self.report)
+        lines: list[str] = []
+        if self.report is not None:
+            lines = [line.strip() for line in str(self.report).splitlines()[:1]]
+            if self.report.cause:
+                lines.append(f"cause: {self.report.cause}")
+            lines += [f"unknown: {one}" for one in self.report.unknown]
+        head = f"{self.name}: {self.tree.summary()}"
+        root.key = self.name
+        return html.fragment(head, [root], lines)
+
+    def __rich__(self) -> Text:
+        """The picture in colours, for ``rich.print``."""
+        from ..rendering.terminal import styled
+
+        return styled(str(self))
+
+    def _head(self) -> str:
+        return f"{self.name}: {self.tree.summary()}"
+
+
+def show(x: object, hint: Any = None) -> Picture:
+    """A picture of a state, a module, a checkpoint or a schema.
+
+    No array is read. With a hint, what does not fit is marked where it stands.
+
+    Args:
+      x: a state, a nested dict, an NNX module, the path of a checkpoint, a schema or a form.
+      hint: what it should be.
+
+    Raises:
+      SchemaError: x is none of these, or the hint can mean nothing.
+
+    Example:
+      >>> from flax import nnx
+      >>> print(show(nnx.Linear(2, 3, rngs=nnx.Rngs(0))))
+      Linear: 2 leaves, 9 numbers, 36 B
+      ├─ bias: Param float32[3] (3 numbers, 12 B)
+      └─ kernel: Param float32[2,3] (6 numbers, 24 B)
+    """
+    from .. import checking
+
+    name, value = _tree_of(x)
+    if value is not None:
+        report = None if hint is None else checking.explain(value, hint)
+        return Picture(name, of_value(value), report)
+    subject = subject_of(x)
+    if subject.is_value:
+        report = None if hint is None else checking.explain(subject.value, hint)
+        return Picture(subject.name.removeprefix("a "), of_value(subject.value), report)
+    tree = of_spec(subject.spec)
+    return Picture(tree.text, tree)
+
+
+def _tree_of(x: Any) -> tuple[str, Any]:
+    """The name and the tree of a module, a state or a dict; no tree of anything else."""
+    if modules.is_module(x):
+        return type(x).__name__, nnx.state(x)
+    if variables.is_state(x):
+        return "state", x
+    return "dict", variables.mapping_of(x) if isinstance(x, dict) else None

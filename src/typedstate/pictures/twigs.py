@@ -1,0 +1,46 @@
+"""An outline as the twigs that are drawn, with the violations of a report at their places."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from .._spec.filters import WILDCARD
+from ..rendering.twig import Mark, Twig
+from ..report import Report, show_key
+from .outline import Branch, show_bytes
+
+
+def twig_of(tree: Branch, report: Report | None) -> Twig:
+    """The picture of an outline."""
+    known: dict[tuple[str, ...], Twig] = {}
+    root = _twig(tree, (), known)
+    for violation in () if report is None else report.violations:
+        note = violation.note
+        mark = Mark(violation.code, violation.expected, violation.actual, note)
+        _at(tuple(map(key_text, violation.keys)), known).marks.append(mark)
+    return root
+
+
+def _twig(tree: Branch, place: tuple[str, ...], known: dict[tuple[str, ...], Twig]) -> Twig:
+    size = ""
+    if tree.parameters is not None and tree.nbytes is not None:
+        size = f"{tree.parameters:,} numbers, {show_bytes(tree.nbytes)}"
+    key = place[-1] if place else ""
+    twig = known[place] = Twig(key, tree.text, size, tree.placed, dict(tree.links))
+    for item in tree.below:
+        twig.below.append(_twig(item, (*place, key_text(item.path[-1])), known))
+    return twig
+
+
+def _at(place: tuple[str, ...], known: dict[tuple[str, ...], Twig]) -> Twig:
+    """The twig at a place; one without text where nothing stands."""
+    found = known.get(place)
+    if found is None:
+        found = known[place] = Twig(place[-1])
+        _at(place[:-1], known).below.append(found)
+    return found
+
+
+def key_text(key: Hashable) -> str:
+    """A key as a picture writes it."""
+    return str(key) if isinstance(key, str | int) or key is WILDCARD else show_key(key)

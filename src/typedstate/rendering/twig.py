@@ -1,0 +1,76 @@
+"""`Twig`: what is drawn at one place of a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is wrong at a place.
+
+    Attributes:
+      code: of the violation.
+      expected: what the hint says.
+      actual: what was found.
+      note: the likely cause or fix.
+    """
+
+    code: str
+    expected: str
+    actual: str
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Twig:
+    """One place of a tree.
+
+    Attributes:
+      key: as it is written.
+      text: what stands there.
+      size: numbers and bytes, as people read them.
+      placed: where its array is, as far as that is known.
+      links: what the names of dims below are called here, where they are linked.
+      marks: what is wrong here.
+      below: what stands below.
+    """
+
+    key: str
+    text: str = ""
+    size: str = ""
+    placed: str = ""
+    links: dict[str, str] = field(default_factory=dict[str, str])
+    marks: list[Mark] = field(default_factory=list[Mark])
+    below: list[Twig] = field(default_factory=list["Twig"])
+
+    def wrong(self) -> int:
+        """How many violations there are here and below."""
+        return len(self.marks) + sum(twig.wrong() for twig in self.below)
+
+
+def counted(twigs: list[Twig]) -> dict[int, int]:
+    """How many violations each twig has here and below, by its identity; each is asked once."""
+    found: dict[int, int] = {}
+
+    def count(twig: Twig) -> int:
+        found[id(twig)] = len(twig.marks) + sum(map(count, twig.below))
+        return found[id(twig)]
+
+    for twig in twigs:
+        count(twig)
+    return found
+
+
+def planted(paths: Iterator[tuple[tuple[str, ...], Mark]]) -> list[Twig]:
+    """The tree that has these marks at these paths, and nothing else."""
+    root = Twig("")
+    known: dict[tuple[str, ...], Twig] = {(): root}
+    for path, mark in paths:
+        for length in range(1, len(path) + 1):
+            if path[:length] not in known:
+                known[path[:length]] = Twig(path[length - 1])
+                known[path[: length - 1]].below.append(known[path[:length]])
+        known[path].marks.append(mark)
+    return [Twig("the value", marks=root.marks, below=root.below)] if root.marks else root.below

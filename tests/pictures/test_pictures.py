@@ -1,0 +1,218 @@
+"""Pictures: what they mark, that they escape, and that plain text stays what it was."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import nnx
+from jax.sharding import NamedSharding, PartitionSpec as P
+from jaxtyping import Array, Float
+
+from tests.zoo import state
+from typedstate import Bind, Entries, SchemaError, StateMap, TypedState, cli, explain, show
+from typedstate.rendering.html import MEANINGS
+from typedstate.rendering.terminal import styled
+from typedstate.report import CODES
+
+
+class LinearState(TypedState):
+    kernel: nnx.Param[Float[Array, "din dout"]]
+    bias: nnx.Param[Float[Array, "dout"]] | None
+
+
+class ModelState(TypedState):
+    layers: StateMap[int, Bind[LinearState, "din=d dout=d"]]
+    head: Bind[LinearState, "din=d dout=classes"]
+
+
+HOSTILE = (
+    "<script>document.title='owned'</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</style></div><b>",
+    "\u202eback\u0000wards\n",
+    "&lt;",
+)
+
+
+def linear(din: int, dout: int) -> dict[str, Any]:
+    return {"kernel": nnx.Param(jnp.ones((din, dout))), "bias": nnx.Param(jnp.ones(dout))}
+
+
+def model(count: int = 2) -> Any:
+    return state({"layers": {i: linear(4, 4) for i in range(count)}, "head": linear(4, 3)})
+
+
+class Drawn(HTMLParser):
+    """The tags and the texts of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def classes(self) -> list[str]:
+        return [str(attrs["class"]) for _, attrs in self.tags if "class" in attrs]
+
+    @property
+    def text(self) -> str:
+        return "".join(self.texts)
+
+
+def test_a_wrong_leaf_is_marked_with_what_was_expected_and_found() -> None:
+    tree = model()
+    tree["layers"][1]["kernel"] = nnx.BatchStat(jnp.ones((4, 4)))
+    drawn = Drawn(show(tree, ModelState).to_html())
+    assert drawn.classes().count("leaf wrong") == 1
+    assert 'expected Param[Float[Array, "din dout"]], found BatchStat float32[4,4]' in drawn.text
+    assert "does not fit ModelState: 1 violation" in drawn.text
+    assert drawn.classes().count("count") == 3  # the root, layers, layers[1]
+
+
+def test_a_report_alone_draws_what_is_wrong() -> None:
+    tree = model()
+    del tree["head"]["kernel"]
+    report = explain(tree, ModelState)
+    drawn = Drawn(report.to_html())
+    assert drawn.text.count("missing") == 1
+    assert "head1 wrong" in drawn.text
+    assert "layers" not in drawn.text
+    assert report._repr_html_() in report.to_html()
+
+
+def test_a_report_of_the_value_itself() -> None:
+    drawn = Drawn(explain(3, ModelState).to_html())
+    assert "the value" in drawn.text
+    assert "found int" in drawn.text
+
+
+def test_linked_names_have_one_colour() -> None:
+    page = show(ModelState).to_html()
+    colours = dict[str, set[str]]()
+    for colour, name in re.findall(r'<span class="d (d\d)" title="(\w+)">', page):
+        colours.setdefault(name, set()).add(colour)
+    assert set(colours) == {"d", "classes"}  # din and dout go by what they are linked to
+    assert colours["d"].isdisjoint(colours["classes"])
+    assert '" title="d">din</span>' in page
+    assert '" title="classes">dout</span>' in page
+
+
+def test_bytes_and_placement_are_shown() -> None:
+    mesh = jax.make_mesh((2,), ("data",))
+    tree = model()
+    placed = jax.device_put(jnp.ones((4, 3)), NamedSharding(mesh, P("data", None)))
+    tree["head"]["kernel"] = nnx.Param(placed)
+    text = Drawn(show(tree).to_html()).text
+    assert re.search(
+        r"kernel: Param float32\[4,3\]at P\w*\('data',? ?(None)?\)12 numbers, 48 B", text
+    )
+
+
+@pytest.mark.parametrize("key", HOSTILE)
+def test_keys_have_no_power_over_the_page(key: str) -> None:
+    tree = {**model().raw_mapping, key: {key: nnx.Param(jnp.ones(1))}}
+    for page in (show(tree, ModelState).to_html(), explain(tree, ModelState).to_html()):
+        tags = {tag for tag, _ in Drawn(page).tags}
+        assert tags <= {
+            *("html", "head", "meta", "title", "style", "body", "div", "h1", "p"),
+            *("details", "summary", "b", "span"),
+        }
+        assert "\u202e" not in page
+        assert "\u0000" not in page
+        assert page.count("</style>") == 2
+
+
+def test_a_page_asks_for_nothing() -> None:
+    page = show(model()).to_html()
+    assert "default-src 'none'" in page
+    assert re.findall(r"(?:src|href)=", page) == []
+    assert "url(" not in page
+
+
+def test_a_large_tree_stands_folded() -> None:
+    tree = model(40)
+    tree["layers"][7]["bias"] = nnx.Param(jnp.ones(5))
+    opened = [
+        attrs for tag, attrs in Drawn(show(tree, ModelState).to_html()).tags if "open" in attrs
+    ]
+    assert len(opened) == 4  # the root, layers, layers[7], head
+
+
+def test_every_code_has_a_meaning() -> None:
+    assert set(MEANINGS) == set(CODES)
+
+
+@pytest.mark.parametrize("hint", [ModelState, LinearState])
+def test_colours_leave_the_text_as_it_is(hint: Any) -> None:
+    tree = model()
+    tree["head"]["extra"] = nnx.Param(jnp.ones(1))
+    for text in (str(explain(tree, hint)), str(show(tree)), str(show(hint))):
+        assert styled(text).plain == text
+    assert explain(tree, hint).__rich__().plain == str(explain(tree, hint))
+
+
+def test_show_draws_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["show", f"{__name__}:ModelState", "--depth", "1"]) == 0
+    assert capsys.readouterr().out == (
+        "ModelState: 4 leaves\n"
+        "├─ layers: StateMap[int] (2 leaves)\n"
+        "└─ head: LinearState din=d dout=classes (2 leaves)\n"
+    )
+    assert str(show(ModelState)).startswith("ModelState: 4 leaves\n├─ layers: StateMap[int]\n")
+
+
+def test_commands_write_pages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.html"
+    assert cli.main(["show", f"{__name__}:model", "--html", str(page)]) == 0
+    assert "float32[4,3]" in page.read_text()
+    assert (
+        cli.main(["check", f"{__name__}:wrong", f"{__name__}:ModelState", "--html", str(page)]) == 1
+    )
+    assert "not declared" not in page.read_text()
+    assert "1 wrong" in page.read_text()
+    assert "head.more: not declared" in capsys.readouterr().out
+
+
+def wrong() -> Any:
+    tree = model()
+    tree["head"]["more"] = nnx.Param(jnp.ones(1))
+    return tree
+
+
+def test_what_is_no_tree_is_refused() -> None:
+    with pytest.raises(SchemaError, match="a schema, a state, a module or a checkpoint"):
+        show(3)
+
+
+class Formatter:
+    """What IPython's formatter of a mime type does with classes of classes."""
+
+    def __init__(self) -> None:
+        self.known: dict[type, Any] = {}
+
+    def for_type(self, cls: type, draw: Any) -> None:
+        self.known[cls] = draw
+
+
+def test_a_notebook_is_told_how_schemas_look() -> None:
+    import typedstate
+
+    formatter = Formatter()
+    display = type("Display", (), {"formatters": {"text/html": formatter}})()
+    typedstate.load_ipython_extension(type("Shell", (), {"display_formatter": display})())
+    (draw,) = formatter.known.values()
+    assert isinstance(ModelState, tuple(formatter.known))
+    assert "StateMap[int]" in draw(ModelState)
+    assert draw(Entries) is None
