@@ -5,8 +5,9 @@ is there, `nox -s "tests-3.11(0.10.7)" -- tests/doctor` one step with these test
 `record` know every recorded Flax. Interpreters are taken from the search path and from pyenv.
 
 All but Flax and JAX is of the versions in constraints.txt. `nox -s lock` writes it anew; `nox -s
-newest` says what would change, with the newest release of everything. `quick`, `lint`, `lock` and
-`site` use the environment that nox is installed in.
+newest` says what would change, with the newest release of everything, and `nox -s upcoming` with
+what Flax has not released. `quick`, `lint`, `lock` and `site` use the environment that nox is
+installed in.
 """
 
 from __future__ import annotations
@@ -127,14 +128,34 @@ def tests(session: nox.Session, flax: str) -> None:
     """Run the runtime tests on one Flax, with the wheel."""
     _install(session, flax, ".[runtime]", "mypy")
     session.env["JAX_PLATFORMS"] = "cpu"
-    tree = Path(session.create_tmp()) / "tree"  # away from the sources: the wheel is tested
+    _run_tests(session, session.posargs)
+
+
+def _run_tests(session: nox.Session, options: list[str]) -> None:
+    """Runs the runtime tests away from the sources, so that the wheel is tested."""
+    tree = Path(session.create_tmp()) / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     for name in ("tests", "examples", "docs", "scripts"):
         shutil.copytree(name, tree / name)
     for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "mkdocs.yml", "constraints.txt"):
         shutil.copy(name, tree / name)
     session.chdir(tree)
-    session.run("python", "-m", "pytest", "-q", *STATIC, *(session.posargs or ["tests"]))
+    session.run("python", "-m", "pytest", "-q", *STATIC, *(options or ["tests"]))
+
+
+@nox.session(python=PYTHONS[-1], default=False)
+def upcoming(session: nox.Session) -> None:
+    """Run the runtime tests on Flax as its repository has it.
+
+    `-- FOLDER jax==0.10.2 jaxlib==0.10.2 tests/compat`: a checkout, another JAX, some of the tests.
+    """
+    flax, *others = session.posargs or ["git+https://github.com/google/flax"]
+    _install(session, "newest", ".[runtime]", "mypy")
+    session.install(flax, *(item for item in others if "==" in item))
+    options = [item for item in others if "==" not in item]
+    session.env["JAX_PLATFORMS"] = "cpu"
+    session.run("python", "-m", "typedstate", "doctor", success_codes=[0, 1])  # what is new to us
+    _run_tests(session, options)
 
 
 @nox.session(python=PYTHONS, default=False)
@@ -143,7 +164,7 @@ def doctor(session: nox.Session, flax: str) -> None:
     """Compare one Flax with the record: fails where the probe finds something else."""
     _install(session, flax, ".")
     session.env["JAX_PLATFORMS"] = "cpu"
-    session.run("python", "-m", "typedstate.doctor.cli")
+    session.run("python", "-m", "typedstate", "doctor")
 
 
 @nox.session(python=PYTHONS, default=False)

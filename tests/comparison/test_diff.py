@@ -263,7 +263,8 @@ def test_an_inferred_schema_never_contradicts_a_check(case: Case) -> None:
     if found.forward:
         assert fits(state, case.hint)
     assert fits(state, case.hint)
-    assert (diff(state, inferred).forward is True) is fits(state, inferred)
+    assert fits(state, inferred), str(explain(state, inferred))
+    assert diff(state, inferred).forward
     narrowed = jax.tree.map(lambda x: x[None] if x.ndim else x, state)
     verdict = diff(narrowed, case.hint)
     assert (verdict.forward is True) is fits(narrowed, case.hint)

@@ -16,7 +16,7 @@ from typedstate import (
     Abstract,
     Bind,
     Entries,
-    Placed,
+    PlacedBy,
     Scoped,
     Stacked,
     StateMap,
@@ -169,7 +169,7 @@ def test_names_in_metadata_are_those_of_the_declaration(mesh: jax.sharding.Mesh)
     made: Any = abstract(S, d=8, n=4, mesh=mesh, rules=rules)
     assert explain(made, S).violations[0].code == "array"
     assert explain(made, Abstract[S])
-    assert explain(made, Placed[Abstract[S], rules])
+    assert explain(made, PlacedBy[Abstract[S], rules])
     assert raw(made["w"]).sharding == NamedSharding(mesh, P("fsdp", "tensor"))
 
 

@@ -16,6 +16,7 @@ from jaxtyping import Array, BFloat16, Float, Int
 from tests.derive.helpers import BIASED, LinearState, Model, Named, raw, refusal
 from tests.zoo import leaf, state
 from typedstate import (
+    Cast,
     Entries,
     Like,
     Placed,
@@ -124,5 +125,5 @@ def test_a_raw_optax_state_is_a_tuple_of_trees() -> None:
 
 
 def test_dtypes_of_a_form_are_those_of_the_tree() -> None:
-    made: Any = abstract(Like[LinearState, BFloat16], din=2, dout=3, **BIASED)
+    made: Any = abstract(Cast[LinearState, BFloat16], din=2, dout=3, **BIASED)
     assert raw(made["kernel"]).dtype == jnp.bfloat16

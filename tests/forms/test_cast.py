@@ -15,7 +15,6 @@ from typedstate import (
     Abstract,
     Bind,
     Cast,
-    Like,
     SchemaDocument,
     Stacked,
     StateMap,
@@ -163,7 +162,3 @@ def test_documents_keep_casts(hint: Any) -> None:
     flat = state({"a": jnp.ones(2, "bfloat16")})
     for tree in (flat, *(net(a, b) for a in ("float32", "bfloat16") for b in ("float32", "int8"))):
         assert fits(tree, again) is fits(tree, hint)
-
-
-def test_like_with_a_dtype_leaves_counters_alone_too() -> None:
-    assert fits(mixed(), Like[MixedState, BFloat16])

@@ -21,6 +21,7 @@ from typedstate import (
     Abstract,
     Axis,
     Bind,
+    Cast,
     Like,
     Only,
     Placed,
@@ -152,7 +153,7 @@ STEPS = (
         ARRAYS,
         KINDS,
     ),
-    Step("Like dtype", lambda h: Like[h, BFloat16], mapped(half), ARRAYS),
+    Step("Cast", lambda h: Cast[h, BFloat16], mapped(half), ARRAYS),
     Step(
         "Like kind",
         lambda h: Like[h, nnx.Cache],
@@ -245,9 +246,9 @@ def test_a_chain_of_forms_fits_what_a_chain_of_transforms_makes(
             "write Specs[Stacked[LinearState, 'n']]",
         ),
         (
-            lambda: Like[Shardings[LinearState], BFloat16],
-            "Like[Shardings[LinearState], BFloat16]: Shardings[LinearState] has no arrays; "
-            "write Shardings[Like[LinearState, BFloat16]]",
+            lambda: Cast[Shardings[LinearState], BFloat16],
+            "Cast[Shardings[LinearState], BFloat16]: Shardings[LinearState] has no arrays; "
+            "write Shardings[Cast[LinearState, BFloat16]]",
         ),
         (
             lambda: Placed[Specs[LinearState]],
@@ -302,7 +303,7 @@ def test_what_is_added_is_not_selected_by_the_filters_within() -> None:
     ("form", "change"),
     [
         (lambda h: Stacked[h, "n"], lambda x: jnp.stack([x] * 4)),
-        (lambda h: Like[h, BFloat16], lambda x: x.astype(jnp.bfloat16)),
+        (lambda h: Cast[h, BFloat16], lambda x: x.astype(jnp.bfloat16)),
         (lambda h: Abstract[h], None),
     ],
     ids=["Stacked", "Like", "Abstract"],

@@ -17,7 +17,6 @@ from tests.zoo import state
 from typedstate import (
     Abstract,
     Cast,
-    Like,
     Only,
     Pure,
     Rest,
@@ -79,8 +78,6 @@ def test_forms_of_forms_hold_together(animal: zoo.Animal, states: dict[str, Any]
     assert fits(nnx.to_pure_dict(many), Pure[Only[Stacked[schema, "n"], nnx.Param]])
     assert fits(nnx.to_pure_dict(many), Pure[Stacked[Only[schema, nnx.Param], "n"]])
     half = jax.tree.map(lambda x: x.astype(jnp.bfloat16), params)
-    assert fits(half, Like[Only[schema, nnx.Param], BFloat16])
-    assert not fits(params, Like[Only[schema, nnx.Param], BFloat16])
     assert fits(half, Cast[Only[schema, nnx.Param], BFloat16])
     assert not fits(params, Cast[Only[schema, nnx.Param], BFloat16])
 

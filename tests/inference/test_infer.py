@@ -196,3 +196,21 @@ def test_nesting_too_deep_for_a_schema_is_said() -> None:
         tree = {"a": tree}
     with pytest.raises(SchemaError, match="nested too deeply"):
         infer(tree)
+
+
+def test_kinds_that_differ_are_of_a_common_base() -> None:
+    state = nnx.State({0: nnx.Param(jnp.ones((6, 7))), 1: nnx.BatchStat(jnp.ones((6, 7)))})
+    found = infer(state)
+    assert fits(state, found)
+    assert "Exactly" not in to_source(found)
+
+
+def test_a_position_that_one_of_several_lacks_may_be_absent() -> None:
+    def level(*keys: int) -> dict[str, Any]:
+        return {"x": {key: nnx.Param(jnp.ones((6, 7))) for key in keys}}
+
+    state = nnx.State({"first": level(0, 1), "second": level(1)})
+    found = infer(state)
+    assert fits(state, found), str(explain(state, found))
+    assert "Entries[" in to_source(found)
+    assert not fits(nnx.State({"first": level(0, 1), "second": level(0)}), found)

@@ -24,7 +24,7 @@ from tests.layers.optimizer_cases import (
     name_of,
     optimizer,
 )
-from typedstate import Bind, Like, Only, TypedState, explain, fits
+from typedstate import Bind, Cast, Like, Only, TypedState, explain, fits
 from typedstate._compat import variables
 from typedstate.layers import (
     AdamState,
@@ -94,7 +94,7 @@ def test_moments_agree_with_each_other() -> None:
 
 def test_mu_of_another_dtype_can_be_asked_for() -> None:
     class Half(ScaleByAdamState[P]):
-        mu: Like[Like[P, BFloat16], nnx.optimizer.OptVariable]
+        mu: Like[Cast[P, BFloat16], nnx.optimizer.OptVariable]
 
     half = nnx.state(optimizer(optax.adam(RATE, mu_dtype=jnp.bfloat16)))
     full = nnx.state(optimizer(optax.adam(RATE)))

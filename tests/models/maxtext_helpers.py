@@ -18,7 +18,7 @@ from tests.zoo.sharded_transformer import (
     TrainingState,
     value_of,
 )
-from typedstate import Abstract, Placed, Shardings, Specs, checked
+from typedstate import Abstract, PlacedBy, Shardings, Specs, checked
 
 Body = Callable[..., Any]
 Keys = tuple[Any, ...]
@@ -42,7 +42,7 @@ def combined(abstract: Any, named: Any) -> Any:
 
 @checked
 def shardings_of(
-    abstract: Placed[Abstract[TrainingState], RULES], body: Body = extracted
+    abstract: PlacedBy[Abstract[TrainingState], RULES], body: Body = extracted
 ) -> Shardings[TrainingState]:
     return body(abstract)
 
@@ -55,7 +55,7 @@ def specs_of(named: Shardings[TrainingState], body: Body = read) -> Specs[Traini
 @checked
 def with_shardings(
     abstract: Abstract[TrainingState], named: Shardings[TrainingState], body: Body = combined
-) -> Placed[Abstract[TrainingState], RULES]:
+) -> PlacedBy[Abstract[TrainingState], RULES]:
     return body(abstract, named)
 
 

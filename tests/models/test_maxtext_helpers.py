@@ -18,7 +18,7 @@ from tests.zoo.sharded_transformer import (
     mesh_of,
     new_training,
 )
-from typedstate import Placed, Specs, checked, explain
+from typedstate import PlacedBy, Specs, checked, explain
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")
 
@@ -53,6 +53,6 @@ def test_the_helpers_carry_a_training_from_its_shapes_to_its_steps() -> None:
             state, loss = compiled(state, batch(mesh))
             losses.append(float(loss))
     assert losses[-1] < losses[0] / 2
-    report = explain(state, Placed[TrainingState, RULES])
+    report = explain(state, PlacedBy[TrainingState, RULES])
     assert report, report
     assert report.unknown == ()

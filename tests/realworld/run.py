@@ -357,7 +357,7 @@ def examine(model: Model, count: int) -> tuple[Tally, int]:
     """Everything about one model."""
     tally = Tally()
     made = model.build(0)
-    schema = infer(made)
+    schema = infer(made, fix=True)
     transforms(tally, made, schema)
     variants(tally, model.build, schema)
     broken(tally, made, schema, count)

@@ -100,12 +100,17 @@ def test_rules_come_from_argument_variable_and_context(mesh: jax.sharding.Mesh) 
         "(P('embed', 'mlp'))"
     ]
     assert unknown(explain(own, Placed[NamedState])) == []
-    assert unknown(explain(plain, Placed[NamedState, rules])) == []
+    assert unknown(explain(plain, PlacedBy[NamedState, rules])) == []
     assert unknown(explain(plain, PlacedBy[NamedState, rules])) == []
     swapped = weight(put(P("tensor", "fsdp"), mesh), "embed", "mlp")
     assert messages(explain(swapped, PlacedBy[NamedState, rules])) == [
         "w: expected P('fsdp', 'tensor'), found P('tensor', 'fsdp') [sharding]"
     ]
+    with pytest.raises(SchemaError) as raised:
+        Placed[NamedState, rules]
+    assert str(raised.value) == (
+        "Placed[NamedState, ...]: with rules it is PlacedBy[NamedState, rules]"
+    )
     with pytest.raises(SchemaError, match=r"^PlacedBy\[NamedState, \.\.\.\]: rules are pairs"):
         PlacedBy[NamedState, 3]
     with rules_of(rules):
@@ -124,6 +129,6 @@ def test_first_fit_rules_may_be_a_callable(mesh: jax.sharding.Mesh) -> None:
     rules = (("embed", "fsdp"), ("mlp", "fsdp"), ("mlp", "tensor"))
     first_fit = functools.partial(nn.logical_to_mesh_axes, rules=rules)
     placed = weight(put(P("fsdp", "tensor"), mesh), "embed", "mlp")
-    assert unknown(explain(placed, Placed[NamedState, first_fit])) == []
+    assert unknown(explain(placed, PlacedBy[NamedState, first_fit])) == []
     swapped = weight(put(P("tensor", "fsdp"), mesh), "embed", "mlp")
-    assert not explain(swapped, Placed[NamedState, first_fit])
+    assert not explain(swapped, PlacedBy[NamedState, first_fit])

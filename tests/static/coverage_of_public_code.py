@@ -100,9 +100,10 @@ def subject(call: ast.Call) -> ast.expr | None:
     """The argument that decides what an API call gives."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
     place = 1 if name in {"map_state", "map"} else 0
-    if len(call.args) <= place or any(isinstance(a, ast.Starred) for a in call.args[: place + 1]):
-        return None
-    return call.args[place]
+    for argument in call.args[: place + 1]:
+        if isinstance(argument, ast.Starred):
+            return argument.value
+    return call.args[place] if len(call.args) > place else None
 
 
 class Collector(ast.NodeVisitor):

@@ -24,6 +24,7 @@ from typedstate import (
     Abstract,
     Axis,
     Bind,
+    Cast,
     Like,
     Only,
     Placed,
@@ -214,7 +215,7 @@ _ALL = (
     ),
     Form(
         "Like kind and dtype",
-        lambda s: Like[Only[s, nnx.Param], nnx.OptState | BFloat16],
+        lambda s: Like[Cast[Only[s, nnx.Param], BFloat16], nnx.OptState],
         moments("mu", optax.adam(0.1, mu_dtype=jnp.bfloat16)),
         "half moments",
     ),
@@ -226,7 +227,7 @@ _ALL = (
     ),
     Form(
         "Like dtype",
-        lambda s: Like[Only[s, nnx.Param], BFloat16],
+        lambda s: Cast[Only[s, nnx.Param], BFloat16],
         lambda m: jax.tree.map(lambda x: x.astype(jnp.bfloat16), params(m)),
         "half params",
     ),

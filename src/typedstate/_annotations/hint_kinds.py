@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import sys
 import types
 import typing
 import warnings
@@ -54,15 +53,6 @@ def is_empty_tuple(hint: Any) -> bool:
 
 def is_named_tuple(cls: Any) -> bool:
     return issubclass(cls, tuple) and hasattr(cast(Any, cls), "_fields")
-
-
-def own_annotations(cls: type) -> dict[str, Any]:
-    """The annotations of a class's own body."""
-    if sys.version_info >= (3, 14):
-        import annotationlib
-
-        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
-    return cast(dict[str, Any], vars(cls).get("__annotations__", {}))
 
 
 def is_validator(item: Any) -> bool:

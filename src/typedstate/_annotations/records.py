@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import types
-import typing
-from typing import Any, Final, get_origin
+from typing import Any, Final
 
 import typing_extensions
 from msgspec.structs import replace
@@ -15,7 +14,8 @@ from .._spec.nodes import Anything, RecordOf, Spec
 from ..errors import SchemaError, leave_alone
 from .boundary_hints import holds_state_or_array, or_array
 from .context import Context, NotYet, Parse
-from .hint_kinds import is_named_tuple, own_annotations
+from .hint_kinds import is_named_tuple
+from .lazy_annotations import fields_of
 
 #: Packages whose annotations are for readers: a value of their classes may hold something else.
 _LIBRARIES: Final = frozenset({"jax", "jaxlib", "flax", "optax", "orbax", "chex", "numpy"})
@@ -47,8 +47,8 @@ def record(hint: Any, context: Context, parse: Parse) -> Spec | None:
         owner = f"{context.owner} ({given.__name__})"
         names, inside = (module, *context.names), (*context.inside, given)
         inner = replace(context, owner=owner, names=names, inside=inside)
-        for name, item in own_annotations(base).items():
-            if get_origin(item) is typing.ClassVar or isinstance(item, dataclasses.InitVar):
+        for name, item in fields_of(base).items():
+            if isinstance(item, dataclasses.InitVar):
                 continue
             fields[name] = _field_of(base, name, item, inner, is_foreign, parse)
     if not context.boundary:

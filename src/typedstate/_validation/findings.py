@@ -16,7 +16,7 @@ from .._spec.describe import describe
 from .._spec.dims import Dim, Expr, Name
 from .._spec.nodes import Array, Spec
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
-from . import permuted_axes, tree_signature
+from . import permuted_axes, tree_structure
 from .dim_binding import Choice, Conflict, Observation, SeenSize, Sizes, settle
 from .scopes import Scope, Var
 from .suggestions import common_cause
@@ -155,8 +155,8 @@ class Findings(msgspec.Struct):
     shards: tuple[int, ...] | None = None
     depth: int = 0
     trees: list[Tree] = msgspec.field(default_factory=list[Tree])
-    groups: dict[str, tuple[str, tree_signature.TreeSignature]] = msgspec.field(
-        default_factory=dict[str, tuple[str, tree_signature.TreeSignature]]
+    groups: dict[str, tuple[str, tree_structure.TreeStructure]] = msgspec.field(
+        default_factory=dict[str, tuple[str, tree_structure.TreeStructure]]
     )
     sized: dict[tuple[int, Hashable], tuple[Array, tuple[SizedDim, ...]]] = msgspec.field(
         default_factory=dict[tuple[int, Hashable], "tuple[Array, tuple[SizedDim, ...]]"]

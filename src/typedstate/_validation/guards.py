@@ -13,7 +13,7 @@ the same answers, or ask. Whoever lets the walk read more adds a line here:
 - what a Python value equals (``Literal``): a `Guard` of `values`;
 - axis names, rules, placements, partitions: a `compare.Question`, or signs that do not change;
 - what a validator or an NNX filter says: the guards of `arrays` and `undeclared`;
-- Variable metadata as `Same` compares it: `tree_signature`;
+- what JAX holds for the structure of a tree, as `Same` compares it: `TreedefLike`;
 - which objects of a live module are one: `aliasing`.
 
 A decision about what a Variable holds is asked of that, not of the Variable: `OfValue`.

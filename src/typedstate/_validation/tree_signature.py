@@ -38,7 +38,7 @@ def _leaves(value: Any, path: Path, kind: type | None) -> Iterator[tuple[Path, L
     """Yields the leaves below; what a Variable holds has its kind."""
     if variables.is_variable(value):
         kind, value = variables.kind_of(value), variables.raw_value(value)
-    items = _items(value)
+    items = items_of(value)
     if items:
         for key, item in items:
             yield from _leaves(item, (*path, key), kind)
@@ -48,7 +48,7 @@ def _leaves(value: Any, path: Path, kind: type | None) -> Iterator[tuple[Path, L
         yield path, LeafSignature(kind, type(value).__name__, ())
 
 
-def _items(value: Any) -> list[tuple[Hashable, Any]] | None:
+def items_of(value: Any) -> list[tuple[Hashable, Any]] | None:
     """What a container holds, by key or index; None for what is no container."""
     mapping = variables.mapping_of(value)
     if mapping is not None:

@@ -52,7 +52,7 @@ from . import (
     levels,
     shares,
     suggestions,
-    tree_signature,
+    tree_structure,
     values,
 )
 from .findings import Findings
@@ -248,12 +248,14 @@ class Walk:
         self.below(tree, spec.inner, path, scope, outermost=outermost)
 
     def _alike(self, value: Any, group: str, path: Path) -> None:
-        found = tree_signature.signature_of(value)
+        in_place = path in self.found.trace().live
+        found = tree_structure.structure_of(tree_structure.state_of(value) if in_place else value)
+        self.found.guard(Guard(path, tree_structure.TreedefLike(found.treedef, in_place)))
         if group not in self.found.groups:
             self.found.groups[group] = (show_path(path, self.found.root), found)
             return
         root, first = self.found.groups[group]
-        for keys, code, expected, actual in tree_signature.differences(first, found):
+        for keys, code, expected, actual in tree_structure.differences(first, found):
             self.found.order += 1
             where = show_path(keys, root) or "the first"
             self.found.add((*path, *keys), code, f"{expected} as in {where}", actual)

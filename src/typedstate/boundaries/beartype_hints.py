@@ -11,6 +11,7 @@ from typing import Any, cast
 import msgspec
 import typing_extensions
 
+from .._annotations.lazy_annotations import annotations_of
 from .._compat import scalars
 from .._fastpath.compiled import execute
 from ..errors import StateTypeError, TypedStateWarning
@@ -44,7 +45,7 @@ def tester(function: types.FunctionType, name: str, hint: Any, kind: Any) -> Tes
     violation = TypedStateWarning if MODE == "warn" else StateTypeError
     conf = BeartypeConf(violation_type=violation)
     probe = _probe(function, name, kind, hint)
-    annotation = function.__annotations__.get("return" if name == "yield" else name)
+    annotation = annotations_of(function).get("return" if name == "yield" else name)
 
     def leave_alone(error: BeartypeException) -> None:
         reason = str(error).splitlines()[0][:200]

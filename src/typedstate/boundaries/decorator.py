@@ -23,8 +23,10 @@ from msgspec.structs import replace
 from typing_extensions import TypeAliasType
 
 from .._annotations.deferred import Deferred
+from .._annotations.lazy_annotations import annotations_of, signature_of
 from ..errors import warn_of
 from ..mode import MODE
+from . import frames
 from .signature import RETURN, Boundary
 from .wrapper import write_wrapper
 
@@ -157,8 +159,8 @@ def _is_transformed(function: types.FunctionType) -> bool:
     """Whether a function stands for another one whose annotations it carries."""
     if "__wrapped__" not in vars(function):
         return False
-    own = inspect.signature(function, follow_wrapped=False).parameters
-    return any(name not in own for name in function.__annotations__ if name != RETURN)
+    own = signature_of(function).parameters
+    return any(name not in own for name in annotations_of(function) if name != RETURN)
 
 
 def _callable(target: Any, place: DecoratorSite) -> Any:
@@ -220,6 +222,10 @@ class CheckedCallable:
 
 
 def _function(function: types.FunctionType, place: DecoratorSite) -> Any:
+    why = frames.reason(function) if place.covered else ""
+    if why:
+        warn_of(function, function.__qualname__, why)
+        return function
     boundary = Boundary(function, _names(function, place.local), place.covered)
     if not boundary.enforces:
         return function
@@ -234,7 +240,8 @@ def _marked(wrapper: Callable[..., Any], function: types.FunctionType) -> Callab
 
 def _names(function: types.FunctionType, local: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     """Where a function's annotations are looked up; keeps types of the frame, never arrays."""
-    texts = " ".join(hint for hint in function.__annotations__.values() if isinstance(hint, str))
+    hints = annotations_of(function).values()
+    texts = " ".join(hint for hint in hints if isinstance(hint, str))
     there = {name: local[name] for name in _words(texts) if name in local}
     kept = {name: value for name, value in there.items() if _type_like(value)}
     params = {item.__name__: item for item in getattr(function, "__type_params__", ())}

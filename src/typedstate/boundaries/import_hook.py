@@ -12,7 +12,7 @@ from types import CodeType, ModuleType
 from typing import Any, Final, cast
 
 from ..mode import MODE
-from . import byte_code
+from . import byte_code, frames
 
 _NAME: Final = "__typedstate_checked__"
 #: Imported by a check itself, so that a hook would run before they are whole.
@@ -117,8 +117,12 @@ class CheckingLoader(SourceFileLoader):
         """Runs the module with the decorator within its reach."""
         from .decorator import checked_by_hook
 
+        code = self.get_code(module.__name__)
+        if code is None:
+            raise ImportError(f"{module.__name__} has no code", name=module.__name__)
         module.__dict__[_NAME] = checked_by_hook
-        super().exec_module(module)
+        module.__dict__[frames.PLACE] = frames.left_alone(code)
+        exec(code, module.__dict__)  # as importlib does
 
 
 class _Decorate(ast.NodeTransformer):

@@ -17,6 +17,7 @@ from .. import _fastpath, _validation
 from .._annotations.array_hints import is_jaxtyped
 from .._annotations.boundary_hints import holds_state_or_array, mentions_schema, or_array
 from .._annotations.context import Context, NotYet
+from .._annotations.lazy_annotations import annotations_of, signature_of
 from .._annotations.parse import parse
 from .._compat import scalars
 from .._fastpath.call_cache import OMITTED, CallCache, ExplainedCall, KnownCall
@@ -72,8 +73,8 @@ class Boundary:
         """Parses the annotations, or waits for the first call where a name is missing."""
         self.function = function
         self.name = f"{function.__qualname__}()"
-        self.signature = inspect.signature(function, follow_wrapped=False)
-        self.annotations = dict(function.__annotations__)
+        self.signature = signature_of(function)
+        self.annotations: dict[str, Any] = {}
         self._names = names
         self._covered = covered
         self._crosses = crosses
@@ -120,6 +121,7 @@ class Boundary:
 
     def prepare(self) -> None:
         """Parses all annotations; raises NotYet, with nothing changed, where a name is missing."""
+        self.annotations = annotations_of(self.function)  # a name may have come since
         ours: list[Enforced] = []
         others: list[Enforced] = []
         for name, parameter in self.signature.parameters.items():

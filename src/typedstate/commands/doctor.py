@@ -1,8 +1,9 @@
-"""`typedstate doctor`: what leaves are on the installed pair of Flax and JAX."""
+"""`typedstate doctor`: what leaves are on the installed Flax and JAX."""
 
 from __future__ import annotations
 
 import argparse
+import json
 from typing import Any
 
 DESCRIPTION = """Probe the installed Flax and JAX: what the leaves of a state are, everywhere.
@@ -22,7 +23,13 @@ def add_parser(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints the report."""
-    from ..doctor.cli import main
+    """Prints the report; 1 where something is not as recorded."""
+    from ..doctor import doctor
+    from ..doctor.render import text
 
-    return main([f"--{name}" for name in ("json", "all") if getattr(options, name)])
+    result = doctor()
+    if options.json:
+        print(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+    else:
+        print(text(result, every_cell=options.all))
+    return result.exit_status

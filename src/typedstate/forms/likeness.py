@@ -28,21 +28,18 @@ from .replacing import extra_of_any_kind
 
 
 class Like(metaclass=FormMeta):
-    """``Like[S, X]``: every leaf's kind, dtype or whole leaf is X.
-
-    A dtype alone is ``Cast[S, BFloat16]`` to type checkers.
-    """
+    """``Like[S, X]``: every leaf's kind or whole leaf is X; of another dtype it is `Cast`."""
 
     @staticmethod
     def __typedstate_form__(inner: Spec, hint: Any) -> Spec:
         text = show_form_argument(hint)
         options = typing.get_args(hint) if _is_union(hint) else (hint,)
-        dtypes = [found for found in map(dtype_class, options) if found is not None]
-        rest = [option for option in options if dtype_class(option) is None]
-        parsed = [parse(option, Context(f"Like[{describe(inner)}, {text}]")) for option in rest]
+        owner = f"Like[{describe(inner)}, {text}]"
+        _refuse_dtypes(describe(inner), options, owner)
+        parsed = [parse(option, Context(owner)) for option in options]
         kinds = tuple(spec for spec in parsed if isinstance(spec, Leaf) and spec.kind is not None)
         values = tuple(spec for spec in parsed if spec not in kinds)
-        resembling = Resembling(text, kinds, dtypes[0] if dtypes else None, values)
+        resembling = Resembling(text, kinds, None, values)
         return transformed(want_tree(inner, "Like"), resembling)
 
 
@@ -80,6 +77,19 @@ class _OfDtypes(msgspec.Struct, frozen=True):
         return all(has_dtype(one.dtype, wanted) for one in parts if variables.is_shaped(one))
 
 
+def _refuse_dtypes(inner: str, options: tuple[Any, ...], owner: str) -> None:
+    """A dtype class is no type of a leaf, which type checkers know too: `Cast` takes it."""
+    dtypes = [option for option in options if dtype_class(option) is not None]
+    if not dtypes:
+        return
+    text = f"Cast[{inner}, {show_form_argument(dtypes[0])}]"
+    rest = [show_form_argument(option) for option in options if option not in dtypes]
+    if rest:
+        text = f"Like[{text}, {' | '.join(rest)}]"
+    shown = show_form_argument(dtypes[0])
+    raise SchemaError(f"{owner}: {shown} is a dtype: write {text}")
+
+
 def _is_union(hint: Any) -> bool:
     import types
 
@@ -87,7 +97,7 @@ def _is_union(hint: Any) -> bool:
 
 
 class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
-    """`Like`: another kind, dtype or whole leaf in the place of each leaf.
+    """`Like` and `Cast`: another kind, dtype or whole leaf in the place of each leaf.
 
     Attributes:
       text: the second argument as its user wrote it.

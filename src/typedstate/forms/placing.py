@@ -94,15 +94,17 @@ class Placed(metaclass=FormMeta):
     """``Placed[S]``: every array is really sharded as declared.
 
     Names are those of the schema, else those of the leaf's metadata; logical ones are
-    resolved by the rules of the Variable and those of the context, and before them by those
-    of ``Placed[S, rules]``: type checkers know that as ``PlacedBy[S, rules]``.
+    resolved by the rules of the Variable and those of the context; `PlacedBy` gives others.
     What can't be seen, such as Auto axes under tracing, is *unknown* in the report. In
     ``shard_map``, where S has the sizes of one shard, it has those of the whole arrays.
     """
 
     @staticmethod
-    def __typedstate_form__(inner: Spec, rules: Any = None) -> Spec:
-        return _placed(inner, "Placed", rules)
+    def __typedstate_form__(inner: Spec, *rules: Any) -> Spec:
+        if rules:
+            text = describe(inner)
+            raise SchemaError(f"Placed[{text}, ...]: with rules it is PlacedBy[{text}, rules]")
+        return _placed(inner, "Placed", None)
 
 
 class PlacedBy(metaclass=FormMeta):

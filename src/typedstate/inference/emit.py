@@ -132,9 +132,10 @@ class _Emitter:
                 hint = _map[by, self.use(entry, key)]
                 size = None if by is str or length is None else length.group.text
                 return hint if size is None else _bind[hint, f"len={size}"]
-            case EntriesUse(items):
+            case EntriesUse(items, optional):
                 made = [None if item is None else self.use(item, key) for item in items]
-                return _entries[tuple(made)]
+                said = [hint | None if at in optional else hint for at, hint in enumerate(made)]
+                return _entries[tuple(said)]
             case StackedUse(inner, length, stack):
                 plain = stack.axis == 0 and stack.partition is ...
                 more = [] if plain else [Axis(stack.axis, stack.partition)]
@@ -194,7 +195,7 @@ class _Emitter:
             subscriptable = getattr(use.kind, "__parameters__", ())
             kind = cast(Any, use.kind)
             hint = cast(Any, kind[value] if subscriptable else Annotated[kind, value])
-        if use.kind is nnx.Variable:
+        if use.kind is nnx.Variable and use.exact:
             hint = _exactly[hint]
         return hint if use.names is None else Annotated[hint, _partition(*use.names)]
 

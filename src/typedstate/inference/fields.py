@@ -264,7 +264,7 @@ class Fields:
                 return found[:2]
             if found is not None and not isinstance(found[0].entry, LayerUse):
                 return found[:2]
-        if len(keys) == 1:
+        if len(keys) == 1 or (by is int and not counted):
             return self._entries(branches, key, owner)
         found = self._map(branches, by, key, owner, force=True)
         return (_ANYTHING, []) if found is None else found[:2]
@@ -305,20 +305,21 @@ class Fields:
         return MapUse(by, replaced(use, outer), length), [*slots, length], uniform
 
     def _entries(self, branches: list[BranchSeen | None], key: str, owner: Draft) -> Found:
-        """A hint for each position."""
-        first = next(item for item in branches if item is not None)
-        numbers = [item for item in first.items if isinstance(item, int)]
+        """A hint for each position; one that only some have may be absent."""
+        there = [branch.items for branch in branches if branch is not None]
+        numbers = {item for items in there for item in items if isinstance(item, int)}
         slots: list[Slot] = []
         items: list[Use | None] = []
         for number in range(max(numbers) + 1):
-            if number not in first.items:
+            if number not in numbers:
                 items.append(None)
                 continue
-            column = [None if branch is None else branch.items[number] for branch in branches]
+            column = [None if branch is None else branch.items.get(number) for branch in branches]
             use, inner = self.use(column, f"{singular(key)}_{number}", owner)
             items.append(use)
             slots += inner
-        return EntriesUse(tuple(items)), slots
+        lacking = (number for number in numbers if any(number not in items for items in there))
+        return EntriesUse(tuple(items), frozenset(lacking)), slots
 
     # -- Leaves --------------------------------------------------------------------------------
 
@@ -335,7 +336,8 @@ class Fields:
             for slot, role in zip(slots, leaf_roles(owner, name, len(slots), sole), strict=True):
                 whole = jnp.issubdtype(first.dtype, jnp.integer) and role.kind in WIDTHS
                 slot.role = Role(PLACE, "positions" if "pos" in name else "") if whole else role
-        return LeafUse(kind, value, names.pop() if len(names) == 1 else None), slots
+        exact = all(item.kind is kind for item in there)
+        return LeafUse(kind, value, names.pop() if len(names) == 1 else None, exact), slots
 
     def _value(self, observed: Sequence[ValueSeen | None], key: str, slots: list[Slot]) -> ValueUse:
         there = [item for item in observed if item is not None]

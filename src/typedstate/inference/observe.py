@@ -15,6 +15,7 @@ import jax
 import numpy as np
 from flax import nnx
 
+from .._annotations.lazy_annotations import annotations_of
 from .._compat import axis_rules, modules, variables
 from ..errors import SchemaError
 
@@ -197,7 +198,7 @@ def _set_by(cls: Hashable) -> list[str]:
     for base in reversed(cast(type, cls).__mro__):
         if base.__module__.startswith("flax."):
             continue
-        names.update(dict.fromkeys(inspect.get_annotations(base)))
+        names.update(dict.fromkeys(annotations_of(base)))
         for method in ("__init__", "__post_init__", "setup"):
             for name in _mentioned(base, method, 3):
                 names.setdefault(name)

@@ -110,11 +110,19 @@ ValueUse = ArrayUse | TupleUse | DictUse | OtherUse
 
 @dataclass(frozen=True, slots=True)
 class LeafUse:
-    """A leaf; `kind` None for a raw one."""
+    """A leaf.
+
+    Attributes:
+      kind: None for a raw one.
+      value: what it holds.
+      names: the axis names in its sharding metadata, None where they differ or nothing says.
+      exact: whether all are of that kind itself.
+    """
 
     kind: type | None
     value: ValueUse
     names: tuple[Any, ...] | None
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +167,15 @@ class MapUse:
 
 @dataclass(frozen=True, slots=True)
 class EntriesUse:
-    """Entries by position."""
+    """Entries by position.
+
+    Attributes:
+      items: None where nothing is kept.
+      optional: positions that some instances lack.
+    """
 
     items: tuple[Use | None, ...]
+    optional: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,9 +339,9 @@ def replaced(use: Use, slots: dict[int, Slot | None]) -> Use:
             return UnionUse(tuple(replaced(item, slots) for item in items))
         case MapUse(key, entry, length):
             return MapUse(key, replaced(entry, slots), of(length))
-        case EntriesUse(items):
+        case EntriesUse(items, optional):
             made = tuple(None if item is None else replaced(item, slots) for item in items)
-            return EntriesUse(made)
+            return EntriesUse(made, optional)
         case StackedUse(inner, length, stack):
             return StackedUse(replaced(inner, slots), of(length) or length, stack)
         case _:

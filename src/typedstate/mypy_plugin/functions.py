@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mypy.maptype import map_instance_to_supertype
 from mypy.nodes import Expression, IndexExpr, MemberExpr, NameExpr, RefExpr, TupleExpr, TypeInfo
 from mypy.plugin import FunctionContext, MethodContext
 from mypy.types import AnyType, Instance, TupleType, Type, TypeOfAny, UnionType, get_proper_type
@@ -58,6 +59,21 @@ class Functions:
         if any(context.args):
             return context.default_return_type
         return self._wrapped("Pure", context.type, context.default_return_type)
+
+    def to_flat_state(self, context: FunctionContext) -> Type:
+        """``nnx.to_flat_state(state)`` has the state's leaves, whatever the call is an argument of.
+
+        mypy takes a type variable's value from what is expected, and of an untyped function's
+        argument that is Any.
+        """
+        flat = get_proper_type(context.default_return_type)
+        given = [get_proper_type(item) for item in context.arg_types[0]]
+        if not isinstance(flat, Instance) or len(given) != 1 or not isinstance(given[0], Instance):
+            return context.default_return_type
+        state = self.reader.lookup(STATE)
+        if state is None or not given[0].type.has_base(STATE):
+            return context.default_return_type
+        return flat.copy_modified(args=map_instance_to_supertype(given[0], state).args[1:])
 
     def as_pure(self, context: FunctionContext) -> Type:
         """``nnx.as_pure(state)`` is a `Values`."""

@@ -187,6 +187,7 @@ def _function_hooks(
         (names.PURE, functions.as_pure),
         (names.POPPING, functions.popped),
         (names.PURE_DICT, functions.to_pure_dict),
+        (names.TO_FLAT_STATE, functions.to_flat_state),
         (names.TREE_MAP, trees.map),
         (names.TREE_MAP_WITH_PATH, trees.map_with_path),
         (names.TREE_LEAVES, trees.leaves),

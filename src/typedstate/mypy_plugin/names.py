@@ -108,6 +108,7 @@ FILTERING: Final = _in(_STATES, "state", "variables", "split", "filter_state", "
 POPPING: Final = _in(_STATES, "pop")
 PURE: Final = _in(_STATES, "as_pure", "pure")
 PURE_DICT: Final = _in(_STATES, "to_pure_dict")
+TO_FLAT_STATE: Final = _in(_STATES, "to_flat_state")
 
 # Functions over trees.
 TREE_MAP: Final = (*_in(_TREES, "map"), *_in(_TREE_UTIL, "tree_map"))

@@ -6,7 +6,7 @@ import copyreg
 import sys
 import typing
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import typing_extensions
 from flax import nnx
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from .._annotations.context import Context, NotYet
 from .._annotations.deferred import Deferred, is_open, show_argument, substitute
+from .._annotations.lazy_annotations import fields_of
 from .._annotations.parse import parse
 from .._annotations.type_arguments import from_table, is_written, linked_names
 from .._spec.dims import Name
@@ -50,7 +51,7 @@ class SchemaMeta(HintMeta):
         if not bases:
             cls.__typedstate_cached__ = StateOfSpec(Anything())  # what every schema's values are
             return cls
-        raw = _annotations(cls, namespace)
+        raw = fields_of(cls)
         cls.__typedstate_own__ = frozenset(raw)
         refuse_body(name, raw, namespace)
         frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
@@ -132,21 +133,6 @@ def _with_names_of(args: Iterable[Any], ref: ClassRef) -> Spec:
             continue
     links = tuple((name, Name(name)) for name in dict.fromkeys(names))
     return Bound(Node(ref), links) if links else Node(ref)
-
-
-def _annotations(cls: type, namespace: dict[str, Any]) -> dict[str, Any]:
-    """The annotations of the body; from Python 3.14 on, names that are missing stay open."""
-    if sys.version_info >= (3, 14):
-        import annotationlib
-
-        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
-    found = namespace.get("__annotations__", {})
-    return {
-        key: hint
-        for key, hint in found.items()
-        if typing.get_origin(hint) is not ClassVar
-        and not (isinstance(hint, str) and hint.startswith(("ClassVar", "typing.ClassVar")))
-    }
 
 
 def _extra_of(cls: type, extra: str | dict[Any, Any] | None) -> str | dict[str, Any]:

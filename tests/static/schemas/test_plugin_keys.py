@@ -4,6 +4,7 @@ from typing import Any, Final, assert_type
 
 import jax
 from flax import nnx
+from flax.nnx import statelib
 from jax.sharding import PartitionSpec
 from schema_models import (
     BlockState,
@@ -36,6 +37,15 @@ def test_literal_keys_to_any_depth() -> None:
     seen(assert_type(state["stem"][2]["mean"], BatchStat), nnx.BatchStat)
     seen(assert_type(state["temperature"], jax.Array), jax.Array)
     seen(assert_type(state["values"], Param), nnx.Param)
+
+
+def test_a_flat_state_that_is_an_argument_of_an_untyped_function() -> None:
+    untyped: Any = len
+    flat = assert_type(nnx.to_flat_state(nnx.state(model(), nnx.Param)), statelib.FlatState[Param])
+    untyped(flat)
+    untyped(
+        assert_type(nnx.to_flat_state(nnx.state(model(), nnx.Param)), statelib.FlatState[Param])
+    )
 
 
 def test_an_optional_leaf_by_its_key() -> None:

@@ -1,0 +1,187 @@
+"""What `Same` compares trees by: their leaves, and whatever else JAX holds for their structure.
+
+``jax.tree.map``, ``jit`` and ``scan`` take two trees for alike where ``jax.tree.structure`` is
+equal, and to that the metadata of Variables and the classes of containers belong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, cast
+
+import jax
+import msgspec
+
+from .._compat import modules, variables
+from ..report import Code, Path
+from . import tree_signature
+from .tree_signature import TreeSignature
+
+_tree: Any = jax.tree
+
+
+class TreeStructure(msgspec.Struct, frozen=True, eq=False):
+    """A tree without its values.
+
+    Attributes:
+      treedef: what JAX says of it; None where it can't read the tree.
+      leaves: kinds, dtypes and shapes.
+      metadata: of each Variable.
+      containers: the class of each container, by its name.
+    """
+
+    treedef: Any
+    leaves: TreeSignature
+    metadata: Mapping[Path, Mapping[str, Any]]
+    containers: Mapping[Path, str]
+
+
+def structure_of(value: Any) -> TreeStructure:
+    """Reads a state, nested containers or a live module."""
+    metadata: dict[Path, Mapping[str, Any]] = {}
+    containers: dict[Path, str] = {}
+    tree = modules.module_tree(value).mapping if modules.is_module(value) else value
+    for path, item in _parts(tree, ()):
+        if variables.is_variable(item):
+            metadata[path] = dict(variables.metadata_of(item))
+        else:
+            containers[path] = _container(item, path)
+    return TreeStructure(
+        treedef_of(value), tree_signature.signature_of(value), metadata, containers
+    )
+
+
+def treedef_of(value: Any) -> Any:
+    """What ``jax.tree.structure`` says of a value; None where it can't say anything."""
+    try:
+        return _tree.structure(value)
+    except Exception:  # keys that can't be sorted, or a user's own node
+        return None
+
+
+def same_treedef(one: Any, other: Any) -> bool:
+    """Whether JAX takes two trees for alike; what can't be compared is not."""
+    try:
+        return bool(one == other)
+    except Exception:  # metadata may be anything
+        return False
+
+
+class TreedefLike(msgspec.Struct, frozen=True, eq=False):
+    """Whether JAX says the same of another tree.
+
+    Attributes:
+      treedef: what it said.
+      in_place: of the state of a live module.
+    """
+
+    treedef: Any
+    in_place: bool
+
+    def __call__(self, value: Any) -> bool:
+        """Asks again."""
+        tree = state_of(value) if self.in_place else value
+        return same_treedef(self.treedef, treedef_of(tree))
+
+
+def state_of(value: Any) -> Any:
+    """A live module, or the tree that was read of it, as the state that Flax makes of it."""
+    tree = modules.module_tree(value).mapping if modules.is_module(value) else value
+    return variables.State(tree)
+
+
+def _parts(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    """Yields every Variable and every container."""
+    if variables.is_variable(value):
+        yield path, value
+        value = variables.raw_value(value)
+        if tree_signature.items_of(value) is not None:
+            yield from ((keys, item) for keys, item in _parts(value, path) if keys != path)
+        return
+    items = tree_signature.items_of(value)
+    if items is None:
+        return
+    yield path, value
+    for key, item in items:
+        yield from _parts(item, (*path, key))
+
+
+def _container(value: Any, path: Path) -> str:
+    if variables.mapping_of(value) is None:
+        return type(value).__name__
+    if path and type(value) is not dict and not variables.is_state(value):
+        return type(value).__name__
+    return "State" if not path and variables.is_state(value) else "dict"
+
+
+def differences(
+    first: TreeStructure, other: TreeStructure
+) -> Iterator[tuple[Path, Code, str, str]]:
+    """Yields where `other` differs from `first`: path, code, expected, actual."""
+    told: set[Path] = set()
+    for found in tree_signature.differences(first.leaves, other.leaves):
+        told.add(found[0])
+        yield found
+    if same_treedef(first.treedef, other.treedef):
+        return
+    several = [*_metadata(first, other, told), *_containers(first, other)]
+    yield from several
+    if not told and not several:
+        yield (), "container", "the structure that jax.tree.structure gives", "another structure"
+
+
+def _metadata(
+    first: TreeStructure, other: TreeStructure, told: set[Path]
+) -> Iterator[tuple[Path, Code, str, str]]:
+    for path, wanted in first.metadata.items():
+        found = other.metadata.get(path)
+        if found is None or path in told:
+            continue
+        names = [
+            name
+            for name in dict.fromkeys((*wanted, *found))
+            if not _equal(wanted.get(name, _ABSENT), found.get(name, _ABSENT))
+        ]
+        if names:
+            yield path, "metadata", _shown(wanted, names), _shown(found, names)
+
+
+_ABSENT: Any = object()
+
+
+def _equal(one: Any, other: Any) -> bool:
+    try:
+        return one is other or (one is not _ABSENT and other is not _ABSENT and bool(one == other))
+    except Exception:  # an array, say
+        return False
+
+
+def _shown(metadata: Mapping[str, Any], names: list[str]) -> str:
+    parts = [f"{n}={_text(metadata[n])}" if n in metadata else f"no {n}" for n in names]
+    return f"metadata {', '.join(parts)}"
+
+
+def _text(value: Any) -> str:
+    if variables.is_shaped(value):
+        return "an array"
+    try:
+        text = repr(value)
+    except Exception:  # of any class
+        return type(value).__name__
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _containers(
+    first: TreeStructure, other: TreeStructure
+) -> Iterator[tuple[Path, Code, str, str]]:
+    paths = cast(dict[Hashable, None], dict.fromkeys((*first.containers, *other.containers)))
+    for path in cast(Iterator[Path], iter(paths)):
+        wanted, found = first.containers.get(path), other.containers.get(path)
+        if wanted == found:
+            continue
+        if wanted is None and path not in first.metadata:
+            yield path, "extra", "no such container", f"a {found}"
+        elif found is None and path not in other.metadata:
+            yield path, "missing", f"a {wanted}", "nothing"
+        elif wanted is not None and found is not None:
+            yield path, "container", f"a {wanted}", f"a {found}"
