@@ -158,6 +158,14 @@ def upcoming(session: nox.Session) -> None:
     _run_tests(session, options)
 
 
+@nox.session(python=False, default=False)
+def coverage(session: nox.Session) -> None:
+    """Report which lines and branches the runtime tests reach, but the slow ones."""
+    quick = ("-q", *STATIC, "-m", "not slow", "--cov", "--cov-report=term", "--cov-report=xml")
+    session.env["JAX_PLATFORMS"] = "cpu"
+    session.run(str(BIN / "python"), "-m", "pytest", *quick, *(session.posargs or ["tests"]))
+
+
 @nox.session(python=PYTHONS, default=False)
 @nox.parametrize("flax", PAIRS)
 def doctor(session: nox.Session, flax: str) -> None:

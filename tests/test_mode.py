@@ -148,6 +148,26 @@ print(sorted(new & {"beartype", "pydantic", "pydantic_core", "orbax", "hypothesi
     assert output(code) == "[]"
 
 
+def test_what_an_import_costs_is_bounded_by_what_it_imports() -> None:
+    code = """
+import sys
+import flax.nnx, jaxtyping
+before = set(sys.modules)
+import typedstate
+alone = set(sys.modules) - before
+from typedstate import TypedState, Bind, checked
+used = set(sys.modules) - before
+print(sorted(name for name in alone if not name.startswith("lazy_loader")))
+print(sorted({name.partition(".")[0] for name in used}))
+print(sum(name.startswith("typedstate.") for name in used) < 75)
+"""
+    assert output(code).splitlines() == [
+        "['typedstate', 'typedstate._lazy']",
+        "['lazy_loader', 'msgspec', 'typedstate']",
+        "True",
+    ]
+
+
 def test_what_only_a_check_needs_is_imported_by_the_first_check() -> None:
     code = """
 import sys

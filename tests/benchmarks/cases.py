@@ -440,8 +440,8 @@ def imports(effort: Effort) -> Iterator[Row]:
         compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": cache}
         runs = [_python(code, **compiled) for _ in range(min(2 + effort.repeats // 3, 6))][1:]
     flax, alone, used = (_least([float(run.split()[i]) for run in runs]) for i in range(3))
-    yield Row("import typedstate", 0, 0.02, alone, "import flax.nnx", flax)
-    yield Row("from typedstate import names", 0, 0.02, used, "import flax.nnx", flax)
+    yield Row("import typedstate", 0, 0.002, alone, "import flax.nnx", flax)
+    yield Row("from typedstate import names", 0, 0.05, used, "import flax.nnx", flax)
 
 
 def off(effort: Effort) -> Iterator[Row]:

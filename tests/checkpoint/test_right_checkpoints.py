@@ -14,7 +14,15 @@ from flax import nnx
 from tests.checkpoint.checkpoint_models import Net, NetState
 from tests.checkpoint.conftest import WRITERS
 from typedstate import Abstract, Only, Pure, explain, infer
-from typedstate.checkpoint import inspect, is_checkpoint, restore, save, save_args, verify
+from typedstate.checkpoint import (
+    CheckpointError,
+    inspect,
+    is_checkpoint,
+    restore,
+    save,
+    save_args,
+    verify,
+)
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -112,3 +120,23 @@ def test_what_orbax_itself_reads_is_the_same(tmp_path: Path, net: Any) -> None:
     save(tmp_path / "c", net, NetState)
     with ocp.StandardCheckpointer() as checkpointer:
         assert checkpointer.restore(tmp_path / "c", net).keys() == net.keys()
+
+
+@pytest.mark.parametrize("writer", ["standard", "v1", "msgpack"])
+def test_a_file_url_is_a_path(writer: str, written: Any, net: Any, equal: Any) -> None:
+    url = written(writer).as_uri()
+    assert inspect(url).leaves == inspect(written(writer)).leaves
+    assert is_checkpoint(url)
+    assert equal(restore(url, NetState).state, net)
+
+
+@pytest.mark.parametrize("sort", ["memory", "https"])
+def test_a_url_that_orbax_does_not_read(sort: str) -> None:
+    url = f"{sort}://model"
+    assert not is_checkpoint(url)
+    with pytest.raises(CheckpointError) as error:
+        verify(url, NetState)
+    assert str(error.value) == (
+        f"{url}: can't be read: {sort}:// is no URL that Orbax reads, as gs:// and s3:// are: "
+        "copy it to a folder"
+    )

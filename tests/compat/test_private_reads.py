@@ -13,13 +13,11 @@ ROOT = Path(typedstate.__file__).parent
 PRIVATE = ("flax.nnx.graph", "flax.nnx.graphlib", "flax.nnx.variablelib", "flax.core", "jax._src")
 #: Attributes in which Flax and JAX keep what they say elsewhere.
 SLOTS = {"_raw_value", "_var_metadata", "_mapping", "_base_array", "_impl", "_graph_node_flatten"}
-#: The probe looks for what a Flax has, private or not: that is what it is for.
-PROBE = ROOT / "doctor"
 
 
 def sources() -> Iterator[Path]:
     for path in sorted(ROOT.rglob("*.py")):
-        if not path.is_relative_to(ROOT / "_compat") and not path.is_relative_to(PROBE):
+        if not path.is_relative_to(ROOT / "_compat"):
             yield path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pydoc
 from typing import Any
 
 import jax.numpy as jnp
@@ -13,6 +14,8 @@ from tests.layers.layer_cases import INSTALLED, NOTHING, Case, fault_of, layer_c
 from tests.layers.mutations import changed, flat, leaves_of
 from typedstate import TypedState, explain, fits, layers
 from typedstate._compat import variables
+from typedstate._spec.questions import outermost_names
+from typedstate.schema.typed_state import SchemaMeta
 
 
 def name_of(case: Case) -> str:
@@ -205,3 +208,26 @@ def test_schemas_are_importable_and_documented(name: str) -> None:
     if isinstance(found, type) and issubclass(found, TypedState):
         assert found.__doc__
         assert "nnx." in found.__doc__ or "optax." in found.__doc__
+
+
+def test_help_shows_fields_and_dims() -> None:
+    assert pydoc.render_doc(layers.LinearState, renderer=pydoc.plaintext).count("Fields:") == 1
+    for name in layers.__all__:
+        found: Any = getattr(layers, name)
+        if not isinstance(found, SchemaMeta):
+            continue
+        shown = pydoc.render_doc(found, renderer=pydoc.plaintext)
+        spec: Any = found.__typedstate_spec__()
+        for field in spec.ref.resolve().fields:
+            assert f"    {field.name}: " in shown, (name, field.name)
+        for dim in outermost_names(spec):
+            assert dim in shown, (name, dim)
+
+
+def test_help_shows_a_field_as_it_was_written() -> None:
+    assert layers.LinearState.__doc__ is not None
+    assert layers.LinearState.__doc__.splitlines()[-3:] == [
+        "Fields:",
+        '  kernel: Param[Float[Array, "din dout"]]',
+        '  bias: Param[Float[Array, "dout"]] | None',
+    ]

@@ -190,7 +190,8 @@ def _executed(page: Page, block: Block, *, raises: bool) -> dict[str, str]:
                 error.add_note(f"in {page.path}, the block at line {block.line}")
                 raise
             shown["raises"] = "".join(traceback.format_exception_only(error)).rstrip("\n")
-    return {**shown, "prints": printed.getvalue().rstrip("\n")}
+    shown["prints"] = printed.getvalue().rstrip("\n")
+    return {title: _lasting(text, page.folder) for title, text in shown.items()}
 
 
 def _commands(page: Page, block: Block) -> str:

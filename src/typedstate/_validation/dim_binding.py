@@ -7,16 +7,14 @@ that most leaves agree on, so that a single wrong leaf is the one that is blamed
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
 from .._spec import dim_grammar, dims
 from .._spec.dims import Dim, Expr, Name, VariadicDim
-from ..report import Size, show_path
+from ..report import Path, Size, show_path
 from .scopes import Var
-
-Path = tuple[Hashable, ...]
 
 
 class SeenSize(msgspec.Struct, gc=False):  # one per axis; it is part of no cycle

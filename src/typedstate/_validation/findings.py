@@ -16,10 +16,10 @@ from .._spec.describe import describe
 from .._spec.dims import Dim, Expr, Name
 from .._spec.nodes import Array, Spec
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
-from . import permuted_axes, tree_structure
+from . import optimizer_make, permuted_axes, tree_structure
 from .dim_binding import Choice, Conflict, Observation, SeenSize, Sizes, settle
 from .scopes import Scope, Var
-from .suggestions import common_cause
+from .suggestions import Cause, common_cause
 from .trace import Guard, Trace
 
 _MAX_NOTES: Final = 100
@@ -154,6 +154,9 @@ class Findings(msgspec.Struct):
     root: str = ""
     shards: tuple[int, ...] | None = None
     depth: int = 0
+    makes: dict[tuple[str, Path], optimizer_make.Make] = msgspec.field(
+        default_factory=dict[tuple[str, Path], optimizer_make.Make]
+    )
     trees: list[Tree] = msgspec.field(default_factory=list[Tree])
     groups: dict[str, tuple[str, tree_structure.TreeStructure]] = msgspec.field(
         default_factory=dict[str, tuple[str, tree_structure.TreeStructure]]
@@ -254,7 +257,8 @@ class Findings(msgspec.Struct):
         names: dict[str, Size] = {var.name: n for var, n in sizes.known.items() if var.scope == 0}
         names |= {var.name: run for var, run in sizes.runs.items() if var.scope == 0}
         unknown = [*self.part.unknown, *map(_open, open_)]
-        cause = common_cause(violations)
+        make = optimizer_make.another_make(self.makes, violations) if self.makes else None
+        cause = common_cause(violations) if make is None else Cause(*make)
         return Report(hint, violations, names, tuple(unknown), cause.text, cause.explained)
 
     def _uneven(self, sizes: Sizes) -> Iterator[Finding]:

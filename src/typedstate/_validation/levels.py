@@ -23,7 +23,7 @@ from .._spec.nodes import (
 )
 from .._spec.questions import needs_leaf
 from ..report import Path
-from . import guards, suggestions, undeclared
+from . import guards, optimizer_make, suggestions, undeclared
 from .findings import Presence
 from .scopes import Scope
 from .show_value import describe_value
@@ -77,6 +77,10 @@ def see_node(walk: Walker, value: Any, spec: Node, path: Path, scope: Scope) -> 
         return
     see_fields(walk, mapping, schema.fields, schema.extra, path, scope)
     walk.depth -= 1
+    if optimizer_make.KEY in mapping and walk.found.part.violations:
+        make = optimizer_make.make_of(mapping[optimizer_make.KEY])
+        if make is not None:
+            walk.found.makes[walk.found.root, (*path, optimizer_make.KEY)] = make
 
 
 def see_fields(

@@ -30,7 +30,8 @@ def inspect(
     Args:
       path: a folder that Orbax wrote (a checkpoint of its v0 or v1 interface, or the root of a
         CheckpointManager or v1 ``training.Checkpointer``), a ``.safetensors`` file or a folder
-        of such, or a file of ``flax.serialization``. A URL works where Orbax or fsspec knows it.
+        of such, or a file of ``flax.serialization``. ``file://`` works as
+        the path does, another URL where Orbax knows it.
       step: of a CheckpointManager's folder; without, the newest.
       item: of a checkpoint with several items.
       progress: is told how many of how many files were read.
@@ -70,13 +71,13 @@ def _place(path: AnyPath) -> Any:
     Raises:
       CheckpointError: there is nothing.
     """
-    place = place_of(fspath(path))
-    if "://" not in str(place):
-        place = place.expanduser().absolute()
     try:
+        place = place_of(fspath(path))
+        if "://" not in str(place):
+            place = place.expanduser().absolute()
         if not place.exists():
             raise CheckpointError(path, _why_nothing(place))
-    except (OSError, RuntimeError, ValueError) as error:
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(path, f"can't be read: {error}") from None

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable
 from importlib import import_module
 from typing import Any, Final, cast
+from urllib.request import url2pathname
 
 import jax
 from typing_extensions import TypeIs
 
 jax_: Final[Any] = cast(Any, jax)
+_FILE: Final = "file://"
 
 
 def orbax() -> Any:
@@ -18,8 +20,19 @@ def orbax() -> Any:
 
 
 def place_of(path: str) -> Any:
-    """A path as an object that knows local files and the URLs that Orbax knows."""
-    return import_module("etils.epath").Path(path)
+    """A path as an object that knows local files, ``file://`` and the URLs that Orbax knows.
+
+    Raises:
+      ValueError: a URL of another sort.
+    """
+    if path.startswith(_FILE):
+        path = url2pathname(path.removeprefix(_FILE))
+    try:
+        return import_module("etils.epath").Path(path)
+    except KeyError:
+        sort = path.partition("://")[0]
+        text = f"{sort}:// is no URL that Orbax reads, as gs:// and s3:// are: copy it to a folder"
+        raise ValueError(text) from None
 
 
 def shaped(shape: tuple[int, ...], dtype: Any, sharding: Any = None) -> Any:

@@ -20,6 +20,7 @@ import numpy as np
 
 from .errors import CheckpointError
 from .libraries import is_dict, is_json_object, is_list, is_list_or_tuple, orbax
+from .orbax_headers import read_headers, show_sharding
 from .stored import Path, StoredLeaf, What
 
 _METADATA: Final = "_METADATA"
@@ -160,20 +161,22 @@ def _json(path: Any, limit: int) -> dict[str, Any] | None:
 
 def read_leaves(found: Found) -> tuple[StoredLeaf, ...]:
     """Every leaf of a tree, from its metadata."""
-    with _named_errors(found.folder), quiet():
-        ocp = orbax()
-        _json_size(found.folder / _METADATA)
-        with ocp.PyTreeCheckpointer() as checkpointer:
-            whole: Any = checkpointer.metadata(found.folder)
-    metadata: Any = getattr(whole, "item_metadata", whole)
-    tree: Any = getattr(metadata, "tree", metadata)
-    if tree is None:
-        raise CheckpointError(found.folder, "its metadata can't be read")
-    leaves = tuple(_leaves(tree, ()))
+    whole = _json(found.folder / _METADATA, _MAX_METADATA) or {}
+    leaves = read_headers(found.folder, whole) or _read_by_orbax(found)
     if not any(str(leaf.dtype) == "uint32" for leaf in leaves):
         return leaves
     keys = _key_implementations(found.folder)
     return tuple(_with_keys(leaf, keys) for leaf in leaves) if keys else leaves
+
+
+def _read_by_orbax(found: Found) -> tuple[StoredLeaf, ...]:
+    with _named_errors(found.folder), quiet(), orbax().PyTreeCheckpointer() as checkpointer:
+        whole: Any = checkpointer.metadata(found.folder)
+    metadata: Any = getattr(whole, "item_metadata", whole)
+    tree: Any = getattr(metadata, "tree", metadata)
+    if tree is None:
+        raise CheckpointError(found.folder, "its metadata can't be read")
+    return tuple(_leaves(tree, ()))
 
 
 def _with_keys(leaf: StoredLeaf, keys: Mapping[str, str]) -> StoredLeaf:
@@ -194,11 +197,6 @@ def _key_implementations(folder: Any) -> dict[str, str]:
             if is_dict(more) and isinstance(more.get("random_key_impl"), str):
                 found[str(one.get("param_name"))] = more["random_key_impl"]
     return found
-
-
-def _json_size(path: Any) -> None:
-    if path.stat().length > _MAX_METADATA:
-        raise CheckpointError(path, f"larger than {_MAX_METADATA} bytes, so it is not read")
 
 
 def _leaves(tree: Any, path: Path) -> Iterator[StoredLeaf]:
@@ -230,10 +228,7 @@ def _show_sharding(sharding: Any) -> str:
     spec, names = getattr(sharding, "partition_spec", None), getattr(sharding, "axis_names", None)
     if spec is None or names is None:
         return ""
-    sizes = getattr(sharding, "shape", ())
-    mesh = ", ".join(f"{name}={size}" for name, size in zip(names, sizes, strict=False))
-    shown = ", ".join(repr(axis) for axis in tuple(spec))
-    return f"P({shown}) on {mesh}"
+    return show_sharding(spec, names, getattr(sharding, "shape", ()))
 
 
 def read_arrays(folder: Any, wanted: Mapping[Path, tuple[Any, Any]]) -> dict[Path, Any]:

@@ -6,8 +6,8 @@ of the first could be that the second refuses. Equations between sizes are settl
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
-from typing import Final, assert_never
+from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
@@ -19,44 +19,29 @@ from .._spec.filters import WILDCARD, Answer
 from .._spec.nodes import (
     Allowed,
     Anything,
-    Argument,
-    Array,
     Bound,
     Conditional,
-    Container,
     EntriesSpec,
     Extra,
     Field,
-    FlatSpec,
-    Instance,
-    ItemsOf,
     Leaf,
-    Literally,
     Map,
-    MappingOf,
-    ModuleState,
     Node,
-    NoValue,
-    Partition,
-    RecordOf,
     SameSpec,
     Schema,
     SchemaRef,
     ScopedSpec,
     Spec,
     StateOfSpec,
-    TupleOf,
     Union,
-    Validated,
-    Within,
 )
 from .._spec.questions import needs_leaf, own_names
 from .._spec.rewrite import root_of
-from .._validation import key_patterns
 from .._validation.scopes import Scope, Var
 from ..report import Path
 from . import leaves
 from .findings import Code, Equation, Finding
+from .levels import TREES, Level
 from .side import At, Side, open_binds
 from .sizes import Polynomial, opened, polynomial, solve
 
@@ -64,7 +49,6 @@ _MAX_DEPTH: Final = 60
 _MAX_AGAIN: Final = 2
 #: Unions in unions multiply what is compared: beyond so many steps the rest is undecided.
 _MAX_STEPS: Final = 20_000
-_TREES: Final = (Node, Map, EntriesSpec, StateOfSpec)
 
 
 class _Seen(msgspec.Struct, frozen=True, eq=False):
@@ -152,9 +136,9 @@ class Containment:
                 self.walk(At(option, a.scope, a.outermost), b, path)
         elif isinstance(other, Union):
             self._union(closed, b, other, path)
-        elif isinstance(one, _TREES) and isinstance(other, _TREES):
+        elif isinstance(one, TREES) and isinstance(other, TREES):
             self._trees(a, b, path)
-        elif isinstance(one, _TREES) or isinstance(other, _TREES):
+        elif isinstance(one, TREES) or isinstance(other, TREES):
             self.add(path, "container", describe(other), describe(one))
         else:
             leaves.compare(self, a.scope, one, b.scope, other, path)
@@ -175,7 +159,7 @@ class Containment:
             return
         assert isinstance(other, Conditional)
         leaf = one if isinstance(one, Leaf) else Leaf(None, one)
-        tree = isinstance(one, (*_TREES, Union, Anything))
+        tree = isinstance(one, (*TREES, Union, Anything))
         answer = Answer.MAYBE if tree else filters.decide(other.filter, other.path, leaf)
         if answer is Answer.MAYBE:
             text = f"what {filters.show_filter(other.filter)} says of it"
@@ -243,7 +227,7 @@ class Containment:
             self.walk(At(one.leaf, a.scope), At(other.leaf, b.scope), (*path, WILDCARD))
 
     def _levels(self, a: At, b: At, path: Path) -> None:
-        one, other = _Level.of(a.spec), _Level.of(b.spec)
+        one, other = Level.of(a.spec), Level.of(b.spec)
         if other.container != "any" and other.container != one.container:
             named = {"dict": "a plain dict", "state": "an nnx.State", "any": "a State or dict"}
             if path == () or "dict" in (one.container, other.container):
@@ -257,7 +241,7 @@ class Containment:
         self._extra(a, b, one, other, path)
         self._length(a, b, one, other, path)
 
-    def _field(self, item: Field, a: At, b: At, other: _Level, path: Path) -> None:
+    def _field(self, item: Field, a: At, b: At, other: Level, path: Path) -> None:
         if item.shared is not None:
             return  # a state has the Variable where it lives
         child = (*path, item.key)
@@ -291,7 +275,7 @@ class Containment:
             for item in extra.allowed
         )
 
-    def _open_keys(self, a: At, b: At, one: _Level, other: _Level, path: Path) -> None:
+    def _open_keys(self, a: At, b: At, one: Level, other: Level, path: Path) -> None:
         """Entries of which only the class of the keys is known."""
         assert one.entry is not None
         child = (*path, WILDCARD)
@@ -306,7 +290,7 @@ class Containment:
         for _ in range(2 if shared else 1):  # what two entries share must be alike
             self.walk(At(one.entry, a.scope), At(other.entry, b.scope), child)
 
-    def _absent(self, a: At, b: At, one: _Level, other: _Level, path: Path) -> None:
+    def _absent(self, a: At, b: At, one: Level, other: Level, path: Path) -> None:
         """What the second requires and the first does not have."""
         for key, item in other.fields.items():
             if key in one.fields or item.optional or item.shared is not None:
@@ -328,7 +312,7 @@ class Containment:
         elif isinstance(inner, Node | Map | EntriesSpec):  # it is read as an empty one
             self.walk(At(_EMPTY, Scope(0)), At(item.spec, b.scope), path)
 
-    def _extra(self, a: At, b: At, one: _Level, other: _Level, path: Path) -> None:
+    def _extra(self, a: At, b: At, one: Level, other: Level, path: Path) -> None:
         """Undeclared keys that the first allows."""
         if Allowed() in other.extra.allowed:
             return
@@ -345,7 +329,7 @@ class Containment:
                 kinds = ", ".join(kind.__name__ for kind in item.kinds or ()) or "any leaves"
                 self.add((*path, WILDCARD), "extra", "no other keys", kinds)
 
-    def _length(self, a: At, b: At, one: _Level, other: _Level, path: Path) -> None:
+    def _length(self, a: At, b: At, one: Level, other: Level, path: Path) -> None:
         if other.length is None or other.entry is None or not needs_leaf(other.entry):
             return
         expr = substitute(other.length, b.scope.lookup)
@@ -397,86 +381,6 @@ def _show(expr: Expr[Var]) -> str:
     return show_expr(substitute(expr, lambda var: Name(var.name.lstrip("^"))))
 
 
-class _Level(msgspec.Struct, frozen=True):
-    """One level of a tree, whatever describes it.
-
-    Attributes:
-      fields: by key; what is shared with another path stands among those of the second only.
-      entry: what stands under every other key, where keys are open.
-      keys: the class of those, None for any.
-    """
-
-    fields: dict[Hashable, Field]
-    extra: Extra
-    container: Container
-    entry: Spec | None = None
-    keys: str | None = None
-    length: Expr[str] | None = None
-
-    @classmethod
-    def of(cls, spec: Spec) -> _Level:
-        """The level that a tree's spec describes."""
-        match spec:
-            case Node(ref):
-                schema = ref.resolve()
-                fields = {item.key: item for item in schema.fields}
-                return cls(fields, schema.extra, schema.container)
-            case EntriesSpec(items, container, extra):
-                numbered = ((i, item) for i, item in enumerate(items) if item is not None)
-                return cls({i: Field(str(i), i, item) for i, item in numbered}, extra, container)
-            case Map(key, entry, length, container, extra):
-                return cls({}, extra, container, entry, key, length)
-            case StateOfSpec(leaf, container):
-                return cls({}, Extra(), container, Union((leaf, spec)))
-            case (
-                Anything()
-                | NoValue()
-                | Instance()
-                | Literally()
-                | Array()
-                | TupleOf()
-                | ItemsOf()
-                | MappingOf()
-                | RecordOf()
-                | Partition()
-                | Validated()
-                | Leaf()
-                | Union()
-                | Bound()
-                | Argument()
-                | Within()
-                | ScopedSpec()
-                | SameSpec()
-                | FlatSpec()
-                | Conditional()
-                | ModuleState()
-            ):
-                raise AssertionError(spec)
-            case _:
-                assert_never(spec)
-
-    def under(self, key: Hashable) -> Iterator[Spec]:
-        """What stands under a key that is not a field."""
-        for pattern, spec in self.extra.patterns:
-            if key_patterns.matches(pattern, key):
-                yield spec
-        if self.entry is None:
-            return
-        if self.keys == "int" and not (type(key) is int and key >= 0):
-            return
-        if self.keys == "str" and not isinstance(key, str):
-            return
-        yield self.entry
-
-
 def compare(a: Spec, b: Spec) -> list[Finding]:
     """Everything in which a value of `a` may not fit `b`; empty where each of them does."""
     return Containment().compare(a, b)
-
-
-def container_of(spec: Spec) -> Container:
-    """Of which container a tree is, at its root; ``any`` for what is none."""
-    within = open_binds(Side(), At(spec, Scope(0), outermost=True)).spec
-    if isinstance(within, Union):
-        return container_of(within.options[0])
-    return _Level.of(within).container if isinstance(within, _TREES) else "any"

@@ -6,8 +6,8 @@ neither settles is collected as a fault and never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeGuard, assert_never, cast
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, assert_never, cast
 
 import msgspec
 from flax import nnx
@@ -18,7 +18,6 @@ from .._compat import variables
 from .._spec import dims, flat_trees
 from .._spec.describe import describe
 from .._spec.dims import Expr, Fixed, Name
-from .._spec.filters import WILDCARD
 from .._spec.nodes import (
     Anything,
     Argument,
@@ -52,47 +51,12 @@ from .._spec.nodes import (
     Within,
 )
 from .._spec.questions import unbind
-from .._spec.rewrite import rewrite
 from .._validation import key_patterns
 from .._validation.scopes import Scope, Var, argument_scope, inside, linked
-from .._validation.walk import WRITES_NO_NAME, Walk
-from ..forms.replacing import Abstracting
-from ..report import Path, show_path
-
-
-class _Absent:
-    """Nothing stands there."""
-
-
-ABSENT: Final[Any] = _Absent()
-
-
-class Site(msgspec.Struct, frozen=True):
-    """Where a part of the tree stands.
-
-    Attributes:
-      path: its keys.
-      generic: the same, with a wildcard for every entry of a map.
-      scope: where the names of its dims live.
-      like: what stands there in the tree that is followed; `ABSENT` where nothing does.
-    """
-
-    path: Path
-    generic: Path
-    scope: Scope
-    like: Any
-
-    def __str__(self) -> str:
-        """E.g. ``blocks[*].up.bias``."""
-        return show_path(self.generic) or "the value"
-
-    def at(self, key: Hashable, *, entry: bool = False) -> Site:
-        """The site below a key."""
-        mapping = variables.mapping_of(self.like)
-        like = ABSENT if mapping is None else mapping.get(key, ABSENT)
-        generic = (*self.generic, WILDCARD if entry else key)
-        return Site((*self.path, key), generic, self.scope, like)
-
+from .._validation.walk import WRITES_NO_NAME
+from ..report import show_path
+from .options import fits, give, is_chosen, leaves_alike
+from .sites import ABSENT, Site, attribute, element
 
 Make = Callable[["Builder", Leaf, Site], Any]
 
@@ -132,10 +96,10 @@ class Builder(msgspec.Struct):
     def _top(self, spec: Spec, site: Site) -> Any:
         if isinstance(spec, TupleOf) and spec.rest is None:
             return tuple(
-                self._top(item, _element(site, index)) for index, item in enumerate(spec.items)
+                self._top(item, element(site, index)) for index, item in enumerate(spec.items)
             )
         if isinstance(spec, RecordOf) and issubclass(spec.cls, tuple):
-            made = [self._top(item, _attribute(site, name)) for name, item in spec.fields]
+            made = [self._top(item, attribute(site, name)) for name, item in spec.fields]
             return cast("Any", spec).cls(*made)  # a NamedTuple: its fields in order
         if isinstance(spec, ModuleState):
             spec = spec.inner
@@ -381,17 +345,17 @@ class Builder(msgspec.Struct):
 
     def _option(self, spec: Union, site: Site) -> Spec | None:
         options = list(spec.options)
-        if self.alike and _leaves_alike(options):
+        if self.alike and leaves_alike(options):
             return options[0]
         chosen = self.choice(site)
         if chosen is False and NoValue() in options:
             return None
         for index, option in enumerate(options):
-            if chosen is not ABSENT and _is_chosen(chosen, option, index):
+            if chosen is not ABSENT and is_chosen(chosen, option, index):
                 return option
         rest = [option for option in options if option != NoValue()]
         if self.follows:
-            return next((option for option in rest if _fits(site.like, option)), rest[0])
+            return next((option for option in rest if fits(site.like, option)), rest[0])
         if len(rest) == 1 and chosen is True:
             return rest[0]
         shown = ", ".join(f"{index}: {describe(option)}" for index, option in enumerate(options))
@@ -418,61 +382,3 @@ class Builder(msgspec.Struct):
         known = var.name in self.given and (of_call or var.name not in self.outermost)
         value = self.given[var.name] if known else None
         return Fixed(value) if isinstance(value, int) else Name(var)
-
-
-def give(names: list[str]) -> str:
-    """The arguments that settle open names: ``d= and layers=``."""
-    return " and ".join(f"{name}=" for name in names)
-
-
-def _element(site: Site, index: int) -> Site:
-    inside = _is_row(site.like) and index < len(site.like)
-    return replace(site.at(index), like=site.like[index] if inside else ABSENT)
-
-
-def _is_row(value: object) -> TypeGuard[Sequence[Any]]:
-    return isinstance(value, tuple | list)
-
-
-def _attribute(site: Site, name: str) -> Site:
-    return replace(site.at(name), like=getattr(site.like, name, ABSENT))
-
-
-def _leaves_alike(options: list[Spec]) -> bool:
-    """Whether all options are leaves with the same axis names."""
-    trees = (
-        Node
-        | Bound
-        | Map
-        | EntriesSpec
-        | StateOfSpec
-        | ScopedSpec
-        | SameSpec
-        | Argument
-        | Conditional
-        | Union
-    )
-    if any(isinstance(option, trees) for option in options):
-        return False
-    return len({option.names if isinstance(option, Leaf) else None for option in options}) == 1
-
-
-def _is_chosen(chosen: Any, option: Spec, index: int) -> bool:
-    if isinstance(chosen, bool):
-        return False
-    if isinstance(chosen, int):
-        return chosen == index
-    text = chosen.__name__ if isinstance(chosen, type) else chosen
-    kind = option.kind if isinstance(option, Leaf) else None
-    return text == describe(option) or (kind is not None and chosen is kind)
-
-
-def _fits(value: Any, option: Spec) -> bool:
-    """Whether a value, concrete or abstract, is like an alternative."""
-    for spec in (option, rewrite(option, Abstracting())):
-        if spec is not None:
-            walk = Walk()
-            walk.visit(value, spec)
-            if walk.report(""):
-                return True
-    return False

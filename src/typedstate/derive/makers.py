@@ -46,7 +46,9 @@ from .._spec.nodes import (
     Validated,
     Within,
 )
-from .builder import ABSENT, Builder, Site, give
+from .builder import Builder
+from .options import give
+from .sites import ABSENT, Site
 
 _jax: Final = cast(Any, jax)
 DTYPE: Final = cast(Any, np.dtype)

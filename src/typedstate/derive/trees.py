@@ -18,8 +18,9 @@ from .._spec.questions import outermost_names
 from .._spec.written_dims import written_names
 from ..errors import SchemaError
 from ..forms import Abstract, Shardings, Specs
-from .builder import ABSENT, Builder, Make
+from .builder import Builder, Make
 from .makers import DTYPE, SHOWN, AbstractMaker, OpenChoice, Partitioner
+from .sites import ABSENT
 
 T = TypeVar("T")
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from typedstate._compat.variables import RAW_SLOT
 from typedstate.doctor.installed import jax, jnp, module, named, nnx
 from typedstate.doctor.leaf import is_ref
 
@@ -90,8 +91,7 @@ def _param(**options: Any) -> Any:
 
 def _raw(variable: Any) -> Any:
     """What a plain Variable stores."""
-    slot = "_raw_value" if "_raw_value" in nnx.Variable.__slots__ else "raw_value"
-    return object.__getattribute__(variable, slot)
+    return object.__getattribute__(variable, RAW_SLOT)
 
 
 def _reference_option() -> str:

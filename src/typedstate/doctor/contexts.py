@@ -18,7 +18,7 @@ Look = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
-class Context:
+class MeetingPlace:
     """A place where user code meets a state.
 
     Attributes:
@@ -202,35 +202,35 @@ def _built_abstractly(node: Any) -> str:
     return tree_summary(nnx.state(nnx.eval_shape(lambda: nnx.merge(graphdef, state))))
 
 
-CONTEXTS: tuple[Context, ...] = (
-    Context("the live module", _attributes),
-    Context("nnx.state", _after(_unchanged)),
-    Context("nnx.split", lambda node: tree_summary(nnx.split(node)[1])),
-    Context("nnx.split(graph=False)", _tree_split),
-    Context("nnx.merge", _merged),
-    Context("nnx.clone", lambda node: tree_summary(nnx.state(nnx.clone(node)))),
-    Context("nnx.to_flat_state", _flat),
-    Context("nnx.to_pure_dict", _after(lambda state: nnx.to_pure_dict(state))),
-    Context("nnx.pure", _after(_pure)),
-    Context("jax.tree.leaves", _jax_leaves),
-    Context("jax.tree.map", _after(lambda state: jax.tree.map(_unchanged, state))),
-    Context("copy.deepcopy", _after(lambda state: module("copy").deepcopy(state))),
-    Context("jax.device_get", _after(lambda state: jax.device_get(state))),
-    Context("in jax.jit", _within(lambda body, state: jax.jit(body).trace(state))),
-    Context("out of jax.jit", _after(lambda state: jax.jit(_unchanged)(state))),
-    Context("in nnx.jit", _in_nnx_jit),
-    Context("in jax.grad", _in_grad),
-    Context("out of jax.grad", _gradients),
-    Context("in nnx.grad", lambda node: _nnx_grad(node)[0]),
-    Context("out of nnx.grad", lambda node: tree_summary(_nnx_grad(node)[1])),
-    Context("in jax.jvp", _in_jvp),
-    Context("in jax.vmap", _within(_vmap)),
-    Context("in jax.lax.scan", _within(_scan)),
-    Context("in jax.lax.fori_loop", _within(_fori_loop)),
-    Context("in jax.lax.cond", _within(_cond)),
-    Context("in jax.checkpoint", _within(lambda body, state: jax.checkpoint(body)(state))),
-    Context("in jax.shard_map", _within(_shard_map)),
-    Context("in jax.eval_shape", _within(lambda body, state: jax.eval_shape(body, state))),
-    Context("out of jax.eval_shape", _after(lambda state: jax.eval_shape(_unchanged, state))),
-    Context("out of nnx.eval_shape", _built_abstractly),
+CONTEXTS: tuple[MeetingPlace, ...] = (
+    MeetingPlace("the live module", _attributes),
+    MeetingPlace("nnx.state", _after(_unchanged)),
+    MeetingPlace("nnx.split", lambda node: tree_summary(nnx.split(node)[1])),
+    MeetingPlace("nnx.split(graph=False)", _tree_split),
+    MeetingPlace("nnx.merge", _merged),
+    MeetingPlace("nnx.clone", lambda node: tree_summary(nnx.state(nnx.clone(node)))),
+    MeetingPlace("nnx.to_flat_state", _flat),
+    MeetingPlace("nnx.to_pure_dict", _after(lambda state: nnx.to_pure_dict(state))),
+    MeetingPlace("nnx.pure", _after(_pure)),
+    MeetingPlace("jax.tree.leaves", _jax_leaves),
+    MeetingPlace("jax.tree.map", _after(lambda state: jax.tree.map(_unchanged, state))),
+    MeetingPlace("copy.deepcopy", _after(lambda state: module("copy").deepcopy(state))),
+    MeetingPlace("jax.device_get", _after(lambda state: jax.device_get(state))),
+    MeetingPlace("in jax.jit", _within(lambda body, state: jax.jit(body).trace(state))),
+    MeetingPlace("out of jax.jit", _after(lambda state: jax.jit(_unchanged)(state))),
+    MeetingPlace("in nnx.jit", _in_nnx_jit),
+    MeetingPlace("in jax.grad", _in_grad),
+    MeetingPlace("out of jax.grad", _gradients),
+    MeetingPlace("in nnx.grad", lambda node: _nnx_grad(node)[0]),
+    MeetingPlace("out of nnx.grad", lambda node: tree_summary(_nnx_grad(node)[1])),
+    MeetingPlace("in jax.jvp", _in_jvp),
+    MeetingPlace("in jax.vmap", _within(_vmap)),
+    MeetingPlace("in jax.lax.scan", _within(_scan)),
+    MeetingPlace("in jax.lax.fori_loop", _within(_fori_loop)),
+    MeetingPlace("in jax.lax.cond", _within(_cond)),
+    MeetingPlace("in jax.checkpoint", _within(lambda body, state: jax.checkpoint(body)(state))),
+    MeetingPlace("in jax.shard_map", _within(_shard_map)),
+    MeetingPlace("in jax.eval_shape", _within(lambda body, state: jax.eval_shape(body, state))),
+    MeetingPlace("out of jax.eval_shape", _after(lambda state: jax.eval_shape(_unchanged, state))),
+    MeetingPlace("out of nnx.eval_shape", _built_abstractly),
 )

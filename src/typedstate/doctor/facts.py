@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from typedstate._compat.private_modules import metadata_slot
 from typedstate.doctor.constructs import CONSTRUCTS, Holder, Tied, new_ref
 from typedstate.doctor.guard import outcome, warned
 from typedstate.doctor.installed import (
@@ -166,7 +167,7 @@ def _live_kind() -> str:
 
 def _metadata_is_stored() -> str:
     param = _param()
-    return _yes(param.get_metadata() is object.__getattribute__(param, "_var_metadata"))
+    return _yes(param.get_metadata() is metadata_slot(param))
 
 
 def _abstract_array(mark: Callable[[Any], Any]) -> str:

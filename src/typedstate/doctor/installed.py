@@ -6,24 +6,19 @@ instead of assuming.
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from importlib import metadata
 from typing import Any
 
 from typedstate._compat.requirement import require
 
-
-def module(*names: str) -> Any:
-    """The first of these modules that exists here, or `None`."""
-    for name in names:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                return importlib.import_module(name)
-            except ImportError:
-                continue
-    return None
+require()
+from typedstate._compat.private_modules import (  # noqa: E402  # a Flax that is too old comes first
+    graphlib as graphlib,
+    module as module,
+    statelib as statelib,
+    variablelib as variablelib,
+)
 
 
 def named(owner: Any, *names: str) -> Any:
@@ -48,13 +43,9 @@ def has(owner: Any, name: str) -> bool:
     return named(owner, name) is not None
 
 
-require()
 jax: Any = module("jax")
 jnp: Any = module("jax.numpy")
 nnx: Any = module("flax.nnx")
-variablelib: Any = module("flax.nnx.variablelib")
-statelib: Any = module("flax.nnx.statelib")
-graphlib: Any = module("flax.nnx.graphlib", "flax.nnx.graph")
 
 FLAX: str = metadata.version("flax")
 JAX: str = metadata.version("jax")

@@ -12,8 +12,8 @@ from typing import Any
 
 from typedstate._compat import variables
 from typedstate.doctor.installed import jax, module, named, nnx
+from typedstate.report import Path
 
-Path = tuple[Any, ...]
 is_variable = variables.is_variable
 is_ref = variables.is_reference
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typedstate.doctor.claims import sayings
 from typedstate.doctor.constructs import CONSTRUCTS, Construct
-from typedstate.doctor.contexts import CONTEXTS, Context
+from typedstate.doctor.contexts import CONTEXTS, MeetingPlace
 from typedstate.doctor.facts import facts
 from typedstate.doctor.findings import Findings
 from typedstate.doctor.guard import outcome
@@ -12,8 +12,8 @@ from typedstate.doctor.installed import FLAX, JAX, nnx
 from typedstate.doctor.leaf import join, kind, leaves_of
 
 
-def _cell(construct: Construct, context: Context) -> str:
-    return outcome(lambda: context.look(construct.build()))
+def _cell(construct: Construct, place: MeetingPlace) -> str:
+    return outcome(lambda: place.look(construct.build()))
 
 
 def _row(construct: Construct) -> dict[str, str]:
@@ -21,7 +21,7 @@ def _row(construct: Construct) -> dict[str, str]:
     built = outcome(lambda: f"{type(construct.build()).__name__}")
     if built.startswith("raises "):
         return {"built": built}
-    return {context.name: _cell(construct, context) for context in CONTEXTS}
+    return {place.name: _cell(construct, place) for place in CONTEXTS}
 
 
 def _paths(construct: Construct) -> dict[str, str]:

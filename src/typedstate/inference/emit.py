@@ -133,8 +133,8 @@ class _Emitter:
                 size = None if by is str or length is None else length.group.text
                 return hint if size is None else _bind[hint, f"len={size}"]
             case EntriesUse(items, optional):
-                made = [None if item is None else self.use(item, key) for item in items]
-                said = [hint | None if at in optional else hint for at, hint in enumerate(made)]
+                hints: list[Any] = [item and self.use(item, key) for item in items]
+                said = [hint | None if at in optional else hint for at, hint in enumerate(hints)]
                 return _entries[tuple(said)]
             case StackedUse(inner, length, stack):
                 plain = stack.axis == 0 and stack.partition is ...

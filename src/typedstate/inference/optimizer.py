@@ -22,7 +22,8 @@ from .._annotations.spec_of import name_of, spec_of
 from .._compat import axis_rules, modules, variables
 from .._spec.dtypes import dtype_name
 from .._spec.nodes import Array, Leaf
-from ..derive.builder import ABSENT, Builder, Site
+from ..derive.builder import Builder
+from ..derive.sites import ABSENT, Site
 from ..errors import SchemaError
 from ..forms import Like, Only
 from ..schema.field import Alias

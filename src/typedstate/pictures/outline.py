@@ -192,7 +192,7 @@ def _itemsize(dtype: Any) -> int:
 def of_spec(spec: Spec, path: Path = (), open_: tuple[Any, ...] = ()) -> Branch:
     """The tree of a schema, each map with one entry ``*``."""
     links, outward = "", dict[str, str]()
-    while isinstance(spec, Bound | ScopedSpec | SameSpec | ModuleState):
+    while isinstance(spec, Argument | Bound | ScopedSpec | SameSpec | ModuleState):
         if isinstance(spec, Bound):
             pairs = [(name.lstrip("^"), show_expr(expr).lstrip("^")) for name, expr in spec.links]
             outer = dict(pairs)

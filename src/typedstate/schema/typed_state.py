@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copyreg
+import inspect
 import sys
 import typing
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import typing_extensions
 from flax import nnx
@@ -24,6 +25,8 @@ from .class_ref import ClassRef, parse_or_wait, retry_waiting
 from .field import Declaration, refuse_body, refuse_name
 from .hint_class import HintMeta, made, reduced
 from .local_names import is_module_level, mentioned
+
+_FIELDS: Final = "\n\nFields:\n"
 
 
 class SchemaMeta(HintMeta):
@@ -65,6 +68,7 @@ class SchemaMeta(HintMeta):
             refuse_name(name, key, hint)
             kept = mentioned(hint, {**local, **params})
             declared[key] = Declaration(name, hint, cls.__module__, kept)
+        cls.__doc__ = _with_fields(cls.__doc__, declared)
         ref = ClassRef(cls, declared, _extra_of(cls, extra), _owners(cls, owner))
         cls.__typedstate_ref__ = ref
         cls.__typedstate_cached__ = Node(ref)
@@ -99,6 +103,24 @@ class OpenSchema(Deferred):
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
         """The schema is the base; the metaclass reads what stands for its variables."""
         return (self.form,)
+
+
+def _with_fields(doc: str | None, declared: Mapping[str, Declaration]) -> str | None:
+    """A docstring with the fields of its schema, as they were written: what ``help`` shows."""
+    if not doc or not declared:
+        return doc
+    text = inspect.cleandoc(doc).partition(_FIELDS)[0]
+    lines = [f"  {name}: {_shown(item.raw)}" for name, item in declared.items()]
+    return text + _FIELDS + "\n".join(lines)
+
+
+def _shown(hint: Any) -> str:
+    if isinstance(hint, str):
+        return hint
+    try:
+        return show_argument(hint)
+    except Exception:  # what is wrong with it, parsing says
+        return repr(hint)
 
 
 def _generic(cls: SchemaMeta, key: Hashable, name: str, table: dict[Any, Any]) -> Any:

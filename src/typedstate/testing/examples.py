@@ -20,7 +20,8 @@ from .._spec.written_dims import written_names
 from ..derive.trees import shardings
 from ..errors import SchemaError
 from ..report import Path
-from .generator import Generator, Unsatisfied
+from .choosing import Unsatisfied
+from .generator import Generator
 
 T = TypeVar("T")
 _PRIMES: Final = (2, 3, 5, 7, 11, 13, 17, 19)
@@ -75,7 +76,7 @@ def example(
 
 def wrapped(spec: Spec, tree: Any) -> Any:
     """Nested dicts as a State, or as they are where the hint wants dicts or the root is a leaf."""
-    from ..comparison.containment import container_of
+    from ..comparison.levels import container_of
 
     if isinstance(tree, tuple):
         items: tuple[Any, ...] = cast(Any, tree)

@@ -7,7 +7,7 @@ is sure to be refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any, Final, Protocol, assert_never, cast
+from typing import Any, Final, assert_never, cast
 
 import jax
 import jax.numpy as jnp
@@ -57,60 +57,13 @@ from .._spec.questions import needs_leaf
 from .._validation.scopes import Scope, Var
 from ..comparison.side import At, Side, open_binds
 from ..report import Path, show_path
+from .choosing import Chooser, Place, Unsatisfied
 
 DTYPES: Final = ("float32", "int32", "bfloat16", "uint32", "bool", "int8", "float16", "complex64")
 _MAX_DEPTH: Final = 12
 ABSENT: Final[Any] = object()
 _jax: Final[Any] = jax
 _spec: Final[Any] = PartitionSpec
-
-
-class Unsatisfied(Exception):
-    """What was chosen does not fit, or nothing is known that does."""
-
-
-class Chooser(Protocol):
-    """Decides what a spec leaves open."""
-
-    def size(self, name: str, path: Path) -> int:
-        """The size of a dim."""
-        ...
-
-    def run(self, name: str, path: Path) -> tuple[int, ...]:
-        """The sizes of a run of axes."""
-        ...
-
-    def among(self, count: int, path: Path) -> int:
-        """One of so many alternatives."""
-        ...
-
-    def is_there(self, path: Path) -> bool:
-        """Whether an optional leaf is there."""
-        ...
-
-    def entries(self, path: Path) -> int:
-        """How many entries a map has."""
-        ...
-
-    def array(self, leaf: Leaf, shape: tuple[int, ...], dtype: str, path: Path) -> Any:
-        """The array of a leaf."""
-        ...
-
-
-class Place(msgspec.Struct, frozen=True):
-    """Somewhere in the tree where a mutation is sure to be refused.
-
-    Attributes:
-      path: its keys.
-      spec: what stands there.
-      required: it must be there.
-      sizes: of the array that stands there, None where a size has a name.
-    """
-
-    path: Path
-    spec: Spec
-    required: bool
-    sizes: tuple[int | None, ...] | None = None
 
 
 class Generator(msgspec.Struct):

@@ -18,8 +18,9 @@ from .._compat import axis_rules, variables
 from .._spec.dtypes import has_dtype
 from .._spec.nodes import Array, EntriesSpec, Leaf, Map, Node
 from ..report import Code, Path, show_path
+from .choosing import Place, Unsatisfied
 from .examples import placed, wrapped
-from .generator import DTYPES, Generator, Place, Unsatisfied, zeros
+from .generator import DTYPES, Generator, zeros
 
 T = TypeVar("T")
 _jax: Final[Any] = jax

@@ -1,0 +1,119 @@
+"""The headers of an Orbax checkpoint's arrays, read in one go.
+
+Orbax opens two TensorStores for each array to tell its shape, dtype and sharding. The same stands
+in three sorts of JSON: the tree's, the arrays' and the shardings'. What is not just as expected is
+left to Orbax, which then says what is wrong.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Hashable, Mapping
+from importlib import import_module
+from typing import Any, Final
+
+import numpy as np
+
+from .libraries import is_dict, is_json_object, is_list
+from .stored import Path, StoredLeaf
+
+_SHARDINGS: Final = "_sharding"
+_MANIFEST: Final = "manifest.ocdbt"
+_MAX_HEADER: Final = 1 << 20
+_ARRAYS: Final = ("jax.Array", "np.ndarray")
+_SEQUENCE, _DICT = 1, 2
+
+
+def read_headers(folder: Any, tree: Mapping[str, Any]) -> tuple[StoredLeaf, ...] | None:
+    """Every leaf of a tree; None where something is not as expected.
+
+    Args:
+      folder: of the tree, a local one.
+      tree: what its ``_METADATA`` says.
+    """
+    try:
+        return _leaves(folder, tree)
+    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError):
+        return None
+
+
+def _leaves(folder: Any, tree: Mapping[str, Any]) -> tuple[StoredLeaf, ...] | None:
+    local, entries = str(folder), tree["tree_metadata"]
+    if not local.startswith("/") or not is_json_object(entries) or not entries:
+        return None
+    paths: list[Path] = []
+    for entry in entries.values():
+        value = entry["value_metadata"]
+        if value["value_type"] not in _ARRAYS or value["skip_deserialize"]:
+            return None
+        paths.append(tuple(_key(key) for key in entry["key_metadata"]))
+    names = [".".join(map(str, path)) for path in paths]
+    if len(set(names)) < len(names):
+        return None
+    headers = _headers(folder, names, zarr3=bool(tree.get("use_zarr3")))
+    shardings = _shardings(folder)
+    return tuple(
+        StoredLeaf(path, *header, sharding=shardings.get(name, ""))
+        for path, name, header in zip(paths, names, headers, strict=True)
+    )
+
+
+def _key(entry: Mapping[str, Any]) -> Hashable:
+    key, sort = entry["key"], entry["key_type"]
+    if sort == _SEQUENCE:
+        return int(key)
+    if sort != _DICT or not isinstance(key, str):
+        raise ValueError(sort)
+    return key
+
+
+def _headers(
+    folder: Any, names: list[str], *, zarr3: bool
+) -> list[tuple[tuple[int, ...], np.dtype[Any]]]:
+    """Shape and dtype of each array."""
+    tensorstore: Any = import_module("tensorstore")
+    base: dict[str, Any] = {"driver": "file", "path": f"{folder}/"}
+    if (folder / _MANIFEST).exists():
+        base = {"driver": "ocdbt", "base": base}
+    store = tensorstore.KvStore.open(base).result()
+    file = "zarr.json" if zarr3 else ".zarray"
+    futures = [store.read(f"{name}/{file}") for name in names]
+    return [_header(future.result(), "data_type" if zarr3 else "dtype") for future in futures]
+
+
+def _header(found: Any, dtype: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    if found.state != "value" or len(found.value) > _MAX_HEADER:
+        raise ValueError(found.state)
+    header: Any = json.loads(found.value)
+    shape: list[Any] = header["shape"]
+    if not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError(shape)
+    return tuple(shape), np.dtype(header[dtype])
+
+
+def _shardings(folder: Any) -> dict[str, str]:
+    """How each array lay when it was written, in a few words."""
+    file = folder / _SHARDINGS
+    if not file.exists():
+        return {}
+    entries: Any = json.loads(file.read_text())
+    return {
+        base64.b64decode(name).decode(): _show(json.loads(text))
+        for name, text in entries.items()
+        if text
+    }
+
+
+def _show(sharding: Any) -> str:
+    if not is_dict(sharding) or sharding.get("sharding_type") != "NamedSharding":
+        return ""
+    names, sizes = sharding["axis_names"], sharding["shape"]
+    return show_sharding(sharding["partition_spec"], names, sizes)
+
+
+def show_sharding(spec: Any, names: Any, sizes: Any) -> str:
+    """Partition and mesh: ``P('data',) on data=2, model=4``."""
+    mesh = ", ".join(f"{name}={size}" for name, size in zip(names, sizes, strict=False))
+    shown = ", ".join(repr(tuple(axis) if is_list(axis) else axis) for axis in tuple(spec))
+    return f"P({shown}) on {mesh}"

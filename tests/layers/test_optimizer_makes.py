@@ -1,0 +1,98 @@
+"""An optimizer of another make is named in optax's words, with the hint that takes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import optax
+import pytest
+from flax import nnx
+
+from tests.zoo import HAS_VARIABLE_STATE, Mlp, MlpState
+from typedstate import Only, explain, fits, layers
+
+pytestmark = pytest.mark.skipif(
+    HAS_VARIABLE_STATE, reason="up to Flax 0.10 an optimizer holds its model"
+)
+Params = Only[MlpState, nnx.Param]
+_layers: Any = layers
+ADAM = layers.OptimizerState[layers.AdamState[Params]]
+SGD = layers.OptimizerState[layers.SgdState[Params]]
+
+MAKES: dict[str, tuple[Any, Any, str, str]] = {
+    "no optimizer": (
+        optax.adam(1e-3),
+        _layers.OptimizerState[Params],
+        "adam",
+        "AdamState[...]",
+    ),
+    "clipped": (
+        optax.chain(optax.clip(1.0), optax.adam(1e-3)),
+        ADAM,
+        "chain(_, adam)",
+        "Chain[None, AdamState[...]]",
+    ),
+    "momentum": (optax.sgd(0.1, momentum=0.9), ADAM, "sgd with momentum", "SgdState[...]"),
+    "lion": (optax.lion(1e-3), ADAM, "lion", "LionState[...]"),
+    "adam for sgd": (optax.adam(1e-3), SGD, "adam", "AdamState[...]"),
+    "a schedule more": (
+        optax.adam(optax.linear_schedule(1.0, 0.0, 10)),
+        layers.OptimizerState[layers.Chain[layers.ScaleByAdamState[Params]]],
+        "adam with a schedule",
+        "AdamState[...]",
+    ),
+    "many steps": (
+        optax.MultiSteps(optax.adam(1e-3), 2),
+        ADAM,
+        "MultiSteps(adam)",
+        "MultiSteps[AdamState[...], ...]",
+    ),
+    "hyperparameters": (
+        optax.inject_hyperparams(optax.adam)(learning_rate=1e-3),
+        ADAM,
+        "inject_hyperparams(adam)",
+        "Injected[AdamState[...]]",
+    ),
+    "masked": (
+        optax.masked(optax.adam(1e-3), lambda tree: nnx.map_state(lambda *_: True, tree)),
+        ADAM,
+        "masked(adam)",
+        "Masked[AdamState[...]]",
+    ),
+}
+
+
+def state_of(tx: Any) -> Any:
+    return nnx.state(nnx.Optimizer(Mlp(2, 3, rngs=nnx.Rngs(0)), tx, wrt=nnx.Param))
+
+
+@pytest.mark.parametrize("name", MAKES)
+def test_the_make_is_named_and_the_hint_that_takes_it(name: str) -> None:
+    tx, hint, words, fitting = MAKES[name]
+    report = explain(state_of(tx), hint)
+    assert not report
+    assert report.cause == (f"the optimizer is optax's {words}: OptimizerState[{fitting}] takes it")
+    assert f"  cause: {report.cause}" in str(report).splitlines()
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        layers.Chain[None, layers.AdamState[Params]],
+        _layers.Injected[layers.AdamState[Params]],
+        _layers.MultiSteps[layers.AdamState[Params], Params],
+    ],
+)
+def test_what_is_said_to_take_it_takes_it(hint: Any) -> None:
+    taken = [
+        name for name, (tx, *_) in MAKES.items() if fits(state_of(tx), _layers.OptimizerState[hint])
+    ]
+    assert len(taken) == 1
+
+
+def test_a_wrong_moment_is_no_other_make() -> None:
+    tree = state_of(optax.adam(1e-3))
+    del tree["opt_state"][0]["mu"]["up"]["kernel"]
+    report = explain(tree, ADAM)
+    assert report.cause == ""
+    assert [one.path for one in report.violations] == ["opt_state[0].mu.up.kernel"]

@@ -1,0 +1,139 @@
+"""The site and the pictures in a real browser."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import pytest
+from flax import nnx
+
+from tests.pages import browser
+from tests.pages.browser import Tab
+from typedstate import explain, show
+from typedstate.layers import LinearState
+
+pytestmark = pytest.mark.slow
+
+HOSTILE = (
+    "<script>document.title='owned'</script>",
+    '"><img src=x onerror="document.title=\'owned\'">',
+    "</style></summary></details><svg onload=\"document.title='owned'\">",
+)
+SCHEME = "document.body.getAttribute('data-md-color-scheme')"
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    with browser.served(site) as found:
+        yield found
+
+
+@pytest.fixture
+def tab(tmp_path: Path) -> Iterator[Tab]:
+    with browser.opened(tmp_path / "profile") as found:
+        yield found
+        assert found.said == []
+
+
+def test_navigation(tab: Tab, address: str) -> None:
+    tab.open(f"{address}/")
+    assert "Five minutes" in tab.run("document.querySelector('h1').innerText")
+    links = tab.run("[...document.querySelectorAll('.md-tabs__link')].map(x => x.innerText.trim())")
+    assert links == [
+        *("Start", "Guides", "Ideas", "Errors", "Reference"),
+        *("Questions", "Compared", "Leaves", "Changelog"),
+    ]
+    tab.run("[...document.querySelectorAll('.md-tabs__link')][3].click()")
+    tab.until("document.readyState == 'complete' && location.pathname == '/errors/'")
+    assert tab.run("!!document.getElementById('dim')")
+    hosts = {url.split("/")[2] for url in tab.asked if url.startswith("http")}
+    assert hosts == {address.split("/")[2]}
+
+
+def test_search_finds_the_entry_of_a_code(tab: Tab, address: str) -> None:
+    tab.open(f"{address}/")
+    tab.run("document.querySelector('label[for=__search]').click()")
+    tab.run(
+        "(() => { const x = document.querySelector('.md-search__input'); x.focus();"
+        " x.value = 'Scoped teacher'; x.dispatchEvent(new Event('input', {bubbles: true}));"
+        " x.dispatchEvent(new KeyboardEvent('keyup', {bubbles: true})) })()"
+    )
+    found = tab.until(
+        "[...document.querySelectorAll('.md-search-result__link')].map(x => x.href).join(' ')"
+    )
+    assert "/ideas/dims/" in found or "/reference/forms/" in found
+
+
+def test_code_is_copied(tab: Tab, address: str) -> None:
+    tab.call("Browser.grantPermissions", permissions=["clipboardReadWrite"])
+    tab.open(f"{address}/")
+    button = "document.querySelector('.md-code__button[title^=Copy], .md-clipboard')"
+    tab.until(f"!!{button}")
+    tab.run(
+        "window.copied = ''; document.addEventListener('copy', e => {"
+        " window.copied = document.getSelection().toString() || e.target.value || 'something' });"
+        " navigator.clipboard.writeText = async text => { window.copied = text }"
+    )
+    tab.run(f"{button}.click()")
+    assert "python3 -m venv" in tab.until("window.copied")
+
+
+def test_dark_and_light(tab: Tab, address: str) -> None:
+    tab.call(
+        "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}]
+    )
+    tab.open(f"{address}/")
+    assert tab.until(SCHEME) == "default"
+    light = tab.run("getComputedStyle(document.body).backgroundColor")
+    tab.run("document.querySelector('label[title=\"Switch to dark\"]').click()")
+    tab.until(f"{SCHEME} == 'slate'")
+    assert tab.run("getComputedStyle(document.body).backgroundColor") != light
+
+
+@pytest.mark.parametrize(
+    "page", ["", "errors/", "ideas/forms/", "compared/", "reference/checking/"]
+)
+def test_a_phone_needs_no_sideways_scrolling(tab: Tab, address: str, page: str) -> None:
+    tab.call(
+        "Emulation.setDeviceMetricsOverride",
+        width=375, height=700, deviceScaleFactor=2, mobile=True,
+    )  # fmt: skip
+    tab.open(f"{address}/{page}")
+    assert tab.run("document.documentElement.scrollWidth") <= 375
+    assert tab.run("getComputedStyle(document.querySelector('label[for=__drawer]')).display") != (
+        "none"
+    )
+
+
+def opened(tab: Tab, folder: Path, text: str) -> None:
+    (folder / "picture.html").write_text(text)
+    tab.open((folder / "picture.html").as_uri())
+
+
+def test_hostile_keys_stay_text(tab: Tab, tmp_path: Path) -> None:
+    tree = {key: {key: nnx.Param(jnp.ones(1))} for key in HOSTILE}
+    for text in (show(tree, LinearState).to_html(), explain(tree, LinearState).to_html()):
+        opened(tab, tmp_path, text)
+        assert "owned" not in tab.run("document.title")
+        assert tab.run("document.querySelectorAll('script, img, svg, iframe').length") == 0
+        assert HOSTILE[0] in tab.run("document.body.innerText")
+
+
+def test_ten_thousand_leaves_open_at_once(tab: Tab, tmp_path: Path) -> None:
+    def linear() -> dict[str, Any]:
+        return {"kernel": nnx.Param(kernel), "bias": nnx.Param(bias)}
+
+    kernel, bias = jnp.ones((2, 2)), jnp.ones(2)
+    tree = {"layers": {index: linear() for index in range(5000)}}
+    text = show(tree).to_html()
+    start = time.perf_counter()
+    opened(tab, tmp_path, text)
+    assert tab.run("document.querySelectorAll('.leaf').length") == 10_000
+    # Under a second where nothing else runs; what is asserted is that it does not take many.
+    assert time.perf_counter() - start < browser.PATIENCE
+    tab.run("document.querySelectorAll('summary')[5].click()")
+    assert tab.run("document.querySelectorAll('details')[5].open") is True
