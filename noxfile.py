@@ -209,6 +209,12 @@ def site(session: nox.Session) -> None:
 
 
 @nox.session(python=False, default=False)
+def release(session: nox.Session) -> None:
+    """Go through what a release needs; `-- --anyway` lets a changed tree and version pass."""
+    session.run(sys.executable, "-m", "scripts.release", *session.posargs)
+
+
+@nox.session(python=False, default=False)
 def lock(session: nox.Session) -> None:
     """Write constraints.txt anew: what is missing is added, `-- --upgrade` makes all the newest."""
     options = ("--universal", "--all-extras", "--no-header", "--no-annotate", "--quiet")

@@ -112,9 +112,8 @@ for item in caught:
 """
     )
     lines = output(code, mode="warn").splitlines()
-    # the arguments, then what they lead to: beartype's warnings come from its own file
     assert lines[0] == "TypedStateWarning <string> the arguments of use() do not fit: 1 violation"
-    assert any("parameter n='1' violates type hint <class 'int'>" in line for line in lines)
+    assert lines.count(lines[0]) == 2
     assert lines[-1] == (
         "TypedStateWarning <string> the return value of use() does not fit: 1 violation"
     )

@@ -54,11 +54,27 @@ def test_message_of_what_is_beartypes() -> None:
     @checked
     def step(params: LinearState, lr: float) -> None: ...
 
-    name = f"{__name__}.test_message_of_what_is_beartypes.step()"
+    name = "test_message_of_what_is_beartypes.<locals>.step()"
     assert refused(step, linear_state(), "fast") == (
-        f"Function {name} parameter lr='fast' violates type hint <class 'float'>, "
-        "as str 'fast' not instance of float."
+        f"the arguments of {name} do not fit: 1 violation\n"
+        "  lr: expected float, found str [array]\n"
+        "signature:\n"
+        "     params: LinearState\n"
+        "  -> lr: float"
     )
+
+
+def test_message_of_a_container_that_is_beartypes() -> None:
+    @checked
+    def step(params: LinearState, sizes: list[int]) -> None: ...
+
+    assert refused(step, linear_state(), ["x"]).splitlines()[1:] == [
+        "  sizes: expected list[int], found list "
+        "(list index 0 item str 'x' not instance of int) [array]",
+        "signature:",
+        "     params: LinearState",
+        "  -> sizes: list[int]",
+    ]
 
 
 def test_error_holds_the_report() -> None:

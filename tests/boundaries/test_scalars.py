@@ -140,7 +140,7 @@ def test_another_dtype_or_rank_is_refused_when_traced(function: Any, value: Any)
 def test_outside_of_transforms_an_array_is_no_number() -> None:
     with pytest.raises(StateTypeError) as caught:
         checked(scaled)(ONES, jnp.float32(1))
-    assert "by=" in str(caught.value)
+    assert "by: expected float, found float32[]" in str(caught.value)
     with pytest.raises(StateTypeError) as caught:
         checked(paired)((ONES, jnp.float32(1)))
     assert "by[1]: expected float, found float32[] [array]" in str(caught.value)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import orbax.checkpoint as ocp
 import pytest
+from safetensors.numpy import save_file
 
-from tests.checkpoint import comparison
+from tests.checkpoint import comparison, public_loaders
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,3 +37,12 @@ def test_the_example_runs() -> None:
     assert "layers.kernel: (3, 16, 16)" in lines
     assert "  head.kernel: is it transposed? the other order fits" in lines
     assert lines[-1] == "layers[2].kernel: 2.0"
+
+
+@pytest.mark.parametrize("name", public_loaders.CASES)
+def test_the_table_of_public_loaders_says_what_we_do(name: str, tmp_path: Path) -> None:
+    save_file(public_loaders.CASES[name](), tmp_path / "model.safetensors")
+    page = (ROOT / "docs" / "guides" / "checkpoints.md").read_text(encoding="utf-8")
+    rows = page.partition("| the file | tunix | bonsai | typedstate |")[2].splitlines()
+    (row,) = [line for line in rows if line.startswith(f"| {name} | ")]
+    assert row.endswith(f"| {public_loaders.ours(tmp_path)} |")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 from flax import nnx
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Float
 
+from tests import zoo
 from tests.checkpoint.checkpoint_models import Net, NetState
-from tests.checkpoint.conftest import WRITERS
-from typedstate import Abstract, Only, Pure, explain, infer
+from tests.checkpoint.conftest import WRITERS, raw
+from typedstate import Abstract, Only, Pure, StateMap, TypedState, explain, infer
 from typedstate.checkpoint import (
     CheckpointError,
     inspect,
@@ -140,3 +145,33 @@ def test_a_url_that_orbax_does_not_read(sort: str) -> None:
         f"{url}: can't be read: {sort}:// is no URL that Orbax reads, as gs:// and s3:// are: "
         "copy it to a folder"
     )
+
+
+class SplitState(TypedState):
+    kernel: Annotated[nnx.Param[Float[Array, "d d"]], P("d", None)]
+    bias: nnx.Param[Float[Array, "d"]]
+
+
+class LayersState(TypedState):
+    layers: StateMap[int, SplitState]
+
+
+def test_no_other_weights_after_restore(tmp_path: Path) -> None:
+    """Leaves of like shapes, of which each has values of its own, also where keys sort as text."""
+    layers = {
+        index: {
+            "kernel": zoo.named(nnx.Param, jnp.full((8, 8), float(index)), "d", None),
+            "bias": nnx.Param(jnp.zeros(8)),
+        }
+        for index in range(12)
+    }
+    state = nnx.State({"layers": layers})
+    save(tmp_path / "c", state, LayersState)
+    mesh = jax.make_mesh((8,), ("d",), devices=jax.devices()[:8])
+    for found in (
+        restore(tmp_path / "c", LayersState).state,
+        restore(tmp_path / "c", LayersState, mesh=mesh).state,
+    ):
+        for index in range(12):
+            kernel = np.asarray(raw(found["layers"][index]["kernel"]))
+            assert (kernel == index).all(), index

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -152,3 +152,14 @@ def test_sizes_of_another_argument_count(mesh: jax.sharding.Mesh) -> None:
     place(weight(jnp.ones((8, 16)), "fsdp", "tensor"), target)
     with pytest.raises(TypeError, match="axis 0 divisible by fsdp=4, found size 6"):
         place(weight(jnp.ones((6, 16)), "fsdp", "tensor"), target)
+
+
+def test_a_wrong_declaration_of_names_is_said_once(mesh: jax.sharding.Mesh) -> None:
+    class WrongState(TypedState):
+        kernel: Annotated[nnx.Param[Float[Array, "din dout"]], P("fsdp", None)]
+
+    kernel = put(P(None, "fsdp"), mesh)
+    found = state({"kernel": named(nnx.Param, kernel, None, "fsdp")})
+    assert messages(explain(found, Placed[WrongState])) == [
+        "kernel: expected P('fsdp'), found P(None, 'fsdp') [sharding]"
+    ]

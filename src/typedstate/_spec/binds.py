@@ -12,29 +12,20 @@ from .describe import describe
 from .nodes import (
     Anything,
     Argument,
-    Array,
     Bound,
     Conditional,
     EntriesSpec,
     FlatSpec,
-    Instance,
-    ItemsOf,
     Leaf,
-    Literally,
     Map,
-    MappingOf,
     ModuleState,
     Node,
-    NoValue,
-    Partition,
-    RecordOf,
     SameSpec,
     ScopedSpec,
     Spec,
     StateOfSpec,
-    TupleOf,
     Union,
-    Validated,
+    ValueSpec,
     Within,
 )
 from .questions import outermost_names, parts
@@ -58,6 +49,8 @@ def check_binds(spec: Spec, owner: str) -> None:
 
 def _before_forms(spec: Spec) -> Spec:
     """The schema of which a spec is a form: the form may have left out what has a dim."""
+    if isinstance(spec, ValueSpec):
+        return spec
     match spec:
         case Node(ref):
             return Node(root_of(ref))
@@ -70,16 +63,6 @@ def _before_forms(spec: Spec) -> Spec:
             return replace(spec, inner=_before_forms(inner))
         case (
             Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
             | Leaf()
             | Map()
             | EntriesSpec()

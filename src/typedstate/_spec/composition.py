@@ -39,6 +39,7 @@ from .nodes import (
     TupleOf,
     Union,
     Validated,
+    ValueSpec,
     Within,
 )
 from .questions import parts
@@ -156,6 +157,8 @@ def refuse_senseless(spec: Spec, transform: Transform) -> None:
 
 def _forms_of(spec: Spec) -> Iterator[tuple[Derived, ...]]:
     """Yields the forms of each schema in a hint, the outermost first."""
+    if isinstance(spec, ValueSpec):
+        return
     match spec:
         case Node(ref):
             chain: list[Derived] = []
@@ -176,24 +179,7 @@ def _forms_of(spec: Spec) -> Iterator[tuple[Derived, ...]]:
         ):
             for part in parts(spec):
                 yield from _forms_of(part)
-        case (
-            Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
-            | Leaf()
-            | Within()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case Anything() | Leaf() | Within() | FlatSpec() | Conditional() | ModuleState():
             return
         case _:
             assert_never(spec)

@@ -218,7 +218,7 @@ class _Metadata(dict[str, Any]):
 
 def _asked_by_flax() -> bool:
     """Whether Flax itself asks for the class of a value, on the way to it."""
-    frame: FrameType | None = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
     while frame is not None and _module(frame).startswith(("abc", "jax.")):
         frame = frame.f_back
     return frame is not None and _module(frame).startswith("flax.nnx")

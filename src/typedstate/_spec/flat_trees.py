@@ -11,29 +11,20 @@ from .._compat import variables
 from .nodes import (
     Anything,
     Argument,
-    Array,
     Bound,
     Conditional,
     EntriesSpec,
     FlatSpec,
-    Instance,
-    ItemsOf,
     Leaf,
-    Literally,
     Map,
-    MappingOf,
     ModuleState,
     Node,
-    NoValue,
-    Partition,
-    RecordOf,
     SameSpec,
     ScopedSpec,
     Spec,
     StateOfSpec,
-    TupleOf,
     Union,
-    Validated,
+    ValueSpec,
     Within,
 )
 
@@ -138,6 +129,8 @@ def _with_keys(tree: Any, spec: Spec) -> Any:
     if type(tree) is not dict:
         return tree
     level = cast(Tree, tree)
+    if isinstance(spec, ValueSpec):
+        return level
     match spec:
         case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
             return _with_keys(level, inner)
@@ -169,16 +162,6 @@ def _with_keys(tree: Any, spec: Spec) -> Any:
             return level
         case (
             Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
             | Leaf()
             | StateOfSpec()
             | Argument()

@@ -383,6 +383,21 @@ class ModuleState(msgspec.Struct, frozen=True):
     inner: Spec
 
 
+#: What a leaf holds or a boundary takes: neither a leaf nor a part of a tree.
+ValueSpec = (
+    NoValue
+    | Instance
+    | Literally
+    | Array
+    | TupleOf
+    | ItemsOf
+    | MappingOf
+    | RecordOf
+    | Partition
+    | Validated
+)
+
+
 Spec = (
     Anything
     | NoValue

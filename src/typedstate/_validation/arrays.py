@@ -208,6 +208,11 @@ def see_placement(found: Findings, value: Any, spec: Leaf, placed: PlacedSpec, p
     _judge(found, verdict, Guard(path, asked, fast_reads.placement_signs(value) if known else None))
 
 
+def is_as_named(value: Any, placed: PlacedSpec) -> bool:
+    """Whether an array is where the names in its own metadata put it."""
+    return compare.ask("placement", value, None, placed.rules).outcome == "match"
+
+
 def see_partition(found: Findings, value: Any, spec: Partition, path: Path, scope: Scope) -> None:
     """A PartitionSpec or NamedSharding, also in a Variable, against the array it stands for."""
     held = variables.raw_value(value) if variables.is_variable(value) else value

@@ -10,30 +10,21 @@ import msgspec
 from .._spec.nodes import (
     Anything,
     Argument,
-    Array,
     Bound,
     Conditional,
     EntriesSpec,
     Field,
     FlatSpec,
-    Instance,
-    ItemsOf,
     Leaf,
-    Literally,
     Map,
-    MappingOf,
     ModuleState,
     Node,
-    NoValue,
-    Partition,
-    RecordOf,
     SameSpec,
     ScopedSpec,
     Spec,
     StateOfSpec,
-    TupleOf,
     Union,
-    Validated,
+    ValueSpec,
     Within,
 )
 from ..report import Path, show_path
@@ -57,6 +48,8 @@ def wrong_shares(spec: Spec, shared: Mapping[Path, Path]) -> Iterator[WrongShare
 
 
 def _shared_fields(spec: Spec, path: Path, seen: frozenset[int]) -> Iterator[tuple[Path, Field]]:
+    if isinstance(spec, ValueSpec):
+        return
     match spec:
         case (
             Bound(inner=inner)
@@ -74,16 +67,6 @@ def _shared_fields(spec: Spec, path: Path, seen: frozenset[int]) -> Iterator[tup
                     yield from _shared_fields(field.spec, child, seen | {id(ref)})
         case (
             Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
             | Leaf()
             | Node()
             | Map()

@@ -262,13 +262,15 @@ class Walk:
 
     def leaf(self, value: Any, spec: Leaf, path: Path, scope: Scope) -> None:
         """Walks a Variable, or an array that stands in a state by itself."""
-        found, raw = self.found, value
+        found, raw, misnamed = self.found, value, False
         found.order += 1
         if spec.kind is not None:
             if type(value) is not spec.kind and not self._is_of_kind(value, spec, spec.kind, path):
                 return
             if spec.names is not None:
+                before = len(found.part.violations)
                 arrays.see_names(found, value, spec.names, spec, path)
+                misnamed = len(found.part.violations) > before
             raw = variables.raw_value(value)
         count = len(found.part.violations)
         alike = found.sized.get((id(spec.value), variables.aval_of(raw)))
@@ -280,6 +282,8 @@ class Walk:
             return
         if spec.predicates:
             arrays.ask_predicates(found, value, raw, spec.predicates, path)
+        if misnamed and spec.placed is not None and arrays.is_as_named(value, spec.placed):
+            return  # its names are wrong, and where it is follows from those
         if spec.placed is not None and len(found.part.violations) == count:
             arrays.see_placement(found, value, spec, spec.placed, path)
 

@@ -14,7 +14,6 @@ import typing_extensions
 from .._annotations.lazy_annotations import annotations_of
 from .._compat import scalars
 from .._fastpath.compiled import execute
-from ..errors import StateTypeError, TypedStateWarning
 from . import own_source
 
 
@@ -22,7 +21,7 @@ class Test(msgspec.Struct, frozen=True):
     """How one parameter, or the return value, is enforced.
 
     Attributes:
-      enforce: raises `StateTypeError`, with beartype's words, where a value does not fit.
+      enforce: refuses a value that does not fit.
       cls: the class of which ``isinstance`` already says yes, None where none decides.
     """
 
@@ -30,20 +29,33 @@ class Test(msgspec.Struct, frozen=True):
     cls: type | None
 
 
-def tester(function: types.FunctionType, name: str, hint: Any, kind: Any) -> Test | None:
+class Refused(Exception):
+    """What beartype raises here: its words are the note of a violation."""
+
+    @property
+    def reason(self) -> str:
+        """What does not fit, e.g. ``list index 1 item str 'x' not instance of int``."""
+        return " ".join(str(self).split()).partition(", as ")[2].removesuffix(".")
+
+
+def tester(
+    function: types.FunctionType,
+    name: str,
+    hint: Any,
+    kind: Any,
+    refuse: Callable[[Any, str], None],
+) -> Test | None:
     """The test of a hint; None, with a warning, for a hint that beartype can't check.
 
-    A method's ``Self``, and ``P.args`` and ``P.kwargs``, are left to type checkers.
+    A method's ``Self``, and ``P.args`` and ``P.kwargs``, are left to type checkers. `refuse` is
+    called with a value that does not fit, and with beartype's reason.
     """
     from beartype import BeartypeConf, beartype
     from beartype.roar import BeartypeException
 
-    from ..mode import MODE
-
     if _is_self(hint) or isinstance(hint, typing.ParamSpecArgs | typing.ParamSpecKwargs):
         return None
-    violation = TypedStateWarning if MODE == "warn" else StateTypeError
-    conf = BeartypeConf(violation_type=violation)
+    conf = BeartypeConf(violation_type=Refused, is_color=False)
     probe = _probe(function, name, kind, hint)
     annotation = annotations_of(function).get("return" if name == "yield" else name)
 
@@ -65,6 +77,8 @@ def tester(function: types.FunctionType, name: str, hint: Any, kind: Any) -> Tes
         __tracebackhide__ = True
         try:
             enforce(value)
+        except Refused as error:
+            refuse(value, "" if isinstance(hint, type) else error.reason)
         except BeartypeException as error:  # a hint that only a call shows to have no meaning
             leave_alone(error)
 

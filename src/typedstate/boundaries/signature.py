@@ -17,6 +17,7 @@ from .. import _fastpath, _validation
 from .._annotations.array_hints import is_jaxtyped
 from .._annotations.boundary_hints import holds_state_or_array, mentions_schema, or_array
 from .._annotations.context import Context, NotYet
+from .._annotations.deferred import show_argument
 from .._annotations.lazy_annotations import annotations_of, signature_of
 from .._annotations.parse import parse
 from .._compat import scalars
@@ -27,7 +28,7 @@ from .._spec.describe import describe
 from .._spec.nodes import Spec
 from ..errors import SchemaError, StateTypeError, TypedStateWarning
 from ..mode import MODE
-from ..report import Path
+from ..report import Path, Report, Violation
 from . import own_source
 
 if TYPE_CHECKING:
@@ -274,16 +275,26 @@ class Boundary:
         if known is not None:
             call.learn(result.name, known, walk, report)
 
-    def refuse(self, report: Report, what: str) -> None:
+    def refuse(self, report: Report, what: str, plain: Enforced | None = None) -> None:
         """Raises, or warns of, what does not fit."""
         __tracebackhide__ = True
-        message = self._render(report, what)
+        message = self._render(report, what, plain)
         if MODE == "warn":
-            warnings.warn(message, TypedStateWarning, stacklevel=4)
+            warnings.warn(message, TypedStateWarning, stacklevel=4 if plain is None else 5)
             return
         raise StateTypeError(message, report) from None
 
-    def _render(self, report: Report, what: str) -> str:
+    def refuse_plain(self, item: Enforced, value: Any, reason: str) -> None:
+        """Refuses a value of a hint that beartype checks, as any other."""
+        __tracebackhide__ = True
+        from .._validation.show_value import describe_value
+
+        expected, actual = show_argument(item.hint), describe_value(value)
+        violation = Violation(item.name, "array", expected, actual, reason)
+        whats = {RETURN: "return value", "yield": "yielded value"}
+        self.refuse(Report(self.name, (violation,)), whats.get(item.name, "arguments"), item)
+
+    def _render(self, report: Report, what: str, plain: Enforced | None) -> str:
         """Cause, violations, and the arguments with a mark on the wrong ones."""
         count = len(report.violations)
         noun = "violation" if count == 1 else "violations"
@@ -296,10 +307,9 @@ class Boundary:
         wrong = {_root_of(item.path) for item in report.violations}
         every = [*self.ours, *(item for item in self.results if item.spec is not None)]
         lines.append("signature:")
-        for item in every:
+        for item in (*every, *([] if plain is None else [plain])):
             mark = "->" if item.name in wrong else "  "
-            assert item.spec is not None
-            text = describe(item.spec)
+            text = show_argument(item.hint) if item.spec is None else describe(item.spec)
             text = text if len(text) <= 120 else f"{text[:117]}..."
             lines.append(f"  {mark} {item.name}: {text}")
         return "\n".join(lines)

@@ -10,6 +10,7 @@ import inspect
 import sys
 import types
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import jaxtyping
@@ -231,7 +232,7 @@ class _Writer:
     def _other_arguments(self) -> list[str]:
         lines: list[str] = []
         for index, item in enumerate(self.boundary.others):
-            test = beartype_hints.tester(self.function, item.name, item.hint, item.kind)
+            test = self._tester(item, item.kind)
             if test is None:
                 continue
             self.names[f"test{index}"] = test.enforce
@@ -244,6 +245,10 @@ class _Writer:
             lines.append(f"if {' and '.join(conditions) or True}:")
             lines += _hidden(f"§test{index}({item.name})")
         return lines
+
+    def _tester(self, item: Enforced, kind: Any) -> beartype_hints.Test | None:
+        refuse = partial(self.boundary.refuse_plain, item)
+        return beartype_hints.tester(self.function, item.name, item.hint, kind, refuse)
 
     def _body(self, invoke: str) -> list[str]:
         boundary = self.boundary
@@ -279,7 +284,7 @@ class _Writer:
                 "if §known not in §call.results:",
                 *_hidden(f"§leave(§call, §enforced_{name}, §known, §found)"),
             ]
-        test = beartype_hints.tester(self.function, name, item.hint, None)
+        test = self._tester(item, None)
         if test is None:
             return []
         self.names[f"test_{name}"] = test.enforce

@@ -10,29 +10,20 @@ from .._spec.dims import Expr, Name
 from .._spec.nodes import (
     Anything,
     Argument,
-    Array,
     Bound,
     Conditional,
     EntriesSpec,
     FlatSpec,
-    Instance,
-    ItemsOf,
     Leaf,
-    Literally,
     Map,
-    MappingOf,
     ModuleState,
     Node,
-    NoValue,
-    Partition,
-    RecordOf,
     SameSpec,
     ScopedSpec,
     Spec,
     StateOfSpec,
-    TupleOf,
     Union,
-    Validated,
+    ValueSpec,
     Within,
 )
 from .._spec.questions import unbind
@@ -70,6 +61,8 @@ def open_binds(side: Side, at: At) -> At:
     spec, scope = at.spec, at.scope
     if scope.around is not None and type(spec) not in WRITES_NO_NAME:
         scope = scope.written()
+    if isinstance(spec, ValueSpec):
+        return At(spec, scope, at.outermost)
     match spec:
         case Node():
             inner = Scope(scope.number, scope.links) if at.outermost else side.new_scope()
@@ -92,16 +85,6 @@ def open_binds(side: Side, at: At) -> At:
             return open_binds(side, At(within, scope, outermost=True))
         case (
             Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
             | Leaf()
             | Map()
             | EntriesSpec()

@@ -17,29 +17,20 @@ from .._spec.filters import show_filter
 from .._spec.nodes import (
     Anything,
     Argument,
-    Array,
     Bound,
     Conditional,
     EntriesSpec,
     FlatSpec,
-    Instance,
-    ItemsOf,
     Leaf,
-    Literally,
     Map,
-    MappingOf,
     ModuleState,
     Node,
-    NoValue,
-    Partition,
-    RecordOf,
     SameSpec,
     ScopedSpec,
     Spec,
     StateOfSpec,
-    TupleOf,
     Union,
-    Validated,
+    ValueSpec,
     Within,
 )
 from ..errors import SchemaError
@@ -120,6 +111,8 @@ def parse_size(text: Any, owner: str) -> Expr[str]:
 
 def is_tree(spec: Spec) -> bool:
     """Whether every value that fits is a tree of leaves."""
+    if isinstance(spec, ValueSpec):
+        return False
     match spec:
         case Node() | Map() | EntriesSpec() | StateOfSpec():
             return True
@@ -132,24 +125,7 @@ def is_tree(spec: Spec) -> bool:
             return is_tree(inner)
         case Union(options):
             return all(is_tree(option) for option in options)
-        case (
-            Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
-            | Leaf()
-            | Within()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case Anything() | Leaf() | Within() | FlatSpec() | Conditional() | ModuleState():
             return False
         case _:
             assert_never(spec)

@@ -40,6 +40,7 @@ from .._spec.nodes import (
     TupleOf,
     Union,
     Validated,
+    ValueSpec,
     Within,
 )
 from .._spec.rewrite import rewrite
@@ -155,6 +156,8 @@ def _chain(fields: tuple[Field, ...]) -> Spec:
 
 def _of_parameters(spec: Spec) -> bool:
     """Whether a map's entries are parameters: those are never a class of the catalogue."""
+    if isinstance(spec, ValueSpec):
+        return False
     match spec:
         case Node(ref):
             return not isinstance(ref, ClassRef)
@@ -166,16 +169,6 @@ def _of_parameters(spec: Spec) -> bool:
             return all(_of_parameters(option) for option in options)
         case (
             Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
             | EntriesSpec()
             | StateOfSpec()
             | Within()

@@ -20,30 +20,21 @@ from .._spec.filters import WILDCARD
 from .._spec.nodes import (
     Anything,
     Argument,
-    Array,
     Bound,
     Conditional,
     EntriesSpec,
     Field,
     FlatSpec,
-    Instance,
-    ItemsOf,
     Leaf,
-    Literally,
     Map,
-    MappingOf,
     ModuleState,
     Node,
-    NoValue,
-    Partition,
-    RecordOf,
     SameSpec,
     ScopedSpec,
     Spec,
     StateOfSpec,
-    TupleOf,
     Union,
-    Validated,
+    ValueSpec,
     Within,
 )
 from .._spec.rewrite import root_of
@@ -200,6 +191,8 @@ def of_spec(spec: Spec, path: Path = (), open_: tuple[Any, ...] = ()) -> Branch:
             shown = (a if a == b else f"{a}={b}" for a, b in pairs)
             links = f" {' '.join(dict.fromkeys(shown))}" + links
         spec = spec.inner
+    if isinstance(spec, ValueSpec):
+        return Branch(path, describe(spec), 1)
     match spec:
         case Node(ref):
             root = root_of(ref)
@@ -223,16 +216,6 @@ def of_spec(spec: Spec, path: Path = (), open_: tuple[Any, ...] = ()) -> Branch:
             return Branch(path, describe(spec), 1)
         case (
             Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
             | Leaf()
             | Bound()
             | Argument()
