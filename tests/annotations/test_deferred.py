@@ -27,7 +27,7 @@ def param(*shape: int) -> Any:
 class Early(TypedState):
     late: Late
     bound: Bind[Late, "n=m"]
-    many: StateMap[int, Late]
+    many: StateMap[int, Late] | None
     me: Early | None
     named: Annotated[nnx.Param, Alias("values")]
     scale: nnx.Param[Float[Array, "m"]]
@@ -94,7 +94,7 @@ class Open(TypedState, Generic[A]):
 
 class Box(TypedState, Generic[A]):
     inner: A
-    many: StateMap[str, Bind[A, "din=d"]]
+    many: StateMap[str, Bind[A, "din=d"]] | None
 
 
 def test_generic_schemas() -> None:

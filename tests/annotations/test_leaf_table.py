@@ -60,7 +60,7 @@ def test_what_may_be_absent() -> None:
         bias: nnx.Param | None
         inner: LinearState | None
         anything: Any
-        many: StateMap[int, LinearState]
+        many: StateMap[int, LinearState] | None
         hidden: Annotated[nnx.Param, Shared("bias")]
         needless: NeedsNothing
 

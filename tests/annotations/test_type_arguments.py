@@ -58,8 +58,8 @@ class Tree(TypedState, Generic[S]):
 
 class Maps(TypedState, Generic[S]):
     plain: S | None
-    own: StateMap[int, S]
-    shared: StateMap[str, Two[S]]
+    own: StateMap[int, S] | None
+    shared: StateMap[str, Two[S]] | None
 
 
 class Statement(Two[Layer]): ...

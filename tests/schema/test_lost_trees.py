@@ -15,6 +15,7 @@ from tests.agreement import warm
 from typedstate import (
     Bind,
     Only,
+    Pure,
     StateMap,
     StateTypeError,
     TypedState,
@@ -50,6 +51,68 @@ def test_a_gap_in_the_keys_is_missing_whether_they_are_counted_or_not() -> None:
         assert not doors.ask({"head": layer(), "layers": {1: layer()}})
     gaps = explain({0: layer(), 3: layer()}, StateMap[int, Layer]).violations
     assert [item.path for item in gaps] == ["[1]", "[2]"]
+
+
+class Streamed(TypedState, extra={"layers_{}": Layer}):
+    layers: StateMap[int, Layer]
+    drop: StateMap[str, nnx.RngKey]
+
+
+class Around(TypedState):
+    inner: Bind[Counted, "n"]
+    width: nnx.Param[Float[Array, "n"]] | None
+
+
+@pytest.mark.parametrize(
+    ("hint", "missing"),
+    [
+        (Counted, {"layers": "StateMap[int, Layer] (absent only where n is 0)"}),
+        (Uncounted, {"layers": "StateMap[int, Layer]"}),
+        (Streamed, {"layers": "StateMap[int, Layer]", "drop": "StateMap[str, RngKey]"}),
+        (Pure[Uncounted], {"layers": "StateMap[int, Pure[Layer]]"}),
+        (Bind[Counted, "n=2"], {"layers": "StateMap[int, Layer] (absent only where n is 0)"}),
+    ],
+)
+def test_an_absent_map_is_missing(hint: Any, missing: dict[str, str]) -> None:
+    kernel: Any = jnp.ones((2, 3))
+    head = {"kernel": kernel} if hint is Pure[Uncounted] else layer()
+    tree = {} if hint is Streamed else {"head": head}
+    assert [str(found) for found in explain(tree, hint).violations] == [
+        f"{path}: missing, expected {text} [missing]" for path, text in missing.items()
+    ]
+
+
+def test_an_absent_map_is_right_where_its_length_is_bound_to_none() -> None:
+    assert explain({"head": layer()}, Counted, dims={"n": 0})
+    assert explain({"head": layer()}, Bind[Counted, "n=0"])
+    assert explain({"inner": {"head": layer()}}, Around).violations[0].path == "inner.layers"
+    empty = zoo.leaf(nnx.Param, jnp.ones(0))
+    doors = warm(Around, {"inner": {"head": layer()}, "width": empty})
+    assert doors.ask({"inner": {"head": layer()}, "width": empty})
+    one = zoo.leaf(nnx.Param, jnp.ones(1))
+    assert not doors.ask({"inner": {"head": layer()}, "width": one})
+    assert not doors.ask({"inner": {"head": layer()}})
+
+
+def test_an_empty_map_that_is_there_is_one_of_no_entries() -> None:
+    assert explain({"head": layer(), "layers": {}}, Counted).dims["n"] == 0
+    assert explain({"head": layer(), "layers": {}}, Uncounted)
+
+
+def test_a_sub_state_that_holds_nothing_but_a_map_is_missing_with_it() -> None:
+    class Body(TypedState):
+        layers: StateMap[int, Layer]
+
+    class Whole(TypedState):
+        body: Body
+        head: Layer
+
+    assert [found.path for found in explain({"head": layer()}, Whole).violations] == ["body"]
+
+
+def test_a_map_of_which_a_form_leaves_nothing_may_be_absent() -> None:
+    assert explain({"head": layer()}, Only[Uncounted, nnx.PathContains("head")])
+    assert not explain({"head": layer()}, Only[Uncounted, nnx.Param])
 
 
 def test_what_a_filter_has_left_out_is_no_gap() -> None:

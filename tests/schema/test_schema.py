@@ -201,7 +201,7 @@ def test_forward_references_keep_their_binds() -> None:
 
 class Block(TypedState, Generic[A]):
     inner: A
-    many: StateMap[int, A]
+    many: StateMap[int, A] | None
     maybe: A | None
 
 

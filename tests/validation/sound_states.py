@@ -54,7 +54,6 @@ SOUND: dict[str, Callable[[], Any]] = {
     "of other sizes": lambda: nnx.State(whole(d=5, hidden=1, depth=1)),
     "of a size of one": lambda: nnx.State(whole(1, 1, 1)),
     "without blocks": lambda: nnx.State({**whole(), "blocks": {}}),
-    "with blocks absent": lambda: nnx.State({k: v for k, v in whole().items() if k != "blocks"}),
     "with an empty dict": lambda: nnx.State({**whole(), "heads": {}}),
     "with subclass kinds": subclass_kinds,
     "with more metadata": extra_metadata,

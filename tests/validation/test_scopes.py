@@ -148,11 +148,10 @@ class CountedLayers(TypedState):
 
 def test_an_absent_map_has_length_zero() -> None:
     assert fits(state({"scale": ones(0)}), Counted)
-    assert lines(state({"scale": ones(2)}), Counted) == ["scale: n is 2, but n=0 from layers [dim]"]
+    expected = "missing, expected StateMap[int, LinearState] (absent only where n is 0) [missing]"
+    assert lines(state({"scale": ones(2)}), Counted) == [f"layers: {expected}"]
     assert fits(state({"scale": ones(0)}), Wrapped)
-    assert lines(state({"scale": ones(2)}), Wrapped) == [
-        "scale: n is 2, but n=0 from inner.layers [dim]"
-    ]
+    assert lines(state({"scale": ones(2)}), Wrapped) == [f"inner.layers: {expected}"]
 
 
 def test_an_absent_optional_map_has_no_length() -> None:

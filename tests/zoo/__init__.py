@@ -140,8 +140,8 @@ class AttentionState(TypedState):
 
 
 class StackState(TypedState):
-    layers: Bind[StateMap[int, Bind[MlpState, "d"]], "len=depth"]
-    empty: StateMap[int, LinearState]
+    layers: Bind[StateMap[int, Bind[MlpState, "d"]], "len=depth"] | None
+    empty: StateMap[int, LinearState] | None
     heads: StateMap[str, Bind[LinearState, "din=d"]]
 
 
@@ -163,7 +163,7 @@ class LstmState(TypedState, extra={"i{}": Bind[LinearState, "din=d dout=h"]}):
     hg: Bind[LinearState, "din=h dout=h"]
     hi: Bind[LinearState, "din=h dout=h"]
     ho: Bind[LinearState, "din=h dout=h"]
-    rngs: StateMap[str, StreamState]  # up to Flax 0.10
+    rngs: StateMap[str, StreamState] | None  # up to Flax 0.10
 
 
 class TiedState(TypedState):
@@ -325,7 +325,7 @@ ZOO = (
         {"d": 8, "heads": 2, "hd": 4, "batch": (3,), "time": 5},
     ),
     Animal("stack", lambda: Stack(2, 3, 2, nnx.Rngs(0)), StackState, {"d": 2, "depth": 2}),
-    Animal("shallow stack", lambda: Stack(2, 3, 0, nnx.Rngs(0)), StackState, {"d": 2, "depth": 0}),
+    Animal("shallow stack", lambda: Stack(2, 3, 0, nnx.Rngs(0)), StackState, {"d": 2}),
     Animal(
         "sequential",
         lambda: nnx.Sequential(

@@ -50,7 +50,7 @@ class GateState(TypedState):
 class GruState(TypedState):
     dense_i: Bind[LinearState, "din dout=3*hidden"]
     dense_h: Bind[GateState, "din=hidden dout=3*hidden"]
-    rngs: StateMap[str, StreamState]  # up to Flax 0.10
+    rngs: StateMap[str, StreamState] | None  # up to Flax 0.10
 
 
 class RecurrentState(TypedState):
@@ -60,7 +60,7 @@ class RecurrentState(TypedState):
 
 class RnnState(TypedState):
     cell: Bind[GruState, "din hidden"]
-    rngs: StateMap[str, StreamState] | StreamState  # up to Flax 0.10
+    rngs: StateMap[str, StreamState] | StreamState | None  # up to Flax 0.10
 
 
 class Experts(nnx.Module):

@@ -101,10 +101,17 @@ class RecordOf(msgspec.Struct, frozen=True):
 
 
 class Predicate(msgspec.Struct, frozen=True):
-    """A beartype validator over a value."""
+    """A beartype validator over a value, or what a form says of a leaf.
+
+    Attributes:
+      text: what it asks for.
+      test: whether a value is so.
+      reads_kind: it asks for the class of a Variable.
+    """
 
     text: str
     test: Callable[[Any], bool]
+    reads_kind: bool = False
 
 
 class PlacedSpec(msgspec.Struct, frozen=True):

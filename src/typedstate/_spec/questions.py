@@ -262,7 +262,7 @@ def needs_leaf(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
         case Union(options):
             return all(needs_leaf(option, seen) for option in options)
         case Map(entry=entry, length=length):
-            return False if length is None else _positive(length) and needs_leaf(entry, seen)
+            return (length is None or _positive(length)) and needs_leaf(entry, seen)
         case Conditional(yes=yes, no=no):
             return all(option is not None and needs_leaf(option, seen) for option in (yes, no))
         case StateOfSpec() | Anything() | NoValue():

@@ -36,6 +36,7 @@ from .nodes import (
     Node,
     NoValue,
     Partition,
+    Predicate,
     RecordOf,
     SameSpec,
     Schema,
@@ -168,7 +169,7 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
                 spec, items=kept, container=container, extra=_extra(transform, spec.extra, path)
             )
         case StateOfSpec(leaf):
-            found = rewrite(leaf, transform, (*path, WILDCARD))
+            found = _any_leaf(leaf, transform, (*path, WILDCARD))
             if found is None:
                 return None
             return replace(spec, leaf=found, container=transform.container(spec.container))
@@ -178,18 +179,8 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
             if not left:
                 return None
             return one_of((*left, *[NoValue()] * (len(left) < len(rewritten))))
-        case Conditional(filter=filter_, yes=yes, no=no):
-            then = None if yes is None else rewrite(yes, transform, path)
-            other = None if no is None else rewrite(no, transform, path)
-            if then is None and other is None:
-                return None
-            leaf = leaf_of(spec)
-            answer = Answer.MAYBE if transform.keeps_kinds else decide_declared(spec, leaf)
-            if answer is not Answer.MAYBE:
-                return then if answer is Answer.YES else other
-            reads = not transform.keeps_values and reads_value(filter_, spec.path, leaf)
-            lost = spec.open or reads or not transform.keeps_kinds
-            return Conditional(filter_, spec.path, then, other, lost)
+        case Conditional():
+            return _conditional(spec, transform, path, rewrite)
         case TupleOf(items, rest) if path == ():
             kept_items = tuple(rewrite(item, transform, path) for item in items)
             kept_rest = None if rest is None else rewrite(rest, transform, path)
@@ -215,6 +206,51 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
             return transform.leaf(spec, path)
         case _:
             assert_never(spec)
+
+
+def _conditional(
+    spec: Conditional,
+    transform: Transform,
+    path: Path,
+    below: Callable[[Spec, Transform, Path], Spec | None],
+) -> Spec | None:
+    """Both alternatives; where the filter can't be asked again, whatever one of them is."""
+    then = None if spec.yes is None else below(spec.yes, transform, path)
+    other = None if spec.no is None else below(spec.no, transform, path)
+    if then is None and other is None:
+        return None
+    leaf = leaf_of(spec)
+    answer = Answer.MAYBE if transform.keeps_kinds else decide_declared(spec, leaf)
+    if answer is not Answer.MAYBE:
+        return then if answer is Answer.YES else other
+    reads = not transform.keeps_values and reads_value(spec.filter, spec.path, leaf)
+    lost = spec.open or reads or not transform.keeps_kinds
+    return Conditional(spec.filter, spec.path, then, other, lost)
+
+
+def _any_leaf(spec: Spec, transform: Transform, path: Path) -> Spec | None:
+    """A leaf of a tree of which nothing is said but what forms say of every leaf."""
+    match spec:
+        case Anything():
+            return _saying(rewrite(spec, transform, path), transform.of_any_leaf())
+        case Validated(inner=Anything(), predicates=known):
+            kept = (item for item in known if transform.keeps_kinds or not item.reads_kind)
+            bare = rewrite(Anything(), transform, path)
+            return _saying(bare, (*kept, *transform.of_any_leaf()))
+        case Conditional():
+            return _conditional(spec, transform, path, _any_leaf)
+        case _:
+            return rewrite(spec, transform, path)
+
+
+def _saying(spec: Spec | None, predicates: tuple[Predicate, ...]) -> Spec | None:
+    match spec:
+        case Anything() if predicates:
+            return Validated(spec, predicates)
+        case Conditional(yes=yes, no=no):
+            return replace(spec, yes=_saying(yes, predicates), no=_saying(no, predicates))
+        case _:
+            return spec
 
 
 def _extra(transform: Transform, extra: Extra, path: Path) -> Extra:

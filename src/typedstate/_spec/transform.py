@@ -7,7 +7,7 @@ from typing import Protocol, Self
 from ..errors import SchemaError
 from ..report import Path
 from .dims import Expr
-from .nodes import Container, Extra, Spec
+from .nodes import Container, Extra, Predicate, Spec
 
 
 class Impossible(SchemaError):
@@ -81,6 +81,10 @@ class Transform(Protocol):
         """What may stand under undeclared keys of the level at a path."""
         ...
 
+    def of_any_leaf(self) -> tuple[Predicate, ...]:
+        """What is true of every leaf of a tree of which nothing else is said."""
+        ...
+
 
 class Unchanged:
     """What most transforms leave alone."""
@@ -142,3 +146,7 @@ class Unchanged:
     def extra(self, extra: Extra, path: Path) -> Extra:
         """Undeclared keys stay what they are."""
         return extra
+
+    def of_any_leaf(self) -> tuple[Predicate, ...]:
+        """Nothing."""
+        return ()

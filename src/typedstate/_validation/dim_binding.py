@@ -30,6 +30,8 @@ class SeenSize(msgspec.Struct, gc=False):  # one per axis; it is part of no cycl
       order: of the leaf in the tree.
       note: how the size was seen, where that is of one shard.
       depth: of type arguments in each other: moments have no say beside their parameters.
+      absent: the map that is not there, as text, where no entry was seen because of that: it
+        binds nothing, and others must have bound its length to 0.
     """
 
     expr: Expr[Var]
@@ -41,6 +43,7 @@ class SeenSize(msgspec.Struct, gc=False):  # one per axis; it is part of no cycl
     order: int
     note: str = ""
     depth: int = 0
+    absent: str = ""
 
     @property
     def text(self) -> str:

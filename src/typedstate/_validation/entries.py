@@ -117,6 +117,7 @@ def _see_length(walk: Walker, spec: Map, length: int, path: Path, scope: Scope) 
     dim = dims.SingleDim(f"the number of entries ({dim_grammar.show_expr(spec.length)})", None)
     seen = SeenSize(expr, length, dim, walk.found.root, path, None, walk.found.order)
     seen.depth = walk.found.depth
+    seen.absent = describe(spec) if walk.empty else ""
     walk.found.part.seen.append(seen)
 
 

@@ -6,7 +6,7 @@ The walk collects them; `Findings.report` settles the names and says what is wro
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -237,11 +237,12 @@ class Findings(msgspec.Struct):
     def report(self, hint: str) -> Report:
         """Settles the names and gives all violations in tree order."""
         given = {Var(0, name): size for name, size in self.given.items()}
-        sizes, conflicts, open_ = settle(self.batches(), given)
-        turned = permuted_axes.turned(self.batches(), conflicts, given) if conflicts else []
+        batches, absent = _apart(self.batches())
+        sizes, conflicts, open_ = settle(batches, given)
+        turned = permuted_axes.turned(batches, conflicts, given) if conflicts else []
         if turned:  # what they say of other arrays' sizes is wrong
             places = {one.place for one in turned}
-            rest = [permuted_axes.without(batch, places) for batch in self.batches()]
+            rest = [permuted_axes.without(batch, places) for batch in batches]
             sizes, conflicts, open_ = settle(rest, given)
         found = [
             *self.part.violations,
@@ -249,6 +250,7 @@ class Findings(msgspec.Struct):
             *(_conflict(conflict) for conflict in conflicts),
             *self._uneven(sizes),
             *_astray(self.part.present),
+            *(_lost(seen) for seen in absent if dims.evaluate(seen.expr, sizes.known) != 0),
         ]
         found.sort(key=lambda item: item.order)
         violations = tuple(item.violation for item in found)
@@ -269,6 +271,32 @@ class Findings(msgspec.Struct):
             where = show_path(split.path, split.root)
             violation = Violation(where, "sharding", expected, actual, keys=split.path)
             yield Finding(split.order, violation)
+
+
+def _apart(
+    batches: Iterable[list[Observation]],
+) -> tuple[list[list[Observation]], list[SeenSize]]:
+    """What was seen, and the maps that are absent: only what others say makes these right."""
+    absent = [item for batch in batches for item in batch if _is_absent(item)]
+    if not absent:
+        return [*batches], []
+    seen = [[item for item in batch if not _is_absent(item)] for batch in batches]
+    return seen, cast("list[SeenSize]", absent)
+
+
+def _is_absent(item: Observation) -> bool:
+    return isinstance(item, SeenSize) and bool(item.absent)
+
+
+def _lost(seen: SeenSize) -> Finding:
+    """A map that is not there, though nothing says that it has no entries."""
+    where, note = show_path(seen.path, seen.root), f"absent only where {_length_of(seen)} is 0"
+    violation = Violation(where, "missing", seen.absent, "nothing", note, seen.path)
+    return Finding(seen.order, violation)
+
+
+def _length_of(seen: SeenSize) -> str:
+    return seen.text.removeprefix("the number of entries (").removesuffix(")")
 
 
 def _astray(present: list[Presence]) -> Iterator[Finding]:

@@ -306,7 +306,10 @@ class Containment:
         inner: Spec = item.spec
         while isinstance(inner, Bound | ScopedSpec | SameSpec):
             inner = inner.inner
-        if isinstance(inner, Node | Map | EntriesSpec):  # it is read as an empty one
+        if isinstance(inner, Map) and inner.length is not None and needs_leaf(inner.entry):
+            # right only where other sizes say that it has no entries
+            self.add(path, "missing", expected, actual, spec=item.spec, sure=False)
+        elif isinstance(inner, Node | Map | EntriesSpec):  # it is read as an empty one
             self.walk(At(_EMPTY, Scope(0)), At(item.spec, b.scope), path)
 
     def _extra(self, a: At, b: At, one: Level, other: Level, path: Path) -> None:

@@ -395,6 +395,7 @@ class LikeForm(Part):
     kinds: tuple[LeafPart, ...] = ()
     dtype: DtypePart | None = None
     values: tuple[SpecPart, ...] = ()
+    filters: tuple[FilterPart, ...] = ()
 
 
 TransformPart = Annotated[

@@ -203,7 +203,8 @@ class Reader:
                 like = tuple(self._leaf(kind, where) for kind in part.kinds)
                 dtype = None if part.dtype is None else self._dtype(part.dtype, where)
                 values = tuple(self.spec(value, where) for value in part.values)
-                return Resembling(part.text, like, dtype, values, part.form)
+                filters = self._filters(part.filters, where)
+                return Resembling(part.text, like, dtype, values, part.form, filters)
 
     # -- Hints -----------------------------------------------------------------------------
 

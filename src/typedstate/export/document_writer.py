@@ -212,7 +212,7 @@ class Writer:
                 return n.PlainForm(form="Abstract")
             case Replacing(name, _):
                 return n.PlainForm(form=cast(Any, name))
-            case Resembling(text, kinds, dtype, values, name):
+            case Resembling(text, kinds, dtype, values, name, filters):
                 leaves = tuple(self.spec(kind, where) for kind in kinds)
                 return n.LikeForm(
                     form=cast(Any, name),
@@ -220,6 +220,7 @@ class Writer:
                     kinds=cast("tuple[n.LeafPart, ...]", leaves),
                     dtype=None if dtype is None else self._dtype(*dtype, where),
                     values=tuple(self.spec(value, where) for value in values),
+                    filters=self._filters(filters, where),
                 )
             case _:
                 raise self.error(where, f"the form {form.title('...')} has no document")

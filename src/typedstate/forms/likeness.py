@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from typing import Any
+from typing import Any, cast
 
 import jax
 import msgspec
@@ -12,9 +12,12 @@ from msgspec.structs import replace
 from .._annotations.array_hints import dtype_class
 from .._annotations.context import Context
 from .._annotations.parse import parse
+from .._compat import variables
 from .._spec.composition import transformed
 from .._spec.describe import describe
-from .._spec.nodes import Allowed, Anything, Array, Extra, Leaf, Spec
+from .._spec.dtypes import beside, has_dtype
+from .._spec.filters import Answer, asks_for_kinds, decide, show_filter
+from .._spec.nodes import Allowed, Anything, Array, Conditional, Extra, Leaf, Predicate, Spec
 from .._spec.questions import one_of
 from .._spec.rewrite import map_value
 from .._spec.transform import Unchanged
@@ -41,16 +44,37 @@ class Like(metaclass=FormMeta):
 
 
 class Cast(metaclass=FormMeta):
-    """``Cast[S, BFloat16]``: every array has this dtype; the kinds of the leaves stay."""
+    """``Cast[S, BFloat16, *filters]``: these arrays have this dtype; their kinds stay.
+
+    A float dtype concerns floating leaves: counters and PRNG keys stay as they are. Filters say
+    which leaves, all without: ``Cast[S, BFloat16, nnx.Not(nnx.PathContains("norm"))]`` keeps
+    norms as S has them.
+    """
 
     @staticmethod
-    def __typedstate_form__(inner: Spec, dtype: Any) -> Spec:
+    def __typedstate_form__(inner: Spec, dtype: Any, *filters: Any) -> Spec:
         found = dtype_class(dtype)
         if found is None:
             owner = f"Cast[{describe(inner)}, {show_form_argument(dtype)}]"
             raise SchemaError(f"{owner}: give a dtype class of jaxtyping, e.g. BFloat16")
-        casting = Resembling(show_form_argument(dtype), (), found, (), "Cast")
+        casting = Resembling(show_form_argument(dtype), (), found, (), "Cast", filters)
         return transformed(want_tree(inner, "Cast"), casting)
+
+
+def _is_bare(kind: Leaf) -> bool:
+    return isinstance(kind.value, Anything)
+
+
+class _OfDtypes(msgspec.Struct, frozen=True):
+    """Whether the arrays that a leaf holds have the dtypes of a cast, or none that it concerns."""
+
+    dtypes: tuple[Any, ...]
+
+    def __call__(self, leaf: Any) -> bool:
+        held = variables.raw_value(leaf) if variables.is_variable(leaf) else leaf
+        wanted = (*self.dtypes, *beside(self.dtypes, None))
+        parts = cast(Any, jax).tree.leaves(held)
+        return all(has_dtype(one.dtype, wanted) for one in parts if variables.is_shaped(one))
 
 
 def _refuse_dtypes(inner: str, options: tuple[Any, ...], owner: str) -> None:
@@ -81,6 +105,7 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
       dtype: name and dtypes that the arrays get.
       values: what may stand for the value, or for the whole leaf.
       form: the name of the form; `Cast` only has a dtype.
+      filters: of `Cast`: which leaves; all without.
     """
 
     text: str
@@ -88,6 +113,12 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
     dtype: tuple[str, tuple[Any, ...] | None] | None
     values: tuple[Spec, ...]
     form: str = "Like"
+    filters: tuple[Any, ...] = ()
+
+    @property
+    def by_path(self) -> bool:
+        """Filters may read paths."""
+        return not all(isinstance(item, type) for item in self.filters)
 
     @property
     def holds_arrays(self) -> bool:
@@ -97,7 +128,7 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
     @property
     def needs_kinds(self) -> bool:
         """Other kinds stand in the place of kinds."""
-        return bool(self.kinds)
+        return bool(self.kinds) or asks_for_kinds(self.filters)
 
     @property
     def needs_arrays(self) -> bool:
@@ -106,12 +137,36 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
     def title(self, name: str) -> str:
         """``Like[S, OptVariable]``."""
-        return f"{self.form}[{name}, {self.text}]"
+        return f"{self.form}[{', '.join([name, self.text, *map(show_filter, self.filters)])}]"
+
+    def of_any_leaf(self) -> tuple[Predicate, ...]:
+        """Its kind, or the dtype of the arrays that it holds."""
+        found: list[Predicate] = []
+        if self.dtype is not None and self.dtype[1] is not None and not self.filters:
+            found.append(Predicate(f"dtype {self.dtype[0]}", _OfDtypes(self.dtype[1])))
+        if self.kinds and not self.values and all(_is_bare(kind) for kind in self.kinds):
+            text = " | ".join(describe(kind) for kind in self.kinds)
+            found.append(Predicate(text, self._is_of_kind, reads_kind=True))
+        return tuple(found)
+
+    def _is_of_kind(self, leaf: Any) -> bool:
+        if not variables.is_variable(leaf):
+            return False
+        found = variables.kind_of(leaf)
+        return any(
+            found is kind.kind or (not kind.exact and issubclass(found, cast(type, kind.kind)))
+            for kind in self.kinds
+        )
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """The leaf with what `Like` says in place of what the schema says."""
-        if isinstance(spec, Anything):
+        answer = decide(self.filters, path, spec) if self.filters else Answer.YES
+        if answer is Answer.NO or isinstance(spec, Anything):
             return spec
+        changed = self._changed(spec)
+        return changed if answer is Answer.YES else Conditional(self.filters, path, changed, spec)
+
+    def _changed(self, spec: Spec) -> Spec:
         value: Spec = spec.value if isinstance(spec, Leaf) else spec
         if self.dtype is not None:
             value = map_value(value, self._retype)
@@ -157,4 +212,9 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
         assert self.dtype is not None
         name, dtypes = self.dtype
         array = spec if isinstance(spec, Array) else Array("", None, None, jax.Array)
-        return replace(array, dtype=name, dtypes=dtypes)
+        if dtypes is None:
+            return replace(array, dtype=name, dtypes=None)
+        kept = beside(dtypes, array.dtypes)
+        if kept == array.dtypes:
+            return array  # nothing that this dtype concerns
+        return replace(array, dtype=name, dtypes=tuple(dict.fromkeys((*dtypes, *kept))))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, Final, cast
+
+import jax
 import msgspec
 from jax.sharding import NamedSharding, PartitionSpec
 from msgspec.structs import replace
 
+from .._compat import variables
 from .._spec.composition import transformed
 from .._spec.nodes import (
     Allowed,
@@ -17,6 +21,7 @@ from .._spec.nodes import (
     Leaf,
     NoValue,
     Partition,
+    Predicate,
     Spec,
     Union,
 )
@@ -25,6 +30,8 @@ from .._spec.rewrite import map_value
 from .._spec.transform import Unchanged
 from ..report import Path
 from .form_class import FormMeta, want_tree
+
+_jax: Final = cast(Any, jax)
 
 
 class Pure(metaclass=FormMeta):
@@ -81,6 +88,10 @@ class Unwrapping(Unchanged, msgspec.Struct, frozen=True, eq=False):
         """``Pure[S]``."""
         return f"{'Pure' if self.pure else 'Values'}[{name}]"
 
+    def of_any_leaf(self) -> tuple[Predicate, ...]:
+        """No Variables."""
+        return (Predicate("a value", lambda leaf: not variables.is_variable(leaf)),)
+
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """The value of a Variable."""
         if isinstance(spec, Leaf):
@@ -118,6 +129,10 @@ class Abstracting(Unchanged, msgspec.Struct, frozen=True, eq=False):
         """``Abstract[S]``."""
         return f"Abstract[{name}]"
 
+    def of_any_leaf(self) -> tuple[Predicate, ...]:
+        """All that it holds is abstract."""
+        return (holding("jax.ShapeDtypeStruct", jax.ShapeDtypeStruct),)
+
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """Arrays become abstract; ``jax.eval_shape`` makes arrays of Python numbers too."""
         if isinstance(spec, Anything):
@@ -153,6 +168,12 @@ class Replacing(Unchanged, msgspec.Struct, frozen=True, eq=False):
         """``Shardings[S]``."""
         return f"{self.form}[{name}]"
 
+    def of_any_leaf(self) -> tuple[Predicate, ...]:
+        """It holds these, or is one."""
+        return (
+            holding("a PartitionSpec" if self.form == "Specs" else "a NamedSharding", self.cls),
+        )
+
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """A Variable may hold it, or it stands for the Variable."""
         if isinstance(spec, Anything):
@@ -181,6 +202,20 @@ class Replacing(Unchanged, msgspec.Struct, frozen=True, eq=False):
     def extra(self, extra: Extra, path: Path) -> Extra:
         """What stands for a Variable does not show its kind."""
         return extra_of_any_kind(extra)
+
+
+def holding(text: str, cls: type) -> Predicate:
+    """Whether all that a leaf holds is of a class; one without a value holds nothing."""
+
+    def is_one(part: object) -> bool:
+        return isinstance(part, cls)
+
+    def test(leaf: Any) -> bool:
+        held = variables.raw_value(leaf) if variables.is_variable(leaf) else leaf
+        parts = _jax.tree.leaves(held, is_leaf=is_one)
+        return all(map(is_one, parts))
+
+    return Predicate(text, test)
 
 
 def extra_of_any_kind(extra: Extra) -> Extra:
