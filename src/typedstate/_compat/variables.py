@@ -155,7 +155,8 @@ def make_variable(kind: type, value: Any, metadata: Mapping[str, Any]) -> Any:
 def hollow(kind: type, value: Any, metadata: Mapping[str, Any]) -> Any:
     """A leaf that holds what is no value, with metadata that is no metadata; nothing is called."""
     model = Variable(None) if VariableState is None else VariableState(kind, None)
-    found = object.__new__(kind if VariableState is None else VariableState)
+    made: Any = kind if VariableState is None else VariableState
+    found: Any = object.__new__(made)
     names = [name for cls in type(model).__mro__ for name in getattr(cls, "__slots__", ())]
     for name in {*names, *getattr(model, "__dict__", ())}:
         held: Any = getattr(model, name, None)

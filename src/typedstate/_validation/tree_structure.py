@@ -109,9 +109,10 @@ def _parts(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 def _container(value: Any, path: Path) -> str:
     if variables.mapping_of(value) is None:
         return type(value).__name__
-    if path and type(value) is not dict and not variables.is_state(value):
-        return type(value).__name__
-    return "State" if not path and variables.is_state(value) else "dict"
+    is_state = variables.is_state(value)
+    if path and type(value) is not dict and not is_state:
+        return type(cast(object, value)).__name__
+    return "State" if not path and is_state else "dict"
 
 
 def differences(
