@@ -110,8 +110,8 @@ def _container(value: Any, path: Path) -> str:
     if variables.mapping_of(value) is None:
         return type(value).__name__
     is_state = variables.is_state(value)
-    if path and not is_state and type(value) is not dict:
-        return type(value).__name__
+    if path and type(value) is not dict and not is_state:
+        return type(cast(object, value)).__name__
     return "State" if not path and is_state else "dict"
 
 
