@@ -328,3 +328,10 @@ def test_a_bind_stands_although_a_form_leaves_its_dims_out() -> None:
         "Rest[Bind[LinearState, 'din=2 dot=3'], Param]: Bind names the dim 'dot' that "
         "Rest[LinearState, Param] doesn't have; did you mean 'dout'?"
     )
+
+
+def test_what_is_left_beside_a_kind_is_in_no_variable_of_it() -> None:
+    specs = nnx.get_partition_spec(nnx.state(nnx.Linear(2, 3, rngs=nnx.Rngs(0))))
+    left = Rest[Specs[zoo.LinearState], nnx.Param]
+    assert {found.code for found in explain(specs, left).violations} == {"array"}
+    assert explain(nnx.State({}), left)

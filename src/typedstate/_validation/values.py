@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, assert_never, cast
 
-from .._compat import scalars
+from .._compat import scalars, variables
 from .._spec.describe import class_name, describe
 from .._spec.nodes import (
     Anything,
@@ -52,6 +52,9 @@ def see_value(
             arrays.see_array(walk.found, value, spec, path, scope)
         case Anything():
             return
+        case Partition() if variables.is_variable(value):  # it stands for a Variable, in no other
+            note = suggestions.value_note(value)
+            walk.found.add(path, "array", class_name(spec.cls), describe_value(value), note)
         case Partition():
             arrays.see_partition(walk.found, value, spec, path, scope)
         case NoValue():
