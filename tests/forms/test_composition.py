@@ -113,7 +113,11 @@ def with_seen(tree: Any) -> Any:
 
 
 def half(tree: Any) -> Any:
-    return jax.tree.map(lambda array: array.astype(jnp.bfloat16), tree)
+    def cast(array: Any) -> Any:
+        floats = jnp.issubdtype(array.dtype, jnp.floating)
+        return array.astype(jnp.bfloat16) if floats else array
+
+    return jax.tree.map(cast, tree)
 
 
 def pure(tree: Any) -> Any:

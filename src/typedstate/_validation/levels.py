@@ -22,6 +22,7 @@ from .._spec.nodes import (
     Spec,
 )
 from .._spec.questions import needs_leaf
+from .._spec.transform import Impossible
 from ..report import Path
 from . import guards, optimizer_make, suggestions, undeclared
 from .findings import Presence
@@ -152,12 +153,20 @@ def _see_presence(walk: Walker, there: bool, item: Field, path: Path) -> None:
     """An optional leaf is there in all uses of a type argument, or in none."""
     if walk.occurrences.tree_at is None or item.decided or isinstance(item.spec, Conditional):
         return
-    if not there and not needs_leaf(item.spec):
-        return  # a form has left nothing of it that would have to be there
+    if not there and not _must_have_leaves(item.spec):
+        return
     tree, depth = walk.occurrences.tree_at
     found = walk.found
     seen = Presence(tree, path[depth:], there, found.root, path, found.order, item.spec)
     walk.found.part.present.append(seen)
+
+
+def _must_have_leaves(spec: Spec) -> bool:
+    """Whether a form has left something of an optional branch that would have to be there."""
+    try:
+        return needs_leaf(spec)
+    except Impossible:  # no tree can be such: this one is in none
+        return False
 
 
 def _absent(walk: Walker, spec: Spec, path: Path, scope: Scope) -> None:

@@ -68,10 +68,11 @@ class Functions:
         """
         flat = get_proper_type(context.default_return_type)
         given = [get_proper_type(item) for item in context.arg_types[0]]
+        state = self.reader.lookup(STATE)
         if not isinstance(flat, Instance) or len(given) != 1 or not isinstance(given[0], Instance):
             return context.default_return_type
-        state = self.reader.lookup(STATE)
-        if state is None or not given[0].type.has_base(STATE):
+        lost = flat.args and isinstance(get_proper_type(flat.args[0]), AnyType)
+        if not lost or state is None or not given[0].type.has_base(STATE):
             return context.default_return_type
         return Instance(flat.type, map_instance_to_supertype(given[0], state).args[1:])
 

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
-from types import ModuleType
+from types import EllipsisType, ModuleType
 from typing import Annotated, Any, assert_type
 
 import jax
@@ -60,7 +60,7 @@ def test_declarations() -> None:
     seen(assert_type(Shared("embed.embedding"), Shared), Shared)
     seen(assert_type(Shared("embed.embedding").path, str), str)
     seen(assert_type(Axis(1, "layers"), Axis), Axis)
-    seen(assert_type(Axis().partition_name, str | None), type(None))
+    seen(assert_type(Axis(1, None).partition_name, str | EllipsisType | None), type(None))
     tied = Tied({"values": nnx.Param(jnp.ones(2))})
     seen(assert_type(tied, Tied), nnx.State)
 
