@@ -123,11 +123,11 @@ OPEN = frozenset(name for name in FILTERS if "callable" in name) | {"first entri
 def may_lack(found: Any, gone: frozenset[Any], kept: frozenset[Any], schema: Any, f: Any) -> bool:
     """Whether the schema takes a state of which a filter selects all but some leaves.
 
-    Those are other leaves, of which it says the opposite, or are not there: alone, or with
-    what stands beside them.
+    Those are other leaves, of which it says the opposite, or have another key, or are not there:
+    alone, or with what stands beside them.
     """
     test = filterlib.to_predicate(f)
-    tree = dict(nnx.to_flat_state(found))
+    tree, gone = under_other_keys(dict(nnx.to_flat_state(found)), gone, schema, test)
     lost: set[Any] = set()
     for path in gone:
         real = tree[path]
@@ -139,6 +139,28 @@ def may_lack(found: Any, gone: frozenset[Any], kept: frozenset[Any], schema: Any
         alone = ({path}, *reversed(near))
         lost |= next((away for away in alone if fits(less(tree, away), schema)), {path})
     return fits(less(tree, lost), schema)
+
+
+def under_other_keys(
+    tree: dict[Any, Any], gone: frozenset[Any], schema: Any, test: Any
+) -> tuple[dict[Any, Any], frozenset[Any]]:
+    """The tree with one entry, by a key that the filter names, for each map that is gone whole."""
+    places = [(path, depth) for path in sorted(gone, key=str) for depth in range(len(path))]
+    for (path, depth), named in itertools.product(places, ("up", "bias")):
+        if path not in gone or not isinstance(path[depth], str):
+            continue
+        beside = {p for p in tree if p[:depth] == path[:depth]}
+        entry = {p for p in beside if p[depth] == path[depth]}
+        moved = {(*p[:depth], named, *p[depth + 1 :]): tree[p] for p in entry}
+        alike = {p for p in beside if test(p, tree[p]) == test(path, tree[path])}
+        if not alike <= gone or any(
+            test(p, item) == test(path, tree[path]) for p, item in moved.items()
+        ):
+            continue
+        other = {p: item for p, item in tree.items() if p not in beside} | moved
+        if fits(nnx.from_flat_state(other), schema):
+            tree, gone = other, gone - beside
+    return tree, gone
 
 
 def less(tree: dict[Any, Any], away: set[Any]) -> Any:
