@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, assert_never
+from typing import assert_never
 
 from .dim_grammar import show_expr
 from .dims import Dim, Expr, VariadicDim, names_of
@@ -79,9 +79,6 @@ def outermost_names(spec: Spec) -> list[str]:
             return list(dict.fromkeys([*names, *own_names(spec)]))
         case _:
             assert_never(spec)
-
-
-_MAX_NESTED: Final = 64  # forms that read paths make a new schema per level of a recursive one
 
 
 def parts(spec: Spec) -> tuple[Spec, ...]:
@@ -237,13 +234,20 @@ def schema_names(schema: Schema) -> list[str]:
     return list(dict.fromkeys(name for spec in specs for name in own_names(spec)))
 
 
+def _written(ref: SchemaRef) -> SchemaRef:
+    """The schema that forms were made of."""
+    base: SchemaRef | None = getattr(ref, "base", None)
+    return ref if base is None else _written(base)
+
+
 def needs_leaf(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
     """Whether a tree without leaves, which Flax drops, can't be a `spec`."""
     match spec:
         case Node(ref):
-            if ref in seen or len(seen) > _MAX_NESTED:
+            root = _written(ref)  # a form that reads paths makes a schema for each level
+            if root in seen:
                 return False
-            seen |= {ref}
+            seen |= {root}
             return any(
                 not field.optional and field.shared is None and needs_leaf(field.spec, seen)
                 for field in ref.resolve().fields
