@@ -27,6 +27,10 @@ def wrote(path: Path, tree: Any) -> Path:
     return path
 
 
+def one_axis(value: Any) -> bool:
+    return bool(value.ndim == 1)
+
+
 def test_every_difference_is_named_at_once(tmp_path: Path, net: Any) -> None:
     pure = nnx.to_pure_dict(net)
     pure["head"]["weight"] = pure["head"].pop("kernel")
@@ -153,7 +157,7 @@ def test_a_kind_that_save_wrote_is_compared(tmp_path: Path) -> None:
 
 def test_the_schema_that_it_was_written_for_is_compared(tmp_path: Path) -> None:
     class Positive(TypedState):
-        scale: Annotated[nnx.Param[Float[Array, "d"]], Is[lambda value: value.ndim == 1]]
+        scale: Annotated[nnx.Param[Float[Array, "d"]], Is[one_axis]]
         shift: nnx.Param[Float[Array, "d"]] | None
 
     class Any_(TypedState):
@@ -169,11 +173,11 @@ def test_the_schema_that_it_was_written_for_is_compared(tmp_path: Path) -> None:
     assert verify(tmp_path / "c", Positive).unknown == ()
     assert str(verify(tmp_path / "c", Any_).unknown[0]) == (
         "written for another schema: Positive: ~ scale: validator was "
-        "beartype.vale.Is[<lambda>], is any value [may break]"
+        "beartype.vale.Is[one_axis], is any value [may break]"
     )
     assert str(verify(tmp_path / "c", Wider).unknown[0]) == (
         "written for another schema: Positive: ~ scale: validator was "
-        "beartype.vale.Is[<lambda>], is any value [may break]; ~ shift: dtype was "
+        "beartype.vale.Is[one_axis], is any value [may break]; ~ shift: dtype was "
         'Float, is any dtype [breaks backward]; + gain: Param[Float[Array, "d"]] '
         "[breaks backward]"
     )

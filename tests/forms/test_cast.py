@@ -124,7 +124,8 @@ NORMS_KEPT = Cast[NetState, BFloat16, nnx.Not(nnx.PathContains("norm"))]
 
 
 def test_filters_say_which_leaves() -> None:
-    assert NORMS_KEPT.__name__ == "Cast[NetState, BFloat16, Not(PathContains('norm', exact=True))]"
+    norm = repr(nnx.PathContains("norm"))  # one Flax says more of it than another
+    assert NORMS_KEPT.__name__ == f"Cast[NetState, BFloat16, Not({norm})]"
     assert explain(net("float32", "bfloat16"), NORMS_KEPT)
     assert str(explain(net("float32", "float32"), NORMS_KEPT)).splitlines()[1] == (
         "  lin.kernel: expected dtype BFloat16, found float32[2,2] [dtype]"
@@ -146,8 +147,8 @@ def test_the_real_leaf_decides_where_a_filter_can_not_be_decided() -> None:
 
 def test_filtered_casts_compose_and_are_derived() -> None:
     found = abstract(NORMS_KEPT, dtype=jnp.float32, choices={"lin.bias": False}, d=2)
-    assert found["norm"]["scale"].dtype == jnp.float32
-    assert found["lin"]["kernel"].dtype == jnp.bfloat16
+    assert jax.tree.leaves(found["norm"]["scale"])[0].dtype == jnp.float32
+    assert jax.tree.leaves(found["lin"]["kernel"])[0].dtype == jnp.bfloat16
     assert fits(found, Abstract[NORMS_KEPT])
     stacked = jax.tree.map(lambda x: jnp.stack([x, x]), net("float32", "bfloat16"))
     assert fits(stacked, Stacked[NORMS_KEPT, "layers"])

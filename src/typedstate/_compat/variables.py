@@ -152,6 +152,13 @@ def make_variable(kind: type, value: Any, metadata: Mapping[str, Any]) -> Any:
     return cast(Any, kind).from_metadata(value, {**defaults, **metadata})
 
 
+def in_state(variable: Any) -> Any:
+    """A live Variable as a state of this Flax has it: itself, or a ``VariableState``."""
+    if VariableState is None or isinstance(variable, VariableState):
+        return variable
+    return variable.to_state()
+
+
 def hollow(kind: type, value: Any, metadata: Mapping[str, Any]) -> Any:
     """A leaf that holds what is no value, with metadata that is no metadata; nothing is called."""
     model = Variable(None) if VariableState is None else VariableState(kind, None)

@@ -87,7 +87,15 @@ class TreedefLike(msgspec.Struct, frozen=True, eq=False):
 def state_of(value: Any) -> Any:
     """A live module, or the tree that was read of it, as the state that Flax makes of it."""
     tree = modules.module_tree(value).mapping if modules.is_module(value) else value
-    return variables.State(tree)
+    return variables.State(_in_state(tree))
+
+
+def _in_state(tree: Any) -> Any:
+    """Live Variables as the leaves that a state has of them."""
+    if variables.is_variable(tree):
+        return variables.in_state(tree)
+    mapping = variables.mapping_of(tree)
+    return tree if mapping is None else {key: _in_state(item) for key, item in mapping.items()}
 
 
 def _parts(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
