@@ -284,7 +284,7 @@ def test_a_type_variable_that_is_left_open_is_its_bound() -> None:
 PEP_695 = """
 class Box[T](TypedState):
     inner: T
-    many: StateMap[str, T]
+    many: StateMap[str, T] | None
 
 class Boxed[T](Box[Box[T]]):
     bound: Bind[T, "din=n"]
