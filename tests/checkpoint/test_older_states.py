@@ -125,7 +125,7 @@ def test_a_scan_axis_is_not_taken_from_the_wrong_leaves() -> None:
 # -- Written by older releases of Flax, see write_older.py ----------------------------------
 
 OLDER = Path(__file__).parent / "older"
-VERSIONS = ("0.8.5", "0.10.7", "0.11.2")
+VERSIONS = ("0.8.5", "0.10.7", "0.11.2", "0.12.0", "0.12.8", "0.12.12")
 SgdState = OptimizerState[Chain[TraceState[Only[NetState, nnx.Param]], None]]
 
 

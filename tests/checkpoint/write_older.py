@@ -1,8 +1,9 @@
 """Writes what an older Flax keeps of a small model and its optimizer.
 
 Run it with an older Flax: ``python write_older.py FOLDER``. The tests read what it wrote with
-0.8.5 and jax 0.4.31, 0.10.7 and 0.6.2, 0.11.2 and 0.7.2, in ``older/<version>``; each is a few
-kilobytes of msgpack, and an Orbax checkpoint beside it.
+0.8.5 and jax 0.4.31, 0.10.7 and 0.6.2, 0.11.2 and 0.7.2, 0.12.0 and 0.8.0, 0.12.8 and 0.10.2,
+0.12.12 and 0.12.0.1, in ``older/<version>``; each is a few kilobytes of msgpack, and an Orbax
+checkpoint beside it.
 """
 
 import sys
