@@ -30,6 +30,7 @@ from .libraries import is_dict, is_list_or_tuple, jax_
 from .stored import Path, StoredLeaf, nested, numbered
 
 T = TypeVar("T")
+_STRUCTURAL: Final = ("missing", "extra", "key", "container", "array", "kind")
 _MAX_STEPS: Final = 16
 _MAX_PLACES: Final = 24
 _MAX_ENTRIES: Final = 1024
@@ -196,17 +197,25 @@ def _better(
 ) -> tuple[str, Any, Alignment, Report] | None:
     found: tuple[str, Any, Alignment, Report] | None = None
     least = len(report.violations)
-    for text, tree in _candidates(stored, report):
+    for text, path, tree in _candidates(stored, report):
         alignment = Alignment.of(tree, declared.spec)
         again = declared.judge(alignment.tree, dims)
-        if len(again.violations) < least:
+        if len(again.violations) < least and not (path and _is_other(again, path)):
             least, found = len(again.violations), (text, tree, alignment, again)
             if again:
                 break
     return found
 
 
-def _candidates(stored: Any, report: Report) -> Iterator[tuple[str, Any]]:
+def _is_other(report: Report, path: Path) -> bool:
+    """Whether something else than what a step made of it is declared at a place."""
+    return any(
+        violation.code in _STRUCTURAL and violation.keys[: len(path)] == path
+        for violation in report.violations
+    )
+
+
+def _candidates(stored: Any, report: Report) -> Iterator[tuple[str, Path, Any]]:
     places: dict[Path, None] = {}
     for violation in report.violations:
         for size in range(len(violation.keys) + 1):
@@ -221,19 +230,17 @@ def _candidates(stored: Any, report: Report) -> Iterator[tuple[str, Any]]:
         shown = show_path(path) or "the tree"
         for key, below in node.items():
             if is_dict(below) and len(node) == 1:
-                yield (
-                    f"{shown} stands one level deeper, under {key!r}",
-                    _replaced(stored, path, below),
-                )
+                text = f"{shown} stands one level deeper, under {key!r}"
+                yield text, (), _replaced(stored, path, below)
         for axis in _AXES:
             whole = _stack(node, axis)
             if whole is not None:
                 text = f"{shown} has an entry per layer, as without nnx.scan; declared is a stack"
-                yield text, _replaced(stored, path, whole)
+                yield text, place, _replaced(stored, path, whole)
             apart = _unstack(node, axis)
             if apart is not None:
                 text = f"{shown} is stacked along axis {axis}, as by nnx.scan; declared are entries"
-                yield text, _replaced(stored, path, apart)
+                yield text, place, _replaced(stored, path, apart)
 
 
 def _stored_at(tree: Any, path: Path) -> tuple[Path, Any] | None:

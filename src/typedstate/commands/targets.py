@@ -58,6 +58,11 @@ def named(text: str) -> Any:
     return found
 
 
+def is_checkpoint(found: Any) -> bool:
+    """Whether an object is what `inspect` says of a checkpoint."""
+    return type(found).__module__.startswith("typedstate.checkpoint")
+
+
 def is_factory(found: Any) -> bool:
     """Whether an object makes a model: a function, or a class of modules."""
     from .._compat.modules import is_module, is_module_class
