@@ -67,6 +67,9 @@ def main(folder):
         (place / f"{name}.msgpack").write_bytes(serialization.msgpack_serialize(tree))
     with ocp.StandardCheckpointer() as checkpointer:
         checkpointer.save(place / "orbax", nnx.state(model, nnx.Param))
+    marker = place / "orbax" / "commit_success.txt"
+    if marker.exists():  # it names the folder that it was written to
+        marker.write_text("Checkpoint commit was successful to orbax")
 
 
 if __name__ == "__main__":
