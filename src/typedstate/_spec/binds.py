@@ -28,8 +28,7 @@ from .nodes import (
     ValueSpec,
     Within,
 )
-from .questions import outermost_names, parts
-from .rewrite import root_of
+from .questions import outermost_names, parts, root_of
 
 
 def check_binds(spec: Spec, owner: str) -> None:

@@ -42,8 +42,8 @@ from .nodes import (
     ValueSpec,
     Within,
 )
-from .questions import parts
-from .rewrite import Derived, rewrite, root_of
+from .questions import parts, root_of
+from .rewrite import Derived, rewrite
 from .transform import Transform
 
 _MAX_NESTED: Final = 16

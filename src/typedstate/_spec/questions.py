@@ -234,17 +234,17 @@ def schema_names(schema: Schema) -> list[str]:
     return list(dict.fromkeys(name for spec in specs for name in own_names(spec)))
 
 
-def _written(ref: SchemaRef) -> SchemaRef:
+def root_of(ref: SchemaRef) -> SchemaRef:
     """The schema that forms were made of."""
     base: SchemaRef | None = getattr(ref, "base", None)
-    return ref if base is None else _written(base)
+    return ref if base is None else root_of(base)
 
 
 def needs_leaf(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
     """Whether a tree without leaves, which Flax drops, can't be a `spec`."""
     match spec:
         case Node(ref):
-            root = _written(ref)  # a form that reads paths makes a schema for each level
+            root = root_of(ref)  # a form that reads paths makes a schema for each level
             if root in seen:
                 return False
             seen |= {root}

@@ -124,13 +124,6 @@ class Derived(msgspec.Struct, frozen=True):
         return Schema(self.name, tuple(fields), extra, container)
 
 
-def root_of(ref: SchemaRef) -> SchemaRef:
-    """The schema that forms were made of."""
-    while isinstance(ref, Derived):
-        ref = ref.base
-    return ref
-
-
 def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
     """Carries a transform through a tree; None where nothing is left of it.
 

@@ -35,8 +35,7 @@ from .nodes import (
     Validated,
     Within,
 )
-from .questions import all_dims, parts
-from .rewrite import root_of
+from .questions import all_dims, parts, root_of
 
 
 def spellings(spec: Spec) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from .._spec.nodes import SchemaRef
-from .._spec.rewrite import root_of
+from .._spec.questions import root_of
 from ..report import Path
 from .findings import Findings, Tree
 from .scopes import Scope, inside

@@ -35,8 +35,7 @@ from .._spec.nodes import (
     StateOfSpec,
     Union,
 )
-from .._spec.questions import needs_leaf, own_names
-from .._spec.rewrite import root_of
+from .._spec.questions import needs_leaf, own_names, root_of
 from .._validation.scopes import Scope, Var
 from ..report import Path
 from . import leaves

@@ -37,7 +37,7 @@ from .._spec.nodes import (
     ValueSpec,
     Within,
 )
-from .._spec.rewrite import root_of
+from .._spec.questions import root_of
 from .._validation.show_value import describe_value
 from ..report import Path, show_key, show_path
 
