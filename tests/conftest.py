@@ -6,7 +6,6 @@ asks for ``code_at_once``; what draws values at random is marked ``both_policies
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,14 @@ import jax
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import environment
 from typedstate import _fastpath
 from typedstate._fastpath import structures
 from typedstate._fastpath.structures import RecompilePolicy, set_recompile_policy
 
 TESTS = Path(__file__).parent
 
-# Read when JAX first looks for devices, which no import does.
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+environment.settle()
 # Most of what is compiled here runs once, on a few numbers.
 jax.config.update("jax_disable_most_optimizations", True)
 

@@ -7,9 +7,10 @@ import os
 import tempfile
 from pathlib import Path
 
+from tests import environment
 from tests.pages import blocks, readers
 
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")  # as for the tests
+environment.settle()
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 
