@@ -17,11 +17,14 @@ from ..errors import SchemaError
 from ..report import show_path
 from ..schema.class_ref import ClassRef
 from ..schema.hint_class import HintMeta
-from .document_nodes import SchemaEntry, SpecPart
+from .document_forms import SchemaEntry
+from .document_nodes import SpecPart
 from .document_reader import MODULE, Reader
 from .document_terms import Name
 from .document_writer import MAX_SCHEMAS, Writer
 from .known_classes import KnownClasses, NamedByText, Registry, known
+from .term_reader import TermReader
+from .term_writer import TermWriter
 
 VERSION: Final = 1
 _MAX_BYTES: Final = 64 * 2**20
@@ -95,7 +98,7 @@ class SchemaDocument(BaseModel):
           SchemaError: a name is unknown, or the document contradicts itself; the message says
             where.
         """
-        spec = Reader(self.schemas, known(kinds)).root(self.root)
+        spec = Reader(self.schemas, TermReader(known(kinds))).root(self.root)
         if isinstance(spec, Node) and isinstance(spec.ref, ClassRef):
             return spec.ref.cls
         body = {"__module__": MODULE, "__typedstate_build__": staticmethod(lambda: spec)}
@@ -143,7 +146,7 @@ def document_and_names(hint: Any) -> tuple[SchemaDocument, dict[str, Any]]:
 def _written(hint: Any, classes: KnownClasses) -> tuple[SchemaDocument, dict[str, Any]]:
     spec = spec_of(hint)
     title = name_of(hint, spec)
-    writer = Writer(title, classes)
+    writer = Writer(TermWriter(title, classes))
     try:
         root = writer.root(spec)
         document = SchemaDocument(
@@ -155,12 +158,12 @@ def _written(hint: Any, classes: KnownClasses) -> tuple[SchemaDocument, dict[str
         )
         _refuse_size(document.model_dump())
     except RecursionError:
-        raise writer.error("", "nested too deeply for a document") from None
+        raise writer.terms.error("", "nested too deeply for a document") from None
     except ValidationError as error:
-        raise writer.error("", _reasons(error)) from None
+        raise writer.terms.error("", _reasons(error)) from None
     except ValueError as error:  # larger than what is read back
-        raise writer.error("", str(error)) from None
-    return document, {**writer.classes, **classes.given}
+        raise writer.terms.error("", str(error)) from None
+    return document, {**writer.terms.classes, **classes.given}
 
 
 def _refuse_size(data: Any) -> None:

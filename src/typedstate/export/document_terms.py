@@ -105,6 +105,16 @@ Path = tuple[PathKey, ...]
 LiteralValue = KeyText | StrictInt | StrictBool | None | BytesKey
 
 
+# -- Dtypes --------------------------------------------------------------------------------
+
+
+class DtypePart(Part):
+    """A dtype class of jaxtyping by its name, or a class of these dtypes."""
+
+    name: Annotated[StrictStr, StringConstraints(max_length=MAX_TEXT)]
+    dtypes: tuple[Name, ...] | None = None
+
+
 # -- Dims ----------------------------------------------------------------------------------
 
 
