@@ -21,13 +21,19 @@ from ..schema.class_ref import ClassRef
 from ..schema.field import Alias, Shared
 from ..schema.hint_class import HintMeta
 from ..schema.typed_state import SchemaMeta
+from .source_file import SourceFile, quoted
 
 _UNIONS: Final = (typing.Union, types.UnionType)
 _FORMS: Final = "typedstate"
 
 
 class Writer(Protocol):
-    """What writes the rest: leaves, classes, imports."""
+    """Writes leaves and classes."""
+
+    @property
+    def file(self) -> SourceFile:
+        """The file that is written."""
+        ...
 
     def spec(self, spec: Spec, where: str) -> str:
         """A leaf."""
@@ -35,18 +41,6 @@ class Writer(Protocol):
 
     def node(self, ref: SchemaRef, where: str) -> str:
         """A class, once, and its name."""
-        ...
-
-    def imported(self, module: str, name: str) -> str:
-        """A name from a module."""
-        ...
-
-    def class_name(self, cls: type, where: str) -> str:
-        """A class by a name under which it can be imported."""
-        ...
-
-    def quoted(self, text: str) -> str:
-        """A literal."""
         ...
 
 
@@ -119,7 +113,7 @@ def write(hint: Any, writer: Writer, where: str) -> str:
     if hint is None or hint is types.NoneType:
         return "None"
     if is_catalogued(hint):
-        return writer.imported("typedstate.layers", catalogue()[id(hint)])
+        return writer.file.imported("typedstate.layers", catalogue()[id(hint)])
     if get_origin(hint) in _UNIONS:
         return " | ".join(write(arg, writer, where) for arg in get_args(hint))
     if not isinstance(hint, HintMeta):
@@ -129,10 +123,10 @@ def write(hint: Any, writer: Writer, where: str) -> str:
     form, args = hint.__typedstate_written__
     if isinstance(form, FormMeta):
         texts = [_argument(form, index, arg, writer, where) for index, arg in enumerate(args)]
-        name = writer.imported(_FORMS, form.__name__)
+        name = writer.file.imported(_FORMS, form.__name__)
     else:
         texts = [write(arg, writer, where) for arg in args]
-        name = writer.imported("typedstate.layers", catalogue()[id(form)])
+        name = writer.file.imported("typedstate.layers", catalogue()[id(form)])
     return f"{name}[{', '.join(texts)}]"
 
 
@@ -140,13 +134,13 @@ def _argument(form: FormMeta, index: int, arg: Any, writer: Writer, where: str) 
     if form.takes_hint(index):
         return write(arg, writer, where)
     if isinstance(arg, Axis):
-        writer.imported(_FORMS, "Axis")
+        writer.file.imported(_FORMS, "Axis")
         return repr(arg)
     if arg is ...:
         return "..."
     if isinstance(arg, type):
-        return writer.class_name(arg, where)
-    return writer.quoted(arg) if isinstance(arg, str) else repr(arg)
+        return writer.file.class_name(arg, where)
+    return quoted(arg) if isinstance(arg, str) else repr(arg)
 
 
 def _ref(hint: HintMeta) -> ClassRef:

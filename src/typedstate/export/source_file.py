@@ -1,0 +1,135 @@
+"""The Python file that is being written: imports, names and blocks of source.
+
+Identifiers are checked before they are written, keys and every other text of the data stand
+in it as literals only.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+import sys
+from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import jaxtyping
+import numpy as np
+from flax import nnx
+
+from ..errors import SchemaError
+from .lines import WIDTH
+
+_ABSTRACT_COLLECTIONS: Final = (Sequence, MutableSequence, Mapping, MutableMapping)
+_TYPEDSTATE: Final = frozenset(
+    {"Alias", "Bind", "Entries", "Exactly", "Flat", "Pure", "Same", "Scoped", "Shared", "StateMap"}
+    | {"StateOf", "TypedState", "Values"}
+)
+_RESERVED: Final = frozenset(
+    {*_TYPEDSTATE, *dir(builtins), *dir(jaxtyping), "Annotated", "Any", "Literal", "P", "nnx"}
+)
+
+
+@dataclass(slots=True)
+class SourceFile:
+    """Collects imports and blocks.
+
+    Attributes:
+      title: of the hint, for messages.
+      imports: module, and the name that is imported from it or "".
+      blocks: of source, in order.
+    """
+
+    title: str
+    imports: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    blocks: list[str] = field(default_factory=list[str])
+    _taken: set[str] = field(default_factory=set[str])
+
+    def error(self, where: str, text: str) -> SchemaError:
+        """A SchemaError that says where."""
+        place = f", {where}" if where else ""
+        return SchemaError(f"to_source({self.title}{place}): {text}")
+
+    def text(self) -> str:
+        """The whole source."""
+        froms: dict[str, list[str]] = {}
+        for module, item in sorted(self.imports):
+            froms.setdefault(module, []).extend([item] if item else [])
+        groups: list[list[str]] = [[], []]
+        for module, items in sorted(froms.items(), key=lambda pair: (bool(pair[1]), pair[0])):
+            line = _wrapped(f"from {module} import ", items) if items else f"import {module}"
+            groups[module.partition(".")[0] not in sys.stdlib_module_names].append(line)
+        heads = ["\n".join(lines) for lines in groups if lines]
+        return "\n\n".join(heads) + "\n\n\n" + "\n\n\n".join(self.blocks) + "\n"
+
+    def unique(self, name: str) -> str:
+        """A name that nothing else has."""
+        found, number = name, 1
+        while found in self._taken or found in _RESERVED or keyword.iskeyword(found):
+            number += 1
+            found = f"{name}{number}"
+        self._taken.add(found)
+        return found
+
+    def own(self, name: str) -> str:
+        """A public name of typedstate."""
+        return self.imported("typedstate", name)
+
+    def imported(self, module: str, name: str) -> str:
+        """A name from a module."""
+        self.imports.add((module, name))
+        return name
+
+    def class_name(self, cls: type, where: str) -> str:
+        """A class by a name under which it can be imported."""
+        if getattr(builtins, cls.__name__, None) is cls:
+            return str(cls.__name__)
+        if getattr(nnx, cls.__name__, None) is cls:
+            return self.imported("flax", "nnx") + f".{cls.__name__}"
+        if cls is np.ndarray:
+            self.imports.add(("numpy", ""))
+            return "numpy.ndarray"
+        if cls in _ABSTRACT_COLLECTIONS:
+            return self.imported("collections.abc", cls.__name__)
+        top = cls.__module__.partition(".")[0]
+        for module in dict.fromkeys((top, cls.__module__)):
+            if _is_importable(module, cls):
+                self.imports.add((module, ""))
+                self._taken.add(top)
+                return f"{module}.{cls.__qualname__}"
+        shown = f"{cls.__module__}.{cls.__qualname__}"
+        raise self.error(where, f"the class {shown} can't be imported by that name")
+
+
+def _is_importable(module: str, cls: type) -> bool:
+    parts = [*module.split("."), *cls.__qualname__.split(".")]
+    if not all(part.isidentifier() and not keyword.iskeyword(part) for part in parts):
+        return False
+    if parts[0] in _RESERVED:
+        return False
+    found: Any = sys.modules.get(module)
+    for name in cls.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is cls
+
+
+def identifier(name: str) -> str:
+    """A class name from any text."""
+    words = re.split(r"[\W]+", name, flags=re.ASCII)
+    found = "".join(words).strip("_")
+    return found if found and not found[0].isdigit() else f"Schema{found}"
+
+
+def quoted(text: str) -> str:
+    """A literal, in double quotes where its text is plain."""
+    return (
+        f'"{text}"' if re.fullmatch(r"[\w .,:*+/%#?=()\[\]{}'-]*", text, re.ASCII) else repr(text)
+    )
+
+
+def _wrapped(head: str, items: list[str]) -> str:
+    line = head + ", ".join(items)
+    if len(line) <= WIDTH:
+        return line
+    return "\n".join([f"{head}(", *(f"    {item}," for item in items), ")"])

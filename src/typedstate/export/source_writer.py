@@ -1,0 +1,386 @@
+"""Spec to source: every schema as a class, every hint as an expression.
+
+`to_source` calls `Writer`; what it writes goes into a `SourceFile`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import keyword
+import re
+import textwrap
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any, Final, assert_never
+
+import jax
+import jaxtyping
+
+from .._spec import dim_grammar, dims
+from .._spec.describe import describe
+from .._spec.dims import Expr, Name, VariadicDim
+from .._spec.nodes import (
+    Allowed,
+    Anything,
+    Argument,
+    Array,
+    Bound,
+    Conditional,
+    EntriesSpec,
+    Extra,
+    Field,
+    FlatSpec,
+    Instance,
+    ItemsOf,
+    Leaf,
+    Literally,
+    Map,
+    MappingOf,
+    ModuleState,
+    Node,
+    NoValue,
+    Partition,
+    RecordOf,
+    SameSpec,
+    Schema,
+    SchemaRef,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+    TupleOf,
+    Union,
+    Validated,
+    Within,
+)
+from ..schema.class_ref import ClassRef
+from .lines import WIDTH, fitted
+from .source_file import SourceFile, identifier, quoted
+from .written import field_hint, is_catalogued, write
+
+_MAX_CLASSES: Final = 2_000
+_LITERALS: Final = (str, bytes, int, bool, type(None))
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes the classes of one hint.
+
+    Attributes:
+      file: that they are written into.
+      names: of each class.
+      done: classes that stand there.
+      later: the annotation that is being written names a class that does not stand there yet.
+    """
+
+    file: SourceFile
+    names: dict[SchemaRef, str] = field(default_factory=dict[SchemaRef, str])
+    done: set[SchemaRef] = field(default_factory=set[SchemaRef])
+    later: bool = False
+    _open: list[SchemaRef] = field(default_factory=list["SchemaRef"])
+
+    def reserve(self, ref: SchemaRef, name: str | None = None) -> str:
+        """The name of a class."""
+        if ref not in self.names:
+            if len(self.names) > _MAX_CLASSES:
+                raise self.file.error("", f"more than {_MAX_CLASSES} classes")
+            plain = re.sub(r"^(?:Pure|Values)\[(.*)\]$", r"\1", ref.name)  # written around it
+            self.names[ref] = self.file.unique(identifier(name or plain))
+        return self.names[ref]
+
+    # -- Classes ---------------------------------------------------------------------------
+
+    def node(self, ref: SchemaRef, where: str) -> str:
+        """Writes a class, once, and gives its name."""
+        if isinstance(ref, ClassRef) and is_catalogued(ref.cls):
+            return self.file.imported("typedstate.layers", ref.cls.__name__)
+        title = self.reserve(ref)
+        if ref in self.done:
+            return title
+        if any(ref is open_ref for open_ref in self._open):
+            self.later = True
+            return title
+        self._open.append(ref)
+        around, self.later = self.later, False
+        schema = ref.resolve()
+        lines = [self._field(ref, item, f"{ref.name}.{item.name}") for item in schema.fields]
+        extra = self._extra(schema.extra, ref.name)
+        self.later = around
+        self._open.pop()
+        self.done.add(ref)
+        head = f"class {title}({self.file.own('TypedState')}{extra}):"
+        notes = _notes(ref)
+        self.file.blocks.append("\n".join([*notes, head, *(lines or ['    """No leaves."""'])]))
+        return title
+
+    def wrapper(self, schema: Schema) -> str:
+        """The form that says of which container a tree is."""
+        match schema.container:
+            case "dict":
+                return self.file.own("Pure")
+            case "state":
+                return self.file.own("Values")
+            case _:
+                return ""
+
+    def _field(self, ref: SchemaRef, item: Field, where: str) -> str:
+        self.later = False
+        raw = field_hint(ref, item.name)
+        hint = self.spec(item.spec, where) if raw is None else write(raw, self, where)
+        metadata: list[str] = []
+        attribute = item.name
+        if not (attribute.isidentifier() and not keyword.iskeyword(attribute)):
+            attribute = self._unlike(identifier(attribute))
+        if attribute != item.key or type(item.key) is not str:
+            metadata.append(f"{self.file.own('Alias')}({self._key(item.key, where)})")
+        if item.shared is not None:
+            metadata.append(f"{self.file.own('Shared')}({quoted(item.shared)})")
+        if item.optional:
+            hint = f"{hint} | None"
+        if metadata:
+            hint = self._annotated(hint, *metadata)
+        if self.later:
+            hint = quoted(hint)
+        head = f"{attribute}: "
+        return f"    {head}{hint}" if self.later else fitted(head, hint)
+
+    def _unlike(self, name: str) -> str:
+        return f"{name}_" if name.startswith("__") or keyword.iskeyword(name) else name
+
+    def _key(self, key: Hashable, where: str) -> str:
+        """A key as a literal."""
+        if type(key) is str:
+            return quoted(key)
+        if type(key) in _LITERALS or (type(key) is float and key == key and abs(key) < 1e308):
+            with contextlib.suppress(ValueError):  # an int of more digits than Python writes
+                return repr(key)
+        if type(key) is tuple:
+            inner = ", ".join(self._key(item, where) for item in key)
+            return f"({inner},)" if len(key) == 1 else f"({inner})"
+        raise self.file.error(where, f"a key of class {type(key).__name__} has no literal")
+
+    def _extra(self, extra: Extra, where: str) -> str:
+        if extra.allowed not in ((), (Allowed(),)):
+            raise self.file.error(where, "a form of Plus has no source: write Plus[...] around it")
+        if extra.allowed:
+            return ', extra="allow"'
+        if not extra.patterns:
+            return ""
+        items = ", ".join(
+            f"{quoted(key)}: {self.spec(spec, where)}" for key, spec in extra.patterns
+        )
+        return f", extra={{{items}}}"
+
+    # -- Hints -----------------------------------------------------------------------------
+
+    def spec(self, spec: Spec, where: str) -> str:
+        """A hint."""
+        match spec:
+            case Anything():
+                return self.file.imported("typing", "Any")
+            case NoValue():
+                return "None"
+            case Node(ref):
+                return self.node(ref, where)
+            case Bound(inner, links):
+                text = " ".join(self._link(name, expr) for name, expr in links)
+                return f"{self.file.own('Bind')}[{self.spec(inner, where)}, {quoted(text)}]"
+            case Map(key, entry, length):
+                self._plain(spec, where)
+                hint = f"{self.file.own('StateMap')}[{key}, {self.spec(entry, where)}]"
+                if length is None:
+                    return hint
+                return f"{self.file.own('Bind')}[{hint}, {quoted(f'len={self._expr(length)}')}]"
+            case EntriesSpec(items):
+                self._plain(spec, where)
+                hints = ["None" if item is None else self.spec(item, where) for item in items]
+                return f"{self.file.own('Entries')}[{', '.join(hints)}]"
+            case StateOfSpec(Anything()):
+                self.file.imports.add(("flax", "nnx"))
+                return "nnx.State"
+            case StateOfSpec(leaf):
+                return f"{self.file.own('StateOf')}[{self.spec(leaf, where)}]"
+            case Union(options):
+                return " | ".join(self.spec(option, where) for option in options)
+            case Argument(inner):
+                return self.spec(inner, where)
+            case ScopedSpec(inner, scope):
+                return f"{self.file.own('Scoped')}[{self.spec(inner, where)}, {quoted(scope)}]"
+            case SameSpec(inner, group):
+                return f"{self.file.own('Same')}[{self.spec(inner, where)}, {quoted(group)}]"
+            case FlatSpec(inner, separator):
+                more = "" if separator is None else f", {quoted(separator)}"
+                return f"{self.file.own('Flat')}[{self.spec(inner, where)}{more}]"
+            case Leaf():
+                return self._leaf(spec, where)
+            case (
+                Instance()
+                | Literally()
+                | Array()
+                | TupleOf()
+                | ItemsOf()
+                | MappingOf()
+                | RecordOf()
+                | Partition()
+                | Validated()
+                | Within()
+                | Conditional()
+                | ModuleState()
+            ):
+                return self._value(spec, where)
+            case _:
+                assert_never(spec)
+
+    def _plain(self, spec: Map | EntriesSpec, where: str) -> None:
+        extra = spec.extra
+        if extra.allowed or extra.patterns:
+            raise self.file.error(where, "a form of Plus has no source: write Plus[...] around it")
+
+    def _leaf(self, leaf: Leaf, where: str) -> str:
+        if leaf.predicates:
+            raise self.file.error(where, f"the validator {leaf.predicates[0].text} has no source")
+        names = leaf.names or ()
+        open_ = bool(names) and (leaf.by_dims or bool(leaf.stacked))
+        if leaf.placed is not None or ... in names or open_:
+            raise self.file.error(
+                where, "a form of Placed, Sharded or Stacked with names has no source"
+            )
+        if leaf.kind is None:
+            return self._value(leaf.value, where)
+        hint = self.file.class_name(leaf.kind, where)
+        if not isinstance(leaf.value, Anything):
+            value = self._value(leaf.value, where)
+            if getattr(leaf.kind, "__parameters__", ()):
+                hint = f"{hint}[{value}]"
+            else:
+                hint = self._annotated(hint, value)
+        if leaf.exact:
+            hint = f"{self.file.own('Exactly')}[{hint}]"
+        if leaf.names is not None:
+            entries = ", ".join(self._key(entry, where) for entry in leaf.names)
+            self.file.imports.add(("jax.sharding", "PartitionSpec as P"))
+            hint = self._annotated(hint, f"P({entries})")
+        return hint
+
+    def _annotated(self, hint: str, *metadata: str) -> str:
+        return f"{self.file.imported('typing', 'Annotated')}[{', '.join([hint, *metadata])}]"
+
+    def _value(self, value: Spec, where: str) -> str:
+        match value:
+            case Anything():
+                return self.file.imported("typing", "Any")
+            case NoValue():
+                return "None"
+            case Array():
+                return self._array(value, where)
+            case Instance(cls):
+                return self.file.class_name(cls, where)
+            case Literally(values) if all(type(item) in _LITERALS for item in values):
+                literal = self.file.imported("typing", "Literal")
+                return f"{literal}[{', '.join(map(repr, values))}]"
+            case TupleOf((), None):
+                return "tuple[()]"
+            case TupleOf(items, rest):
+                inner = [self.spec(item, where) for item in items]
+                inner += [] if rest is None else [self.spec(rest, where), "..."]
+                return f"tuple[{', '.join(inner)}]"
+            case ItemsOf(cls, item):
+                return f"{self.file.class_name(cls, where)}[{self.spec(item, where)}]"
+            case MappingOf(cls, key, item):
+                hints = f"{self.spec(key, where)}, {self.spec(item, where)}"
+                return f"{self.file.class_name(cls, where)}[{hints}]"
+            case RecordOf():
+                return self._record(value, where)
+            case Union(options):
+                return " | ".join(self._value(option, where) for option in options)
+            case (
+                Literally()
+                | Partition()
+                | Validated()
+                | Leaf()
+                | Node()
+                | Map()
+                | EntriesSpec()
+                | StateOfSpec()
+                | Bound()
+                | Argument()
+                | Within()
+                | ScopedSpec()
+                | SameSpec()
+                | FlatSpec()
+                | Conditional()
+                | ModuleState()
+            ):
+                raise self.file.error(where, f"{describe(value)} has no source")
+            case _:
+                assert_never(value)
+
+    def _array(self, array: Array, where: str) -> str:
+        cls = self._array_class(array, where)
+        if array.dtypes is None and array.shape is None and array.cls is not None:
+            return cls
+        if array.dtypes is None and array.shape is None and array.abstract:
+            return cls
+        found: Any = getattr(jaxtyping, array.dtype or "Shaped", None)
+        if found is None or (array.dtypes is not None and tuple(found.dtypes) != array.dtypes):
+            raise self.file.error(where, f"jaxtyping has no dtype class {array.dtype!r}")
+        if array.inserted:
+            raise self.file.error(where, f"{describe(array)} has no source")
+        shape = "..." if array.shape is None else " ".join(map(self._dim, array.shape))
+        return f"{self.file.imported('jaxtyping', array.dtype or 'Shaped')}[{cls}, {quoted(shape)}]"
+
+    def _array_class(self, array: Array, where: str) -> str:
+        if array.abstract:
+            self.file.imports.add(("jax", ""))
+            return "jax.ShapeDtypeStruct"
+        if array.cls is None:
+            return self.file.imported("typing", "Any")
+        if array.cls is jax.Array:
+            return self.file.imported("jaxtyping", "Array")
+        return self.file.class_name(array.cls, where)
+
+    def _record(self, record: RecordOf, where: str) -> str:
+        if record.cls is not dict:
+            return self.file.class_name(record.cls, where)
+        typed = self.file.imported("typing_extensions", "TypedDict")
+        fields: list[str] = []
+        for key, spec in record.fields:
+            hint = self.spec(spec, where)
+            if key not in record.required:
+                hint = f"{self.file.imported('typing_extensions', 'NotRequired')}[{hint}]"
+            fields.append(f"{quoted(key)}: {hint}")
+        title = self.file.unique("ValueDict")
+        self.file.blocks.append(f"{title} = {typed}({quoted(title)}, {{{', '.join(fields)}}})")
+        return title
+
+    def _dim(self, dim: dims.Dim) -> str:
+        if isinstance(dim, VariadicDim):
+            return dim_grammar.show_dim(dim)
+        if dim.expr is None:
+            return "_"
+        marks = ("?" if dim.per_leaf else "") + ("#" if dim.broadcast else "")
+        return marks + self._expr(dim.expr)
+
+    def _link(self, name: str, expr: Expr[str]) -> str:
+        inner, outer = _dim_name(name), self._expr(expr)
+        return inner if inner == outer else f"{inner}={outer}"
+
+    def _expr(self, expr: Expr[str]) -> str:
+        renamed = dims.substitute(expr, lambda name: Name(_dim_name(name)))
+        return dim_grammar.show_expr(renamed)
+
+    # -- Imports ---------------------------------------------------------------------------
+
+
+def _notes(ref: SchemaRef) -> list[str]:
+    """What `infer` had to say of a class, as comments."""
+    notes = getattr(ref.cls, "__typedstate_notes__", ()) if isinstance(ref, ClassRef) else ()
+    return [
+        f"# {line}" for note in notes for line in textwrap.wrap(note, WIDTH - 2) if line.strip()
+    ]
+
+
+def _dim_name(name: str) -> str:
+    """A dim's name; those that forms make themselves, such as ``^layers``, become plain."""
+    if name.isidentifier() and not keyword.iskeyword(name):
+        return name
+    return "axis_" + re.sub(r"\W", "_", name, flags=re.ASCII).strip("_")
