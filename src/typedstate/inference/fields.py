@@ -10,27 +10,20 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import jax.numpy as jnp
-
 from .catalogue import Around, Layer
+from .leaves import leaf_use
 from .linking import collapsed, link
 from .naming import name_dims
 from .observe import (
     ArraySeen,
     BranchSeen,
-    DictSeen,
     LeafSeen,
-    OtherSeen,
     Seen,
     Stack,
-    TupleSeen,
-    ValueSeen,
 )
 from .optimizer import holds_model, moment_paths
 from .roles import (
     LAYERS,
-    PLACE,
-    WIDTHS,
     Role,
     of_layer,
 )
@@ -38,7 +31,6 @@ from .settings import Settings
 from .text import key_text, singular
 from .uses import (
     AroundUse,
-    DictUse,
     Draft,
     DraftUse,
     EntriesUse,
@@ -52,14 +44,11 @@ from .uses import (
     OtherUse,
     Slot,
     StackedUse,
-    TupleUse,
     UnionUse,
     Use,
-    ValueUse,
     replaced,
 )
-from .weights import array_use, dict_item, layer_names, leaf_roles, role_here
-from .widening import common_kind
+from .weights import layer_names, role_here
 
 What = Layer | Around | Listing | Optimizer | Draft
 _MAX_OPTIONS: Final = 4
@@ -151,7 +140,7 @@ class Fields:
     def _one(self, column: list[Seen | None], key: str, owner: Draft, sole: bool) -> Found:
         leaves = [item if isinstance(item, LeafSeen) else None for item in column]
         if any(leaves):
-            return self._leaf(leaves, key, owner, sole)
+            return leaf_use(leaves, key, owner, sole)
         branches = [item if isinstance(item, BranchSeen) else None for item in column]
         first = next(item for item in branches if item is not None)
         if first.stacked is not None:
@@ -320,52 +309,6 @@ class Fields:
             slots += inner
         lacking = (number for number in numbers if any(number not in items for items in there))
         return EntriesUse(tuple(items), frozenset(lacking)), slots
-
-    # -- Leaves --------------------------------------------------------------------------------
-
-    def _leaf(self, observed: list[LeafSeen | None], key: str, owner: Draft, sole: bool) -> Found:
-        there = [item for item in observed if item is not None]
-        kind = common_kind([item.kind for item in there])
-        names = {item.names for item in there}
-        slots: list[Slot] = []
-        values = [None if item is None else item.value for item in observed]
-        value = self._value(values, key, slots)
-        first, shared = there[0].value, there[0].shared
-        name = key if shared is None else key_text(shared[-1])
-        if isinstance(first, ArraySeen) and slots:
-            for slot, role in zip(slots, leaf_roles(owner, name, len(slots), sole), strict=True):
-                whole = jnp.issubdtype(first.dtype, jnp.integer) and role.kind in WIDTHS
-                slot.role = Role(PLACE, "positions" if "pos" in name else "") if whole else role
-        exact = all(item.kind is kind for item in there)
-        return LeafUse(kind, value, names.pop() if len(names) == 1 else None, exact), slots
-
-    def _value(self, observed: Sequence[ValueSeen | None], key: str, slots: list[Slot]) -> ValueUse:
-        there = [item for item in observed if item is not None]
-        first = there[0]
-        if all(isinstance(item, ArraySeen) for item in there):
-            arrays = [item if isinstance(item, ArraySeen) else None for item in observed]
-            return array_use(arrays, key, slots)
-        if isinstance(first, TupleSeen) and all(
-            isinstance(item, TupleSeen) and len(item.items) == len(first.items) for item in there
-        ):
-            columns = (
-                [item.items[at] if isinstance(item, TupleSeen) else None for item in observed]
-                for at in range(len(first.items))
-            )
-            return TupleUse(tuple(self._value(column, key, slots) for column in columns))
-        if isinstance(first, DictSeen) and all(
-            isinstance(item, DictSeen) and dict(item.items).keys() == dict(first.items).keys()
-            for item in there
-        ):
-            return DictUse(
-                tuple(
-                    (name, self._value([dict_item(i, name) for i in observed], key, slots))
-                    for name, _ in first.items
-                )
-            )
-        if isinstance(first, OtherSeen) and all(item == first for item in there):
-            return OtherUse(first.cls)
-        return OtherUse(None)
 
 
 def _keys(branches: Sequence[BranchSeen]) -> list[Hashable]:

@@ -10,9 +10,7 @@ from flax import nnx
 from .observe import (
     ArraySeen,
     BranchSeen,
-    DictSeen,
     LeafSeen,
-    ValueSeen,
 )
 from .roles import (
     ANY,
@@ -29,13 +27,8 @@ from .roles import (
     of_projection,
 )
 from .uses import (
-    ArrayUse,
     Draft,
-    OtherUse,
-    Slot,
-    ValueUse,
 )
-from .widening import common_dtype
 
 
 def role_here(role: Role, key: str) -> Role:
@@ -60,23 +53,6 @@ def layer_names(
                 names.setdefault(key, set()).add(item.names)
     one = {key: next(iter(found)) for key, found in names.items() if len(found) == 1}
     return tuple((key, found) for key, found in one.items() if found is not None)
-
-
-def array_use(observed: Sequence[ArraySeen | None], key: str, slots: list[Slot]) -> ValueUse:
-    """What arrays side by side have in common; a slot for each axis is added."""
-    there = [item for item in observed if item is not None]
-    if len({item.cls for item in there}) > 1:
-        return OtherUse(None)
-    dtype = common_dtype([item.dtype for item in there])
-    if len({len(item.shape) for item in there}) > 1:
-        return ArrayUse(there[0].cls, dtype, None)
-    dims: list[Slot] = []
-    unit = object()
-    for axis in range(len(there[0].shape)):
-        sizes = tuple(None if item is None else item.shape[axis] for item in observed)
-        dims.append(Slot(sizes, Role(ANY), "", key, unit))
-    slots += dims
-    return ArrayUse(there[0].cls, dtype, tuple(dims))
 
 
 def leaf_roles(owner: Draft, key: str, rank: int, sole: bool) -> tuple[Role, ...]:
@@ -113,8 +89,3 @@ def _equation(node: Any) -> str | None:
         if isinstance(found, str) and "->" in found:
             return found
     return None
-
-
-def dict_item(value: ValueSeen | None, key: str) -> ValueSeen | None:
-    """What a dict of values has under a key, None where it is none."""
-    return dict(value.items)[key] if isinstance(value, DictSeen) else None

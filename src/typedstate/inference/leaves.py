@@ -1,0 +1,92 @@
+"""What the leaves behind one key have in common, at all its places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+
+from .observe import ArraySeen, DictSeen, LeafSeen, OtherSeen, TupleSeen, ValueSeen
+from .roles import ANY, PLACE, WIDTHS, Role
+from .text import key_text
+from .uses import ArrayUse, DictUse, Draft, LeafUse, OtherUse, Slot, TupleUse, ValueUse
+from .weights import leaf_roles
+from .widening import common_dtype, common_kind
+
+
+def leaf_use(
+    observed: Sequence[LeafSeen | None], key: str, owner: Draft, sole: bool
+) -> tuple[LeafUse, list[Slot]]:
+    """What leaves side by side have in common, and the slots of its dims.
+
+    Args:
+      observed: the leaf at each place, None where there is none.
+      key: under which they stand.
+      owner: the class.
+      sole: the class has leaves of one axis only.
+    """
+    there = [item for item in observed if item is not None]
+    kind = common_kind([item.kind for item in there])
+    names = {item.names for item in there}
+    slots: list[Slot] = []
+    values = [None if item is None else item.value for item in observed]
+    value = _value(values, key, slots)
+    first, shared = there[0].value, there[0].shared
+    name = key if shared is None else key_text(shared[-1])
+    if isinstance(first, ArraySeen) and slots:
+        for slot, role in zip(slots, leaf_roles(owner, name, len(slots), sole), strict=True):
+            whole = jnp.issubdtype(first.dtype, jnp.integer) and role.kind in WIDTHS
+            slot.role = Role(PLACE, "positions" if "pos" in name else "") if whole else role
+    exact = all(item.kind is kind for item in there)
+    return LeafUse(kind, value, names.pop() if len(names) == 1 else None, exact), slots
+
+
+def _value(observed: Sequence[ValueSeen | None], key: str, slots: list[Slot]) -> ValueUse:
+    there = [item for item in observed if item is not None]
+    first = there[0]
+    if all(isinstance(item, ArraySeen) for item in there):
+        arrays = [item if isinstance(item, ArraySeen) else None for item in observed]
+        return _array(arrays, key, slots)
+    if isinstance(first, TupleSeen) and all(
+        isinstance(item, TupleSeen) and len(item.items) == len(first.items) for item in there
+    ):
+        columns = (
+            [item.items[at] if isinstance(item, TupleSeen) else None for item in observed]
+            for at in range(len(first.items))
+        )
+        return TupleUse(tuple(_value(column, key, slots) for column in columns))
+    if isinstance(first, DictSeen) and all(
+        isinstance(item, DictSeen) and dict(item.items).keys() == dict(first.items).keys()
+        for item in there
+    ):
+        return DictUse(
+            tuple(
+                (name, _value([_dict_item(i, name) for i in observed], key, slots))
+                for name, _ in first.items
+            )
+        )
+    if isinstance(first, OtherSeen) and all(item == first for item in there):
+        return OtherUse(first.cls)
+    return OtherUse(None)
+
+
+def _array(observed: Sequence[ArraySeen | None], key: str, slots: list[Slot]) -> ValueUse:
+    """What arrays side by side have in common; a slot for each axis is added."""
+    there = [item for item in observed if item is not None]
+    if len({item.cls for item in there}) > 1:
+        return OtherUse(None)
+    dtype = common_dtype([item.dtype for item in there])
+    if len({len(item.shape) for item in there}) > 1:
+        return ArrayUse(there[0].cls, dtype, None)
+    dims: list[Slot] = []
+    unit = object()
+    for axis in range(len(there[0].shape)):
+        sizes = tuple(None if item is None else item.shape[axis] for item in observed)
+        dims.append(Slot(sizes, Role(ANY), "", key, unit))
+    slots += dims
+    return ArrayUse(there[0].cls, dtype, tuple(dims))
+
+
+def _dict_item(value: ValueSeen | None, key: str) -> ValueSeen | None:
+    """What a dict of values has under a key, None where it is none."""
+    return dict(value.items)[key] if isinstance(value, DictSeen) else None
