@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from .._compat import axis_rules, modules
 from .._spec import dims
+from .._spec.leaf_conditions import Predicate
 from .._spec.nodes import (
     Anything,
     Array,
@@ -19,7 +20,6 @@ from .._spec.nodes import (
     Leaf,
     ModuleState,
     NoValue,
-    Predicate,
     Spec,
     Union,
     Validated,

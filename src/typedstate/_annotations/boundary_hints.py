@@ -9,6 +9,7 @@ from typing import Any, assert_never, cast, get_args
 from msgspec.structs import replace
 
 from .._compat import scalars
+from .._spec.leaf_conditions import Predicate
 from .._spec.nodes import (
     Anything,
     Argument,
@@ -27,7 +28,6 @@ from .._spec.nodes import (
     Node,
     NoValue,
     Partition,
-    Predicate,
     RecordOf,
     SameSpec,
     ScopedSpec,

@@ -31,6 +31,7 @@ from jax.sharding import PartitionSpec
 from msgspec.structs import replace
 
 from .._compat import modules, scalars, variables
+from .._spec.leaf_conditions import Predicate
 from .._spec.nodes import (
     Anything,
     Array,
@@ -40,7 +41,6 @@ from .._spec.nodes import (
     Literally,
     MappingOf,
     NoValue,
-    Predicate,
     Spec,
     StateOfSpec,
     TupleOf,

@@ -5,7 +5,7 @@ Everything else (checks, reports, documents, abstract states) is a function of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from re import Pattern
 from typing import Any, Literal, Protocol
 
@@ -13,6 +13,7 @@ import msgspec
 
 from ..report import Path
 from .dims import Dim, Expr, SingleDim
+from .leaf_conditions import Allowed, PlacedSpec, Predicate
 
 Container = Literal["any", "state", "dict"]
 
@@ -98,30 +99,6 @@ class RecordOf(msgspec.Struct, frozen=True):
     cls: type
     fields: tuple[tuple[str, Spec], ...]
     required: frozenset[str]
-
-
-class Predicate(msgspec.Struct, frozen=True):
-    """A beartype validator over a value, or what a form says of a leaf.
-
-    Attributes:
-      text: what it asks for.
-      test: whether a value is so.
-      reads_kind: it asks for the class of a Variable.
-    """
-
-    text: str
-    test: Callable[[Any], bool]
-    reads_kind: bool = False
-
-
-class PlacedSpec(msgspec.Struct, frozen=True):
-    """Really sharded as declared.
-
-    Attributes:
-      rules: pairs or a callable for logical names; None for those of the context.
-    """
-
-    rules: Any = None
 
 
 class Partition(msgspec.Struct, frozen=True):
@@ -219,32 +196,6 @@ class Field(msgspec.Struct, frozen=True):
     optional: bool = False
     shared: str | None = None
     decided: bool = False
-
-
-class Selection(msgspec.Struct, frozen=True):
-    """What `Only` or `Rest` says of leaves that are not declared.
-
-    Attributes:
-      filter: an NNX filter.
-      keep: the leaves that it selects stay; otherwise all others.
-      path: the keys from the form's root to the level where the leaves are not declared.
-    """
-
-    filter: Any
-    keep: bool
-    path: Path
-
-
-class Allowed(msgspec.Struct, frozen=True):
-    """Leaves that may stand under undeclared keys, at any depth.
-
-    Attributes:
-      kinds: of these Variable classes; None for any leaf.
-      selections: what `Only` and `Rest` say of them.
-    """
-
-    kinds: tuple[type, ...] | None = None
-    selections: tuple[Selection, ...] = ()
 
 
 class Extra(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from ..errors import SchemaError
 from ..report import Path
 from .dims import Expr, Name
 from .filters import WILDCARD, WILDCARDS, Answer, decide_declared, leaf_of, reads_value
+from .leaf_conditions import Predicate
 from .nodes import (
     Anything,
     Argument,
@@ -36,7 +37,6 @@ from .nodes import (
     Node,
     NoValue,
     Partition,
-    Predicate,
     RecordOf,
     SameSpec,
     Schema,

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from ..report import Path
 from .filters import Answer, asks_for_kinds, decide, show_filter
-from .nodes import Allowed, Anything, Conditional, Extra, Selection, Spec
+from .leaf_conditions import Allowed, Selection
+from .nodes import Anything, Conditional, Extra, Spec
 from .transform import Unchanged
 
 

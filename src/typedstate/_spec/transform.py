@@ -7,7 +7,8 @@ from typing import Protocol, Self
 from ..errors import SchemaError
 from ..report import Path
 from .dims import Expr
-from .nodes import Container, Extra, Predicate, Spec
+from .leaf_conditions import Predicate
+from .nodes import Container, Extra, Spec
 
 
 class Impossible(SchemaError):

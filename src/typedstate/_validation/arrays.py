@@ -19,7 +19,8 @@ from .._spec import dims
 from .._spec.describe import class_name, describe, show_dims
 from .._spec.dims import Dim, Name, SingleDim, VariadicDim
 from .._spec.dtypes import has_dtype
-from .._spec.nodes import Array, Leaf, Partition, PlacedSpec, Predicate
+from .._spec.leaf_conditions import PlacedSpec, Predicate
+from .._spec.nodes import Array, Leaf, Partition
 from ..report import Path, Unknown, show_path
 from . import guards, suggestions
 from .dim_binding import SeenSize

@@ -12,7 +12,8 @@ from flax.nnx import filterlib
 
 from .._compat import variables
 from .._spec import filters
-from .._spec.nodes import Allowed, Conditional, Extra, Selection, Spec
+from .._spec.leaf_conditions import Allowed, Selection
+from .._spec.nodes import Conditional, Extra, Spec
 from ..report import Path, Unknown, show_path
 from . import key_patterns
 from .findings import Findings

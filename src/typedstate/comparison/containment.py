@@ -16,8 +16,8 @@ from .._spec.describe import describe
 from .._spec.dim_grammar import show_expr
 from .._spec.dims import Expr, Fixed, Name, substitute
 from .._spec.filters import WILDCARD, Answer
+from .._spec.leaf_conditions import Allowed
 from .._spec.nodes import (
-    Allowed,
     Anything,
     Bound,
     Conditional,

@@ -10,6 +10,7 @@ from .._sharding.axis_names import show_names, spellings
 from .._spec.describe import describe
 from .._spec.dim_grammar import show_shape
 from .._spec.dims import Dim, Fixed, SingleDim, VariadicDim, substitute
+from .._spec.leaf_conditions import Predicate
 from .._spec.nodes import (
     Anything,
     Array,
@@ -20,7 +21,6 @@ from .._spec.nodes import (
     MappingOf,
     NoValue,
     Partition,
-    Predicate,
     RecordOf,
     Spec,
     TupleOf,

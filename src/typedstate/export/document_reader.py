@@ -13,8 +13,8 @@ from typing import Any, Final, cast
 from jax.sharding import NamedSharding, PartitionSpec
 
 from .._spec.binds import check_binds
+from .._spec.leaf_conditions import Allowed, PlacedSpec, Selection
 from .._spec.nodes import (
-    Allowed,
     Anything,
     Array,
     Bound,
@@ -33,13 +33,11 @@ from .._spec.nodes import (
     Node,
     NoValue,
     Partition,
-    PlacedSpec,
     RecordOf,
     SameSpec,
     Schema,
     SchemaRef,
     ScopedSpec,
-    Selection,
     Spec,
     StateOfSpec,
     TupleOf,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
+from .._spec.leaf_conditions import PlacedSpec
 from .._spec.nodes import (
     Anything,
     Argument,
@@ -29,7 +30,6 @@ from .._spec.nodes import (
     Node,
     NoValue,
     Partition,
-    PlacedSpec,
     RecordOf,
     SameSpec,
     SchemaRef,

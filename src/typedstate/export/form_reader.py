@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from jax.sharding import NamedSharding, PartitionSpec
 
-from .._spec.nodes import Leaf, PlacedSpec, Spec
+from .._spec.leaf_conditions import PlacedSpec
+from .._spec.nodes import Leaf, Spec
 from .._spec.selecting import Adding, Selecting
 from .._spec.transform import Transform
 from ..forms.likeness import Resembling

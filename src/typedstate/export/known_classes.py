@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from .._spec.nodes import Predicate
+from .._spec.leaf_conditions import Predicate
 from ..errors import SchemaError
 
 Registry = Mapping[str, Any] | Iterable[Any]

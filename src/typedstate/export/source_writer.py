@@ -19,8 +19,8 @@ import jaxtyping
 from .._spec import dim_grammar, dims
 from .._spec.describe import describe
 from .._spec.dims import Expr, Name, VariadicDim
+from .._spec.leaf_conditions import Allowed
 from .._spec.nodes import (
-    Allowed,
     Anything,
     Argument,
     Array,

@@ -18,7 +18,7 @@ from .._sharding import axis_names
 from .._spec import dim_grammar, dims
 from .._spec.dims import Dim, Expr, SingleDim, VariadicDim
 from .._spec.filters import Wildcard
-from .._spec.nodes import Predicate
+from .._spec.leaf_conditions import Predicate
 from ..errors import SchemaError
 from . import document_terms as t
 from .known_classes import KnownClasses

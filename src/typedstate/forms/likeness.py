@@ -17,7 +17,8 @@ from .._spec.composition import transformed
 from .._spec.describe import describe
 from .._spec.dtypes import beside, has_dtype
 from .._spec.filters import Answer, asks_for_kinds, decide, show_filter
-from .._spec.nodes import Allowed, Anything, Array, Conditional, Extra, Leaf, Predicate, Spec
+from .._spec.leaf_conditions import Allowed, Predicate
+from .._spec.nodes import Anything, Array, Conditional, Extra, Leaf, Spec
 from .._spec.questions import one_of
 from .._spec.rewrite import map_value
 from .._spec.transform import Unchanged

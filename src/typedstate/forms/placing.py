@@ -16,6 +16,7 @@ from .._spec.composition import refuse_senseless, transformed
 from .._spec.describe import describe
 from .._spec.dim_grammar import show_expr
 from .._spec.dims import Dim, Expr, Name, SingleDim, VariadicDim, names_of, substitute
+from .._spec.leaf_conditions import PlacedSpec
 from .._spec.nodes import (
     Anything,
     Argument,
@@ -34,7 +35,6 @@ from .._spec.nodes import (
     Node,
     NoValue,
     Partition,
-    PlacedSpec,
     RecordOf,
     SameSpec,
     ScopedSpec,

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from .._compat import variables
 from .._spec.composition import transformed
+from .._spec.leaf_conditions import Allowed, Predicate
 from .._spec.nodes import (
-    Allowed,
     Anything,
     Array,
     Container,
@@ -21,7 +21,6 @@ from .._spec.nodes import (
     Leaf,
     NoValue,
     Partition,
-    Predicate,
     Spec,
     Union,
 )

@@ -11,6 +11,7 @@ from optax import contrib  # pyright: ignore[reportMissingTypeStubs]
 from typing_extensions import TypeAliasType
 
 from .._spec.describe import describe
+from .._spec.leaf_conditions import Predicate
 from .._spec.nodes import (
     Anything,
     Argument,
@@ -30,7 +31,6 @@ from .._spec.nodes import (
     Node,
     NoValue,
     Partition,
-    Predicate,
     RecordOf,
     SameSpec,
     Schema,

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from .._annotations.context import Context, NotYet
 from .._annotations.parse import parse
 from .._spec.binds import check_binds
-from .._spec.nodes import Allowed, Extra, Field, Schema, Spec
+from .._spec.leaf_conditions import Allowed
+from .._spec.nodes import Extra, Field, Schema, Spec
 from ..errors import SchemaError
 from .field import Declaration, parse_field, refuse_twins
 from .local_names import mentioned

@@ -22,6 +22,7 @@ from .._spec import dims
 from .._spec.describe import describe
 from .._spec.dims import Expr, Fixed, VariadicDim, substitute
 from .._spec.dtypes import has_dtype
+from .._spec.leaf_conditions import Predicate
 from .._spec.nodes import (
     Anything,
     Argument,
@@ -42,7 +43,6 @@ from .._spec.nodes import (
     Node,
     NoValue,
     Partition,
-    Predicate,
     RecordOf,
     SameSpec,
     ScopedSpec,
