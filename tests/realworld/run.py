@@ -2,34 +2,41 @@
 
 Run by hand, with the paths of checkouts::
 
-    python tests/realworld/run.py --bonsai ../bonsai --flax ../flax
+    python -m tests.realworld.run --bonsai ../bonsai --flax ../flax
 
 It prints one row per model and every finding, and exits with 1 where there is one.
 """
 
 import argparse
-import random
 import re
 import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from models import Model, of_bonsai, of_flax
-from schemas import BY_HAND
-
-import typedstate
-from typedstate import Abstract, Only, Pure, Stacked, StateTypeError, Values, checked, explain, fits
+from tests.realworld.model import Model
+from tests.realworld.models import add_checkouts, of_checkouts
+from tests.realworld.mutations import as_dict, mutations
+from tests.realworld.schemas import BY_HAND
+from typedstate import (
+    Abstract,
+    Only,
+    Pure,
+    Stacked,
+    StateTypeError,
+    Values,
+    checked,
+    explain,
+    fits,
+    merge,
+)
 from typedstate._compat import variables
 from typedstate.export.source import to_source
 from typedstate.inference.infer import infer
@@ -114,7 +121,7 @@ def transforms(tally: Tally, model: Any, schema: Any) -> None:
     if parts[0]:
         tally.valid("the Params", parts[0], Only[schema, nnx.Param])
     tally.valid("merged states", nnx.merge_state(*parts), schema)
-    tally.runs("merge", lambda: typedstate.merge(graphdef, *parts, hint=schema))
+    tally.runs("merge", lambda: merge(graphdef, *parts, hint=schema))
     tally.valid("pure dict", nnx.to_pure_dict(state), Pure[schema])
     tally.valid("values", nnx.pure(state), Values[schema])
     flat = nnx.from_flat_state(nnx.to_flat_state(state))
@@ -149,7 +156,7 @@ def variants(tally: Tally, build: Callable[[int], Any], schema: Any) -> None:
     state = nnx.state(models[0])
     tally.valid("subclasses of the kinds", _mapped(state, _subclassed), schema)
     tally.valid("more metadata", _mapped(state, _annotated), schema)
-    tally.valid("a nested dict", _tree(state), schema)
+    tally.valid("a nested dict", as_dict(state), schema)
     again = _named_of(to_source(schema))
     tally.valid("by the schema of its source", state, again)
     if to_source(again) != to_source(schema):
@@ -186,155 +193,7 @@ def _mapped(state: Any, change: Callable[[Any], Any]) -> nnx.State[Any, Any]:
     return nnx.State(walk(state))
 
 
-def _tree(state: Any) -> Any:
-    mapping = variables.mapping_of(state)
-    return state if mapping is None else {key: _tree(item) for key, item in mapping.items()}
-
-
 # -- Broken ------------------------------------------------------------------------------------
-
-
-def mutations(state: Any, count: int, seed: int) -> Iterator[tuple[str, Any]]:
-    """Copies of a state with one thing wrong."""
-    rng = random.Random(seed)
-    paths = list(_paths(_tree(state)))
-    for _ in range(count):
-        name, mutate = rng.choice(_MUTATIONS)
-        tree = _tree(state)
-        path = rng.choice(paths)
-        found = mutate(tree, path, rng)
-        if found:
-            yield f"{name} at {'.'.join(map(str, path))} ({found})", nnx.State(tree)
-
-
-def _paths(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    if not isinstance(tree, dict):
-        yield path
-        return
-    for key, item in tree.items():
-        yield from _paths(item, (*path, key))
-
-
-def _parent(tree: Any, path: tuple[Any, ...]) -> Any:
-    for key in path[:-1]:
-        tree = tree[key]
-    return tree
-
-
-def _value(leaf: Any) -> Any:
-    return variables.raw_value(leaf) if variables.is_variable(leaf) else leaf
-
-
-def _with_value(leaf: Any, value: Any) -> Any:
-    if not variables.is_variable(leaf):
-        return value
-    return type(leaf).from_metadata(value, dict(leaf.get_metadata()))
-
-
-def _replace(tree: Any, path: tuple[Any, ...], value: Any) -> None:
-    parent = _parent(tree, path)
-    parent[path[-1]] = _with_value(parent[path[-1]], value)
-
-
-def _is_key(value: Any) -> bool:
-    return jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
-
-
-def _size(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
-    value = _value(_parent(tree, path)[path[-1]])
-    if not hasattr(value, "shape") or not value.shape or _is_key(value):
-        return ""
-    axis = rng.randrange(value.ndim)
-    shape = list(value.shape)
-    shape[axis] += rng.choice([1, 2, 7])
-    _replace(tree, path, jnp.zeros(shape, value.dtype))
-    return f"{value.shape} to {tuple(shape)}"
-
-
-def _rank(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
-    value = _value(_parent(tree, path)[path[-1]])
-    if not hasattr(value, "shape") or _is_key(value):
-        return ""
-    _replace(tree, path, jnp.zeros((1, *value.shape), value.dtype))
-    return "one more axis"
-
-
-def _dtype(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
-    value = _value(_parent(tree, path)[path[-1]])
-    if not hasattr(value, "shape"):
-        return ""
-    shape = value.shape
-    other = jnp.int8 if not _is_key(value) and value.dtype != jnp.int8 else jnp.float16
-    _replace(tree, path, jnp.zeros(shape, other))
-    return f"{value.dtype} to {jnp.dtype(other).name}"
-
-
-class Stranger(nnx.Variable[Any]):
-    """A kind that no model has."""
-
-
-def _kind(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
-    leaf = _parent(tree, path)[path[-1]]
-    if not variables.is_variable(leaf) or type(leaf) is nnx.Variable:
-        return ""
-    kind = Stranger if rng.random() < 0.5 else nnx.Intermediate
-    _parent(tree, path)[path[-1]] = kind.from_metadata(_value(leaf), dict(leaf.get_metadata()))
-    return f"{type(leaf).__name__} to {kind.__name__}"
-
-
-def _no_variable(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
-    leaf = _parent(tree, path)[path[-1]]
-    wrapped = nnx.Param(leaf) if not variables.is_variable(leaf) else _value(leaf)
-    _parent(tree, path)[path[-1]] = wrapped
-    return "a Variable for a value, or the reverse"
-
-
-def _drop(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
-    del _parent(tree, path)[path[-1]]
-    while len(path) > 1 and not _parent(tree, path):
-        path = path[:-1]
-        del _parent(tree, path)[path[-1]]
-    return "gone"
-
-
-def _rename(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
-    depth = rng.randrange(1, len(path) + 1)
-    parent = _parent(tree, path[:depth])
-    key = path[depth - 1]
-    new = str(key) if isinstance(key, int) else f"{key}_"
-    parent[new] = parent.pop(key)
-    return f"{key!r} is {new!r}"
-
-
-def _extra(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
-    depth = rng.randrange(1, len(path) + 1)
-    parent = _parent(tree, path[:depth])
-    ints = all(isinstance(key, int) for key in parent)
-    new = len(parent) + rng.choice([0, 3]) if ints else "more"
-    if new in parent:
-        return ""
-    parent[new] = parent[path[depth - 1]]
-    return f"{new!r} too"
-
-
-def _deeper(tree: Any, path: tuple[Any, ...], rng: random.Random) -> str:
-    parent = _parent(tree, path)
-    parent[path[-1]] = {"value": parent[path[-1]]}
-    return "one level deeper"
-
-
-_MUTATIONS: list[tuple[str, Callable[[Any, tuple[Any, ...], random.Random], str]]] = [
-    ("size", _size),
-    ("size", _size),
-    ("rank", _rank),
-    ("dtype", _dtype),
-    ("kind", _kind),
-    ("no Variable", _no_variable),
-    ("drop", _drop),
-    ("rename", _rename),
-    ("extra", _extra),
-    ("deeper", _deeper),
-]
 
 
 def broken(tally: Tally, model: Any, schema: Any, count: int) -> None:
@@ -376,18 +235,14 @@ def examine(model: Model, count: int) -> tuple[Tally, int]:
 def main() -> int:
     """Runs over the models of the checkouts that were given."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bonsai", type=Path, help="a checkout of jax-ml/bonsai")
-    parser.add_argument("--flax", type=Path, help="a checkout of google/flax")
+    add_checkouts(parser)
     parser.add_argument("--mutations", type=int, default=100, help="per model and schema")
     parser.add_argument("--only", default="", help="models whose name has this text")
     arguments = parser.parse_args()
-    models: list[Model] = []
-    models += of_bonsai(arguments.bonsai) if arguments.bonsai else []
-    models += of_flax(arguments.flax) if arguments.flax else []
     print("| model | leaves | valid, accepted | broken, refused | findings | seconds |")
     print("| --- | --- | --- | --- | --- | --- |")
     total, failed, seen = Counter[str](), 0, 0
-    for model in models:
+    for model in of_checkouts(arguments):
         if arguments.only not in model.name:
             continue
         start = time.perf_counter()
@@ -405,7 +260,7 @@ def main() -> int:
         for finding in tally.findings:
             print(f"    {finding[:600]}", flush=True)
         failed += len(tally.findings)
-    row = [f"{seen} models", total["variables"], total["valid"], total["broken"], failed]
+    row = [f"{seen} models", total["leaves"], total["valid"], total["broken"], failed]
     print(f"| {' | '.join(map(str, row))} | |")
     return 1 if failed else 0
 

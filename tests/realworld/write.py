@@ -11,36 +11,25 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from flax import nnx
 
-from tests.realworld.models import Model, of_bonsai, of_flax, of_tunix
+from tests.realworld.models import add_checkouts, of_checkouts
 from typedstate import explain, infer, to_source
 from typedstate.inference.stale import stale
 
 _FOLDER = Path(__file__).parent / "inferred"
 
 
-def _models(arguments: argparse.Namespace) -> Iterator[Model]:
-    if arguments.bonsai:
-        yield from of_bonsai(arguments.bonsai)
-    if arguments.flax:
-        yield from of_flax(arguments.flax)
-    if arguments.tunix:
-        yield from of_tunix(arguments.tunix)
-
-
 def main() -> int:
     """Writes or compares the files; 1 where one is stale or refuses its model."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("bonsai", "flax", "tunix"):
-        parser.add_argument(f"--{name}", type=Path, help="a checkout")
+    add_checkouts(parser)
     parser.add_argument("--check", action="store_true", help="write nothing, print what differs")
     arguments = parser.parse_args()
     failed = 0
-    for model in _models(arguments):
+    for model in of_checkouts(arguments):
         module = model.build(0)
         schema = infer(module)
         report = explain(nnx.state(module), schema)
