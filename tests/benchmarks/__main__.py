@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from . import cases
-from .cases import Row
+from . import call_cases, start_cases, value_cases
 from .measure import FULL, QUICK
+from .row import Row
 
 SIZES = (10, 100, 1000, 10_000)
 
@@ -19,17 +19,17 @@ def rows(quick: bool = False) -> Iterator[Row]:
     """All rows of the table; quick ones say nothing of the time."""
     effort, sizes, size = (QUICK, (10, 100), 60) if quick else (FULL, SIZES, 1000)
     for each in sizes:
-        yield from cases.passing(each, effort)
-    yield from cases.kinds(size, effort)
-    yield from cases.new_dims(size, effort)
-    yield from cases.module(size, effort)
-    yield from cases.calls(effort)
-    yield from cases.off(effort)
-    yield from cases.step(size // 5, effort)
-    yield from cases.failing(size, effort)
-    yield from cases.first_check(effort, *((20, 100) if quick else (200, 10_000)))
-    yield from cases.memory((sizes[1], sizes[-1]))
-    yield from cases.imports(effort)
+        yield from value_cases.passing(each, effort)
+    yield from value_cases.kinds(size, effort)
+    yield from value_cases.new_dims(size, effort)
+    yield from value_cases.module(size, effort)
+    yield from call_cases.calls(effort)
+    yield from start_cases.off(effort)
+    yield from call_cases.step(size // 5, effort)
+    yield from value_cases.failing(size, effort)
+    yield from start_cases.first_check(effort, *((20, 100) if quick else (200, 10_000)))
+    yield from value_cases.memory((sizes[1], sizes[-1]))
+    yield from start_cases.imports(effort)
 
 
 def show(row: Row) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .cases import Row
+from .row import Row
 
 _STYLE = {"typedstate": ("#d62728", 2.4), "tree.leaves": ("#444444", 1.6)}
 _OTHERS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#17becf", "#9467bd", "#8c564b")

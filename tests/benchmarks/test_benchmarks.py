@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.__main__ import rows, table
-from tests.benchmarks.cases import Row
+from tests.benchmarks.row import Row
 from typedstate._compat import variables
 
 pytestmark = pytest.mark.skipif(
