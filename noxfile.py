@@ -6,8 +6,8 @@ is there, `nox -s "tests-3.11(0.10.7)" -- tests/doctor` one step with these test
 
 All but Flax and JAX is of the versions in constraints.txt. `nox -s lock` writes it anew; `nox -s
 newest` says what would change, with the newest release of everything, and `nox -s upcoming` with
-what Flax has not released. `quick`, `lint`, `lock` and `site` use the environment that nox is
-installed in.
+what Flax has not released. `quick`, `lint`, `lock`, `site` and `screenshots` use the environment
+that nox is installed in.
 """
 
 from __future__ import annotations
@@ -206,6 +206,12 @@ def site(session: nox.Session) -> None:
     """Build the documentation into build/site, without a network; a warning is an error."""
     env = {"JAX_PLATFORMS": "cpu", "NO_MKDOCS_2_WARNING": "1"}
     session.run(sys.executable, "-m", "mkdocs", "build", "--strict", *session.posargs, env=env)
+
+
+@nox.session(python=False, default=False)
+def screenshots(session: nox.Session) -> None:
+    """Photograph the site and the pictures in Chromium, into build/screenshots."""
+    session.run(sys.executable, "-m", "scripts.site.screenshots", *session.posargs)
 
 
 @nox.session(python=False, default=False)

@@ -1,15 +1,20 @@
-"""What the site's pages are given when it is built: each ``<!-- generated: NAME -->`` is replaced.
+"""What the site's pages are given when it is built.
 
-mkdocs calls `on_page_markdown` (``hooks`` in mkdocs.yml).
+Each ``<!-- generated: NAME -->`` is replaced by what a function of that name yields, each
+``<!-- drawn: EXPRESSION -->`` by the picture that a notebook would show of it, ``<!-- terminal:
+EXPRESSION -->`` by what ``rich.print`` prints of it; expressions are over what the page's blocks
+have made. mkdocs calls `on_page_markdown` (``hooks`` in mkdocs.yml).
 """
 
 from __future__ import annotations
 
 import argparse
 import inspect
+import io
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +22,7 @@ from typing import Any
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
-PLACE = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
+PLACE = re.compile(r"^<!-- (generated|drawn|terminal): (.+) -->$", re.MULTILINE)
 
 
 def catalogue() -> Iterator[str]:
@@ -43,7 +48,7 @@ def _fields(cls: Any) -> list[tuple[str, str]]:
     from typedstate import TypedState
     from typedstate._spec.describe import describe
     from typedstate._spec.nodes import Node
-    from typedstate.pictures.outline import of_spec
+    from typedstate.pictures.schema_outline import of_spec
     from typedstate.report import show_key
 
     spec = cls.__typedstate_spec__() if issubclass(cls, TypedState) else None
@@ -51,8 +56,8 @@ def _fields(cls: Any) -> list[tuple[str, str]]:
         return []
     rows: list[tuple[str, str]] = []
     for field in spec.ref.resolve().fields:
-        outline = of_spec(field.spec, (field.key,))
-        text = outline.text if outline.below else describe(field.spec)
+        outline = of_spec(field.spec)
+        text = outline.told if outline.below else describe(field.spec)
         optional = ", may be absent" if field.optional else ""
         key = field.key if isinstance(field.key, str) else show_key(field.key)
         rows.append((str(key), f"`{text}`{optional}"))
@@ -96,11 +101,46 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
 }
 
 
-def filled(markdown: str) -> str:
+def _made(page: Path) -> dict[str, Any]:
+    """The names that the blocks of a page make."""
+    from tests.pages import blocks
+
+    with tempfile.TemporaryDirectory() as folder:
+        return vars(blocks.executed(page, Path(folder).resolve()).module)
+
+
+def _drawn(value: Any) -> str:
+    # In a tree of its own, where the styles of the site do not reach.
+    inside = value._repr_html_()
+    return f'<div class="drawn"><template shadowrootmode="open">{inside}</template></div>'
+
+
+def _terminal(value: Any) -> str:
+    from rich.console import Console
+    from rich.terminal_theme import MONOKAI
+
+    console = Console(record=True, file=io.StringIO(), width=100, color_system="truecolor")
+    console.print(value)
+    text = console.export_html(theme=MONOKAI, inline_styles=True, code_format="{code}").rstrip()
+    return f'<pre class="terminal">{text}</pre>'.replace("\n", "&#10;")
+
+
+def filled(markdown: str, page: Path | None = None) -> str:
     """A page with what it asks for."""
-    return PLACE.sub(lambda match: "\n".join(GENERATED[match[1]]()), markdown)
+    made: dict[str, Any] = {}
+
+    def replaced(match: re.Match[str]) -> str:
+        if match[1] == "generated":
+            return "\n".join(GENERATED[match[2]]())
+        assert page is not None
+        if not made:
+            made.update(_made(page))
+        value = eval(match[2], made)
+        return _drawn(value) if match[1] == "drawn" else _terminal(value)
+
+    return PLACE.sub(replaced, markdown)
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Fills a page, when mkdocs reads it."""
-    return filled(markdown)
+    return filled(markdown, Path(page.file.abs_src_path))

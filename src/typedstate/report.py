@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
@@ -225,17 +225,34 @@ class Report:
         """
         from .rendering import html
 
-        return html.page(self._head(), self._repr_html_())
+        return html.page(self._head(), self._drawn())
 
-    def _repr_html_(self) -> str:
-        """The report as a notebook shows it."""
+    @property
+    def _repr_html_(self) -> Callable[[], str]:
+        """What a notebook asks for the report as it shows it.
+
+        No method, as treescope would append what any class's method of the name gives to the
+        tree that it is given by `__treescope_repr__`.
+        """
+        return self._drawn
+
+    def _drawn(self) -> str:
         from .rendering import html
         from .rendering.twig import planted
 
+        return html.fragment(self._head(), planted(self.marks()), self._remarks())
+
+    def _remarks(self) -> list[str]:
         lines = [f"cause: {self.cause}"] if self.cause else []
         lines += [line.strip() for line in self._sizes("")]
-        lines += [f"unknown: {one}" for one in self.unknown]
-        return html.fragment(self._head(), planted(self.marks()), lines)
+        return [*lines, *(f"unknown: {one}" for one in self.unknown)]
+
+    def __treescope_repr__(self, path: str | None, subtree_renderer: Any) -> Any:
+        """The report where treescope shows what holds it."""
+        from .rendering import treescope_parts
+        from .rendering.twig import planted
+
+        return treescope_parts.tree(self._head(), planted(self.marks()), self._remarks(), path)
 
     def __rich__(self) -> Text:
         """The report in colours, for ``rich.print``."""

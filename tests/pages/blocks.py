@@ -127,6 +127,11 @@ def is_read_only(found: list[Block], index: int) -> bool:
 
 
 def run(path: Path, folder: Path) -> list[Shown]:
+    """What a page shows, beside what is so; raises what a block raises that does not say so."""
+    return executed(path, folder).shown
+
+
+def executed(path: Path, folder: Path) -> Page:
     """Runs a page; raises what a block raises that does not say so."""
     name = f"page_{path.stem.replace('-', '_')}"
     page = Page(path, folder, types.ModuleType(name))
@@ -146,7 +151,7 @@ def run(path: Path, folder: Path) -> list[Shown]:
             if str(folder) in str(getattr(sys.modules[module], "__file__", "")):
                 del sys.modules[module]
         del sys.modules[name]
-    return page.shown
+    return page
 
 
 def _run(page: Page, found: list[Block], index: int, block: Block) -> None:

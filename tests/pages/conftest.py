@@ -1,14 +1,16 @@
-"""The site as it is built: once for the tests of this folder."""
+"""The site as it is built, once for the tests of this folder, and a browser to open it in."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from scripts.site import browser
 from tests.pages.blocks import ROOT
 
 
@@ -26,3 +28,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@pytest.fixture
+def tab(tmp_path: Path) -> Iterator[browser.Tab]:
+    """A tab of a browser of its own, whose console says nothing until the end of the test."""
+    try:
+        with browser.opened(tmp_path / "profile") as found:
+            yield found
+            assert found.said == []
+    except browser.NoBrowser as error:
+        pytest.skip(f"no browser: {error}")

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import pytest
 from flax import nnx
 
-from tests.pages import browser
-from tests.pages.browser import Tab
+from scripts.site import browser
+from scripts.site.browser import Tab
 from typedstate import explain, show
 from typedstate.layers import LinearState
 
@@ -30,13 +30,6 @@ SCHEME = "document.body.getAttribute('data-md-color-scheme')"
 def address(site: Path) -> Iterator[str]:
     with browser.served(site) as found:
         yield found
-
-
-@pytest.fixture
-def tab(tmp_path: Path) -> Iterator[Tab]:
-    with browser.opened(tmp_path / "profile") as found:
-        yield found
-        assert found.said == []
 
 
 def test_navigation(tab: Tab, address: str) -> None:
@@ -107,6 +100,52 @@ def test_a_phone_needs_no_sideways_scrolling(tab: Tab, address: str, page: str) 
     assert tab.run("getComputedStyle(document.querySelector('label[for=__drawer]')).display") != (
         "none"
     )
+
+
+CONTRASTS = """(() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const light = color => {
+    canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map(x => x / 255)
+      .map(x => x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = light(getComputedStyle(document.body).backgroundColor);
+  for (let hue = 0; hue < 10; hue++) {
+    const sample = document.createElement('span');
+    sample.className = `d d${hue}`;
+    document.querySelector('.drawn').shadowRoot.querySelector('.typedstate').append(sample);
+  }
+  const found = [...document.querySelectorAll('.drawn')].flatMap(drawn =>
+    [...drawn.shadowRoot.querySelectorAll('.d, .actual, .expected, .wrong > b')]);
+  return found.map(one => {
+    const [a, b] = [light(getComputedStyle(one).color), ground].sort((x, y) => y - x);
+    return [one.className, (a + 0.05) / (b + 0.05)];
+  });
+})()"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pictures_on_a_page_are_legible(tab: Tab, address: str, scheme: str) -> None:
+    tab.screen(1280, 900, scheme=scheme)
+    tab.open(f"{address}/ideas/dims/")
+    tab.until(f"{SCHEME} == '{'slate' if scheme == 'dark' else 'default'}'")
+    found = dict(map(tuple, tab.run(CONTRASTS)))
+    assert {"expected", "actual", *(f"d d{hue}" for hue in range(10))} <= set(found)
+    assert {name: ratio for name, ratio in found.items() if ratio < 4.5} == {}
+
+
+def test_a_page_has_the_pictures_that_it_speaks_of(tab: Tab, address: str) -> None:
+    tab.open(f"{address}/guides/notebooks/")
+    drawn = "[...document.querySelectorAll('.drawn')].map(x => x.shadowRoot.textContent)"
+    state, report = tab.run(drawn)
+    assert "does not fit ModelState: 2 violations" in state
+    assert "found dout is 6" in report
+    terminals = tab.run("[...document.querySelectorAll('.terminal')].map(x => x.innerText)")
+    assert [text.splitlines()[0] for text in terminals] == [
+        "ModelState: 4 leaves",
+        "does not fit ModelState: 2 violations",
+    ]
 
 
 def opened(tab: Tab, folder: Path, text: str) -> None:

@@ -15,7 +15,18 @@ from jax.sharding import NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float
 
 from tests.zoo import state
-from typedstate import Bind, Entries, SchemaError, StateMap, TypedState, cli, explain, show
+from typedstate import (
+    Bind,
+    Entries,
+    Flat,
+    SchemaError,
+    Stacked,
+    StateMap,
+    TypedState,
+    cli,
+    explain,
+    show,
+)
 from typedstate.rendering.html import MEANINGS
 from typedstate.rendering.terminal import styled
 from typedstate.report import CODES
@@ -107,6 +118,102 @@ def test_linked_names_have_one_colour() -> None:
     assert colours["d"].isdisjoint(colours["classes"])
     assert '" title="d">din</span>' in page
     assert '" title="classes">dout</span>' in page
+
+
+def drawn_dims(hint: Any) -> dict[str, set[str]]:
+    """The colours of each dim in a picture."""
+    found = dict[str, set[str]]()
+    for colour, dim in re.findall(
+        r'<span class="d (d\d)[^"]*" title="([^"]+)">', show(hint).to_html()
+    ):
+        found.setdefault(dim, set()).add(colour)
+    return found
+
+
+class Free(TypedState):
+    up: LinearState
+    down: Bind[LinearState, "din=4*d dout=3"]
+    blocks: Stacked[Bind[LinearState, "din=d dout=d"], "layers"]
+
+
+def test_names_that_are_not_linked_have_colours_of_their_own() -> None:
+    dims = drawn_dims(Free)
+    # What is fixed to 3 is no dim any more, and 4*d is a link as d is one.
+    assert set(dims) == {"din of up", "dout of up", "4*d", "d", "layers"}
+    assert len(set().union(*dims.values())) == 5
+    assert set(drawn_dims(StateMap[int, Bind[LinearState, "din=d dout=d"]])) == {"d"}
+    counted = Bind[StateMap[int, Bind[LinearState, "din=d dout=d"]], "len=layers"]
+    assert set(drawn_dims(counted)) == {"d", "layers"}
+
+
+def test_uses_of_a_type_argument_are_one_colour() -> None:
+    from typedstate import Only
+    from typedstate.layers import AdamState, OptimizerState
+
+    assert set(drawn_dims(OptimizerState[AdamState[Only[LinearState, nnx.Param]]])) == {
+        "din",
+        "dout",
+    }
+
+
+def test_ten_dims_have_ten_colours_and_more_are_underlined() -> None:
+    names = " ".join(f"n{index}" for index in range(12))
+    hint = type("Wide", (TypedState,), {"__annotations__": {"w": nnx.Param[Float[Array, names]]}})
+    colours = [next(iter(found)) for found in drawn_dims(hint).values()]
+    assert len(colours) == 12
+    assert len(set(colours)) == 10
+    assert show(hint).to_html().count(' again"') == 2
+
+
+def test_links_of_forms_are_said_once() -> None:
+    assert str(show(Stacked[Free, "n"])) == (
+        "Stacked[Free, 'n']: 6 leaves\n"
+        "├─ up: Stacked[LinearState, 'n']\n"
+        '│  ├─ kernel: Param[Float[Array, "n din dout"]]\n'
+        '│  └─ bias: Param[Float[Array, "n dout"]] | None\n'
+        "├─ down: Stacked[LinearState, 'n'] din=4*d dout=3\n"
+        '│  ├─ kernel: Param[Float[Array, "n din dout"]]\n'
+        '│  └─ bias: Param[Float[Array, "n dout"]] | None\n'
+        "└─ blocks: Stacked[Stacked[LinearState, 'layers'], 'n'] din=d dout=d\n"
+        '   ├─ kernel: Param[Float[Array, "n layers din dout"]]\n'
+        '   └─ bias: Param[Float[Array, "n layers dout"]] | None'
+    )
+    assert str(show(Bind[Stacked[LinearState, "n"], "n=3 din=e"])).startswith(
+        "Stacked[LinearState, 'n'] din=e n=3: 2 leaves"
+    )
+    assert str(show(Bind[Bind[LinearState, "din=a dout=b"], "b=3"])).startswith(
+        "LinearState din=a dout=3: 2 leaves"
+    )
+
+
+def test_a_flat_state_has_one_level() -> None:
+    assert str(show(Flat[ModelState])) == (
+        "Flat[ModelState]: 4 leaves\n"
+        "├─ ('layers', *, 'kernel'): Param[Float[Array, \"din dout\"]]\n"
+        "├─ ('layers', *, 'bias'): Param[Float[Array, \"dout\"]] | None\n"
+        "├─ ('head', 'kernel'): Param[Float[Array, \"din dout\"]]\n"
+        "└─ ('head', 'bias'): Param[Float[Array, \"dout\"]] | None"
+    )
+    assert "├─ layers/*/kernel: " in str(show(Flat[ModelState, "/"]))
+    assert set(drawn_dims(Flat[ModelState])) == {"d", "classes"}
+
+
+def test_a_terminal_colours_links_alike() -> None:
+    coloured = show(ModelState).__rich__()
+    styles = dict[str, set[str]]()
+    for span in coloured.spans:
+        if (color := getattr(span.style, "color", None)) is not None:
+            styles.setdefault(coloured.plain[span.start : span.end], set()).add(color.name)
+    assert styles["din"] == styles["d"]
+    assert styles["dout"] == styles["d"] | styles["classes"]
+
+
+def test_a_terminal_takes_no_container_for_a_code() -> None:
+    coloured = show(ModelState).__rich__()
+    assert [span for span in coloured.spans if "red" in str(span.style)] == []
+    report = explain({}, ModelState).__rich__()
+    marked = [report.plain[one.start : one.end] for one in report.spans if one.style == "bold red"]
+    assert set(marked) == {"does not fit", "[missing]"}
 
 
 def test_bytes_and_placement_are_shown() -> None:

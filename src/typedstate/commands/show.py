@@ -68,5 +68,5 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(picture.tree.to_dict(), indent=2))
         return 0
-    write(picture.text(options.depth))
+    write(picture.text(options.depth), lambda: picture.colored(options.depth))
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,10 @@ from flax import nnx
 from .._compat import modules, variables
 from ..comparison.subject import subject_of
 from ..rendering import html
+from ..rendering.twig import Twig
 from ..report import Report
-from .outline import Branch, of_spec, of_value
+from .outline import Branch, of_value
+from .schema_outline import of_spec
 from .twigs import twig_of
 
 if TYPE_CHECKING:
@@ -41,30 +44,60 @@ class Picture:
 
     def text(self, depth: int | None) -> str:
         """The tree as text, so many levels of it."""
-        return "\n".join([self._head(), *self.tree.lines(depth)])
+        return "\n".join([self._head(), *map(str, self.tree.lines(depth))])
+
+    def colored(self, depth: int | None) -> Text:
+        """The same in colours, for ``rich.print``."""
+        from ..rendering.dim_colors import Palette, bound_pieces, pieces
+        from ..rendering.terminal import colored, joined
+
+        palette = Palette()
+        lines = [colored([(self._head(), "")], palette)]
+        for line in self.tree.lines(depth):
+            item = line.branch
+            links = bound_pieces(item.bound, item.names, item.inside)
+            parts = (*pieces(line.before, item.names), *links, (line.after, ""))
+            lines.append(colored(parts, palette))
+        return joined(lines)
 
     def to_html(self) -> str:
         """The picture as a page of one file: no script, no network, everything escaped."""
-        return html.page(self._head(), self._repr_html_())
+        return html.page(self._head(), self._drawn())
 
-    def _repr_html_(self) -> str:
-        """The picture as a notebook shows it."""
+    @property
+    def _repr_html_(self) -> Callable[[], str]:
+        """What a notebook asks for the picture; no method, as in `Report`."""
+        return self._drawn
+
+    def _drawn(self) -> str:
+        return html.fragment(self._head(), [self._root()], self._remarks())
+
+    def __treescope_repr__(self, path: str | None, subtree_renderer: Any) -> Any:
+        """The picture where treescope shows what holds it."""
+        from ..rendering import treescope_parts
+
+        below = self._root().below or [self._root()]
+        return treescope_parts.tree(self._head(), below, self._remarks(), path)
+
+    def _root(self) -> Twig:
         root = twig_of(self.tree, self.report)
-        lines: list[str] = []
-        if self.report is not None:
-            lines = [line.strip() for line in str(self.report).splitlines()[:1]]
-            if self.report.cause:
-                lines.append(f"cause: {self.report.cause}")
-            lines += [f"unknown: {one}" for one in self.report.unknown]
-        head = f"{self.name}: {self.tree.summary()}"
-        root.key = self.name
-        return html.fragment(head, [root], lines)
+        root.key, root.text = self.name, "" if root.text == self.name else root.text
+        return root
+
+    def _remarks(self) -> list[str]:
+        if self.report is None:
+            return []
+        lines = [line.strip() for line in str(self.report).splitlines()[:1]]
+        if self.report.cause:
+            lines.append(f"cause: {self.report.cause}")
+        return [*lines, *(f"unknown: {one}" for one in self.report.unknown)]
 
     def __rich__(self) -> Text:
         """The picture in colours, for ``rich.print``."""
-        from ..rendering.terminal import styled
+        from ..rendering.terminal import joined
 
-        return styled(str(self))
+        tree = self.colored(None)
+        return tree if self.report is None else joined([tree, self.report.__rich__()])
 
     def _head(self) -> str:
         return f"{self.name}: {self.tree.summary()}"
@@ -100,7 +133,7 @@ def show(x: object, hint: Any = None) -> Picture:
         report = None if hint is None else checking.explain(subject.value, hint)
         return Picture(subject.name.removeprefix("a "), of_value(subject.value), report)
     tree = of_spec(subject.spec)
-    return Picture(tree.text, tree)
+    return Picture(tree.told, tree)
 
 
 def _tree_of(x: Any) -> tuple[str, Any]:

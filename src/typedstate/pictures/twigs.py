@@ -26,7 +26,16 @@ def _twig(tree: Branch, place: tuple[str, ...], known: dict[tuple[str, ...], Twi
     if tree.parameters is not None and tree.nbytes is not None:
         size = f"{tree.parameters:,} numbers, {show_bytes(tree.nbytes)}"
     key = place[-1] if place else ""
-    twig = known[place] = Twig(key, tree.text, size, tree.placed, dict(tree.links))
+    twig = known[place] = Twig(
+        key,
+        tree.text,
+        tree.bound,
+        tree.more,
+        size,
+        tree.placed,
+        tree.names,
+        tree.inside,
+    )
     for item in tree.below:
         twig.below.append(_twig(item, (*place, key_text(item.path[-1])), known))
     return twig

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Final
 
-from .dim_colors import HUES, index_of, pieces
+from .dim_colors import DIM, HUES, RIGHT, WRONG, Names, Palette, bound_pieces, pieces
 from .twig import Mark, Twig, counted
 
 #: What each code says, for who points at it.
@@ -25,6 +25,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "metadata": "what a live node has beside its values differs",
     "predicate": "a validator says no",
 }
+_PLAIN: Final[Names] = {}
 _OPEN: Final = 2  # levels that stand open; below them only what leads to something wrong
 _SMALL: Final = 60  # a tree of so many places stands open as a whole
 _HUES: Final = "".join(f".typedstate .d{i}{{--h:{hue}}}" for i, hue in enumerate(HUES))
@@ -37,16 +38,18 @@ STYLE: Final = (
     ".typedstate .size,.typedstate .placed,.typedstate .note{opacity:.65}"
     ".typedstate .placed{margin-left:.8em}.typedstate .size{margin-left:.8em}"
     ".typedstate .d{color:hsl(var(--h) 75% 38%);font-weight:600}"
+    ".typedstate .again{text-decoration:underline dotted}"
     ".typedstate .count,.typedstate .code{color:#fff;background:#c62828;border-radius:.6em;"
     "padding:0 .5em;font-size:.85em;margin-left:.6em}"
-    ".typedstate .wrong>b,.typedstate .wrong>summary>b{color:#c62828}"
+    ".typedstate .wrong>b,.typedstate .wrong>summary>b,.typedstate .actual{color:#c62828}"
     ".typedstate .why{margin-left:1.3em;border-left:3px solid #c62828;padding-left:.6em}"
-    ".typedstate .expected{color:#1b5e20}.typedstate .actual{color:#b71c1c}"
+    ".typedstate .expected{color:#1b5e20}"
     ".typedstate p{margin:.2em 0}"
-    "@media (prefers-color-scheme:dark){"
-    ".typedstate .d{color:hsl(var(--h) 80% 68%)}"
-    ".typedstate .wrong>b,.typedstate .wrong>summary>b,.typedstate .actual{color:#ff8a80}"
-    ".typedstate .expected{color:#a5d6a7}}"
+    # On whatever ground: mixed with the text's own colour, which is light where the ground is dark.
+    "@supports (color:color-mix(in oklab,red,currentColor)){"
+    f".typedstate .d{{color:{DIM.format('var(--h)')}}}"
+    f".typedstate .wrong>b,.typedstate .wrong>summary>b,.typedstate .actual{{color:{WRONG}}}"
+    f".typedstate .expected{{color:{RIGHT}}}}}"
 ) + _HUES
 _PAGE: Final = (
     "<!doctype html>\n"
@@ -63,12 +66,12 @@ _PAGE: Final = (
 def fragment(title: str, twigs: Iterable[Twig], lines: Iterable[str] = ()) -> str:
     """A picture to stand in a page or a notebook: a title, lines of text, a tree."""
     trees = list(twigs)
-    counts = counted(trees)
-    parts = [f'<div class="typedstate"><style>{STYLE}</style><h1>{_text(title, {})}</h1>']
-    parts.extend(f"<p>{_text(line, {})}</p>" for line in lines)
-    depth = 0 if len(counts) > _SMALL else -len(counts)
+    drawing = _Drawing(counted(trees))
+    parts = [f'<div class="typedstate"><style>{STYLE}</style><h1>{_clean(title)}</h1>']
+    parts.extend(f"<p>{drawing.text(line)}</p>" for line in lines)
+    depth = 0 if len(drawing.counts) > _SMALL else -len(drawing.counts)
     for twig in trees:
-        parts.extend(_twig(twig, counts, {}, depth))
+        parts.extend(drawing.twig(twig, depth))
     parts.append("</div>")
     return "".join(parts)
 
@@ -78,56 +81,67 @@ def page(title: str, body: str) -> str:
     return _PAGE.format(title=_clean(title), body=body)
 
 
-def _twig(
-    twig: Twig, counts: Mapping[int, int], names: Mapping[str, str], depth: int
-) -> Iterator[str]:
-    wrong = counts[id(twig)]
-    line = "".join(_line(twig, names))
-    if not twig.below:
-        yield f'<div class="leaf{" wrong" if wrong else ""}">{line}</div>'
-        yield from map(_mark, twig.marks)
-        return
-    count = f'<span class="count">{wrong} wrong</span>' if wrong else ""
-    opened = " open" if wrong or depth < _OPEN else ""
-    marked = ' class="wrong"' if twig.marks else ""
-    yield f"<details{opened}{marked}><summary>{line}{count}</summary>"
-    yield from map(_mark, twig.marks)
-    inside = {inner: names.get(outer, outer) for inner, outer in twig.links.items()}
-    for below in twig.below:
-        yield from _twig(below, counts, inside, depth + 1)
-    yield "</details>"
+class _Drawing:
+    """One picture: what is counted in it, and the colours of its dims."""
 
+    def __init__(self, counts: Mapping[int, int]) -> None:
+        self.counts = counts
+        self.palette = Palette()
 
-def _line(twig: Twig, names: Mapping[str, str]) -> Iterator[str]:
-    yield f"<b>{_clean(twig.key)}</b>"
-    if twig.text:
-        yield f": {_text(twig.text, names)}"
-    if twig.placed:
-        yield f'<span class="placed">{_clean(twig.placed)}</span>'
-    if twig.size:
-        yield f'<span class="size">{_clean(twig.size)}</span>'
+    def twig(self, twig: Twig, depth: int) -> Iterator[str]:
+        """A place and what stands below it."""
+        wrong = self.counts[id(twig)]
+        line = "".join(self._line(twig))
+        if not twig.below:
+            yield f'<div class="leaf{" wrong" if wrong else ""}">{line}</div>'
+            yield from map(self._mark, twig.marks)
+            return
+        count = f'<span class="count">{wrong} wrong</span>' if wrong else ""
+        opened = " open" if wrong or depth < _OPEN else ""
+        marked = ' class="wrong"' if twig.marks else ""
+        yield f"<details{opened}{marked}><summary>{line}{count}</summary>"
+        yield from map(self._mark, twig.marks)
+        for below in twig.below:
+            yield from self.twig(below, depth + 1)
+        yield "</details>"
 
+    def _line(self, twig: Twig) -> Iterator[str]:
+        yield f"<b>{_clean(twig.key)}</b>"
+        if twig.text:
+            yield f": {self.text(twig.text, twig.names)}"
+        if twig.bound:
+            yield f" {self._pieces(bound_pieces(twig.bound, twig.names, twig.inside))}"
+        if twig.more:
+            yield _clean(twig.more)
+        if twig.placed:
+            yield f'<span class="placed">{_clean(twig.placed)}</span>'
+        if twig.size:
+            yield f'<span class="size">{_clean(twig.size)}</span>'
 
-def _mark(mark: Mark) -> str:
-    meaning = _clean(MEANINGS.get(mark.code, ""))
-    note = f' <span class="note">({_text(mark.note, {})})</span>' if mark.note else ""
-    expected = f'<span class="expected">expected {_text(mark.expected, {})}</span>'
-    actual = f'<span class="actual">found {_text(mark.actual, {})}</span>'
-    told = [expected] if mark.code == "missing" else [expected, actual]
-    if mark.code == "extra":
-        told = [actual]
-    code = f'<span class="code" title="{meaning}">{_clean(mark.code)}</span>'
-    return f'<div class="why">{", ".join(told)}{note}{code}</div>'
+    def _mark(self, mark: Mark) -> str:
+        meaning = _clean(MEANINGS.get(mark.code, ""))
+        note = f' <span class="note">({self.text(mark.note)})</span>' if mark.note else ""
+        expected = f'<span class="expected">expected {self.text(mark.expected)}</span>'
+        actual = f'<span class="actual">found {self.text(mark.actual)}</span>'
+        told = [expected] if mark.code == "missing" else [expected, actual]
+        if mark.code == "extra":
+            told = [actual]
+        code = f'<span class="code" title="{meaning}">{_clean(mark.code)}</span>'
+        return f'<div class="why">{", ".join(told)}{note}{code}</div>'
 
+    def text(self, text: str, names: Names = _PLAIN) -> str:
+        """A text with its dims in their colours."""
+        return self._pieces(pieces(text, names))
 
-def _text(text: str, names: Mapping[str, str]) -> str:
-    return "".join(
-        _clean(piece)
-        if name is None
-        else f'<span class="d d{index_of(name)}" title="{_clean(name)}">{_clean(piece)}</span>'
-        for piece, name in pieces(text, names)
-        if piece
-    )
+    def _pieces(self, parts: Iterable[tuple[str, str]]) -> str:
+        return "".join(self._piece(piece, dim) for piece, dim in parts if piece)
+
+    def _piece(self, piece: str, dim: str) -> str:
+        if not dim:
+            return _clean(piece)
+        index, again = self.palette.color(dim)
+        shared = " again" if again else ""
+        return f'<span class="d d{index}{shared}" title="{_clean(dim)}">{_clean(piece)}</span>'
 
 
 def _clean(text: str) -> str:

@@ -3,38 +3,51 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from .dim_colors import TERMINAL, index_of, pieces
+from .dim_colors import TERMINAL, Palette, pieces
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 _VIOLATION: Final = re.compile(r"^(\s*)(?P<path>\S.*?): .*(?P<code>\[[a-z]+\])$")
-_BRANCH: Final = re.compile(r"^(?P<rails>[│├└─ ]+)(?P<key>[^:]+):")
+_BRANCH: Final = re.compile(r"^(?P<rails>[│ ]*[├└]─ )(?P<key>[^:]+?)(?=: | \(|$)")
 
 
 def styled(text: str) -> Text:
     """A text of `rich` with the same characters: places bold, codes red, dims in their colours."""
+    palette = Palette()
+    return joined([colored(pieces(line, {}), palette) for line in text.splitlines()])
+
+
+def colored(parts: Iterable[tuple[str, str]], palette: Palette) -> Text:
+    """One line, given in pieces with the dims that they name."""
+    from rich.style import Style
     from rich.text import Text
 
     found = Text()
-    for number, line in enumerate(text.splitlines()):
-        if number:
-            found.append("\n")
-        found.append_text(_line(line, Text()))
-    return found
+    for piece, dim in parts:
+        index, again = palette.color(dim) if dim else (0, False)
+        found.append(piece, Style(color=TERMINAL[index], underline=again) if dim else None)
+    return _marked(found)
 
 
-def _line(line: str, found: Text) -> Text:
-    for piece, name in pieces(line, {}):
-        found.append(piece, None if name is None else TERMINAL[index_of(name)])
-    if match := _VIOLATION.match(line):
-        found.stylize("bold", *match.span("path"))
-        found.stylize("bold red", *match.span("code"))
-    elif match := _BRANCH.match(line):
+def joined(lines: Iterable[Text]) -> Text:
+    """Lines as one text."""
+    from rich.text import Text
+
+    return Text("\n").join(lines)
+
+
+def _marked(found: Text) -> Text:
+    line = found.plain
+    if match := _BRANCH.match(line):
         found.stylize("dim", *match.span("rails"))
         found.stylize("bold", *match.span("key"))
+    elif match := _VIOLATION.match(line):
+        found.stylize("bold", *match.span("path"))
+        found.stylize("bold red", *match.span("code"))
     elif line.startswith("does not fit"):
         found.stylize("bold red", 0, len("does not fit"))
     elif line.startswith("fits "):

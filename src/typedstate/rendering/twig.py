@@ -30,18 +30,24 @@ class Twig:
     Attributes:
       key: as it is written.
       text: what stands there.
+      bound: the links of its dims.
+      more: what else is said of it.
       size: numbers and bytes, as people read them.
       placed: where its array is, as far as that is known.
-      links: what the names of dims below are called here, where they are linked.
+      names: what the names of dims here stand for.
+      inside: what the names stand for that are linked here, left of ``=``.
       marks: what is wrong here.
       below: what stands below.
     """
 
     key: str
     text: str = ""
+    bound: str = ""
+    more: str = ""
     size: str = ""
     placed: str = ""
-    links: dict[str, str] = field(default_factory=dict[str, str])
+    names: dict[str, str] = field(default_factory=dict[str, str])
+    inside: dict[str, str] = field(default_factory=dict[str, str])
     marks: list[Mark] = field(default_factory=list[Mark])
     below: list[Twig] = field(default_factory=list["Twig"])
 

@@ -1,7 +1,8 @@
-"""A headless Chromium, spoken to by its own protocol."""
+"""A headless Chromium, spoken to by its own protocol: for tests and for screenshots."""
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import shutil
@@ -16,10 +17,12 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import pytest
-
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PATIENCE = 20.0  # seconds for what takes a tenth of one
+
+
+class NoBrowser(Exception):
+    """There is no browser here that starts, or nothing to speak to it with."""
 
 
 def program() -> str | None:
@@ -31,7 +34,7 @@ class Quiet(SimpleHTTPRequestHandler):
     """A server of files that says nothing."""
 
     def log_message(self, format: str, *args: Any) -> None:
-        pass
+        """Says nothing."""
 
 
 @contextmanager
@@ -108,14 +111,39 @@ class Tab:
         path = json.dumps(address.partition("#")[0])
         self.until(f"document.readyState == 'complete' && location.href.startsWith({path})")
 
+    def screen(
+        self, width: int, height: int, *, scheme: str = "light", phone: bool = False
+    ) -> None:
+        """Sets the size of the window, and whether its user likes it light or dark."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 2 if phone else 1}
+        self.call("Emulation.setDeviceMetricsOverride", **size, mobile=phone)
+        liked = {"name": "prefers-color-scheme", "value": scheme}
+        self.call("Emulation.setEmulatedMedia", features=[liked])
+
+    def photograph(self, file: Path, *, whole: bool = False) -> None:
+        """Writes what is seen as a PNG; ``whole``: the page to its end."""
+        how: dict[str, Any] = {"format": "png"}
+        if whole:
+            size = self.call("Page.getLayoutMetrics")["cssContentSize"]
+            how |= {"captureBeyondViewport": True, "clip": {**size, "scale": 1}}
+        found = self.call("Page.captureScreenshot", **how)
+        file.write_bytes(base64.b64decode(found["data"]))
+
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Tab]:
-    """A tab of a browser of its own; skips where there is none that starts."""
-    client = pytest.importorskip("websockets.sync.client")
+    """A tab of a browser of its own.
+
+    Raises:
+      NoBrowser: none is installed, or it does not start here.
+    """
+    try:
+        from websockets.sync import client
+    except ImportError as error:
+        raise NoBrowser("websockets is not installed") from error
     chromium = program()
     if chromium is None:
-        pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed")
+        raise NoBrowser(f"none of {', '.join(NAMES)} is installed")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
     options += ["--remote-debugging-port=0", "--no-first-run", f"--user-data-dir={folder}"]
     process = subprocess.Popen(
@@ -145,5 +173,5 @@ def _address(file: Path, process: subprocess.Popen[bytes]) -> str:
         if len(lines) > 1:
             return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
         if process.poll() is not None or time.monotonic() > end:
-            pytest.skip("no browser: Chromium is installed and does not start here")
+            raise NoBrowser("Chromium is installed and does not start here")
         time.sleep(0.05)

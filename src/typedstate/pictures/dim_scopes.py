@@ -1,0 +1,81 @@
+"""What the names of dims in a schema stand for: its own, or what they are linked to outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from .._spec.dim_grammar import show_expr
+from .._spec.dims import Expr, Fixed, Name, substitute
+from .._spec.nodes import Argument, SchemaRef
+from ..rendering.dim_colors import bound_pieces, pieces
+
+Links = Mapping[str, Expr[str]]
+_HIDDEN: Final = "^"  # begins a name that a form has made; what follows is what its user wrote
+
+
+@dataclass(frozen=True, slots=True)
+class DimScope:
+    """One occurrence of a schema in a picture.
+
+    Attributes:
+      place: which one; empty for the outermost, whose names stand for themselves.
+      links: names of this scope as expressions over those of `outer`.
+      outer: of the schema in which it stands.
+      ref: the schema; None where only a `Bind` makes a scope: its other names are of `outer`.
+    """
+
+    place: str = ""
+    links: Links = field(default_factory=dict[str, Expr[str]])
+    outer: DimScope | None = None
+    ref: SchemaRef | None = None
+
+    def meaning(self, name: str) -> Expr[str]:
+        """What a name stands for, over the names of the whole picture."""
+        if self.outer is not None:
+            if (found := self.links.get(name)) is not None:
+                return substitute(found, self.outer.meaning)
+            if self.ref is None:
+                return self.outer.meaning(name)
+        return Name(f"{name} of {self.place}" if self.place else name)
+
+    def argument(self, spec: Argument, place: str) -> tuple[DimScope, str]:
+        """Where a type argument was written, and a place that is one for all its uses there."""
+        scope: DimScope | None = self
+        while scope is not None:
+            if scope.ref is not None and spec.owner in scope.ref.owners:
+                return scope.outer or DimScope(), f"{scope.place}[{'.'.join(map(str, spec.index))}]"
+            scope = scope.outer
+        return self, place
+
+    def names(self, text: str, bound: str = "") -> dict[str, str]:
+        """What the names in a text and in links stand for; empty for a number."""
+        written = (*pieces(text, {}), *bound_pieces(bound, {}, {}))
+        return {name: self._named(name) for _, name in written if name}
+
+    def _named(self, name: str) -> str:
+        hidden = f"{_HIDDEN}{name}"
+        return self.dim(Name(hidden if hidden in self.links else name))
+
+    def dim(self, expr: Expr[str]) -> str:
+        """The dim that an expression is in the whole picture; empty for a number."""
+        meaning = substitute(expr, self.meaning)
+        return "" if isinstance(meaning, Fixed) else show_expr(meaning).replace(_HIDDEN, "")
+
+
+def within(links: Links, more: Links) -> dict[str, Expr[str]]:
+    """The links of a `Bind` in a `Bind`, over the names around both."""
+    inner = {name: substitute(expr, lambda n: links.get(n, Name(n))) for name, expr in more.items()}
+    return {**links, **inner}
+
+
+def shown(links: Links, names: list[str]) -> str:
+    """Links as a `Bind` has them: those of the names given, but what a form's title says."""
+    pairs = [(name.removeprefix(_HIDDEN), name, show_expr(links[name])) for name in links]
+    told = [
+        name if name == to else f"{name}={to.replace(_HIDDEN, '')}"
+        for name, key, to in pairs
+        if key in names and not (key != name and to in (name, key))
+    ]
+    return " ".join(told)

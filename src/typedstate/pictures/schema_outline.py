@@ -1,0 +1,169 @@
+"""The tree of a schema: kinds, dims and their links, axis names; each map with one entry ``*``."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import replace
+from typing import Final, assert_never
+
+from .._sharding.axis_names import show_names
+from .._spec.describe import describe
+from .._spec.dim_grammar import show_expr
+from .._spec.filters import WILDCARD
+from .._spec.nodes import (
+    Anything,
+    Argument,
+    Bound,
+    Conditional,
+    EntriesSpec,
+    Field,
+    FlatSpec,
+    Leaf,
+    Map,
+    ModuleState,
+    Node,
+    SameSpec,
+    SchemaRef,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+    Union,
+    ValueSpec,
+    Within,
+)
+from .._spec.questions import root_of, schema_names
+from ..report import Path, show_path
+from .dim_scopes import DimScope, Links, shown, within
+from .outline import Branch, summed
+
+_MAX_DEPTH: Final = 40
+_CALL: Final = DimScope()  # whose names are those of the picture
+_NO_LINKS: Final[Links] = {}
+
+
+def of_spec(spec: Spec) -> Branch:
+    """The tree of a schema."""
+    return _drawn(spec, (), _CALL, "", ())
+
+
+def _drawn(
+    spec: Spec, path: Path, scope: DimScope, place: str, open_: tuple[SchemaRef, ...]
+) -> Branch:
+    """What stands at a path.
+
+    Args:
+      spec: what is drawn.
+      path: where it stands.
+      scope: of the class in whose annotation it stands.
+      place: tells its names from those of other places.
+      open_: the schemas that lead there.
+    """
+    links, outermost, flat = _NO_LINKS, not path, None
+    while isinstance(spec, Argument | Bound | ScopedSpec | SameSpec | ModuleState | FlatSpec):
+        match spec:
+            case Bound():
+                links = within(links, dict(spec.links))
+            case Argument():
+                scope, place = scope.argument(spec, place)
+                outermost = scope is _CALL
+            case FlatSpec():
+                flat = spec
+            case ScopedSpec() | SameSpec() | ModuleState():
+                pass
+        spec = spec.inner
+    if isinstance(spec, Node):
+        own = DimScope("" if outermost else place, links, scope, spec.ref)
+        found = _of_schema(spec.ref, path, links, own, open_)
+    else:
+        inside = DimScope(scope.place, links, scope) if links else scope
+        found = _of_level(spec, path, inside, place, open_)
+        found.names = inside.names(found.text, found.bound)
+    return found if flat is None else _flat(found, flat)
+
+
+def _flat(tree: Branch, spec: FlatSpec) -> Branch:
+    """One level: every leaf by its whole path."""
+    depth = len(tree.path)
+    below: list[Branch] = []
+    for leaf in _leaves(tree):
+        keys = leaf.path[depth:]
+        key = keys if spec.separator is None else spec.separator.join(map(str, keys))
+        below.append(replace(leaf, path=(*tree.path, key)))
+    found = summed(tree.path, describe(spec), below)
+    found.bound, found.names, found.inside = tree.bound, tree.names, tree.inside
+    return found
+
+
+def _leaves(tree: Branch) -> Iterator[Branch]:
+    for item in tree.below:
+        yield from _leaves(item) if item.below else (item,)
+
+
+def _of_schema(
+    ref: SchemaRef, path: Path, links: Links, own: DimScope, open_: tuple[SchemaRef, ...]
+) -> Branch:
+    root, schema = root_of(ref), ref.resolve()
+    bound = shown(links, schema_names(schema))
+    if root in open_ or len(path) > _MAX_DEPTH:
+        found = Branch(path, ref.name, bound, " ...")
+    else:
+        open_ = (*open_, root)
+        found = summed(
+            path, ref.name, [_of_field(item, path, own, open_) for item in schema.fields]
+        )
+        found.bound = bound
+    if bound and own.outer is not None:
+        found.names, found.inside = own.outer.names("", bound), own.names("", bound)
+    return found
+
+
+def _of_level(
+    spec: Spec, path: Path, scope: DimScope, place: str, open_: tuple[SchemaRef, ...]
+) -> Branch:
+    if isinstance(spec, ValueSpec):
+        return Branch(path, describe(spec), leaves=1)
+
+    def below(inner: Spec, key: Hashable) -> Branch:
+        there = (*path, key)
+        return _drawn(inner, there, scope, show_path((key,), place), open_)
+
+    match spec:
+        case EntriesSpec(items):
+            kept = [(i, item) for i, item in enumerate(items) if item is not None]
+            return summed(path, "Entries", [below(item, i) for i, item in kept])
+        case Map(key, entry, length):
+            found = summed(path, f"StateMap[{key}]", [below(entry, WILDCARD)])
+            if length is not None:
+                found.bound, found.inside = f"len={show_expr(length)}", {"len": scope.dim(length)}
+            return found
+        case StateOfSpec(leaf):
+            return summed(path, "StateOf", [below(leaf, WILDCARD)])
+        case (
+            Union()
+            | Anything()
+            | Leaf()
+            | Node()
+            | Bound()
+            | Argument()
+            | Within()
+            | ScopedSpec()
+            | SameSpec()
+            | FlatSpec()
+            | Conditional()
+            | ModuleState()
+        ):
+            names = spec.names if isinstance(spec, Leaf) else None
+            text = describe(spec)
+            return Branch(path, f"{text} {show_names(names)}" if names else text, leaves=1)
+        case _:
+            assert_never(spec)
+
+
+def _of_field(item: Field, path: Path, own: DimScope, open_: tuple[SchemaRef, ...]) -> Branch:
+    there = (*path, item.key)
+    found = _drawn(item.spec, there, own, show_path((item.key,), own.place), open_)
+    if item.optional:
+        found.more += " | None"
+    if item.shared is not None:
+        found.more += f", shared with {item.shared}"
+    return found
