@@ -2,9 +2,9 @@
 
     python -m scripts.compared [--write]
 
-Needs the extra ``[benchmarks]``. A tool is given the most that it can say of a state: beartype and
-jaxtyping an annotation, chex and penzai a right state to compare with, Orbax an abstract state to
-restore into.
+Needs the extra ``[compared]``. A tool is given the most that it can say of a state: beartype and
+jaxtyping an annotation, pandera a schema of the state as an xarray tree, chex and penzai a right
+state to compare with, Orbax an abstract state to restore into.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +26,10 @@ import beartype
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
+import pandera.xarray as pa
+import xarray as xr
 from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float, PyTree, jaxtyped
@@ -134,6 +138,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "another width in one layer": lambda: with_leaf(
         nnx.Param(jnp.ones((8, 6))), "layers", 1, "kernel"
     ),
+    "another width in all of a layer": lambda: with_leaf(linear(6, 6), "layers", 1),
     "another rank": lambda: with_leaf(nnx.Param(jnp.ones((1, 8))), "layers", 0, "bias"),
     "int8 for float32": lambda: with_leaf(nnx.Param(jnp.ones(4, jnp.int8)), "head", "bias"),
     "a Param and a BatchStat swapped": swapped,
@@ -163,11 +168,51 @@ def tools() -> Iterator[Tool]:
     yield Tool("beartype", beartype.beartype(_plain))
     yield Tool("jaxtyping", jaxtyped(typechecker=beartype.beartype)(_arrays))
     right = model()
+    yield Tool("pandera", lambda state: TREE.validate(as_datatree(state), lazy=True))
     yield Tool("chex", lambda state: chex.assert_trees_all_equal_shapes_and_dtypes(state, right))
     reference = shapecheck.as_array_structure(right)
     yield Tool("penzai", lambda state: shapecheck.check_structure(state, reference))
     yield Tool("Orbax", _restored)
     yield Tool("typedstate", lambda state: check(state, Placed[ModelState]))
+
+
+#: The dims of leaves, by their names; the leaf of another rank or name has dims of its own.
+DIMS = {"kernel": ("din", "dout"), "bias": ("dout",), "mean": ("d",), "scale": ("d",)}
+
+
+def as_datatree(state: Any) -> Any:
+    """A state as pandera can read it: sub-states are nodes, leaves arrays that say their kind."""
+    leaves: dict[str, Any] = {}
+    children: dict[str, Any] = {}
+    items: Mapping[Any, Any] = state
+    for key, item in items.items():
+        if isinstance(item, Mapping):
+            children[str(key)] = as_datatree(item)
+            continue
+        value = item.get_raw_value() if isinstance(item, nnx.Variable) else item
+        names = DIMS.get(key, ())
+        names = names if len(names) == value.ndim else [f"{key}_{i}" for i in range(value.ndim)]
+        leaves[str(key)] = (names, np.asarray(value), {"kind": type(item).__name__})
+    return xr.DataTree(xr.Dataset(leaves), children)
+
+
+def _level(**kinds: str) -> Any:
+    variables = {
+        name: pa.DataVar(dtype="float32", dims=DIMS[name], attrs={"kind": kind})
+        for name, kind in kinds.items()
+    }
+    return pa.DatasetSchema(variables, strict=True)
+
+
+_LINEAR = _level(kernel="Param", bias="Param")
+TREE: Any = pa.DataTreeSchema(
+    {
+        "layers": pa.DataTreeSchema({"0": _LINEAR, "1": _LINEAR}, strict=True),
+        "norm": _level(mean="BatchStat", scale="Param"),
+        "head": _LINEAR,
+    },
+    strict=True,
+)
 
 
 def _restored(state: Any) -> None:
@@ -188,6 +233,7 @@ PLACES = {
     "a leaf is missing": "layers",
     "a leaf too many": "gate",
     "another width in one layer": "layers",
+    "another width in all of a layer": "layers",
     "another rank": "layers",
     "int8 for float32": "bias",
     "a Param and a BatchStat swapped": "mean",
@@ -206,7 +252,7 @@ def verdict(tool: Tool, case: str) -> str:
             return "**refused**"
         text = str(error)
         named = len(text) < 4000 and PLACES[case] in text
-        return "refused, place named" if named else f"refused, {len(text):,} characters"
+        return "named" if named else f"{len(text):,} characters"
     return "accepted" if case in RIGHT else "**accepted**"
 
 
@@ -222,6 +268,21 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def versions() -> str:
+    """What was asked, in which versions."""
+    names = (
+        "beartype",
+        "jaxtyping",
+        "pandera",
+        "chex",
+        "penzai",
+        "orbax-checkpoint",
+        "flax",
+        "jax",
+    )
+    return f"Asked were {', '.join(f'{name} {version(name)}' for name in names)}."
+
+
 def main() -> None:
     """Prints the table, or puts it into the page."""
     parser = argparse.ArgumentParser()
@@ -230,7 +291,8 @@ def main() -> None:
     found = table()
     if parser.parse_args().write:
         before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n\n{found}\n\n{END}{rest.partition(END)[2]}")
+        shown = f"{BEGIN}\n\n{found}\n\n{versions()}\n\n{END}"
+        PAGE.write_text(f"{before}{shown}{rest.partition(END)[2]}")
     print(found)
     print(f"{time.perf_counter() - start:.0f} s")
 

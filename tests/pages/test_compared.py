@@ -12,7 +12,7 @@ from flax import nnx
 
 from tests.pages.blocks import DOCS, ROOT
 
-NEEDED = ("chex", "penzai", "orbax.checkpoint")
+NEEDED = ("chex", "pandera.xarray", "penzai", "orbax.checkpoint", "xarray")
 
 
 def is_there(name: str) -> bool:
@@ -23,7 +23,7 @@ def is_there(name: str) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not all(map(is_there, NEEDED)), reason="the extra [benchmarks] is missing")
+@pytest.mark.skipif(not all(map(is_there, NEEDED)), reason="the extra [compared] is missing")
 @pytest.mark.skipif(
     not hasattr(nnx, "restore_int_paths"), reason="the page shows what Flax 0.12 makes"
 )
@@ -47,6 +47,6 @@ def test_of_each_wrong_state_typedstate_names_the_place() -> None:
     rows = [
         line for line in (DOCS / "compared.md").read_text().splitlines() if line.startswith("| ")
     ][2:]
-    assert len(rows) == 12
+    assert len(rows) == 13
     last = [row.rstrip(" |").rpartition(" | ")[2] for row in rows]
-    assert last == ["accepted"] * 2 + ["refused, place named"] * 10
+    assert last == ["accepted"] * 2 + ["named"] * 11

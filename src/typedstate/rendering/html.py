@@ -27,11 +27,14 @@ MEANINGS: Final[Mapping[str, str]] = {
 }
 _PLAIN: Final[Names] = {}
 _OPEN: Final = 2  # levels that stand open; below them only what leads to something wrong
+_MANY: Final = 100  # entries of one level, with which it stands folded
 _SMALL: Final = 60  # a tree of so many places stands open as a whole
 _HUES: Final = "".join(f".typedstate .d{i}{{--h:{hue}}}" for i, hue in enumerate(HUES))
 STYLE: Final = (
     ".typedstate{font:13px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}"
     ".typedstate details>*:not(summary),.typedstate .leaf{margin-left:1.3em}"
+    # What can't be seen is not laid out: a level of thousands opens at once.
+    ".typedstate details details{content-visibility:auto;contain-intrinsic-size:auto 1.55em}"
     ".typedstate summary{cursor:pointer;list-style-position:outside;margin-left:1.2em}"
     ".typedstate h1{font-size:1.1em;margin:.3em 0}"
     ".typedstate b{font-weight:600}"
@@ -97,7 +100,8 @@ class _Drawing:
             yield from map(self._mark, twig.marks)
             return
         count = f'<span class="count">{wrong} wrong</span>' if wrong else ""
-        opened = " open" if wrong or depth < _OPEN else ""
+        few = depth < _OPEN and len(twig.below) <= _MANY
+        opened = " open" if wrong or few else ""
         marked = ' class="wrong"' if twig.marks else ""
         yield f"<details{opened}{marked}><summary>{line}{count}</summary>"
         yield from map(self._mark, twig.marks)
