@@ -40,7 +40,9 @@ DOCS = ROOT / "docs"
 CHECKERS = ("mypy", "pyright")
 SHOWN = ("prints", "raises", *CHECKERS)
 INFO = re.compile(r"(?P<language>[\w-]*)(?P<info>[^\n]*)\n")
-INSTALL = re.compile(r"(python3 -m venv|\.venv/bin/|pip install|uv |nox |python -m )")
+INSTALL = re.compile(
+    r"(python3 -m venv|\. \.venv/bin/|\.venv/bin/|pip install|uv |nox |python -m )"
+)
 
 
 def pages() -> list[Path]:

@@ -41,15 +41,24 @@ def snippets(pages: list[Path]) -> list[Snippet]:
     for page in pages:
         parts = blocks(page)
         before = HEAD
+        files: list[str] = []
         for index, block in enumerate(parts):
             if block.language != "python":
                 continue
             if not is_read_only(parts, index):
-                before += block.source
+                before += _in_one_file(block.source, files)
+                files.append(block.title.removesuffix(".py"))
                 continue
             answers = tuple(one for one in parts[index + 1 : index + 3] if one.title in CHECKERS)
             found.append(Snippet(page, answers, before + block.source, before.count("\n") + 1))
     return found
+
+
+def _in_one_file(source: str, files: list[str]) -> str:
+    """A block without what it imports from files of its page, whose text stands before it."""
+    names = "|".join(name for name in files if name)
+    pattern = rf"^from ({names}) import (\w.*|\((.|\n)*?\))$"
+    return re.sub(pattern, "", source, flags=re.MULTILINE) if names else source
 
 
 def answers(found: list[Snippet], folder: Path) -> dict[Path, list[Shown]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -21,6 +23,19 @@ def test_a_version_that_differs_is_noticed(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(release, "version", lambda: "9.9.9")
     with pytest.raises(AssertionError, match=r"pyproject\.toml 9\.9\.9"):
         release.versions_agree()
+
+
+def test_a_release_asks_for_addresses_and_takes_no_invented_ones(tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_text("[project]\n")
+    with pytest.raises(AssertionError, match="names no Source, Documentation, Changelog, Issues"):
+        release.project_has_a_home(file)
+    addresses = "".join(f'{name} = "https://example.org/{name}"\n' for name in release.URLS)
+    file.write_text(f"[project.urls]\n{addresses}")
+    with pytest.raises(AssertionError, match=r"no addresses of a project: https://example\.org"):
+        release.project_has_a_home(file)
+    file.write_text(f"[project.urls]\n{addresses.replace('example.org', 'github.com/them/it')}")
+    release.project_has_a_home(file)
 
 
 def test_issue_templates_are_forms() -> None:
