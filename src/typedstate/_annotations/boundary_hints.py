@@ -10,33 +10,21 @@ from msgspec.structs import replace
 
 from .._compat import scalars
 from .._spec.leaf_conditions import Predicate
+from .._spec.node_groups import StateSpec, ValueSpec
 from .._spec.nodes import (
     Anything,
-    Argument,
     Array,
-    Bound,
-    Conditional,
-    EntriesSpec,
-    FlatSpec,
     Instance,
     ItemsOf,
-    Leaf,
     Literally,
-    Map,
     MappingOf,
-    ModuleState,
-    Node,
     NoValue,
     Partition,
     RecordOf,
-    SameSpec,
-    ScopedSpec,
     Spec,
-    StateOfSpec,
     TupleOf,
     Union,
     Validated,
-    Within,
 )
 from .._spec.questions import one_of, parts
 from .context import Context
@@ -75,25 +63,9 @@ def holds_state_or_array(spec: Spec) -> bool:
     match spec:
         case Anything() | NoValue() | Instance() | Literally():
             return False
-        case TupleOf() | ItemsOf() | MappingOf() | Validated() | Union() | RecordOf():
+        case TupleOf() | ItemsOf() | MappingOf() | RecordOf() | Validated() | Union():
             return any(holds_state_or_array(part) for part in parts(spec))
-        case (
-            Array()
-            | Partition()
-            | Leaf()
-            | Node()
-            | Map()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Bound()
-            | Argument()
-            | Within()
-            | ScopedSpec()
-            | SameSpec()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case Array() | Partition() | StateSpec():
             return True
         case _:
             assert_never(spec)
@@ -112,29 +84,7 @@ def or_array(spec: Spec) -> Spec:
             return replace(spec, item=or_array(item))
         case MappingOf(value=value_):
             return replace(spec, value=or_array(value_))
-        case (
-            Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | Array()
-            | RecordOf()
-            | Partition()
-            | Validated()
-            | Leaf()
-            | Node()
-            | Map()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Bound()
-            | Argument()
-            | Within()
-            | ScopedSpec()
-            | SameSpec()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case Anything() | ValueSpec() | StateSpec():
             return spec
         case _:
             assert_never(spec)

@@ -9,25 +9,8 @@ from msgspec.structs import replace
 
 from ..errors import SchemaError
 from .describe import describe
-from .nodes import (
-    Anything,
-    Argument,
-    Bound,
-    Conditional,
-    EntriesSpec,
-    FlatSpec,
-    Leaf,
-    Map,
-    ModuleState,
-    Node,
-    SameSpec,
-    ScopedSpec,
-    Spec,
-    StateOfSpec,
-    Union,
-    ValueSpec,
-    Within,
-)
+from .node_groups import StateSpec, ValueSpec, WrapperSpec
+from .nodes import Anything, Bound, Node, Spec, Union
 from .questions import outermost_names, parts, root_of
 
 
@@ -48,30 +31,12 @@ def check_binds(spec: Spec, owner: str) -> None:
 
 def _before_forms(spec: Spec) -> Spec:
     """The schema of which a spec is a form: the form may have left out what has a dim."""
-    if isinstance(spec, ValueSpec):
-        return spec
     match spec:
+        case WrapperSpec():
+            return replace(spec, inner=_before_forms(spec.inner))
         case Node(ref):
             return Node(root_of(ref))
-        case (
-            Bound(inner=inner)
-            | ScopedSpec(inner=inner)
-            | SameSpec(inner=inner)
-            | Argument(inner=inner)
-        ):
-            return replace(spec, inner=_before_forms(inner))
-        case (
-            Anything()
-            | Leaf()
-            | Map()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Union()
-            | Within()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case Anything() | Union() | ValueSpec() | StateSpec():
             return spec
         case _:
             assert_never(spec)

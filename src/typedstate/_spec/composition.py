@@ -12,34 +12,17 @@ from typing import Final, assert_never
 from ..errors import SchemaError
 from .describe import describe
 from .filters import show_filter
+from .node_groups import LevelSpec, StateSpec, ValueSpec, WrapperSpec
 from .nodes import (
     Anything,
-    Argument,
-    Array,
-    Bound,
     Conditional,
-    EntriesSpec,
     FlatSpec,
-    Instance,
-    ItemsOf,
     Leaf,
-    Literally,
-    Map,
-    MappingOf,
     ModuleState,
     Node,
-    NoValue,
-    Partition,
-    RecordOf,
-    SameSpec,
     SchemaRef,
-    ScopedSpec,
     Spec,
-    StateOfSpec,
-    TupleOf,
     Union,
-    Validated,
-    ValueSpec,
     Within,
 )
 from .questions import parts, root_of
@@ -100,37 +83,11 @@ def _leaves(
                 yield from _leaves(field.spec, opened, seen | {id(ref)})
             for _, inner in schema.extra.patterns:
                 yield from _leaves(inner, opened, seen | {id(ref)})
-        case (
-            Bound()
-            | ScopedSpec()
-            | SameSpec()
-            | Argument()
-            | Map()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Union()
-            | FlatSpec()
-        ):
+        case Anything() | ValueSpec() | Leaf() | Within() | Conditional() | ModuleState():
+            yield spec
+        case LevelSpec() | WrapperSpec() | Union() | FlatSpec():
             for part in parts(spec):
                 yield from _leaves(part, opened, seen)
-        case (
-            Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
-            | Leaf()
-            | Within()
-            | Conditional()
-            | ModuleState()
-        ):
-            yield spec
         case _:
             assert_never(spec)
 
@@ -157,8 +114,6 @@ def refuse_senseless(spec: Spec, transform: Transform) -> None:
 
 def _forms_of(spec: Spec) -> Iterator[tuple[Derived, ...]]:
     """Yields the forms of each schema in a hint, the outermost first."""
-    if isinstance(spec, ValueSpec):
-        return
     match spec:
         case Node(ref):
             chain: list[Derived] = []
@@ -167,19 +122,10 @@ def _forms_of(spec: Spec) -> Iterator[tuple[Derived, ...]]:
                 ref = ref.base
             if chain:
                 yield tuple(chain)
-        case (
-            Bound()
-            | ScopedSpec()
-            | SameSpec()
-            | Argument()
-            | Map()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Union()
-        ):
+        case LevelSpec() | WrapperSpec() | Union():
             for part in parts(spec):
                 yield from _forms_of(part)
-        case Anything() | Leaf() | Within() | FlatSpec() | Conditional() | ModuleState():
+        case Anything() | ValueSpec() | StateSpec():
             return
         case _:
             assert_never(spec)

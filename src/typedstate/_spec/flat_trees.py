@@ -8,24 +8,18 @@ from typing import Any, assert_never, cast
 import msgspec
 
 from .._compat import variables
+from .node_groups import StateSpec, ValueSpec
 from .nodes import (
     Anything,
-    Argument,
     Bound,
-    Conditional,
     EntriesSpec,
     FlatSpec,
-    Leaf,
     Map,
-    ModuleState,
     Node,
     SameSpec,
     ScopedSpec,
     Spec,
-    StateOfSpec,
     Union,
-    ValueSpec,
-    Within,
 )
 
 Tree = dict[Hashable, Any]
@@ -129,8 +123,6 @@ def _with_keys(tree: Any, spec: Spec) -> Any:
     if type(tree) is not dict:
         return tree
     level = cast(Tree, tree)
-    if isinstance(spec, ValueSpec):
-        return level
     match spec:
         case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
             return _with_keys(level, inner)
@@ -160,16 +152,7 @@ def _with_keys(tree: Any, spec: Spec) -> Any:
             for option in options:
                 level = _with_keys(level, option)
             return level
-        case (
-            Anything()
-            | Leaf()
-            | StateOfSpec()
-            | Argument()
-            | Within()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case Anything() | ValueSpec() | StateSpec():
             return level
         case _:
             assert_never(spec)

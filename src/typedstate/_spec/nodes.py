@@ -7,26 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from re import Pattern
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, final
 
 import msgspec
 
 from ..report import Path
 from .dims import Dim, Expr, SingleDim
 from .leaf_conditions import Allowed, PlacedSpec, Predicate
+from .node_groups import LevelSpec, OneChildSpec, StateSpec, ValueSpec, WrapperSpec
 
 Container = Literal["any", "state", "dict"]
 
 
+@final
 class Anything(msgspec.Struct, frozen=True):
     """``Any``: a leaf or a sub-tree of any kind."""
 
 
-class NoValue(msgspec.Struct, frozen=True):
+@final
+class NoValue(ValueSpec, frozen=True):
     """``None``."""
 
 
-class Instance(msgspec.Struct, frozen=True):
+@final
+class Instance(ValueSpec, frozen=True):
     """``float``, ``jax.sharding.NamedSharding``: an instance of a class.
 
     Attributes:
@@ -38,13 +42,15 @@ class Instance(msgspec.Struct, frozen=True):
     numpy: bool = False
 
 
-class Literally(msgspec.Struct, frozen=True):
+@final
+class Literally(ValueSpec, frozen=True):
     """``Literal[1, 2]``: one of these Python values, compared with its class."""
 
     values: tuple[Any, ...]
 
 
-class Array(msgspec.Struct, frozen=True):
+@final
+class Array(ValueSpec, frozen=True):
     """``Float[Array, "din dout"]``, ``jax.Array``: an array, by dtype and shape.
 
     Attributes:
@@ -65,21 +71,24 @@ class Array(msgspec.Struct, frozen=True):
     inserted: tuple[tuple[int, SingleDim], ...] = ()
 
 
-class TupleOf(msgspec.Struct, frozen=True):
+@final
+class TupleOf(ValueSpec, frozen=True):
     """``tuple[A, B]``; ``rest`` for ``tuple[A, ...]``."""
 
     items: tuple[Spec, ...]
     rest: Spec | None = None
 
 
-class ItemsOf(msgspec.Struct, frozen=True):
+@final
+class ItemsOf(ValueSpec, frozen=True):
     """``list[A]``, ``Sequence[A]``: an instance of `cls`, every item of which fits."""
 
     cls: type
     item: Spec
 
 
-class MappingOf(msgspec.Struct, frozen=True):
+@final
+class MappingOf(ValueSpec, frozen=True):
     """``dict[K, V]``: an instance of `cls`, every key and value of which fits."""
 
     cls: type
@@ -87,7 +96,8 @@ class MappingOf(msgspec.Struct, frozen=True):
     value: Spec
 
 
-class RecordOf(msgspec.Struct, frozen=True):
+@final
+class RecordOf(ValueSpec, frozen=True):
     """A NamedTuple, dataclass or TypedDict of values: `get` reads a field by name.
 
     Attributes:
@@ -101,7 +111,8 @@ class RecordOf(msgspec.Struct, frozen=True):
     required: frozenset[str]
 
 
-class Partition(msgspec.Struct, frozen=True):
+@final
+class Partition(ValueSpec, frozen=True):
     """A PartitionSpec or NamedSharding that stands for an array.
 
     Attributes:
@@ -117,14 +128,16 @@ class Partition(msgspec.Struct, frozen=True):
     rules: Any = None
 
 
-class Validated(msgspec.Struct, frozen=True):
+@final
+class Validated(ValueSpec, OneChildSpec, frozen=True):
     """``Annotated[X, Is[...]]`` on a value that is no leaf."""
 
     inner: Spec
     predicates: tuple[Predicate, ...]
 
 
-class Leaf(msgspec.Struct, frozen=True):
+@final
+class Leaf(StateSpec, frozen=True):
     """A Variable of a kind, or a raw leaf.
 
     Attributes:
@@ -172,7 +185,8 @@ class SchemaRef(Protocol):
         ...
 
 
-class Node(msgspec.Struct, frozen=True):
+@final
+class Node(LevelSpec, frozen=True):
     """A sub-state that a schema describes."""
 
     ref: SchemaRef
@@ -224,7 +238,8 @@ class Schema(msgspec.Struct, frozen=True):
     container: Container = "any"
 
 
-class Map(msgspec.Struct, frozen=True):
+@final
+class Map(LevelSpec, frozen=True):
     """``StateMap[int, S]``: one level of like entries; `length` where ``len`` is bound."""
 
     key: Literal["int", "str"]
@@ -234,7 +249,8 @@ class Map(msgspec.Struct, frozen=True):
     extra: Extra = Extra()
 
 
-class EntriesSpec(msgspec.Struct, frozen=True):
+@final
+class EntriesSpec(LevelSpec, frozen=True):
     """``Entries[A, None, B]``: int keys by position, None where nothing is kept."""
 
     items: tuple[Spec | None, ...]
@@ -242,27 +258,31 @@ class EntriesSpec(msgspec.Struct, frozen=True):
     extra: Extra = Extra()
 
 
-class StateOfSpec(msgspec.Struct, frozen=True):
+@final
+class StateOfSpec(LevelSpec, frozen=True):
     """``StateOf[Leaf]``: a tree of any depth with like leaves."""
 
     leaf: Spec
     container: Container = "any"
 
 
+@final
 class Union(msgspec.Struct, frozen=True):
     """``A | B``."""
 
     options: tuple[Spec, ...]
 
 
-class Bound(msgspec.Struct, frozen=True):
+@final
+class Bound(WrapperSpec, frozen=True):
     """``Bind[S, "din=d"]``: inner names as expressions over the outer ones."""
 
     inner: Spec
     links: tuple[tuple[str, Expr[str]], ...]
 
 
-class Argument(msgspec.Struct, frozen=True):
+@final
+class Argument(WrapperSpec, frozen=True):
     """A type argument within a generic schema: its names are those of where it was written.
 
     Attributes:
@@ -276,28 +296,32 @@ class Argument(msgspec.Struct, frozen=True):
     index: tuple[int, ...]
 
 
-class Within(msgspec.Struct, frozen=True):
+@final
+class Within(StateSpec, OneChildSpec, frozen=True):
     """What is no state, with the names and type arguments of a schema: an optax NamedTuple."""
 
     inner: Spec
     ref: SchemaRef
 
 
-class ScopedSpec(msgspec.Struct, frozen=True):
+@final
+class ScopedSpec(WrapperSpec, frozen=True):
     """``Scoped[S, "teacher"]``: the names of S, kept apart under a name."""
 
     inner: Spec
     scope: str
 
 
-class SameSpec(msgspec.Struct, frozen=True):
+@final
+class SameSpec(WrapperSpec, frozen=True):
     """``Same[H, "T"]``: agrees with every other tree of the call that has this name."""
 
     inner: Spec
     group: str
 
 
-class FlatSpec(msgspec.Struct, frozen=True):
+@final
+class FlatSpec(StateSpec, OneChildSpec, frozen=True):
     """``Flat[S]``: every leaf by its whole path.
 
     Attributes:
@@ -309,7 +333,8 @@ class FlatSpec(msgspec.Struct, frozen=True):
     separator: str | None = None
 
 
-class Conditional(msgspec.Struct, frozen=True):
+@final
+class Conditional(StateSpec, frozen=True):
     """A leaf that a filter may or may not select: the real leaf decides.
 
     Attributes:
@@ -327,26 +352,12 @@ class Conditional(msgspec.Struct, frozen=True):
     open: bool = False
 
 
-class ModuleState(msgspec.Struct, frozen=True):
+@final
+class ModuleState(StateSpec, OneChildSpec, frozen=True):
     """``Annotated[Module, S]``: a live module whose state is like S."""
 
     cls: type
     inner: Spec
-
-
-#: What a leaf holds or a boundary takes: neither a leaf nor a part of a tree.
-ValueSpec = (
-    NoValue
-    | Instance
-    | Literally
-    | Array
-    | TupleOf
-    | ItemsOf
-    | MappingOf
-    | RecordOf
-    | Partition
-    | Validated
-)
 
 
 Spec = (

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from .dim_grammar import show_expr
 from .dims import Dim, Expr, VariadicDim, names_of
+from .node_groups import OneChildSpec, StateSpec, ValueSpec, WrapperSpec
 from .nodes import (
     Anything,
     Argument,
@@ -35,7 +36,6 @@ from .nodes import (
     StateOfSpec,
     TupleOf,
     Union,
-    Validated,
     Within,
 )
 
@@ -52,29 +52,7 @@ def outermost_names(spec: Spec) -> list[str]:
             linked = {name for name, _ in links}
             inner_names = [name for name in outermost_names(inner) if name not in linked]
             return list(dict.fromkeys([*inner_names, *own_names(spec)]))
-        case (
-            Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
-            | Leaf()
-            | Map()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Union()
-            | ScopedSpec()
-            | SameSpec()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case Anything() | Union() | ValueSpec() | StateSpec():
             names = [name for part in parts(spec) for name in outermost_names(part)]
             return list(dict.fromkeys([*names, *own_names(spec)]))
         case _:
@@ -84,6 +62,8 @@ def outermost_names(spec: Spec) -> list[str]:
 def parts(spec: Spec) -> tuple[Spec, ...]:
     """The specs directly below; what stands behind a `Node` is not below it."""
     match spec:
+        case OneChildSpec():
+            return (spec.inner,)
         case TupleOf(items, rest):
             return items if rest is None else (*items, rest)
         case ItemsOf(item=item):
@@ -102,16 +82,6 @@ def parts(spec: Spec) -> tuple[Spec, ...]:
             return (leaf,)
         case Union(options):
             return options
-        case (
-            Validated(inner=inner)
-            | Bound(inner=inner)
-            | ScopedSpec(inner=inner)
-            | SameSpec(inner=inner)
-            | FlatSpec(inner=inner)
-        ):
-            return (inner,)
-        case ModuleState(inner=inner) | Argument(inner=inner) | Within(inner=inner):
-            return (inner,)
         case Conditional(yes=yes, no=no):
             return tuple(option for option in (yes, no) if option is not None)
         case Anything() | NoValue() | Instance() | Literally() | Array() | Partition() | Node():
@@ -129,26 +99,7 @@ def container_of(spec: Spec) -> Container:
             return spec.container
         case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
             return container_of(inner)
-        case (
-            Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
-            | Leaf()
-            | Union()
-            | Argument()
-            | Within()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case Anything() | Union() | ValueSpec() | StateSpec():
             return "any"
         case _:
             assert_never(spec)
@@ -203,25 +154,7 @@ def own_names(spec: Spec) -> Iterator[str]:
                 yield from own_names(argument)
         case ScopedSpec() | Argument():
             return
-        case (
-            Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Validated()
-            | Leaf()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Union()
-            | SameSpec()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case Anything() | Union() | ValueSpec() | StateSpec():
             for part in parts(spec):
                 yield from own_names(part)
         case _:
@@ -243,6 +176,8 @@ def root_of(ref: SchemaRef) -> SchemaRef:
 def needs_leaf(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
     """Whether a tree without leaves, which Flax drops, can't be a `spec`."""
     match spec:
+        case WrapperSpec() | FlatSpec():
+            return needs_leaf(spec.inner, seen)
         case Node(ref):
             root = root_of(ref)  # a form that reads paths makes a schema for each level
             if root in seen:
@@ -252,15 +187,6 @@ def needs_leaf(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
                 not field.optional and field.shared is None and needs_leaf(field.spec, seen)
                 for field in ref.resolve().fields
             )
-        case (
-            Bound(inner=inner)
-            | ScopedSpec(inner=inner)
-            | SameSpec(inner=inner)
-            | FlatSpec(inner=inner)
-        ):
-            return needs_leaf(inner, seen)
-        case Argument(inner=inner):
-            return needs_leaf(inner, seen)
         case EntriesSpec(items):
             return any(item is not None and needs_leaf(item, seen) for item in items)
         case Union(options):
@@ -271,20 +197,7 @@ def needs_leaf(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
             return all(option is not None and needs_leaf(option, seen) for option in (yes, no))
         case StateOfSpec() | Anything() | NoValue():
             return False
-        case (
-            Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
-            | Leaf()
-            | Within()
-            | ModuleState()
-        ):
+        case ValueSpec() | Leaf() | Within() | ModuleState():
             return True
         case _:
             assert_never(spec)

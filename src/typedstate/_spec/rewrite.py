@@ -17,6 +17,7 @@ from ..report import Path
 from .dims import Expr, Name
 from .filters import WILDCARD, WILDCARDS, Answer, decide_declared, leaf_of, reads_value
 from .leaf_conditions import Predicate
+from .node_groups import StateSpec, ValueSpec
 from .nodes import (
     Anything,
     Argument,
@@ -27,16 +28,13 @@ from .nodes import (
     Extra,
     Field,
     FlatSpec,
-    Instance,
     ItemsOf,
     Leaf,
-    Literally,
     Map,
     MappingOf,
     ModuleState,
     Node,
     NoValue,
-    Partition,
     RecordOf,
     SameSpec,
     Schema,
@@ -180,22 +178,7 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
             return TupleOf(tuple(item for item in kept_items if item is not None), kept_rest)
         case ModuleState():
             raise SchemaError(f"{transform.title('...')}: a live module has no forms")
-        case (
-            Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
-            | Leaf()
-            | Within()
-            | FlatSpec()
-        ):
+        case Anything() | ValueSpec() | Leaf() | Within() | FlatSpec():
             return transform.leaf(spec, path)
         case _:
             assert_never(spec)
@@ -306,24 +289,7 @@ def map_value(spec: Spec, change: Any) -> Spec:
             return replace(spec, inner=map_value(inner, change))
         case Leaf(value=value):
             return replace(spec, value=map_value(value, change))
-        case (
-            NoValue()
-            | Instance()
-            | Literally()
-            | Partition()
-            | Node()
-            | Map()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Bound()
-            | Argument()
-            | Within()
-            | ScopedSpec()
-            | SameSpec()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case ValueSpec() | StateSpec():
             return spec
         case _:
             assert_never(spec)

@@ -7,34 +7,8 @@ from typing import assert_never
 
 from .dim_grammar import show_expr
 from .dims import Dim, Name, SingleDim, VariadicDim, names_of
-from .nodes import (
-    Anything,
-    Argument,
-    Array,
-    Bound,
-    Conditional,
-    EntriesSpec,
-    FlatSpec,
-    Instance,
-    ItemsOf,
-    Leaf,
-    Literally,
-    Map,
-    MappingOf,
-    ModuleState,
-    Node,
-    NoValue,
-    Partition,
-    RecordOf,
-    SameSpec,
-    ScopedSpec,
-    Spec,
-    StateOfSpec,
-    TupleOf,
-    Union,
-    Validated,
-    Within,
-)
+from .node_groups import StateSpec, ValueSpec
+from .nodes import Anything, Array, Bound, Node, Spec, Union
 from .questions import all_dims, parts, root_of
 
 
@@ -80,31 +54,7 @@ def _written(spec: Spec, seen: frozenset[int] = frozenset()) -> Iterator[Dim]:
             for name, expr in links:
                 yield from (SingleDim(name, Name(name)), SingleDim(show_expr(expr), expr))
             yield from _written(inner, seen)
-        case (
-            Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
-            | Leaf()
-            | Node()
-            | Map()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Union()
-            | Argument()
-            | Within()
-            | ScopedSpec()
-            | SameSpec()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case Anything() | Union() | ValueSpec() | StateSpec():
             for part in parts(spec):
                 yield from _written(part, seen)
         case _:

@@ -7,26 +7,8 @@ from typing import assert_never
 
 import msgspec
 
-from .._spec.nodes import (
-    Anything,
-    Argument,
-    Bound,
-    Conditional,
-    EntriesSpec,
-    Field,
-    FlatSpec,
-    Leaf,
-    Map,
-    ModuleState,
-    Node,
-    SameSpec,
-    ScopedSpec,
-    Spec,
-    StateOfSpec,
-    Union,
-    ValueSpec,
-    Within,
-)
+from .._spec.node_groups import StateSpec, ValueSpec, WrapperSpec
+from .._spec.nodes import Anything, Field, Node, Spec, Union
 from ..report import Path, show_path
 
 
@@ -48,16 +30,9 @@ def wrong_shares(spec: Spec, shared: Mapping[Path, Path]) -> Iterator[WrongShare
 
 
 def _shared_fields(spec: Spec, path: Path, seen: frozenset[int]) -> Iterator[tuple[Path, Field]]:
-    if isinstance(spec, ValueSpec):
-        return
     match spec:
-        case (
-            Bound(inner=inner)
-            | ScopedSpec(inner=inner)
-            | SameSpec(inner=inner)
-            | Argument(inner=inner)
-        ):
-            yield from _shared_fields(inner, path, seen)
+        case WrapperSpec():
+            yield from _shared_fields(spec.inner, path, seen)
         case Node(ref) if id(ref) not in seen:
             for field in ref.resolve().fields:
                 child = (*path, field.key)
@@ -65,19 +40,7 @@ def _shared_fields(spec: Spec, path: Path, seen: frozenset[int]) -> Iterator[tup
                     yield child, field
                 else:
                     yield from _shared_fields(field.spec, child, seen | {id(ref)})
-        case (
-            Anything()
-            | Leaf()
-            | Node()
-            | Map()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Union()
-            | Within()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case Anything() | Union() | ValueSpec() | StateSpec():
             return
         case _:
             assert_never(spec)

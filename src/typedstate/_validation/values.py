@@ -7,33 +7,21 @@ from typing import Any, assert_never, cast
 
 from .._compat import scalars, variables
 from .._spec.describe import class_name, describe
+from .._spec.node_groups import StateSpec
 from .._spec.nodes import (
     Anything,
-    Argument,
     Array,
-    Bound,
-    Conditional,
-    EntriesSpec,
-    FlatSpec,
     Instance,
     ItemsOf,
-    Leaf,
     Literally,
-    Map,
     MappingOf,
-    ModuleState,
-    Node,
     NoValue,
     Partition,
     RecordOf,
-    SameSpec,
-    ScopedSpec,
     Spec,
-    StateOfSpec,
     TupleOf,
     Union,
     Validated,
-    Within,
 )
 from ..report import Path, show_key
 from . import arrays, guards, suggestions
@@ -85,22 +73,7 @@ def see_value(
             walk.below(value, inner, path, scope, outermost=outermost)
             if len(walk.found.part.violations) == count:
                 arrays.ask_predicates(walk.found, value, value, predicates, path)
-        case (
-            Leaf()
-            | Node()
-            | Map()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Union()
-            | Bound()
-            | Argument()
-            | Within()
-            | ScopedSpec()
-            | SameSpec()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case Union() | StateSpec():
             walk.below(value, spec, path, scope, outermost=outermost)
         case _:
             assert_never(spec)

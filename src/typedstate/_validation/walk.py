@@ -15,32 +15,24 @@ from msgspec.structs import replace
 from .._compat import modules, variables
 from .._spec import flat_trees
 from .._spec.describe import class_name, describe
+from .._spec.node_groups import ValueSpec
 from .._spec.nodes import (
     Anything,
     Argument,
-    Array,
     Bound,
     Conditional,
     EntriesSpec,
     FlatSpec,
-    Instance,
-    ItemsOf,
     Leaf,
-    Literally,
     Map,
-    MappingOf,
     ModuleState,
     Node,
-    NoValue,
     Partition,
-    RecordOf,
     SameSpec,
     ScopedSpec,
     Spec,
     StateOfSpec,
-    TupleOf,
     Union,
-    Validated,
     Within,
 )
 from .._spec.questions import container_of, unbind
@@ -162,18 +154,7 @@ class Walk:
                 self._in_place(value, spec, path, scope)
             case FlatSpec():
                 self._flat(value, spec, path, scope, outermost)
-            case (
-                NoValue()
-                | Instance()
-                | Literally()
-                | Array()
-                | TupleOf()
-                | ItemsOf()
-                | MappingOf()
-                | RecordOf()
-                | Partition()
-                | Validated()
-            ):
+            case ValueSpec():
                 self._leaf_value(value, spec, path, scope, outermost)
             case _:
                 assert_never(spec)

@@ -17,6 +17,7 @@ from .._spec.dim_grammar import show_expr
 from .._spec.dims import Expr, Fixed, Name, substitute
 from .._spec.filters import WILDCARD, Answer
 from .._spec.leaf_conditions import Allowed
+from .._spec.node_groups import LevelSpec
 from .._spec.nodes import (
     Anything,
     Bound,
@@ -40,7 +41,7 @@ from .._validation.scopes import Scope, Var
 from ..report import Path
 from . import leaves
 from .findings import Code, Equation, Finding
-from .levels import TREES, Level
+from .levels import Level
 from .side import At, Side, open_binds
 from .sizes import Polynomial, opened, polynomial, solve
 
@@ -135,9 +136,9 @@ class Containment:
                 self.walk(At(option, a.scope, a.outermost), b, path)
         elif isinstance(other, Union):
             self._union(closed, b, other, path)
-        elif isinstance(one, TREES) and isinstance(other, TREES):
+        elif isinstance(one, LevelSpec) and isinstance(other, LevelSpec):
             self._trees(a, b, path)
-        elif isinstance(one, TREES) or isinstance(other, TREES):
+        elif isinstance(one, LevelSpec) or isinstance(other, LevelSpec):
             self.add(path, "container", describe(other), describe(one))
         else:
             leaves.compare(self, a.scope, one, b.scope, other, path)
@@ -158,7 +159,7 @@ class Containment:
             return
         assert isinstance(other, Conditional)
         leaf = one if isinstance(one, Leaf) else Leaf(None, one)
-        tree = isinstance(one, (*TREES, Union, Anything))
+        tree = isinstance(one, LevelSpec | Union | Anything)
         answer = Answer.MAYBE if tree else filters.decide(other.filter, other.path, leaf)
         if answer is Answer.MAYBE:
             text = f"what {filters.show_filter(other.filter)} says of it"
@@ -226,6 +227,8 @@ class Containment:
             self.walk(At(one.leaf, a.scope), At(other.leaf, b.scope), (*path, WILDCARD))
 
     def _levels(self, a: At, b: At, path: Path) -> None:
+        assert isinstance(a.spec, LevelSpec)
+        assert isinstance(b.spec, LevelSpec)
         one, other = Level.of(a.spec), Level.of(b.spec)
         if other.container != "any" and other.container != one.container:
             named = {"dict": "a plain dict", "state": "an nnx.State", "any": "a State or dict"}

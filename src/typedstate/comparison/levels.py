@@ -3,47 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from typing import Final, assert_never
+from typing import assert_never
 
 import msgspec
 
 from .._spec.dims import Expr
-from .._spec.nodes import (
-    Anything,
-    Argument,
-    Array,
-    Bound,
-    Conditional,
-    Container,
-    EntriesSpec,
-    Extra,
-    Field,
-    FlatSpec,
-    Instance,
-    ItemsOf,
-    Leaf,
-    Literally,
-    Map,
-    MappingOf,
-    ModuleState,
-    Node,
-    NoValue,
-    Partition,
-    RecordOf,
-    SameSpec,
-    ScopedSpec,
-    Spec,
-    StateOfSpec,
-    TupleOf,
-    Union,
-    Validated,
-    Within,
-)
+from .._spec.node_groups import LevelSpec
+from .._spec.nodes import Container, EntriesSpec, Extra, Field, Map, Node, Spec, StateOfSpec, Union
 from .._validation import key_patterns
 from .._validation.scopes import Scope
 from .side import At, Side, open_binds
-
-TREES: Final = (Node, Map, EntriesSpec, StateOfSpec)
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -63,7 +32,7 @@ class Level(msgspec.Struct, frozen=True):
     length: Expr[str] | None = None
 
     @classmethod
-    def of(cls, spec: Spec) -> Level:
+    def of(cls, spec: Node | Map | EntriesSpec | StateOfSpec) -> Level:
         """The level that a tree's spec describes."""
         match spec:
             case Node(ref):
@@ -77,30 +46,6 @@ class Level(msgspec.Struct, frozen=True):
                 return cls({}, extra, container, entry, key, length)
             case StateOfSpec(leaf, container):
                 return cls({}, Extra(), container, Union((leaf, spec)))
-            case (
-                Anything()
-                | NoValue()
-                | Instance()
-                | Literally()
-                | Array()
-                | TupleOf()
-                | ItemsOf()
-                | MappingOf()
-                | RecordOf()
-                | Partition()
-                | Validated()
-                | Leaf()
-                | Union()
-                | Bound()
-                | Argument()
-                | Within()
-                | ScopedSpec()
-                | SameSpec()
-                | FlatSpec()
-                | Conditional()
-                | ModuleState()
-            ):
-                raise AssertionError(spec)
             case _:
                 assert_never(spec)
 
@@ -123,4 +68,4 @@ def container_of(spec: Spec) -> Container:
     within = open_binds(Side(), At(spec, Scope(0), outermost=True)).spec
     if isinstance(within, Union):
         return container_of(within.options[0])
-    return Level.of(within).container if isinstance(within, TREES) else "any"
+    return Level.of(within).container if isinstance(within, LevelSpec) else "any"

@@ -7,24 +7,16 @@ from typing import assert_never
 import msgspec
 
 from .._spec.dims import Expr, Name
+from .._spec.node_groups import StateSpec, ValueSpec
 from .._spec.nodes import (
     Anything,
-    Argument,
     Bound,
-    Conditional,
-    EntriesSpec,
-    FlatSpec,
-    Leaf,
-    Map,
     ModuleState,
     Node,
     SameSpec,
     ScopedSpec,
     Spec,
-    StateOfSpec,
     Union,
-    ValueSpec,
-    Within,
 )
 from .._spec.questions import unbind
 from .._validation.scopes import Scope, Var, linked
@@ -61,8 +53,6 @@ def open_binds(side: Side, at: At) -> At:
     spec, scope = at.spec, at.scope
     if scope.around is not None and type(spec) not in WRITES_NO_NAME:
         scope = scope.written()
-    if isinstance(spec, ValueSpec):
-        return At(spec, scope, at.outermost)
     match spec:
         case Node():
             inner = Scope(scope.number, scope.links) if at.outermost else side.new_scope()
@@ -83,18 +73,7 @@ def open_binds(side: Side, at: At) -> At:
             return open_binds(side, At(within, scope, at.outermost))
         case ModuleState(inner=within):
             return open_binds(side, At(within, scope, outermost=True))
-        case (
-            Anything()
-            | Leaf()
-            | Map()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Union()
-            | Argument()
-            | Within()
-            | FlatSpec()
-            | Conditional()
-        ):
+        case Anything() | Union() | ValueSpec() | StateSpec():
             return At(spec, scope, at.outermost)
         case _:
             assert_never(spec)

@@ -18,10 +18,10 @@ from .._compat import variables
 from .._spec import dims, flat_trees
 from .._spec.describe import describe
 from .._spec.dims import Expr, Fixed, Name
+from .._spec.node_groups import ValueSpec
 from .._spec.nodes import (
     Anything,
     Argument,
-    Array,
     Bound,
     Conditional,
     Container,
@@ -29,16 +29,11 @@ from .._spec.nodes import (
     Extra,
     Field,
     FlatSpec,
-    Instance,
-    ItemsOf,
     Leaf,
-    Literally,
     Map,
-    MappingOf,
     ModuleState,
     Node,
     NoValue,
-    Partition,
     RecordOf,
     SameSpec,
     SchemaRef,
@@ -47,7 +42,6 @@ from .._spec.nodes import (
     StateOfSpec,
     TupleOf,
     Union,
-    Validated,
     Within,
 )
 from .._spec.questions import unbind
@@ -174,21 +168,7 @@ class Builder(msgspec.Struct):
                 return self._decided(spec, site)
             case Leaf():
                 return self.make(self, spec, site)
-            case (
-                Anything()
-                | NoValue()
-                | Instance()
-                | Literally()
-                | Array()
-                | TupleOf()
-                | ItemsOf()
-                | MappingOf()
-                | RecordOf()
-                | Partition()
-                | Validated()
-                | FlatSpec()
-                | ModuleState()
-            ):
+            case Anything() | ValueSpec() | FlatSpec() | ModuleState():
                 return self.make(self, Leaf(None, spec), site)
             case _:
                 assert_never(spec)

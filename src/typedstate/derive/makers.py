@@ -18,33 +18,18 @@ from .._spec import dims as dims_
 from .._spec.describe import describe
 from .._spec.dims import SingleDim, VariadicDim
 from .._spec.dtypes import has_dtype
+from .._spec.node_groups import StateSpec, ValueSpec
 from .._spec.nodes import (
     Anything,
-    Argument,
     Array,
-    Bound,
-    Conditional,
-    EntriesSpec,
-    FlatSpec,
     Instance,
-    ItemsOf,
     Leaf,
-    Literally,
-    Map,
-    MappingOf,
-    ModuleState,
-    Node,
     NoValue,
-    Partition,
     RecordOf,
-    SameSpec,
-    ScopedSpec,
     Spec,
-    StateOfSpec,
     TupleOf,
     Union,
     Validated,
-    Within,
 )
 from .builder import Builder
 from .options import give
@@ -153,29 +138,7 @@ class AbstractMaker(msgspec.Struct, frozen=True):
             case Anything() if hasattr(like, "shape") and hasattr(like, "dtype"):
                 partition = self._sharding(builder, leaf, site, tuple(like.shape))
                 return _jax.ShapeDtypeStruct(like.shape, like.dtype, sharding=partition)
-            case (
-                Anything()
-                | Instance()
-                | Literally()
-                | TupleOf()
-                | ItemsOf()
-                | MappingOf()
-                | RecordOf()
-                | Partition()
-                | Leaf()
-                | Node()
-                | Map()
-                | EntriesSpec()
-                | StateOfSpec()
-                | Bound()
-                | Argument()
-                | Within()
-                | ScopedSpec()
-                | SameSpec()
-                | FlatSpec()
-                | Conditional()
-                | ModuleState()
-            ):
+            case Anything() | ValueSpec() | StateSpec():
                 pass
             case _:
                 assert_never(value)

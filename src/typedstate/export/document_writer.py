@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 from .._spec.leaf_conditions import PlacedSpec
+from .._spec.node_groups import StateSpec, ValueSpec
 from .._spec.nodes import (
     Anything,
     Argument,
@@ -206,23 +207,7 @@ class Writer:
                     of=self.spec(inner, where),
                     validators=self.terms.validators(predicates, where),
                 )
-            case Leaf():
-                return self._leaf(spec, where)
-            case (
-                Node()
-                | Map()
-                | EntriesSpec()
-                | StateOfSpec()
-                | Union()
-                | Bound()
-                | Argument()
-                | Within()
-                | ScopedSpec()
-                | SameSpec()
-                | FlatSpec()
-                | Conditional()
-                | ModuleState()
-            ):
+            case Union() | StateSpec():
                 return self._tree(spec, where)
             case _:
                 assert_never(spec)
@@ -274,20 +259,9 @@ class Writer:
             case ModuleState(cls, inner):
                 name = self.terms.class_name(cls, where)
                 return n.ModulePart(type="module", cls=name, state=self.spec(inner, where))
-            case (
-                Anything()
-                | NoValue()
-                | Instance()
-                | Literally()
-                | Array()
-                | TupleOf()
-                | ItemsOf()
-                | MappingOf()
-                | RecordOf()
-                | Partition()
-                | Validated()
-                | Leaf()
-            ):
+            case Leaf():
+                return self._leaf(spec, where)
+            case Anything() | ValueSpec():
                 raise self.terms.error(where, f"{type(spec).__name__} has no document")
             case _:
                 assert_never(spec)

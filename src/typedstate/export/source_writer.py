@@ -20,6 +20,7 @@ from .._spec import dim_grammar, dims
 from .._spec.describe import describe
 from .._spec.dims import Expr, Name, VariadicDim
 from .._spec.leaf_conditions import Allowed
+from .._spec.node_groups import StateSpec, ValueSpec
 from .._spec.nodes import (
     Anything,
     Argument,
@@ -39,7 +40,6 @@ from .._spec.nodes import (
     ModuleState,
     Node,
     NoValue,
-    Partition,
     RecordOf,
     SameSpec,
     Schema,
@@ -49,7 +49,6 @@ from .._spec.nodes import (
     StateOfSpec,
     TupleOf,
     Union,
-    Validated,
     Within,
 )
 from ..schema.class_ref import ClassRef
@@ -212,20 +211,7 @@ class Writer:
                 return f"{self.file.own('Flat')}[{self.spec(inner, where)}{more}]"
             case Leaf():
                 return self._leaf(spec, where)
-            case (
-                Instance()
-                | Literally()
-                | Array()
-                | TupleOf()
-                | ItemsOf()
-                | MappingOf()
-                | RecordOf()
-                | Partition()
-                | Validated()
-                | Within()
-                | Conditional()
-                | ModuleState()
-            ):
+            case ValueSpec() | Within() | Conditional() | ModuleState():
                 return self._value(spec, where)
             case _:
                 assert_never(spec)
@@ -292,24 +278,7 @@ class Writer:
                 return self._record(value, where)
             case Union(options):
                 return " | ".join(self._value(option, where) for option in options)
-            case (
-                Literally()
-                | Partition()
-                | Validated()
-                | Leaf()
-                | Node()
-                | Map()
-                | EntriesSpec()
-                | StateOfSpec()
-                | Bound()
-                | Argument()
-                | Within()
-                | ScopedSpec()
-                | SameSpec()
-                | FlatSpec()
-                | Conditional()
-                | ModuleState()
-            ):
+            case ValueSpec() | StateSpec():
                 raise self.file.error(where, f"{describe(value)} has no source")
             case _:
                 assert_never(value)

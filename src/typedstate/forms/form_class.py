@@ -14,25 +14,8 @@ from .._spec import dim_grammar
 from .._spec.describe import describe
 from .._spec.dims import Expr
 from .._spec.filters import show_filter
-from .._spec.nodes import (
-    Anything,
-    Argument,
-    Bound,
-    Conditional,
-    EntriesSpec,
-    FlatSpec,
-    Leaf,
-    Map,
-    ModuleState,
-    Node,
-    SameSpec,
-    ScopedSpec,
-    Spec,
-    StateOfSpec,
-    Union,
-    ValueSpec,
-    Within,
-)
+from .._spec.node_groups import LevelSpec, StateSpec, ValueSpec, WrapperSpec
+from .._spec.nodes import Anything, FlatSpec, Spec, Union
 from ..errors import SchemaError
 from ..schema.hint_class import HintMeta, make, reduced
 
@@ -111,21 +94,14 @@ def parse_size(text: Any, owner: str) -> Expr[str]:
 
 def is_tree(spec: Spec) -> bool:
     """Whether every value that fits is a tree of leaves."""
-    if isinstance(spec, ValueSpec):
-        return False
     match spec:
-        case Node() | Map() | EntriesSpec() | StateOfSpec():
+        case LevelSpec():
             return True
-        case (
-            Bound(inner=inner)
-            | ScopedSpec(inner=inner)
-            | SameSpec(inner=inner)
-            | Argument(inner=inner)
-        ):
-            return is_tree(inner)
+        case WrapperSpec():
+            return is_tree(spec.inner)
         case Union(options):
             return all(is_tree(option) for option in options)
-        case Anything() | Leaf() | Within() | FlatSpec() | Conditional() | ModuleState():
+        case Anything() | ValueSpec() | StateSpec():
             return False
         case _:
             assert_never(spec)

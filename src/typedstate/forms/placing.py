@@ -17,34 +17,8 @@ from .._spec.describe import describe
 from .._spec.dim_grammar import show_expr
 from .._spec.dims import Dim, Expr, Name, SingleDim, VariadicDim, names_of, substitute
 from .._spec.leaf_conditions import PlacedSpec
-from .._spec.nodes import (
-    Anything,
-    Argument,
-    Array,
-    Bound,
-    Conditional,
-    EntriesSpec,
-    FlatSpec,
-    Instance,
-    ItemsOf,
-    Leaf,
-    Literally,
-    Map,
-    MappingOf,
-    ModuleState,
-    Node,
-    NoValue,
-    Partition,
-    RecordOf,
-    SameSpec,
-    ScopedSpec,
-    Spec,
-    StateOfSpec,
-    TupleOf,
-    Union,
-    Validated,
-    Within,
-)
+from .._spec.node_groups import StateSpec, ValueSpec
+from .._spec.nodes import Anything, Array, Leaf, Spec, Union, Validated
 from .._spec.transform import Unchanged
 from .._spec.written_dims import spellings
 from ..errors import SchemaError
@@ -267,30 +241,7 @@ def _shape_of(value: Spec) -> tuple[Dim, ...] | None:
         case Union(options):
             shapes = {_shape_of(option) for option in options} - {None}
             return shapes.pop() if len(shapes) == 1 else None
-        case (
-            Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Leaf()
-            | Node()
-            | Map()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Bound()
-            | Argument()
-            | Within()
-            | ScopedSpec()
-            | SameSpec()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case Anything() | ValueSpec() | StateSpec():
             return None
         case _:
             assert_never(value)

@@ -8,34 +8,19 @@ from flax import nnx
 
 from .._spec.dims import Name, VariadicDim, evaluate, names_of, solve
 from .._spec.dtypes import dtype_name
+from .._spec.node_groups import StateSpec, ValueSpec
 from .._spec.nodes import (
     Anything,
-    Argument,
     Array,
     Bound,
-    Conditional,
-    EntriesSpec,
     Field,
-    FlatSpec,
-    Instance,
-    ItemsOf,
     Leaf,
-    Literally,
     Map,
-    MappingOf,
-    ModuleState,
     Node,
     NoValue,
-    Partition,
-    RecordOf,
-    SameSpec,
-    ScopedSpec,
     Spec,
     StateOfSpec,
-    TupleOf,
     Union,
-    Validated,
-    Within,
 )
 from .._spec.questions import needs_leaf
 from .observe import ArraySeen, BranchSeen, LeafSeen, Seen, ValueSeen
@@ -75,25 +60,7 @@ def unify(spec: Spec, seen: Seen, sizes: Sizes) -> bool:
             return same and _value(value, seen.value, sizes)
         case Array():
             return isinstance(seen, LeafSeen) and _value(spec, seen.value, sizes)
-        case (
-            NoValue()
-            | Instance()
-            | Literally()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
-            | EntriesSpec()
-            | Argument()
-            | Within()
-            | ScopedSpec()
-            | SameSpec()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case ValueSpec() | StateSpec():
             return False
         case _:
             assert_never(spec)
@@ -148,30 +115,7 @@ def _value(spec: Spec, seen: ValueSeen, sizes: Sizes) -> bool:
             return False
         case Array():
             return isinstance(seen, ArraySeen) and _array(spec, seen, sizes)
-        case (
-            NoValue()
-            | Instance()
-            | Literally()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
-            | Leaf()
-            | Node()
-            | Map()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Bound()
-            | Argument()
-            | Within()
-            | ScopedSpec()
-            | SameSpec()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case ValueSpec() | StateSpec():
             return False
         case _:
             assert_never(spec)

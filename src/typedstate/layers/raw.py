@@ -12,35 +12,26 @@ from typing_extensions import TypeAliasType
 
 from .._spec.describe import describe
 from .._spec.leaf_conditions import Predicate
+from .._spec.node_groups import StateSpec, ValueSpec
 from .._spec.nodes import (
     Anything,
     Argument,
-    Array,
     Bound,
-    Conditional,
     EntriesSpec,
     Field,
-    FlatSpec,
     Instance,
-    ItemsOf,
     Leaf,
-    Literally,
     Map,
     MappingOf,
-    ModuleState,
     Node,
     NoValue,
-    Partition,
     RecordOf,
-    SameSpec,
     Schema,
-    ScopedSpec,
     Spec,
     StateOfSpec,
     TupleOf,
     Union,
     Validated,
-    ValueSpec,
     Within,
 )
 from .._spec.rewrite import rewrite
@@ -84,29 +75,7 @@ def raw(spec: Spec) -> Spec:
             return value
         case StateOfSpec(Leaf(kind=kind)) if kind is OptArray:
             return _ANY
-        case (
-            Anything()
-            | Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
-            | Leaf()
-            | Node()
-            | Map()
-            | StateOfSpec()
-            | Bound()
-            | Within()
-            | ScopedSpec()
-            | SameSpec()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case Anything() | ValueSpec() | StateSpec():
             found = rewrite(spec, _ANY_KIND)
             assert found is not None
             return found
@@ -156,8 +125,6 @@ def _chain(fields: tuple[Field, ...]) -> Spec:
 
 def _of_parameters(spec: Spec) -> bool:
     """Whether a map's entries are parameters: those are never a class of the catalogue."""
-    if isinstance(spec, ValueSpec):
-        return False
     match spec:
         case Node(ref):
             return not isinstance(ref, ClassRef)
@@ -167,17 +134,7 @@ def _of_parameters(spec: Spec) -> bool:
             return _of_parameters(inner)
         case Union(options):
             return all(_of_parameters(option) for option in options)
-        case (
-            Anything()
-            | EntriesSpec()
-            | StateOfSpec()
-            | Within()
-            | ScopedSpec()
-            | SameSpec()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case Anything() | ValueSpec() | StateSpec():
             return False
         case _:
             assert_never(spec)

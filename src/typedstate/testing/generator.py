@@ -23,35 +23,29 @@ from .._spec.describe import describe
 from .._spec.dims import Expr, Fixed, VariadicDim, substitute
 from .._spec.dtypes import has_dtype
 from .._spec.leaf_conditions import Predicate
+from .._spec.node_groups import StateSpec, ValueSpec
 from .._spec.nodes import (
     Anything,
-    Argument,
     Array,
-    Bound,
     Conditional,
     EntriesSpec,
     Extra,
     Field,
-    FlatSpec,
     Instance,
     ItemsOf,
     Leaf,
     Literally,
     Map,
     MappingOf,
-    ModuleState,
     Node,
     NoValue,
     Partition,
     RecordOf,
-    SameSpec,
-    ScopedSpec,
     Spec,
     StateOfSpec,
     TupleOf,
     Union,
     Validated,
-    Within,
 )
 from .._spec.questions import needs_leaf
 from .._validation.scopes import Scope, Var
@@ -121,27 +115,7 @@ class Generator(msgspec.Struct):
                 return self._maybe(At(option, at.scope, at.outermost), path)
             case Conditional():
                 return self._conditional(spec, at, path)
-            case (
-                Anything()
-                | NoValue()
-                | Instance()
-                | Literally()
-                | Array()
-                | TupleOf()
-                | ItemsOf()
-                | MappingOf()
-                | RecordOf()
-                | Partition()
-                | Validated()
-                | Leaf()
-                | Bound()
-                | Argument()
-                | Within()
-                | ScopedSpec()
-                | SameSpec()
-                | FlatSpec()
-                | ModuleState()
-            ):
+            case Anything() | ValueSpec() | StateSpec():
                 return self._leaf(spec, at, path, required=required)
             case _:
                 assert_never(spec)
@@ -264,22 +238,7 @@ class Generator(msgspec.Struct):
                 return self._partition(value, cls)
             case Leaf(kind, inner) if kind is not None:
                 return variables.make_variable(kind, below(inner), {})
-            case (
-                Instance()
-                | Leaf()
-                | Node()
-                | Map()
-                | EntriesSpec()
-                | StateOfSpec()
-                | Bound()
-                | Argument()
-                | Within()
-                | ScopedSpec()
-                | SameSpec()
-                | FlatSpec()
-                | Conditional()
-                | ModuleState()
-            ):
+            case Instance() | StateSpec():
                 raise Unsatisfied(f"{show_path(path)}: no example of {describe(value)} is known")
             case _:
                 assert_never(value)
