@@ -12,6 +12,10 @@ class ValueSpec(msgspec.Struct, frozen=True):
     """What a leaf holds or a boundary takes: neither a leaf nor a part of a tree."""
 
 
+class ContainerSpec(ValueSpec, frozen=True):
+    """A container of values."""
+
+
 class StateSpec(msgspec.Struct, frozen=True):
     """A leaf, a tree, or what takes the place of one: no value."""
 

@@ -14,7 +14,7 @@ import msgspec
 from ..report import Path
 from .dims import Dim, Expr, SingleDim
 from .leaf_conditions import Allowed, PlacedSpec, Predicate
-from .node_groups import LevelSpec, OneChildSpec, StateSpec, ValueSpec, WrapperSpec
+from .node_groups import ContainerSpec, LevelSpec, OneChildSpec, StateSpec, ValueSpec, WrapperSpec
 
 Container = Literal["any", "state", "dict"]
 
@@ -72,7 +72,7 @@ class Array(ValueSpec, frozen=True):
 
 
 @final
-class TupleOf(ValueSpec, frozen=True):
+class TupleOf(ContainerSpec, frozen=True):
     """``tuple[A, B]``; ``rest`` for ``tuple[A, ...]``."""
 
     items: tuple[Spec, ...]
@@ -80,7 +80,7 @@ class TupleOf(ValueSpec, frozen=True):
 
 
 @final
-class ItemsOf(ValueSpec, frozen=True):
+class ItemsOf(ContainerSpec, frozen=True):
     """``list[A]``, ``Sequence[A]``: an instance of `cls`, every item of which fits."""
 
     cls: type
@@ -88,7 +88,7 @@ class ItemsOf(ValueSpec, frozen=True):
 
 
 @final
-class MappingOf(ValueSpec, frozen=True):
+class MappingOf(ContainerSpec, frozen=True):
     """``dict[K, V]``: an instance of `cls`, every key and value of which fits."""
 
     cls: type
@@ -97,7 +97,7 @@ class MappingOf(ValueSpec, frozen=True):
 
 
 @final
-class RecordOf(ValueSpec, frozen=True):
+class RecordOf(ContainerSpec, frozen=True):
     """A NamedTuple, dataclass or TypedDict of values: `get` reads a field by name.
 
     Attributes:

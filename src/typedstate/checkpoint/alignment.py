@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final, assert_never, cast
 
 from .._compat.variables import make_variable
+from .._spec.node_groups import LevelSpec, StateSpec, ValueSpec, WrapperSpec
 from .._spec.nodes import (
+    Anything,
     Conditional,
     EntriesSpec,
     Field,
@@ -22,6 +24,7 @@ from .._spec.nodes import (
     Leaf,
     Map,
     MappingOf,
+    ModuleState,
     Node,
     NoValue,
     RecordOf,
@@ -30,6 +33,7 @@ from .._spec.nodes import (
     TupleOf,
     Union,
     Validated,
+    Within,
 )
 from .._spec.rewrite import rewrite
 from .._validation.key_patterns import int_of
@@ -39,7 +43,7 @@ from .declared import AsStored, judge, key_dtype, key_size
 from .flat_names import unflattened
 from .libraries import is_dict, shaped
 from .slots import ABSENT, Slot, without_arrays
-from .spec_groups import Around, Choice, Single, Structure, Tree, array_of, is_structure, is_tree
+from .spec_groups import array_of, is_structure, is_tree
 from .stored import Path, StoredLeaf, value_level
 
 _KEY_IMPLEMENTATIONS: Final = {2: "threefry2x32", 4: "rbg"}
@@ -114,11 +118,12 @@ class Alignment:
                 return self._value(node, spec, path, path, None)
             case Leaf():
                 return self._leaf(node, spec, path)
+            case WrapperSpec() | Within() | ModuleState():
+                return self._walk(node, spec.inner, path)
+            case Anything() | ValueSpec() | LevelSpec():
+                return self._leaf(node, Leaf(None, spec), path)
             case _:
-                if isinstance(spec, Around):
-                    return self._walk(node, spec.inner, path)
-                rest: Tree | Structure | Single | Validated = spec
-                return self._leaf(node, Leaf(None, rest), path)
+                assert_never(spec)
 
     def _fields(
         self, node: dict[Hashable, Any], fields: Iterable[Field], extra: Any, path: Path
@@ -254,8 +259,10 @@ class Alignment:
                     for key, one in node.items()
                 }
                 return _both(pairs)
+            case Anything() | ValueSpec() | StateSpec():
+                pass
             case _:
-                _rest: Single | Structure | Tree | Around | Choice | Validated = value
+                assert_never(value)
         return self._undeclared(node, path)
 
     def _inside(

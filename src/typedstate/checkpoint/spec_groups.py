@@ -1,77 +1,54 @@
-"""What specs are to a file: a tree, a value, a choice, or another spec with something around it.
-
-Each question about a spec asks of these groups and ends in the rest of them, so that type checkers
-name every place where a new spec has to be decided about.
-"""
+"""What a spec is to a file: a level of keys, an array or several."""
 
 from __future__ import annotations
 
-from .._spec.nodes import (
-    Anything,
-    Argument,
-    Array,
-    Bound,
-    Conditional,
-    EntriesSpec,
-    FlatSpec,
-    Instance,
-    ItemsOf,
-    Leaf,
-    Literally,
-    Map,
-    MappingOf,
-    ModuleState,
-    Node,
-    NoValue,
-    Partition,
-    RecordOf,
-    SameSpec,
-    ScopedSpec,
-    Spec,
-    StateOfSpec,
-    TupleOf,
-    Union,
-    Validated,
-    Within,
-)
+from typing import assert_never
 
-Tree = Node | Map | EntriesSpec | StateOfSpec
-Around = Bound | Argument | Within | ScopedSpec | SameSpec | FlatSpec | ModuleState
-Choice = Union | Conditional
-Structure = TupleOf | ItemsOf | MappingOf | RecordOf
-Single = Anything | NoValue | Instance | Literally | Array | Partition | Leaf
+from .._spec.node_groups import ContainerSpec, LevelSpec, OneChildSpec, StateSpec, ValueSpec
+from .._spec.nodes import Anything, Array, Spec, Union, Validated
 
 
 def is_tree(spec: Spec) -> bool:
     """Whether a spec is one of a level of keys."""
-    if isinstance(spec, Tree):
-        return True
-    if isinstance(spec, Around):
-        return is_tree(spec.inner)
-    _rest: Choice | Structure | Single | Validated = spec
-    return False
+    match spec:
+        case LevelSpec():
+            return True
+        case Validated():
+            return False
+        case OneChildSpec():
+            return is_tree(spec.inner)
+        case Anything() | Union() | ValueSpec() | StateSpec():
+            return False
+        case _:
+            assert_never(spec)
 
 
 def is_structure(value: Spec) -> bool:
     """Whether a Variable's value is one of several arrays."""
-    if isinstance(value, Structure):
-        return True
-    if isinstance(value, Validated):
-        return is_structure(value.inner)
-    if isinstance(value, Union):
-        return any(map(is_structure, value.options))
-    _rest: Single | Tree | Around | Conditional = value
-    return False
+    match value:
+        case ContainerSpec():
+            return True
+        case Validated(inner):
+            return is_structure(inner)
+        case Union(options):
+            return any(map(is_structure, options))
+        case Anything() | ValueSpec() | StateSpec():
+            return False
+        case _:
+            assert_never(value)
 
 
 def array_of(value: Spec) -> Array | None:
     """The array that a Variable's value is, the first of several alternatives."""
-    if isinstance(value, Array):
-        return value
-    if isinstance(value, Validated):
-        return array_of(value.inner)
-    if isinstance(value, Union):
-        found = [array for option in value.options if (array := array_of(option)) is not None]
-        return found[0] if found else None
-    _rest: Single | Structure | Tree | Around | Conditional = value
-    return None
+    match value:
+        case Array():
+            return value
+        case Validated(inner):
+            return array_of(inner)
+        case Union(options):
+            found = [array for option in options if (array := array_of(option)) is not None]
+            return found[0] if found else None
+        case Anything() | ValueSpec() | StateSpec():
+            return None
+        case _:
+            assert_never(value)

@@ -10,11 +10,11 @@ from .._sharding.axis_names import show_names
 from .._spec.describe import describe
 from .._spec.dim_grammar import show_expr
 from .._spec.filters import WILDCARD
+from .._spec.node_groups import StateSpec, ValueSpec, WrapperSpec
 from .._spec.nodes import (
     Anything,
     Argument,
     Bound,
-    Conditional,
     EntriesSpec,
     Field,
     FlatSpec,
@@ -28,8 +28,6 @@ from .._spec.nodes import (
     Spec,
     StateOfSpec,
     Union,
-    ValueSpec,
-    Within,
 )
 from .._spec.questions import root_of, schema_names
 from ..report import Path, show_path
@@ -59,7 +57,7 @@ def _drawn(
       open_: the schemas that lead there.
     """
     links, outermost, flat = _NO_LINKS, not path, None
-    while isinstance(spec, Argument | Bound | ScopedSpec | SameSpec | ModuleState | FlatSpec):
+    while isinstance(spec, WrapperSpec | ModuleState | FlatSpec):
         match spec:
             case Bound():
                 links = within(links, dict(spec.links))
@@ -120,9 +118,6 @@ def _of_schema(
 def _of_level(
     spec: Spec, path: Path, scope: DimScope, place: str, open_: tuple[SchemaRef, ...]
 ) -> Branch:
-    if isinstance(spec, ValueSpec):
-        return Branch(path, describe(spec), leaves=1)
-
     def below(inner: Spec, key: Hashable) -> Branch:
         there = (*path, key)
         return _drawn(inner, there, scope, show_path((key,), place), open_)
@@ -138,20 +133,7 @@ def _of_level(
             return found
         case StateOfSpec(leaf):
             return summed(path, "StateOf", [below(leaf, WILDCARD)])
-        case (
-            Union()
-            | Anything()
-            | Leaf()
-            | Node()
-            | Bound()
-            | Argument()
-            | Within()
-            | ScopedSpec()
-            | SameSpec()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case Anything() | Union() | ValueSpec() | StateSpec():
             names = spec.names if isinstance(spec, Leaf) else None
             text = describe(spec)
             return Branch(path, f"{text} {show_names(names)}" if names else text, leaves=1)
