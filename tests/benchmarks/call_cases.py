@@ -15,6 +15,8 @@ from beartype import beartype
 from flax import nnx
 from jaxtyping import Array, Float, jaxtyped
 
+from tests.zoo import LinearState
+from tests.zoo.tower import TowerState
 from typedstate import (
     checked,
 )
@@ -34,7 +36,7 @@ def calls(effort: Effort) -> Iterator[Row]:
         return result
 
     @checked
-    def ours(state: models.LinearState, x: Float[Array, "b d"]) -> Float[Array, "b"]:
+    def ours(state: LinearState, x: Float[Array, "b d"]) -> Float[Array, "b"]:
         return result
 
     @jaxtyped(typechecker=beartype)
@@ -48,7 +50,7 @@ def calls(effort: Effort) -> Iterator[Row]:
     def bare(state: Any) -> None: ...
 
     @checked
-    def one(state: models.LinearState) -> None: ...
+    def one(state: LinearState) -> None: ...
 
     @beartype
     def plain(state: nnx.State[Any, Any]) -> None: ...
@@ -69,7 +71,7 @@ def _new_batches(state: Any, effort: Effort) -> Row:
 
     @checked
     def ours(
-        state: models.LinearState, x: Float[np.ndarray, "batch din"]
+        state: LinearState, x: Float[np.ndarray, "batch din"]
     ) -> Float[np.ndarray, "batch dout"]:
         return results[len(x) - 1]
 
@@ -85,7 +87,7 @@ def _new_batches(state: Any, effort: Effort) -> Row:
 
 def step(size: int, effort: Effort) -> Iterator[Row]:
     """A jitted step whose body calls checked functions: nothing is left of them."""
-    model = models.Tower(size)
+    model = models.tower(size)
     graphdef, state = nnx.split(model)
     x = jnp.ones((8, 4))
 
@@ -106,7 +108,7 @@ def step(size: int, effort: Effort) -> Iterator[Row]:
 
 
 def _annotated(run: Callable[..., Any]) -> Callable[..., Any]:
-    def body(state: models.TowerState, x: Float[Array, "b d"]) -> Float[Array, "b d"]:
+    def body(state: TowerState, x: Float[Array, "b d"]) -> Float[Array, "b d"]:
         return run(state, x)
 
     return body

@@ -5,7 +5,6 @@ Flax 0.10 has no ``nnx.List``: a plain list stands for it there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import jax
@@ -14,43 +13,19 @@ import numpy as np
 import optax
 from flax import nnx
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float, Int, Key, UInt32
+from jaxtyping import Array, Float, Int
 
+from tests.zoo import LinearState, StreamState, list_of
+from tests.zoo.tower import Tower
 from typedstate import Bind, StateMap, TypedState
 from typedstate.layers import AdamState, OptimizerState
-
-list_of: Callable[[list[Any]], Any] = getattr(nnx, "List", list)
-
-
-class LinearState(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-    bias: nnx.Param[Float[Array, "dout"]] | None
-
 
 # -- Blocks of two layers: four leaves each ---------------------------------------------------
 
 
-class BlockState(TypedState):
-    up: Bind[LinearState, "din=d dout=hidden"]
-    down: Bind[LinearState, "din=hidden dout=d"]
-
-
-class TowerState(TypedState):
-    blocks: Bind[StateMap[int, Bind[BlockState, "d"]], "len=layers"]
-    head: Bind[LinearState, "din=d dout=classes"]
-
-
-class Block(nnx.Module):
-    def __init__(self, d: int, hidden: int, rngs: nnx.Rngs) -> None:
-        self.up = nnx.Linear(d, hidden, rngs=rngs)
-        self.down = nnx.Linear(hidden, d, rngs=rngs)
-
-
-class Tower(nnx.Module):
-    def __init__(self, leaves: int, d: int = 4) -> None:
-        rngs = nnx.Rngs(0)
-        self.blocks = list_of([Block(d, 2 * d, rngs) for _ in range((leaves - 2) // 4)])
-        self.head = nnx.Linear(d, 3, rngs=rngs)
+def tower(leaves: int, d: int = 4) -> Tower:
+    """A tower of about so many leaves."""
+    return Tower(d, 2 * d, (leaves - 2) // 4, 3, nnx.Rngs(0))
 
 
 def tower_state(leaves: int, d: int) -> Any:
@@ -98,11 +73,6 @@ def named_state(leaves: int, d: int = 4) -> Any:
 
 
 # -- A third of the leaves are PRNG keys ------------------------------------------------------
-
-
-class StreamState(TypedState):
-    key: Annotated[nnx.RngKey, Key[Array, ""]]
-    count: Annotated[nnx.RngCount, UInt32[Array, ""]]
 
 
 class DropState(TypedState):

@@ -13,6 +13,8 @@ from beartype import beartype
 from flax import nnx
 from jaxtyping import Array, Float, PyTree, jaxtyped
 
+from tests.zoo import LinearState, MlpState
+from tests.zoo.tower import Tower, TowerState
 from typedstate import (
     Abstract,
     Bind,
@@ -38,10 +40,10 @@ FLOAT_LEAF = nnx.Param[Float[Array, "..."]]
 
 def passing(size: int, effort: Effort) -> Iterator[Row]:
     """A passing check of a nested state, next to what Flax, a bare loop and the peers take."""
-    state = state_of(models.Tower(size))
+    state = state_of(models.tower(size))
     touch = peers.touching(state)
     works: dict[str, Work] = {
-        "ours": lambda: fits(state, models.TowerState),
+        "ours": lambda: fits(state, TowerState),
         "tree.leaves": lambda: jax.tree.leaves(state),
         "touching": lambda: touch(state),
         **peers.of(state),
@@ -50,7 +52,7 @@ def passing(size: int, effort: Effort) -> Iterator[Row]:
     few = replace(effort, repeats=min(effort.repeats, 3)) if size > 1000 else effort
     times = dict(zip(works, measure(effort, *works.values()), strict=True))
     times |= zip(slow, measure(few, *slow.values()), strict=True)
-    assert fits(state, models.TowerState)
+    assert fits(state, TowerState)
     others = {name: time.least for name, time in times.items() if name not in ("ours", "touching")}
     n = count(state)
     ours = times["ours"]
@@ -82,20 +84,20 @@ def kinds(size: int, effort: Effort) -> Iterator[Row]:
     trained = state_of(models.Trained(max(1, (size - 11) // 48)))
     text = "passing check, transformer and adamw"
     yield _against_leaves(text, 0.15, trained, models.TrainedState, effort)
-    tower = models.Tower(size)
+    tower = models.tower(size)
     state = state_of(tower)
     by_hand = nnx.State({"blocks": nnx.State(dict(state["blocks"])), "head": state["head"]})
     forms: dict[str, tuple[Any, Any]] = {
-        "Only[S, nnx.Param]": (nnx.state(tower, nnx.Param), Only[models.TowerState, nnx.Param]),
-        "Pure[S]": (nnx.to_pure_dict(state), Pure[models.TowerState]),
-        "Abstract[S]": (jax.eval_shape(lambda: state), Abstract[models.TowerState]),
+        "Only[S, nnx.Param]": (nnx.state(tower, nnx.Param), Only[TowerState, nnx.Param]),
+        "Pure[S]": (nnx.to_pure_dict(state), Pure[TowerState]),
+        "Abstract[S]": (jax.eval_shape(lambda: state), Abstract[TowerState]),
         "Like[S, OptVariable]": (
             _with_kind(state, nnx.optimizer.OptVariable),
-            Like[models.TowerState, nnx.optimizer.OptVariable],
+            Like[TowerState, nnx.optimizer.OptVariable],
         ),
         "StateOf[leaf]": (state, StateOf[FLOAT_LEAF]),
         "unions and extras": (state, OpenState),
-        "States nested by hand": (by_hand, models.TowerState),
+        "States nested by hand": (by_hand, TowerState),
         "axis names": (models.named_state(size), models.NamedState),
         "Placed[S]": (models.named_state(size), Placed[models.NamedState]),
     }
@@ -116,7 +118,7 @@ class OtherState(TypedState):
 
 
 class OpenBlockState(TypedState, extra="allow"):
-    up: OtherState | models.LinearState
+    up: OtherState | LinearState
 
 
 class OpenState(TypedState, extra="allow"):
@@ -127,8 +129,8 @@ def new_dims(size: int, effort: Effort) -> Iterator[Row]:
     """States of one structure, each with dims that were not seen before."""
 
     class FreshState(TypedState):  # knows nothing yet
-        blocks: Bind[StateMap[int, Bind[models.BlockState, "d"]], "len=layers"]
-        head: Bind[models.LinearState, "din=d dout=classes"]
+        blocks: Bind[StateMap[int, Bind[MlpState, "d"]], "len=layers"]
+        head: Bind[LinearState, "din=d dout=vocab"]
 
     states = [models.tower_state(size, d) for d in range(4, 8 + min(effort.repeats, 20))]
     for first in [states.pop() for _ in range(WARM)]:
@@ -153,10 +155,10 @@ def new_dims(size: int, effort: Effort) -> Iterator[Row]:
 
 def module(size: int, effort: Effort) -> Iterator[Row]:
     """A module, read in place."""
-    tower = models.Tower(size)
+    tower = models.tower(size)
 
     @checked
-    def ours(model: Annotated[models.Tower, models.TowerState]) -> None: ...
+    def ours(model: Annotated[Tower, TowerState]) -> None: ...
 
     def plain(model: Any) -> None: ...
 
@@ -167,18 +169,18 @@ def module(size: int, effort: Effort) -> Iterator[Row]:
 
 def failing(size: int, effort: Effort) -> Iterator[Row]:
     """A refused state: the whole report against the walk that finds nothing, and the peers."""
-    state = state_of(models.Tower(size))
-    broken = state_of(models.Tower(size))
+    state = state_of(models.tower(size))
+    broken = state_of(models.tower(size))
     blocks = broken["blocks"]
     blocks[1]["up"]["kernel"] = nnx.Param(jnp.ones((4, 9)))
     blocks[2]["up"]["kernal"] = dict(blocks[2]["up"]).pop("kernel")
     del blocks[2]["up"]["kernel"]
     broken["head"]["kernel"] = nnx.BatchStat(jnp.ones((4, 3)))
-    assert len(explain(broken, models.TowerState).violations) == 4
+    assert len(explain(broken, TowerState).violations) == 4
 
     def ours() -> str:
         try:
-            check(broken, models.TowerState)
+            check(broken, TowerState)
         except TypeError as error:
             return str(error)
         raise AssertionError("accepted")
@@ -186,7 +188,7 @@ def failing(size: int, effort: Effort) -> Iterator[Row]:
     n = count(state)
 
     def walk() -> str:
-        return str(explain(state, models.TowerState))
+        return str(explain(state, TowerState))
 
     a, walked, leaves = measure(effort, ours, walk, lambda: jax.tree.leaves(state))
     yield Row("walk of a right state, with its report", n, 4.0, walked, "jax.tree.leaves", leaves)
@@ -209,8 +211,8 @@ def failing(size: int, effort: Effort) -> Iterator[Row]:
     wrong = _with_kind(state, nnx.BatchStat)
     a, b = measure(
         effort,
-        lambda: str(explain(wrong, models.TowerState)),
-        lambda: explain(state, models.TowerState),
+        lambda: str(explain(wrong, TowerState)),
+        lambda: explain(state, TowerState),
     )
     yield Row("failing check, every leaf wrong", n, 4.0, a, "walk of a right state", b)
 
@@ -219,12 +221,12 @@ def memory(sizes: tuple[int, int]) -> Iterator[Row]:
     """The most that a passing check holds at a time, for few and for many leaves."""
 
     @checked
-    def run(model: Annotated[models.Tower, models.TowerState]) -> None: ...
+    def run(model: Annotated[Tower, TowerState]) -> None: ...
 
-    towers = [models.Tower(size) for size in sizes]
+    towers = [models.tower(size) for size in sizes]
     states = [state_of(tower) for tower in towers]
     for work, works in (
-        ("check", [partial(fits, state, models.TowerState) for state in states]),
+        ("check", [partial(fits, state, TowerState) for state in states]),
         ("check of a module", [partial(run, tower) for tower in towers]),
     ):
         base, ours = (Time(float(n), float(n)) for n in map(peak_bytes, works))

@@ -6,16 +6,11 @@ from typing import Any
 
 import pytest
 from flax import nnx
-from jaxtyping import Array, Float
 
-from tests.zoo import list_of
+from tests.zoo import LinearState
+from tests.zoo.tower import Tower
 from typedstate import Bind, SchemaError, Sharded, StateMap, TypedState
 from typedstate._compat import variables
-
-
-class LinearState(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-    bias: nnx.Param[Float[Array, "dout"]] | None
 
 
 class BlockState(TypedState):
@@ -33,16 +28,8 @@ GIVEN: dict[str, Any] = {"d": 8, "layers": 2, "vocab": 12}
 BIASED: dict[str, Any] = {"choices": {"*.bias": True}}
 
 
-class Block(nnx.Module):
-    def __init__(self, rngs: nnx.Rngs) -> None:
-        self.up = nnx.Linear(8, 32, rngs=rngs)
-        self.down = nnx.Linear(32, 8, rngs=rngs)
-
-
-class Model(nnx.Module):
-    def __init__(self, rngs: nnx.Rngs) -> None:
-        self.blocks = list_of([Block(rngs) for _ in range(2)])
-        self.head = nnx.Linear(8, 12, rngs=rngs)
+def model(rngs: nnx.Rngs) -> Tower:
+    return Tower(8, 32, 2, 12, rngs)
 
 
 def raw(tree: Any) -> Any:

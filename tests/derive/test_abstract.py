@@ -11,7 +11,8 @@ from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float, Float32, Int, Key, UInt32
 
-from tests.derive.helpers import BIASED, GIVEN, LinearState, Model, ModelState, raw, refusal
+from tests.derive.helpers import BIASED, GIVEN, ModelState, model, raw, refusal
+from tests.zoo import LinearState
 from typedstate import (
     Abstract,
     Bind,
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual
 def test_an_abstract_state_is_that_of_the_model() -> None:
     made = abstract(ModelState, dtype=jnp.float32, **BIASED, **GIVEN)
     assert explain(made, Abstract[ModelState])
-    wanted = nnx.state(nnx.eval_shape(lambda: Model(nnx.Rngs(0))))
+    wanted = nnx.state(nnx.eval_shape(lambda: model(nnx.Rngs(0))))
     assert jax.tree.leaves(made) == jax.tree.leaves(wanted)
     paths = [path for path, _ in nnx.to_flat_state(made)]
     assert paths == [path for path, _ in nnx.to_flat_state(wanted)]

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import pytest
 from flax import nnx
 
-from tests.derive.helpers import BIASED, GIVEN, Model, Named
+from tests.derive.helpers import BIASED, GIVEN, Named, model
 from typedstate import Placed, Pure, abstract, explain
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")
@@ -48,7 +48,7 @@ def checkpointers() -> dict[str, Any]:
 def test_orbax_restores_what_is_declared(
     mesh: jax.sharding.Mesh, tmp_path: Path, way: str, pure: bool
 ) -> None:
-    saved: Any = nnx.state(Model(nnx.Rngs(0)))
+    saved: Any = nnx.state(model(nnx.Rngs(0)))
     hint: Any = Named
     if pure:
         saved, hint = nnx.to_pure_dict(saved), Pure[Named]

@@ -13,8 +13,8 @@ from flax.nnx.training.optimizer import OptArray, OptVariable
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, BFloat16, Float, Int
 
-from tests.derive.helpers import BIASED, LinearState, Model, Named, raw, refusal
-from tests.zoo import leaf, state
+from tests.derive.helpers import BIASED, Named, model, raw, refusal
+from tests.zoo import LinearState, leaf, state
 from typedstate import (
     Cast,
     Entries,
@@ -45,7 +45,7 @@ def test_an_optimizer_is_sharded_like_its_model(mesh: jax.sharding.Mesh) -> None
     class OptimizerState(TypedState, extra="allow"):
         opt_state: Entries[ScaleState]
 
-    optimizer = nnx.Optimizer(Model(nnx.Rngs(0)), optax.scale_by_adam(), wrt=nnx.Param)
+    optimizer = nnx.Optimizer(model(nnx.Rngs(0)), optax.scale_by_adam(), wrt=nnx.Param)
     tree: Any = nnx.state(optimizer)
     opt_state = tree["opt_state"]
     if "mu" in opt_state:
@@ -66,7 +66,7 @@ def test_a_state_made_of_states_gets_a_tree_like_it(mesh: jax.sharding.Mesh) -> 
         one: Named
         other: Named
 
-    whole: Any = nnx.state(Model(nnx.Rngs(0)))
+    whole: Any = nnx.state(model(nnx.Rngs(0)))
     tree = nnx.State({"one": whole, "other": whole})
     placed = jax.device_put(tree, shardings(Two, mesh, like=tree))
     assert explain(placed, Placed[Two])

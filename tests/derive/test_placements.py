@@ -11,7 +11,8 @@ from flax import nnx
 from jax.sharding import AxisType, PartitionSpec as P
 from jaxtyping import Array, Float
 
-from tests.derive.helpers import BIASED, GIVEN, LinearState, Model, Named
+from tests.derive.helpers import BIASED, GIVEN, Named, model
+from tests.zoo import LinearState
 from typedstate import (
     Abstract,
     Only,
@@ -39,8 +40,8 @@ def test_specs_and_shardings_fit_their_forms(mesh: jax.sharding.Mesh) -> None:
     on_mesh = shardings(Named, mesh, **BIASED, **GIVEN)
     assert explain(on_mesh, Shardings[Named], dims=GIVEN)
     assert jax.tree.map(lambda s: s.spec, on_mesh) == found
-    assert shardings(Named, mesh, like=Model(nnx.Rngs(0))) == on_mesh
-    assert shardings(Named, mesh, like=nnx.state(Model(nnx.Rngs(0)))) == on_mesh
+    assert shardings(Named, mesh, like=model(nnx.Rngs(0))) == on_mesh
+    assert shardings(Named, mesh, like=nnx.state(model(nnx.Rngs(0)))) == on_mesh
 
 
 def test_a_leaf_without_names_is_not_split() -> None:
@@ -58,7 +59,7 @@ def test_logical_names_are_resolved(mesh: jax.sharding.Mesh) -> None:
 
 @pytest.mark.parametrize("form", ["state", "params", "pure", "stacked"])
 def test_jax_takes_the_trees(mesh: jax.sharding.Mesh, form: str) -> None:
-    model_state: Any = nnx.state(Model(nnx.Rngs(0)))
+    model_state: Any = nnx.state(model(nnx.Rngs(0)))
     hint: Any = Named
     if form == "params":
         model_state, hint = nnx.filter_state(model_state, nnx.Param), Only[Named, nnx.Param]
@@ -88,7 +89,7 @@ def test_jax_takes_the_trees(mesh: jax.sharding.Mesh, form: str) -> None:
 def test_specs_are_constraints_and_shardings_of_jit_under_a_mesh(
     mesh: jax.sharding.Mesh,
 ) -> None:
-    model_state: Any = nnx.state(Model(nnx.Rngs(0)))
+    model_state: Any = nnx.state(model(nnx.Rngs(0)))
     found = specs(Named, like=model_state)
     with around(mesh):
         for placed in [
@@ -101,7 +102,7 @@ def test_specs_are_constraints_and_shardings_of_jit_under_a_mesh(
 
 def test_trees_for_explicit_axes() -> None:
     explicit = jax.make_mesh((4, 2), ("fsdp", "tensor"), axis_types=(AxisType.Explicit,) * 2)
-    model_state: Any = nnx.state(Model(nnx.Rngs(0)))
+    model_state: Any = nnx.state(model(nnx.Rngs(0)))
     found: list[Any] = []
 
     def body(inner: Any) -> Any:

@@ -14,16 +14,11 @@ from flax import nnx
 from hypothesis import given, settings, strategies as st
 from jaxtyping import Array, Float, Int
 
-from tests.zoo import state
+from tests.zoo import LinearState, state
 from typedstate import Bind, Same, Scoped, StateMap, StateTypeError, TypedState, checked
 from typedstate._compat import variables
 from typedstate._validation.walk import Walk
 from typedstate.boundaries import signature
-
-
-class LinearState(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-    bias: nnx.Param[Float[Array, "dout"]] | None
 
 
 class StackState(TypedState):

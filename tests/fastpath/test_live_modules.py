@@ -16,17 +16,12 @@ import pytest
 from flax import nnx
 from jaxtyping import Array, Float
 
-from tests.zoo import data, list_of
+from tests.zoo import LinearState, data, list_of
 from typedstate import Bind, Shared, StateMap, StateOf, StateTypeError, TypedState, checked, explain
 from typedstate._annotations.spec_of import spec_of
 from typedstate._compat.module_layout import layout_of
 from typedstate._fastpath.judge import Known
 from typedstate._validation.walk import Walk
-
-
-class LinearState(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-    bias: nnx.Param[Float[Array, "dout"]] | None
 
 
 class NetState(TypedState):

@@ -13,7 +13,7 @@ from flax import nnx
 from hypothesis import given, strategies as st
 from jaxtyping import Array, Float
 
-from tests.zoo import state
+from tests.zoo import LinearState, state
 from typedstate import Bind, Same, StateMap, StateOf, TypedState, checked, explain
 from typedstate._annotations.spec_of import spec_of
 from typedstate._compat import variables
@@ -21,11 +21,6 @@ from typedstate._fastpath.judge import Known
 from typedstate._validation.walk import Walk
 
 EVEN = Is[lambda array: array.shape[0] % 2 == 0]
-
-
-class LinearState(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-    bias: nnx.Param[Float[Array, "dout"]] | None
 
 
 class LinkedState(TypedState):

@@ -11,6 +11,7 @@ from flax import nnx, traverse_util
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
+from tests.zoo import LinearState
 from typedstate import (
     Abstract,
     Bind,
@@ -33,11 +34,6 @@ from typedstate import (
     specs,
     to_source,
 )
-
-
-class LinearState(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-    bias: nnx.Param[Float[Array, "dout"]] | None
 
 
 class NetState(TypedState):

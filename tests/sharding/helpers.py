@@ -14,7 +14,8 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float
 
 from tests.zoo import as_dict, leaf, state
-from typedstate import Bind, Report, Sharded, StateMap, TypedState
+from tests.zoo.tower import TowerState
+from typedstate import Report, Sharded, TypedState
 
 
 def mesh_of(kind: AxisType = AxisType.Auto, shape: tuple[int, ...] = (4, 2)) -> jax.sharding.Mesh:
@@ -26,21 +27,6 @@ set_mesh: Any = getattr(jax, "set_mesh", None) or getattr(jax.sharding, "use_mes
 rules_of: Any = nn.logical_axis_rules
 
 
-class LinearState(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-    bias: nnx.Param[Float[Array, "dout"]] | None
-
-
-class BlockState(TypedState):
-    up: Bind[LinearState, "din=d dout=hidden"]
-    down: Bind[LinearState, "din=hidden dout=d"]
-
-
-class ModelState(TypedState):
-    blocks: Bind[StateMap[int, Bind[BlockState, "d"]], "len=layers"]
-    head: Bind[LinearState, "din=d dout=vocab"]
-
-
 class NamedState(TypedState):
     w: Annotated[nnx.Param[Float[Array, "d hidden"]], P("embed", "mlp")]
 
@@ -49,7 +35,7 @@ class MeshNamedState(TypedState):
     w: Annotated[nnx.Param[Float[Array, "d hidden"]], P("fsdp", "tensor")]
 
 
-FsdpState = Sharded[ModelState, "d=fsdp hidden=tensor vocab=tensor"]
+FsdpState = Sharded[TowerState, "d=fsdp hidden=tensor vocab=tensor"]
 
 
 def weight(value: Any, *names: Any, **metadata: Any) -> Any:

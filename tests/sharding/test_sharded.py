@@ -11,7 +11,8 @@ from flax import nnx
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
-from tests.sharding.helpers import FsdpState, ModelState, NamedState, messages, weight
+from tests.sharding.helpers import FsdpState, NamedState, messages, weight
+from tests.zoo.tower import TowerState
 from typedstate import Axis, Sharded, Stacked, TypedState, explain, specs
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")
@@ -28,7 +29,7 @@ def test_dims_are_found_where_they_are_written_and_where_they_are_linked() -> No
     assert found["blocks"][0]["up"]["bias"] == P("tensor")
     assert found["blocks"][0]["down"]["kernel"] == P("tensor", "fsdp")
     assert found["head"]["kernel"] == P("fsdp", "tensor")
-    inner = specs(Sharded[ModelState, "dout=tensor"], layers=1, choices={"*.bias": False})
+    inner = specs(Sharded[TowerState, "dout=tensor"], layers=1, choices={"*.bias": False})
     assert inner["blocks"][0]["down"]["kernel"] == P(None, "tensor")
 
 

@@ -10,7 +10,8 @@ import pytest
 from jax.experimental.layout import Format
 from jax.sharding import NamedSharding, PartitionSpec as P
 
-from tests.sharding.helpers import MeshNamedState, ModelState, NamedState, messages, weight
+from tests.sharding.helpers import MeshNamedState, NamedState, messages, weight
+from tests.zoo.tower import TowerState
 from typedstate import SchemaError, Sharded, explain
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")
@@ -61,5 +62,5 @@ def test_names_of_a_sharding_in_the_metadata_are_those_of_its_spec(
 )
 def test_mistakes_in_sharded_are_schema_errors(text: str, message: str) -> None:
     with pytest.raises(SchemaError) as error:
-        Sharded[ModelState, text]
-    assert str(error.value) == f"Sharded[ModelState, {text!r}]: {message}"
+        Sharded[TowerState, text]
+    assert str(error.value) == f"Sharded[TowerState, {text!r}]: {message}"

@@ -9,13 +9,8 @@ import pytest
 from flax import nnx
 from jaxtyping import Array, Float
 
-from tests.zoo import state
+from tests.zoo import LinearState, state
 from typedstate import Bind, Stacked, StateMap, TypedState, explain
-
-
-class LinearState(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-    bias: nnx.Param[Float[Array, "dout"]]
 
 
 class MlpState(TypedState):
