@@ -9,7 +9,6 @@ have made. mkdocs calls `on_page_markdown` (``hooks`` in mkdocs.yml).
 from __future__ import annotations
 
 import argparse
-import inspect
 import io
 import os
 import re
@@ -26,47 +25,10 @@ PLACE = re.compile(r"^<!-- (generated|drawn|terminal): (.+) -->$", re.MULTILINE)
 
 
 def catalogue() -> Iterator[str]:
-    """Yields every schema of `typedstate.layers`: what it is the state of, dims, fields."""
-    from typedstate import layers
+    """Yields every schema of `typedstate.layers`."""
+    from scripts.site.catalogue import catalogue as entries
 
-    for name in sorted(layers.__all__):
-        cls: Any = getattr(layers, name)
-        yield f"### {name} {{ #{name} }}\n"
-        if not isinstance(cls, type):
-            yield f"`{cls}`\n"  # an alias of a generic schema
-            continue
-        yield f"{_plain(inspect.getdoc(cls) or '')}\n"
-        fields = _fields(cls)
-        if fields:
-            yield "| key | what stands there |"
-            yield "| --- | --- |"
-            yield from (f"| `{key}` | {text} |" for key, text in fields)
-        yield ""
-
-
-def _fields(cls: Any) -> list[tuple[str, str]]:
-    from typedstate import TypedState
-    from typedstate._spec.describe import describe
-    from typedstate._spec.nodes import Node
-    from typedstate.pictures.schema_outline import of_spec
-    from typedstate.report import show_key
-
-    spec = cls.__typedstate_spec__() if issubclass(cls, TypedState) else None
-    if not isinstance(spec, Node):
-        return []
-    rows: list[tuple[str, str]] = []
-    for field in spec.ref.resolve().fields:
-        outline = of_spec(field.spec)
-        text = outline.told if outline.below else describe(field.spec)
-        optional = ", may be absent" if field.optional else ""
-        key = field.key if isinstance(field.key, str) else show_key(field.key)
-        rows.append((str(key), f"`{text}`{optional}"))
-    return rows
-
-
-def _plain(text: str) -> str:
-    """A docstring in Markdown."""
-    return text.replace("``", "`")
+    yield from entries()
 
 
 def commands() -> Iterator[str]:

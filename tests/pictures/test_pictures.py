@@ -186,6 +186,12 @@ def test_links_of_forms_are_said_once() -> None:
     )
 
 
+def test_a_schema_is_named_once() -> None:
+    drawn = Drawn(show(Bind[LinearState, "din=3 dout=4*d"])._repr_html_())
+    assert drawn.text.count("din=3 dout=4*d") == 2  # the title, the root
+    assert drawn.text.count("LinearState") == 2
+
+
 def test_a_flat_state_has_one_level() -> None:
     assert str(show(Flat[ModelState])) == (
         "Flat[ModelState]: 4 leaves\n"

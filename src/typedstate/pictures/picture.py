@@ -81,7 +81,10 @@ class Picture:
 
     def _root(self) -> Twig:
         root = twig_of(self.tree, self.report)
-        root.key, root.text = self.name, "" if root.text == self.name else root.text
+        if self.tree.told == self.name:  # a schema is named by what it is
+            root.key, root.text = root.text, ""
+        else:
+            root.key = self.name
         return root
 
     def _remarks(self) -> list[str]:

@@ -1,0 +1,44 @@
+"""The page of errors has an entry for whatever a report may end with or begin with."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.pages.blocks import DOCS
+from typedstate._validation import suggestions
+from typedstate.report import CODES
+
+PAGE = (DOCS / "errors" / "index.md").read_text()
+
+
+def section(heading: str) -> str:
+    """What stands below a heading, up to the next."""
+    found = re.search(rf"^#+ [^\n]*{re.escape(heading)}[^\n]*\n(.*?)(?=^#+ |\Z)", PAGE, re.M | re.S)
+    assert found is not None, heading
+    return found[1]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_code_has_an_example_its_report_and_what_to_do(code: str) -> None:
+    text = section(f"{{ #{code} }}")
+    assert "```python" in text
+    assert f"[{code}]" in text
+    assert "**What to do.**" in text
+
+
+CAUSES = [*suggestions._CAUSES.values(), "the arrays are int32 where Float is declared"]
+
+
+@pytest.mark.parametrize("cause", [*CAUSES, "the optimizer is optax's "])
+def test_a_cause_has_an_example_and_what_to_do(cause: str) -> None:
+    (text,) = (
+        part for part in re.split(r"^### ", PAGE, flags=re.MULTILINE) if f"  cause: {cause}" in part
+    )
+    assert "**What to do.**" in text
+
+
+def test_what_is_said_of_a_tree_one_level_too_deep_has_an_entry() -> None:
+    text = section("{ #one-level-too-deep }")
+    assert "(the tree is one level too deep: pass what stands under this key)" in text
