@@ -74,15 +74,26 @@ def test_code_is_copied(tab: Tab, address: str) -> None:
 
 
 def test_dark_and_light(tab: Tab, address: str) -> None:
-    tab.call(
-        "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}]
-    )
+    def ground() -> str:
+        found: str = tab.run("getComputedStyle(document.body).backgroundColor")
+        return found
+
+    tab.screen(1280, 900, scheme="light")
     tab.open(f"{address}/")
     assert tab.until(SCHEME) == "default"
-    light = tab.run("getComputedStyle(document.body).backgroundColor")
+    light = ground()
+    tab.screen(1280, 900, scheme="dark")  # the system's evening, seen at once and on the next page
+    tab.until(f"{SCHEME} == 'slate'")
+    tab.open(f"{address}/questions/")
+    assert tab.until(SCHEME) == "slate"
+    dark = ground()
+    assert dark != light
+    tab.run("document.querySelector('label[title=\"Switch to light\"]').click()")
+    tab.until(f"{SCHEME} == 'default'")
+    assert ground() == light
     tab.run("document.querySelector('label[title=\"Switch to dark\"]').click()")
     tab.until(f"{SCHEME} == 'slate'")
-    assert tab.run("getComputedStyle(document.body).backgroundColor") != light
+    assert ground() == dark
 
 
 @pytest.mark.parametrize(
