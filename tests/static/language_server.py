@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +19,7 @@ class Editor:
     process: subprocess.Popen[bytes]
     file: Path
     number: int = 0
+    said: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
 
     def _send(self, message: dict[str, Any]) -> None:
         body = json.dumps({"jsonrpc": "2.0", **message}).encode()
@@ -50,12 +51,26 @@ class Editor:
         self._send({"id": self.number, "method": method, "params": parameters})
         while True:
             message = self._read()
+            self._note(message)
             if "method" in message and "id" in message:  # what the server asks of an editor
                 empty = [{}] if message["method"] == "workspace/configuration" else None
                 self._send({"id": message["id"], "result": empty})
             elif message.get("id") == self.number:
                 assert "error" not in message, message
                 return message["result"]
+
+    def _note(self, message: dict[str, Any]) -> None:
+        if message.get("method") != "textDocument/publishDiagnostics":
+            return
+        self.said = {}
+        for one in message["params"]["diagnostics"]:
+            self.said.setdefault(one["range"]["start"]["line"], []).append(one["message"])
+
+    def diagnoses(self, line: int) -> list[str]:
+        """What is underlined in a line."""
+        while line not in self.said:
+            self._note(self._read())
+        return self.said[line]
 
     def _at(self, line: int, column: int) -> dict[str, Any]:
         document = {"uri": self.file.as_uri()}
