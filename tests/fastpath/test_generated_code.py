@@ -150,3 +150,22 @@ def test_a_plan_keeps_no_array() -> None:
     gc.collect()
     assert array() is None
     assert known.structures.sources()
+
+
+def test_the_classes_of_keys_are_asked_without_a_call() -> None:
+    class Listed(TypedState):
+        rows: StateMap[int, nnx.Param[Float[Array, "n"]]]
+
+    def rows(key: Any) -> Any:
+        return state({"rows": {0: nnx.Param(np_ones(2)), key: nnx.Param(np_ones(2))}})
+
+    for tree in (rows(1), rows(1)):
+        assert isinstance(tree, Listed)
+    source = source_of(Listed)
+    assert "{*map(type, v1)} != k_" in source
+    assert "g_" not in source
+    known = learned(Listed, rows(1))
+    for key in (True, 1.0, np.int64(1)):  # equal to 1, and to a dict the same key
+        recognised, accepted = verdicts(known, Listed, rows(key))
+        assert not recognised
+        assert isinstance(rows(key), Listed) is accepted

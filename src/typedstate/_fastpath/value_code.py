@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 import jax
 
 from .._compat import fast_reads, modules, variables
+from .._validation.guards import KeysOf
 from .._validation.trace import Guard, Trace
 from ..report import Path
 from .emitter import INLINE, Emitter, Item, Source
@@ -44,12 +45,13 @@ class ValueCode:
         """Lines that return False unless the value called ``v#0`` is like this one."""
         if path in self._live:
             return self._live_lines(self, value, path, source)
-        guards = self.asked(self.guards.pop(path, []))
+        asked = self.guards.pop(path, [])
+        mapping = None if variables.is_variable(value) else variables.mapping_of(value)
+        if mapping is not None:
+            return self._mapping(value, dict(mapping), path, source, asked)
+        guards = self.asked(asked)
         if variables.is_variable(value):
             return [*self._variable(value, path, source), *guards]
-        mapping = variables.mapping_of(value)
-        if mapping is not None:
-            return self._mapping(value, dict(mapping), path, source, guards)
         if isinstance(value, tuple | list):
             return [*self._sequence(cast(list[Any], value), path, source), *guards]
         if path in self._records:
@@ -83,19 +85,24 @@ class ValueCode:
         mapping: dict[Hashable, Any],
         path: Path,
         source: Source,
-        guards: list[Line],
+        guards: list[Guard],
     ) -> list[Line]:
         if type(value) is not dict and not variables.is_state(value):
             raise NotCompilable
         kind, size = self.other_class("v#0", value), f"len(v#0) != {len(mapping)}"
-        asked = [line._replace(stage=KIND) for line in guards]
-        lines = [refuse(f"{kind} or {size}"), *asked]
+        others = [guard for guard in guards if not isinstance(guard.test, KeysOf)]
+        asked = [line._replace(stage=KIND) for line in self.asked(others)]
+        keys = [
+            self._other_keys(guard.test.cls) for guard in guards if isinstance(guard.test, KeysOf)
+        ]
+        lines = [refuse(f"{kind} or {size}"), *keys, *asked]
         if variables.is_state(cast(Any, value)):
             lines = [
                 refuse(kind),
                 *asked,
                 Line(KIND, f"v#0 = v#0.{fast_reads.MAPPING}"),
                 refuse(size),
+                *keys,
             ]
             source = (source, "", f".{fast_reads.MAPPING}")
         items = (
@@ -103,6 +110,10 @@ class ValueCode:
             for key, item in mapping.items()
         )
         return [*lines, *self.text.items("v#0", items)]
+
+    def _other_keys(self, cls: type) -> Line:
+        """Refuses where a key of the dict ``v#0`` is not of a class: `KeysOf`, without a call."""
+        return refuse(f"{{*map(type, v#0)}} != {self.text.constant(frozenset({cls}), 'k')}")
 
     def at(self, source: Source, key: Hashable) -> Source:
         """How code reaches what stands under a key."""
