@@ -96,7 +96,7 @@ class ModelState(TypedState):
     head: Bind[LinearState, "din=d dout=classes"]
 
 
-def _state(classes: int = 3) -> nnx.State[Any, Any]:
+def _state(classes: int = 3) -> Any:
     def layer(dout: int) -> dict[str, Any]:
         return {"kernel": nnx.Param(jnp.ones((8, dout))), "bias": nnx.Param(jnp.ones(dout))}
 
