@@ -25,7 +25,7 @@ from .._spec.nodes import (
     Validated,
 )
 from .._spec.questions import one_of, present
-from .boundary_hints import show_hint
+from .boundary_hints import mentions_schema, show_hint
 from .context import Context, Parse
 from .hint_kinds import MAPPINGS, UNIONS, is_validator, is_value_hint, show_validator
 
@@ -33,10 +33,17 @@ from .hint_kinds import MAPPINGS, UNIONS, is_validator, is_value_hint, show_vali
 def annotated(hint: Any, context: Context, parse: Parse) -> Spec:
     inner, *metadata = get_args(hint)
     schemas = [item for item in metadata if hasattr(item, "__typedstate_spec__")]
+    for item in metadata:
+        if item not in schemas and get_origin(item) and mentions_schema(item):
+            text = f"behind a type stands the schema itself, not {show_hint(item)}"
+            raise context.error(f"{show_hint(hint)}: {text}")
     if len(schemas) > 1:
         raise context.error(f"{show_hint(hint)} has two schemas: which one is meant?")
     if schemas:
-        return _described(inner, schemas[0], context, parse)
+        spec = _described(inner, schemas[0], context, parse)
+        for item in filter(is_validator, metadata):
+            spec = _with_metadata(spec, item, context, parse)
+        return spec
     if modules.is_module_class(inner):
         return Instance(inner)
     spec = parse(inner, context)

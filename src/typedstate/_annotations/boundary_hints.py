@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import re
+import typing
 from collections.abc import Iterable
-from typing import Any, assert_never, cast, get_args
+from typing import Any, TypeVar, assert_never, cast, get_args, get_origin
 
 from msgspec.structs import replace
 
@@ -28,14 +31,34 @@ from .._spec.nodes import (
 )
 from .._spec.questions import one_of, parts
 from .context import Context
+from .hint_kinds import TYPE_ALIASES
 
 
-def mentions_schema(hint: Any) -> bool:
-    """Whether a schema or a form stands anywhere in a hint."""
+def mentions_schema(hint: Any, above: tuple[Any, ...] = ()) -> bool:
+    """Whether a schema or a form stands anywhere in a hint, or in what the hint stands for."""
     if hasattr(hint, "__typedstate_spec__"):
         return True
-    inner = cast(Any, hint) if isinstance(hint, list) else get_args(hint)
-    return any(mentions_schema(arg) for arg in inner)
+    if any(hint is one for one in above):  # an alias within itself
+        return False
+    return any(mentions_schema(part, (*above, hint)) for part in _parts_of(hint))
+
+
+def _parts_of(hint: Any) -> tuple[Any, ...]:
+    if isinstance(hint, list):
+        return tuple(cast(Any, hint))
+    if isinstance(hint, TypeVar):
+        return (*hint.__constraints__, hint.__bound__)
+    if isinstance(hint, typing.NewType):
+        return (hint.__supertype__,)
+    if isinstance(hint, dataclasses.InitVar):
+        return (cast(Any, hint).type,)
+    if isinstance(hint, TYPE_ALIASES):
+        with contextlib.suppress(NameError):  # of a name that is not there yet
+            return (hint.__value__,)
+        return ()
+    if isinstance(get_origin(hint), TYPE_ALIASES):
+        return (get_origin(hint), *get_args(hint))
+    return get_args(hint)
 
 
 def for_beartype(hint: Any) -> Spec:
@@ -102,4 +125,5 @@ def show_hint(hint: Any) -> str:
     if isinstance(hint, type) and not get_args(hint):
         return hint.__name__
     text = str(cast(Any, hint)).replace("typing.", "")
-    return re.sub(r"\b(?:\w+\.)+(?:<locals>\.)?(\w+)", r"\1", text)
+    text = re.sub(r"\b(?:\w+\.)+(?:<locals>\.)?(\w+)", r"\1", text)
+    return re.sub(r"<class '(\w+)'>", r"\1", text)

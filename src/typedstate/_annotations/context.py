@@ -34,7 +34,7 @@ class Context(msgspec.Struct, frozen=True):
       boundary: a hint of a function; what is no state or array there is beartype's.
       package: the top-level one of that function; empty where it is not known.
       waits: a name that is missing may still come; otherwise what needs it is left alone.
-      inside: the records around it, and the texts of aliases that refer to themselves.
+      inside: the records around it with their type arguments, and what texts stand for.
     """
 
     owner: str
@@ -43,7 +43,7 @@ class Context(msgspec.Struct, frozen=True):
     boundary: bool = False
     package: str = ""
     waits: bool = False
-    inside: tuple[type | str, ...] = ()
+    inside: tuple[Any, ...] = ()
 
     def error(self, text: str) -> SchemaError:
         """A SchemaError that says where."""

@@ -35,6 +35,7 @@ MAPPINGS: Final = (
     *(dict, Mapping, MutableMapping),
     *(collections.OrderedDict, collections.defaultdict),
 )
+UNPACK: Final = (typing.Unpack, typing_extensions.Unpack)
 #: The syntax of Python 3.12 makes another class than ``typing_extensions`` has.
 TYPE_ALIASES: Final = (
     typing_extensions.TypeAliasType,

@@ -6,7 +6,9 @@ may stand behind a colon is recognised in `parse`. Nothing in a hint is ever cal
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import dataclasses
 import types
 import typing
 from collections.abc import (
@@ -52,6 +54,7 @@ from .array_hints import array, dtype_class, dtype_class_of, is_jaxtyped
 from .boundary_hints import (
     flat_union,
     for_beartype,
+    holds_state_or_array,
     mentions_schema,
     own_or_for_beartype,
     show_hint,
@@ -62,11 +65,13 @@ from .hint_kinds import (
     MAPPINGS,
     TYPE_ALIASES,
     UNIONS,
+    UNPACK,
     is_empty_tuple,
     shorten,
     variable_class,
 )
 from .records import record
+from .type_tables import original_bases, put, table_of, tables_of_bases
 
 #: What these take and give shows when they are used: it is left to type checkers.
 _CONTRACTS: Final = (
@@ -76,6 +81,9 @@ _CONTRACTS: Final = (
     *(typing_extensions.TypeGuard, typing_extensions.TypeIs, getattr(typing, "TypeGuard", None)),
     getattr(typing, "TypeIs", None),
 )
+
+#: Whose subclasses hold what their base says.
+_CONTAINERS: Final = (list, set, frozenset, dict, tuple, collections.deque)
 
 _WRAPPERS: Final = (
     typing.Final,
@@ -98,10 +106,14 @@ def parse(hint: Any, context: Context) -> Spec:
         return cast(Spec, own(context))
     if isinstance(hint, str | typing.ForwardRef):
         text = hint if isinstance(hint, str) else hint.__forward_arg__
-        if context.boundary and text in context.inside:  # an alias within itself
-            return Anything()
-        inner = replace(context, inside=(*context.inside, text)) if context.boundary else context
-        return parse(context.resolve(text), inner)
+        named = context.resolve(text)
+        if not context.boundary or isinstance(named, TypeVar):
+            return parse(named, context)
+        named = put(named, context.typevars)
+        is_generic = get_origin(named) is not None
+        if any(named is one or (is_generic and named == one) for one in context.inside):
+            return Anything()  # an alias within itself
+        return parse(named, replace(context, inside=(*context.inside, named)))
     if isinstance(hint, TypeVar):
         return _type_variable(hint, context)
     if hint is None or hint is types.NoneType:
@@ -121,7 +133,11 @@ def parse(hint: Any, context: Context) -> Spec:
         return _alias(hint, (), context)
     if isinstance(hint, typing.NewType):
         return parse(hint.__supertype__, context)
+    if isinstance(hint, dataclasses.InitVar):
+        return parse(cast(Any, hint).type, context)
     if origin is Literal:
+        if mentions_schema(hint):
+            raise context.error(f"{show_hint(hint)}: Literal takes values, no types")
         return Literally(get_args(hint))
     if origin in (*ITEMS, *MAPPINGS, tuple) and not get_args(hint) and not is_empty_tuple(hint):
         return parse(origin, context)  # ``typing.List`` is ``list``
@@ -138,6 +154,8 @@ def _type_variable(hint: TypeVar, context: Context) -> Spec:
     if hint in context.typevars:
         others = {var: arg for var, arg in context.typevars.items() if var is not hint}
         return parse(context.typevars[hint], replace(context, typevars=others))
+    if hint.__constraints__:
+        return _union(hint.__constraints__, context)
     bound = hint.__bound__
     return Anything() if bound is None else parse(bound, context)
 
@@ -180,9 +198,12 @@ def _class(hint: Any, context: Context) -> Spec:
         raise context.error(
             f"{hint.__name__} is a module: give the schema of its state, or the class of its leaf"
         )
-    fields = record(cls, context, parse)
+    fields = record(cls, (), context, parse)
     if fields is not None:
         return fields
+    items = _own_container(cls, (), context)
+    if items is not None:
+        return items
     if hint in (list, tuple, set, frozenset, dict) and not context.boundary:
         raise context.error(
             f"{hint.__name__} says nothing about its leaves: write {hint.__name__}[...], "
@@ -211,6 +232,7 @@ def _generic(hint: Any, origin: Any, args: tuple[Any, ...], context: Context) ->
         return Array("", None, None, np.ndarray)
     if origin is tuple:
         return _tuple(args, context)
+    _check_count(hint, origin, args, context)
     if origin in ITEMS:
         item = parse(args[0], context)
         return own_or_for_beartype(hint, _items(origin, item), context)
@@ -218,11 +240,12 @@ def _generic(hint: Any, origin: Any, args: tuple[Any, ...], context: Context) ->
         spec = MappingOf(origin, parse(args[0], context), parse(args[1], context))
         return own_or_for_beartype(hint, spec, context)
     if isinstance(origin, type):
-        params = getattr(origin, "__parameters__", ())
-        given = dict(zip(params, args, strict=False))
-        fields = record(origin, replace(context, typevars={**context.typevars, **given}), parse)
+        fields = record(origin, args, context, parse)
         if fields is not None:
             return fields
+        items = _own_container(origin, args, context)
+        if items is not None:
+            return items
     if context.boundary:
         if origin not in _CONTRACTS and mentions_schema(hint):
             raise context.error(
@@ -233,6 +256,34 @@ def _generic(hint: Any, origin: Any, args: tuple[Any, ...], context: Context) ->
     if origin is type or not isinstance(origin, type):
         return _mistake(hint, context)
     return Instance(origin)
+
+
+def _check_count(hint: Any, origin: Any, args: tuple[Any, ...], context: Context) -> None:
+    takes = 2 if origin in MAPPINGS else 1
+    if origin in (*ITEMS, *MAPPINGS, type) and len(args) != takes:
+        noun = "argument" if takes == 1 else "arguments"
+        said = f"{show_hint(hint)}: {origin.__name__} takes {takes} {noun}, not {len(args)}"
+        raise context.error(said)
+
+
+def _own_container(cls: Any, args: tuple[Any, ...], context: Context) -> Spec | None:
+    """Of a subclass of a list, dict or other container: what its base says of the items."""
+    own: type = cls
+    if own in _CONTAINERS or not issubclass(own, _CONTAINERS):
+        return None
+    table = {**context.typevars, **table_of(cls, args, context.typevars)}
+    for one, typevars in tables_of_bases(cls, table).items():
+        for base in original_bases(one):
+            if get_origin(base) not in _CONTAINERS:
+                continue
+            spec = parse(put(base, typevars), replace(context, typevars=typevars))
+            if not holds_state_or_array(spec):
+                return None
+            if isinstance(spec, ItemsOf | MappingOf):
+                return replace(spec, cls=cls)
+            predicate = Predicate(show_hint(cls), lambda value: isinstance(value, cls))
+            return Validated(spec, (predicate,))
+    return None
 
 
 def _items(origin: type, item: Spec) -> Spec:
@@ -246,9 +297,25 @@ def _items(origin: type, item: Spec) -> Spec:
 def _tuple(args: tuple[Any, ...], context: Context) -> Spec:
     if args in ((), ((),)):
         return TupleOf(())
-    if len(args) == 2 and args[1] is Ellipsis:
-        return TupleOf((), parse(args[0], context))
+    args = tuple(_spread(args))
+    if args[-1] is Ellipsis:
+        *first, rest, _ = args
+        if Ellipsis not in first:
+            return TupleOf(tuple(parse(arg, context) for arg in first), parse(rest, context))
+    if Ellipsis in args:
+        raise context.error("only the last items of a tuple may be of any number")
     return TupleOf(tuple(parse(arg, context) for arg in args))
+
+
+def _spread(args: tuple[Any, ...]) -> Iterator[Any]:
+    """Yields the arguments of a tuple, with those of ``*tuple[A, B]`` in its place."""
+    for arg in args:
+        is_starred = getattr(arg, "__unpacked__", False)
+        inner = get_args(arg)[0] if get_origin(arg) in UNPACK else arg
+        if inner is not arg or is_starred:
+            yield from _spread(get_args(inner))
+        else:
+            yield arg
 
 
 def _mistake(hint: Any, context: Context) -> Spec:

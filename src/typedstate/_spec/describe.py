@@ -58,7 +58,9 @@ def describe(spec: Spec) -> str:
             return _describe_array(spec)
         case TupleOf(items, rest):
             inner = [describe(item) for item in items]
-            inner += [] if rest is None else [describe(rest), "..."]
+            if rest is not None:
+                more = f"{describe(rest)}, ..."
+                inner += [f"*tuple[{more}]" if inner else more]
             return f"tuple[{', '.join(inner) or '()'}]"
         case ItemsOf(cls, item):
             return f"{class_name(cls)}[{describe(item)}]"

@@ -56,8 +56,11 @@ def checked(target: Any) -> Any:
 
     Takes plain, async and generator functions, static and class methods, properties, classes
     (their methods; the fields of a dataclass) and callables such as jitted functions, in either
-    order of decorators. Signature, name and docstring stay. With ``TYPEDSTATE=off``, or under
-    ``python -O``, the target itself is returned.
+    order of decorators. A schema is enforced wherever it stands in an annotation: in containers,
+    records (dataclasses, NamedTuples, TypedDicts, generic ones too), aliases, bounds of type
+    variables; where it can't be it is an error. What a callable, an iterator or a context manager
+    takes and gives is left to type checkers. Signature, name and docstring stay. With
+    ``TYPEDSTATE=off``, or under ``python -O``, the target itself is returned.
 
     Raises:
       SchemaError: an annotation can mean nothing.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import inspect
 import types
 import typing
@@ -11,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import msgspec
-import typing_extensions
 
 from .. import _fastpath, _validation
 from .._annotations.array_hints import is_jaxtyped
 from .._annotations.boundary_hints import holds_state_or_array, mentions_schema, or_array
 from .._annotations.context import Context, NotYet
 from .._annotations.deferred import show_argument
+from .._annotations.hint_kinds import UNPACK
 from .._annotations.lazy_annotations import annotations_of, signature_of
 from .._annotations.parse import parse
 from .._compat import scalars
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 RETURN: Final = "return"
 _YIELD: Final = "yield"
 
-_UNPACK: Final = (typing.Unpack, typing_extensions.Unpack)
 _SPREAD: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -160,10 +160,13 @@ class Boundary:
 
     def _enforced(self, name: str, hint: Any, kind: Any) -> Enforced:
         hint = self._resolved(name, hint)
-        if typing.get_origin(hint) in _UNPACK and kind in _SPREAD:  # all of them at once
+        if typing.get_origin(hint) in UNPACK and kind in _SPREAD:  # all of them at once
             (hint,), kind = typing.get_args(hint), inspect.Parameter.POSITIONAL_OR_KEYWORD
         crosses = self._crosses and name == RETURN and scalars.may_stand(hint)
-        if isinstance(hint, TypeVar) or not (crosses or _may_be_ours(hint)):
+        is_plain_variable = isinstance(hint, TypeVar) and not (
+            hint.__bound__ or hint.__constraints__
+        )
+        if is_plain_variable or not (crosses or _may_be_ours(hint)):
             return Enforced(name, hint, None, kind)
         try:
             spec = parse(hint, self._context(name))
@@ -179,7 +182,10 @@ class Boundary:
         return Enforced(name, hint, spec if holds_state_or_array(spec) else None, kind)
 
     def _resolved(self, name: str, hint: Any) -> Any:
-        while isinstance(hint, str | typing.ForwardRef):
+        while isinstance(hint, str | typing.ForwardRef | dataclasses.InitVar):
+            if isinstance(hint, dataclasses.InitVar):
+                hint = cast(Any, hint).type
+                continue
             text = hint if isinstance(hint, str) else hint.__forward_arg__
             try:
                 hint = self._context(name).resolve(text)

@@ -267,7 +267,9 @@ class Writer:
                 return "tuple[()]"
             case TupleOf(items, rest):
                 inner = [self.spec(item, where) for item in items]
-                inner += [] if rest is None else [self.spec(rest, where), "..."]
+                if rest is not None:
+                    more = f"{self.spec(rest, where)}, ..."
+                    inner += [f"*tuple[{more}]" if inner else more]
                 return f"tuple[{', '.join(inner)}]"
             case ItemsOf(cls, item):
                 return f"{self.file.class_name(cls, where)}[{self.spec(item, where)}]"

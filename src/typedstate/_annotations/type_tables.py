@@ -1,0 +1,73 @@
+"""What stands for the type variables of a class, and for those of its bases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar, cast, get_args, get_origin
+
+import typing_extensions
+
+from ..errors import SchemaError
+
+#: What stands for each type variable.
+Table = Mapping[Any, Any]
+
+
+def table_of(cls: Any, args: tuple[Any, ...], outer: Table) -> dict[Any, Any]:
+    """What stands for a class's own type variables: what it is subscripted with, or defaults.
+
+    Args:
+      cls: the class.
+      args: what it is subscripted with; may name type variables in turn.
+      outer: what stands for those.
+    """
+    params: tuple[Any, ...] = getattr(cls, "__parameters__", ())
+    if not all(isinstance(item, _VARIABLES) for item in params):  # TypeVarTuple, ParamSpec
+        return {}
+    given = {var: put(arg, outer) for var, arg in zip(params, args, strict=False)}
+    for var in params:
+        if var not in given and _default(var) is not typing_extensions.NoDefault:
+            given[var] = put(_default(var), given)
+    return given
+
+
+def tables_of_bases(cls: type, table: Table) -> dict[type, Table]:
+    """For a class and each of its bases, what stands for its type variables."""
+    found: dict[type, Table] = {cls: table}
+    for base in original_bases(cls):
+        origin = get_origin(base) or base
+        if origin in (Generic, typing_extensions.Protocol) or not isinstance(origin, type):
+            continue
+        below = tables_of_bases(origin, table_of(origin, get_args(base), table))
+        for one, inner in below.items():
+            found.setdefault(one, inner)
+    return found
+
+
+def original_bases(cls: type) -> tuple[Any, ...]:
+    """The bases of a class as they were written."""
+    return cast("tuple[Any, ...]", vars(cls).get("__orig_bases__", cls.__bases__))
+
+
+def put(hint: Any, table: Table) -> Any:
+    """A hint with what stands for its type variables in their places.
+
+    Raises:
+      SchemaError: ``typing`` takes no such argument, e.g. ``ClassVar`` within a list.
+    """
+    if isinstance(hint, TypeVar):
+        return table.get(hint, hint)
+    params: tuple[Any, ...] = getattr(hint, "__parameters__", ())
+    if isinstance(hint, type) or not any(var in table for var in params):
+        return hint
+    try:
+        return hint[tuple(table.get(var, var) for var in params)]
+    except TypeError as error:
+        raise SchemaError(f"{hint!r}: {error}") from None
+
+
+def _default(var: Any) -> Any:
+    return getattr(var, "__default__", typing_extensions.NoDefault)
+
+
+_VARIABLES = (TypeVar, typing_extensions.TypeVar)
