@@ -7,14 +7,14 @@ from typing import Any, Final
 from .._compat import variables
 from .._spec import filters
 from .._spec.describe import describe
-from .._spec.nodes import Anything, Conditional, NoValue, Union
+from .._spec.nodes import Anything, Conditional, NoValue, Spec, Union
 from .._spec.questions import one_of
 from ..report import Path, show_path
 from . import undeclared
-from .dim_binding import Choice
 from .findings import Branch
 from .scopes import Scope
 from .show_value import describe_value
+from .tried import Once, links_of, moved
 from .walker import Walker
 
 #: Violations of these codes at a value itself say that it is another kind of thing.
@@ -26,14 +26,13 @@ def see_union(
 ) -> None:
     """Walks every alternative; those that fit but for their dims are kept until names are bound."""
     kept, order = walk.found.part, walk.found.order
-    last, depth = order, walk.depth
+    last = order
     tried: list[Branch] = []
+    walk.tried.unions += 1
     for option in spec.options:
-        walk.found.part, walk.found.order = Branch(), order
-        walk.below(value, option, path, scope, outermost=outermost)
-        walk.depth = depth
+        tried.append(_try(walk, value, option, path, scope, outermost, order))
         last = max(last, walk.found.order)
-        tried.append(walk.found.part)
+    walk.tried.unions -= 1
     walk.found.part, walk.found.order = kept, last
     fitting = [part for part in tried if not part.violations]
     if fitting:
@@ -41,9 +40,34 @@ def see_union(
     if len(fitting) == 1 or (fitting and not fitting[0].seen):
         kept.seen += fitting[0].seen
     elif fitting:
-        kept.seen.append(Choice([part.seen for part in fitting]))
+        kept.seen += walk.tried.choice([part.seen for part in fitting])
     else:
         _no_option(walk, value, spec, tried, path)
+
+
+def _try(
+    walk: Walker,
+    value: Any,
+    option: Spec,
+    path: Path,
+    scope: Scope,
+    outermost: bool,
+    order: int,
+) -> Branch:
+    """What one alternative finds; where the same was walked before, what that found."""
+    key = walk.tried.key(option, (path, id(value), walk.stretch), walk.occurrences)
+    links = None if key is None else links_of(option, scope, outermost)
+    once = None if key is None else walk.tried.find(key, links)
+    if once is not None:
+        walk.found.order = order + once.end - once.start
+        return moved(once, order)
+    depth, part = walk.depth, Branch()
+    walk.found.part, walk.found.order = part, order
+    walk.below(value, option, path, scope, outermost=outermost)
+    walk.depth = depth
+    if key is not None:
+        walk.tried.keep(key, links, Once(value, part, order, walk.found.order))
+    return part
 
 
 def _no_option(walk: Walker, value: Any, spec: Union, tried: list[Branch], path: Path) -> None:

@@ -80,13 +80,13 @@ class Tree(msgspec.Struct, eq=False):
     """A tree of one schema among others of the same schema and the same names.
 
     Attributes:
-      names: of which schema it is, and whose names it has.
+      names: whose names it has: the number of a scope; and of which schema it is.
       use: tells type arguments apart; trees of one share their scopes.
       depth: of type arguments in each other; 0 for a tree that is none.
       scopes: the numbers of those of the schemas in it.
     """
 
-    names: Hashable
+    names: tuple[int, Any]
     use: Hashable
     depth: int
     scopes: dict[Hashable, int] = msgspec.field(default_factory=dict[Hashable, int])
@@ -226,6 +226,10 @@ class Findings(msgspec.Struct):
         if name not in self._apart:
             self._apart[name] = self.new_scope()
         return self._apart[name]
+
+    def is_shared(self, number: int) -> bool:
+        """Whether a scope is the call's, or of a name: more than one schema has its names."""
+        return number == 0 or any(scope.number == number for scope in self._apart.values())
 
     def batches(self) -> tuple[list[Observation], list[Observation]]:
         """The sizes that were seen of the arguments, and those of the result."""

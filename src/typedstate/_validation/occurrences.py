@@ -51,6 +51,14 @@ class Occurrences:
         at, depth = self.argument_at or (self._found.root, 0)
         return at, path[depth:], None if ref is None else root_of(ref)
 
+    def shared_tree(self) -> int | None:
+        """The id of the tree that is looked at, if others may have to agree with it."""
+        if self.tree_at is None:
+            return None
+        tree, _ = self.tree_at
+        is_shared = self.argument_at is not None or self._found.is_shared(tree.names[0])
+        return id(tree) if is_shared else None
+
     def new_number(self, ref: SchemaRef | None, path: Path) -> int:
         """Of the scope of one occurrence; the same in every use of a type argument."""
         if self.argument_at is None:

@@ -52,6 +52,7 @@ from .occurrences import Occurrences
 from .scopes import Scope, argument_scope, linked
 from .show_value import describe_value
 from .trace import Guard, Trace
+from .tried import Tried
 
 #: Specs whose own annotation writes no name: those of a Bind around them stay in force.
 WRITES_NO_NAME: Final = frozenset(
@@ -71,9 +72,10 @@ class Walk:
       stretch: how many levels lie between a spec without keys of its own (`StateOf`, a filter's
         decision) and the leaf that is walked.
       empty: absent branches that are walked as empty ones.
+      tried: alternatives within alternatives.
     """
 
-    __slots__ = ("depth", "empty", "found", "occurrences", "stretch")
+    __slots__ = ("depth", "empty", "found", "occurrences", "stretch", "tried")
 
     def __init__(self, given: Mapping[str, int] | None = None) -> None:
         """Starts with sizes of outermost names from ``dims=``."""
@@ -81,6 +83,7 @@ class Walk:
         self.occurrences = Occurrences(self.found)
         self.depth = self.stretch = 0
         self.empty: list[Spec] = []
+        self.tried = Tried()
 
     def visit(self, value: object, spec: Spec, root: str = "") -> None:
         """Walks one value of the call."""
@@ -89,11 +92,13 @@ class Walk:
         self.empty.clear()
         self.occurrences = Occurrences(self.found)
         self.found.depth = 0
+        self.tried = Tried()
         self.found.traces.setdefault(root, Trace())
         try:
             self.below(value, spec, (), Scope(0), outermost=True)
         except RecursionError:
             self.found.add((), "container", describe(spec), "a tree nested too deeply to read")
+        self.tried = Tried()  # nothing of the value stays alive
 
     def after(self) -> Walk:
         """The same call, for its result; it holds sizes and paths but no value."""

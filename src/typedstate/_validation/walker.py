@@ -9,6 +9,7 @@ from ..report import Path
 from .findings import Findings
 from .occurrences import Occurrences
 from .scopes import Scope
+from .tried import Tried
 
 
 class Walker(Protocol):
@@ -21,6 +22,7 @@ class Walker(Protocol):
       stretch: how many levels lie between a spec without keys of its own (`StateOf`, a filter's
         decision) and the leaf that is walked.
       empty: absent branches that are walked as empty ones.
+      tried: alternatives within alternatives.
     """
 
     found: Findings
@@ -28,6 +30,7 @@ class Walker(Protocol):
     depth: int
     stretch: int
     empty: list[Spec]
+    tried: Tried
 
     def below(
         self, value: Any, spec: Spec, path: Path, scope: Scope, *, outermost: bool = False
