@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import jax
+import cloudpickle
 import pytest
 from flax import nnx
 from jaxtyping import Array, Float
@@ -36,6 +36,7 @@ from typedstate import (
 )
 
 A = TypeVar("A")
+ROOT = Path(__file__).parents[2]
 
 
 class BoxState(TypedState, Generic[A]):
@@ -139,26 +140,159 @@ print(source_of(LinearState) != "")
 """
 
 
-@pytest.mark.skipif(
-    "." in jax.Array.__qualname__,
-    reason="this JAX names its Array so that no pickle finds the class",
-)
-def test_what_stands_in_main_travels_by_value(tmp_path: Path) -> None:
-    pytest.importorskip("cloudpickle")
+def sent(folder: Path, sender: str, receiver: str) -> str:
+    """What a receiver prints, which another process sent something to."""
     runs: list[str] = []
-    for name, text in (("sender", SENDER), ("receiver", RECEIVER)):
-        (tmp_path / f"{name}.py").write_text(text)
+    for name, text in (("sender", sender), ("receiver", receiver)):
+        (folder / f"{name}.py").write_text(text)
         run = subprocess.run(
-            [sys.executable, str(tmp_path / f"{name}.py"), str(tmp_path / "things")],
-            env={**os.environ, "JAX_PLATFORMS": "cpu"},
+            [sys.executable, str(folder / f"{name}.py"), str(folder / "things")],
+            env={**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
         )
         assert run.returncode == 0, run.stderr
         runs.append(run.stdout)
     assert runs[0] == ""
-    lines = runs[1].splitlines()
+    return runs[1]
+
+
+def test_what_stands_in_main_travels_by_value(tmp_path: Path) -> None:
+    lines = sent(tmp_path, SENDER, RECEIVER).splitlines()
     assert lines[0] == "the arguments of apply() do not fit: 1 violation"
     assert lines[1] == "the arguments of Layer.apply() do not fit: 1 violation"
     assert len(lines) == 16
     assert lines[-1] == "True"
+
+
+@pytest.mark.parametrize("target", [LinearState, BoxState, width, *FORMS])
+def test_cloudpickle_sends_what_can_be_imported_by_its_name(target: Any) -> None:
+    assert cloudpickle.loads(cloudpickle.dumps(target)) is target
+
+
+#: Each is sent by itself, as a worker gets one function, and after it was used.
+EVERY_KIND = """
+import asyncio, dataclasses, functools, pickle, sys
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
+import cloudpickle, jax, jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, BFloat16, Float
+from typedstate import *
+T = TypeVar("T")
+class LinearState(TypedState):
+    kernel: nnx.Param[Float[Array, "din dout"]]
+class Box(TypedState, Generic[T]):
+    inner: T
+class Net(nnx.Module):
+    def __init__(self):
+        self.kernel = nnx.Param(jnp.ones((3, 3)))
+class Pair(NamedTuple):
+    a: LinearState
+    b: int
+@checked
+@dataclasses.dataclass
+class Batch:
+    state: LinearState
+@dataclasses.dataclass
+@checked
+class Other:
+    state: LinearState
+@checked
+def in_place(net: Annotated[Net, LinearState], pair: Pair | None = None) -> None: ...
+@checked
+def late(state: "Later") -> None: ...
+@checked
+async def waits(state: LinearState) -> LinearState:
+    return state
+@checked
+def yields(state: LinearState):
+    yield state
+@checked
+@jax.jit
+def jitted(state: LinearState) -> Float[Array, ""]:
+    return state["kernel"][...].sum()
+@checked
+class Methods:
+    @staticmethod
+    def static(state: LinearState) -> None: ...
+    @classmethod
+    def of_class(cls, state: LinearState) -> None: ...
+class Later(TypedState):
+    kernel: nnx.Param
+def linear(a, b):
+    return nnx.State({"kernel": nnx.Param(jnp.ones((a, b)))})
+calls = {
+    "late": late, "waits": waits, "yields": yields, "jitted": jitted, "static": Methods.static,
+    "of_class": Methods.of_class, "bound": Methods().of_class, "Batch": Batch, "Other": Other,
+}
+for _ in range(3):
+    in_place(Net())
+    for name, call in calls.items():
+        found = call(linear(2, 3))
+        if name == "waits":
+            asyncio.run(found)
+        elif name == "yields":
+            list(found)
+try:
+    check(3, LinearState)
+except StateTypeError as caught:
+    error = caught
+forms = [
+    Box[LinearState], Box[Box[LinearState]], Pure[LinearState], Only[LinearState, nnx.Param],
+    Only[LinearState, lambda path, leaf: True], Rest[LinearState, nnx.BatchStat],
+    Plus[LinearState, nnx.Intermediate], Bind[LinearState, "din=4"], StateMap[int, LinearState],
+    Stacked[LinearState, "n"], Like[LinearState, nnx.BatchStat], Flat[LinearState],
+    Flat[LinearState, "."], Abstract[LinearState], Shardings[LinearState], Specs[LinearState],
+    Values[LinearState], Cast[LinearState, BFloat16], Placed[LinearState], Same[LinearState, "T"],
+    Scoped[LinearState, "x"], Sharded[LinearState, "din=x"], Entries[LinearState, None],
+    StateOf[nnx.Param], Exactly[nnx.Param],
+]
+things = {
+    **calls, "net": functools.partial(in_place, Net()), "error": error, "schema": LinearState,
+    "report": explain(3, LinearState), "box": Box[LinearState], "made": Batch(linear(1, 2)),
+}
+things |= {f"form {n}": form for n, form in enumerate(forms)}
+sent = {name: cloudpickle.dumps(thing) for name, thing in things.items()}
+shown = {name: thing.__name__ for name, thing in things.items() if name.startswith("form")}
+with open(sys.argv[1], "wb") as file:
+    pickle.dump((sent, shown), file)
+"""
+
+USES = """
+import asyncio, pickle, sys
+import jax.numpy as jnp
+from flax import nnx
+from typedstate import StateTypeError, check, explain
+with open(sys.argv[1], "rb") as file:
+    sent, shown = pickle.load(file)
+got = {name: pickle.loads(data) for name, data in sent.items()}
+def linear(a, b):
+    return nnx.State({"kernel": nnx.Param(jnp.ones((a, b)))})
+def refuses(call, *args):
+    try:
+        call(*args)
+    except StateTypeError:
+        return
+    raise AssertionError(f"{call} accepted {args}")
+got["waits"] = lambda state, call=got["waits"]: asyncio.run(call(state))
+got["yields"] = lambda state, call=got["yields"]: list(call(state))
+names = "late waits yields jitted static of_class bound Batch Other".split()
+for n in (1, 2, 2, 3):
+    for name in names:
+        got[name](linear(n, 3))
+        refuses(got[name], 3)
+    got["net"]()
+    refuses(got["net"], (1, 2))
+    for name, tree in (("schema", linear(n, 2)), ("box", nnx.State({"inner": linear(n, 2)}))):
+        check(tree, got[name])
+        refuses(check, {}, got[name])
+for name, text in shown.items():
+    assert got[name].__name__ == text and not explain(3, got[name])
+assert not got["report"] and got["error"].report == got["report"]
+print(str(got["error"]).splitlines()[0])
+"""
+
+
+def test_every_kind_travels_by_value_and_checks(tmp_path: Path) -> None:
+    found = sent(tmp_path, EVERY_KIND, USES)
+    assert found == "does not fit LinearState: 1 violation\n"

@@ -134,6 +134,15 @@ def is_array(value: object) -> bool:
     return isinstance(value, jax.Array | np.ndarray) or stands_for_array(value)
 
 
+def array_class(cls: Any) -> Any:
+    """The class that stands for a class of arrays: itself, but for a copy of ``jax.Array``.
+
+    Its name leads to no class on some versions of JAX, so that cloudpickle sends a copy of it.
+    """
+    theirs = (cls.__module__, cls.__qualname__)
+    return jax.Array if theirs == (jax.Array.__module__, jax.Array.__qualname__) else cls
+
+
 def is_plain_array(value: object) -> bool:
     """Whether Flax takes a value for a leaf by its class, where nothing says that it is data."""
     return isinstance(value, jax.Array | np.ndarray)

@@ -10,7 +10,9 @@ from re import Pattern
 from typing import Any, Literal, Protocol, final
 
 import msgspec
+from msgspec.structs import force_setattr
 
+from .._compat import variables
 from ..report import Path
 from .dims import Dim, Expr, SingleDim
 from .leaf_conditions import Allowed, PlacedSpec, Predicate
@@ -69,6 +71,11 @@ class Array(ValueSpec, frozen=True):
     cls: type | None
     abstract: bool = False
     inserted: tuple[tuple[int, SingleDim], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Takes the class of this process for a copy of it that came from another."""
+        if self.cls is not None:
+            force_setattr(self, "cls", variables.array_class(self.cls))
 
 
 @final

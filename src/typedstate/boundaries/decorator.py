@@ -221,6 +221,8 @@ class CheckedCallable:
 
     def __getattr__(self, name: str) -> Any:
         """An attribute of the object, e.g. ``lower`` of a jitted function."""
+        if name == "__wrapped__":  # not yet there, while it is being unpickled
+            raise AttributeError(name)
         return getattr(self.__wrapped__, name)
 
 
