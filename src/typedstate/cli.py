@@ -14,10 +14,20 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from ._compat.requirement import require
-from .commands import check, diff, doctor, document, infer, map as map_, show, stubs
+from .commands import (
+    check,
+    diff,
+    doctor,
+    document,
+    flax_stubs,
+    infer,
+    map as map_,
+    show,
+    stubs,
+)
 from .commands.targets import UsageError
 
-_COMMANDS = (infer, check, diff, show, map_, document, doctor, stubs)
+_COMMANDS = (infer, check, diff, show, map_, document, doctor, stubs, flax_stubs)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -265,13 +265,14 @@ def test_argparse_says_what_is_no_command(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize(
-    "command", ["infer", "check", "diff", "show", "map", "document", "doctor", "stubs"]
+    "command",
+    ["infer", "check", "diff", "show", "map", "document", "doctor", "stubs", "flax-stubs"],
 )
 def test_help_teaches(capsys: pytest.CaptureFixture[str], command: str) -> None:
     status, text, said = run(capsys, command, "--help")
     assert (status, said) == (0, "")
     assert f"usage: typedstate {command}" in text
-    if command not in ("doctor", "stubs"):
+    if command not in ("doctor", "stubs", "flax-stubs"):
         assert f"  typedstate {command} " in text, "an example"
 
 

@@ -15,6 +15,8 @@ from typedstate.doctor.findings import Findings
 from typedstate.doctor.stubs import stubs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from typedstate.doctor.record import Record
 
 
@@ -55,6 +57,27 @@ def test_a_difference_is_the_exit_status(monkeypatch: pytest.MonkeyPatch, found:
     changed = diagnose(found, {older.pair: older}, stubs())
     monkeypatch.setattr(typedstate.doctor, "doctor", lambda: changed)
     assert main(["doctor"]) == 1
+
+
+def test_stubs_that_lag_behind_are_said_aloud(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    found: Findings,
+) -> None:
+    package = tmp_path / "flax-stubs" / "nnx"
+    package.mkdir(parents=True)
+    (tmp_path / "flax-stubs" / "py.typed").write_text("partial\n")
+    (package / "statelib.pyi").write_text(
+        "def from_flat_state(flat_state: object) -> object: ...\n"
+    )
+    lagging = diagnose(found, {found.pair: found}, stubs([str(tmp_path)]))
+    monkeypatch.setattr(typedstate.doctor, "doctor", lambda: lagging)
+    assert main(["doctor"]) == 1
+    assert capsys.readouterr().out.startswith(
+        f"Flax {found.flax}, JAX {found.jax}\n\nAll is as recorded.\n"
+        "The stubs are older than this Flax (flax.nnx.statelib): see Stubs.\n"
+    )
 
 
 def test_a_reader_that_goes_away_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

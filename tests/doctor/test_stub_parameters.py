@@ -2,15 +2,19 @@
 
 from pathlib import Path
 
-from typedstate.doctor.stubs import stubs
+from typedstate.doctor.stubs import Stubs, stubs
 
 
-def _stub(folder: Path, text: str) -> list[str]:
+def _found(folder: Path, text: str) -> Stubs:
     package = folder / "flax-stubs"
     (package / "nnx").mkdir(parents=True)
     (package / "py.typed").write_text("partial\n")
     (package / "nnx" / "statelib.pyi").write_text(text)
-    return list(stubs([str(folder)]).remarks())
+    return stubs([str(folder)])
+
+
+def _stub(folder: Path, text: str) -> list[str]:
+    return list(_found(folder, text).remarks())
 
 
 def test_a_keyword_that_the_stub_lacks_is_reported(tmp_path: Path) -> None:
@@ -35,3 +39,45 @@ def test_keywords_without_names_are_all(tmp_path: Path) -> None:
 
 def test_the_stubs_know_every_keyword_of_this_flax() -> None:
     assert [module.name for module in stubs().modules if module.parameters] == []
+
+
+METHOD = "class State:\n    def to_pure_dict(self{}) -> dict: ...\n"
+
+
+def test_a_keyword_of_a_method_that_the_stub_lacks_is_reported(tmp_path: Path) -> None:
+    assert _stub(tmp_path, METHOD.format("")) == [
+        "flax.nnx.statelib: type checkers refuse what this Flax takes by name: "
+        "State.to_pure_dict(extract_fn)"
+    ]
+
+
+def test_a_method_whose_stub_has_it_fits(tmp_path: Path) -> None:
+    assert _stub(tmp_path, METHOD.format(", extract_fn: object = None")) == []
+
+
+def test_a_static_method_has_no_self(tmp_path: Path) -> None:
+    text = (
+        "class FlatState:\n"
+        "    @staticmethod\n"
+        "    def from_sorted_keys_values(keys: tuple, values: list, /) -> FlatState: ...\n"
+    )
+    assert _stub(tmp_path, text) == []
+
+
+def test_a_stub_that_asks_for_more_is_reported(tmp_path: Path) -> None:
+    found = _found(tmp_path, METHOD.format(", extract_fn: object, into: dict"))
+    assert list(found.remarks()) == [
+        "flax.nnx.statelib: type checkers ask for more arguments than this Flax takes: "
+        "State.to_pure_dict"
+    ]
+    assert (found.refusing, found.demanding) == ((), ("flax.nnx.statelib",))
+
+
+def test_an_overload_that_asks_for_less_is_enough(tmp_path: Path) -> None:
+    text = (
+        "from typing import overload\n"
+        "class State:\n"
+        "    @overload\n    def to_pure_dict(self, extract_fn: object, into: dict) -> dict: ...\n"
+        "    @overload\n    def to_pure_dict(self) -> dict: ...\n"
+    )
+    assert _stub(tmp_path, text) == []

@@ -13,10 +13,23 @@ import sys
 from mypy import stubtest
 
 MODULES = (
-    "flax.nnx.filterlib",
-    "flax.nnx.statelib",
-    "flax.nnx.graphlib",
-    "flax.nnx.graph",
+    "flax.linen.pooling",
+    *(
+        f"flax.nnx.{name}"
+        for name in (
+            "filterlib",
+            "statelib",
+            "graphlib",
+            "graph",
+            "module",
+            "nn.linear",
+            "training.metrics",
+            "training.optimizer",
+            "transforms.autodiff",
+            "transforms.compilation",
+            "transforms.transforms",
+        )
+    ),
 )
 
 

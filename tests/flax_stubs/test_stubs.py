@@ -1,6 +1,7 @@
 """The Flax stubs are found where they are installed, and true to the Flax that is installed."""
 
 import importlib.util
+import inspect
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ STUBS = next(
 )
 HAS_GRAPHLIB = importlib.util.find_spec("flax.nnx.graphlib") is not None
 HAS_VARIABLES = vars(variablelib).get("VariableState", nnx.Variable) is nnx.Variable
+HAS_CAPTURE_NOOP = "capture_noop" in inspect.signature(nnx.Module.sow).parameters
 IS_NEWEST = hasattr(nnx, "unpack") and hasattr(nnx, "with_vars")
 
 needs_mypy = pytest.mark.skipif(
@@ -64,6 +66,8 @@ def test_mypy_finds_the_stubs_and_not_only_flax(tmp_path: Path) -> None:
 
 def allowlists() -> Iterator[str | Path]:
     names = ["always", "since_graphlib" if HAS_GRAPHLIB else "before_graphlib"]
+    if not HAS_CAPTURE_NOOP:
+        names.append("before_capture_noop")
     for name in names:
         yield "--allowlist"
         yield HERE / "allowed" / f"{name}.txt"

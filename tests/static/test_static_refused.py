@@ -54,6 +54,18 @@ def wrong_attributes() -> None:
     state.kernel = 3  # E: Incompatible types in assignment (expression has type "int", variable has type "Param[Array]")  [assignment]  # reportAttributeAccessIssue / bad-assignment / invalid-assignment
 
 
+class Jitted(nnx.Module):
+    @nnx.jit
+    def step(self, x: jax.Array) -> jax.Array:
+        return x
+
+
+def wrong_calls() -> None:
+    Jitted().step("x")  # E: Argument 1 to "__call__" of "_Bound" has incompatible type "str"; expected "Array"  [arg-type]  # reportArgumentType / - (no first parameter in a ParamSpec) / - (no first parameter in a ParamSpec)
+    linear().eval(3)  # E: Too many arguments for "eval" of "Module"  [call-arg]  # reportCallIssue / bad-argument-count / too-many-positional-arguments
+    linear().krenel  # E: "Linear" has no attribute "krenel"; maybe "kernel"?  [attr-defined]  # reportAttributeAccessIssue / missing-attribute / missing-attribute
+
+
 def a_plain_state_is_no_declared_one() -> None:
     takes_linear(nnx.state(linear()))  # E: Argument 1 to "takes_linear" has incompatible type "State[Any, Variable[Any] | Any]"; expected "LinearState"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
     takes_linear(nnx.to_pure_dict(linear_state()))  # E: Argument 1 to "takes_linear" has incompatible type "dict[str, Any]"; expected "LinearState"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type

@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 DESCRIPTION = """Probe the installed Flax and JAX: what the leaves of a state are, everywhere.
-The exit status is 0 where all is as recorded, 1 where it differs, 2 for wrong usage and where
-Flax or JAX is older than the oldest supported one."""
+The exit status is 0 where all is as recorded, 1 where it differs or the stubs lack what this Flax
+takes by name, 2 for wrong usage and where Flax or JAX is older than the oldest supported one."""
 
 
 def add_parser(commands: Any) -> None:

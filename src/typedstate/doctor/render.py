@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from typedstate.doctor.diagnosis import Diagnosis
     from typedstate.doctor.findings import Findings
+    from typedstate.doctor.stubs import Stubs
 
 USUAL = "Linear"
 STATE = "nnx.state"
@@ -53,11 +54,20 @@ def _standing(result: Diagnosis) -> list[str]:
     return [intro, *_listed(result.differences, "no differences")]
 
 
+def _aloud(stubs: Stubs) -> Iterator[str]:
+    """What a type checker would say wrongly is no detail of a table."""
+    if stubs.refusing:
+        yield f"The stubs are older than this Flax ({', '.join(stubs.refusing)}): see Stubs."
+    if stubs.demanding:
+        yield f"The stubs are newer than this Flax ({', '.join(stubs.demanding)}): see Stubs."
+
+
 def _lines(result: Diagnosis, every_cell: bool) -> Iterator[str]:
     found = result.findings
     yield f"Flax {found.flax}, JAX {found.jax}"
     yield ""
     yield from _standing(result)
+    yield from _aloud(result.stubs)
     yield ""
     yield "A[B] is a leaf of kind A that holds a B, C:A[B] one of class C that stands for such a"
     yield "leaf, a name alone a raw leaf. What raises is refused by Flax or JAX itself."

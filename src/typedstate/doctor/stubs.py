@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import inspect
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from typedstate.doctor.installed import has, module, own_names
+from typedstate.doctor.signatures import demanded, refused, taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,8 +33,9 @@ class StubModule:
         unknown: Public functions and classes that the stub declares and the module lacks.
         undeclared: Public functions and classes of the module that the stub lacks; to a type
             checker they are Any, as its ``__getattr__`` says.
-        parameters: What functions of the module take by name and the stub does not, as
-            ``split(graph)``: a type checker refuses it.
+        parameters: What functions of the module, and methods of its classes, take by name and the
+            stub does not, as ``split(graph)``: a type checker refuses it.
+        demanded: Functions and methods whose stub asks for more arguments than they take.
     """
 
     name: str
@@ -42,6 +43,7 @@ class StubModule:
     unknown: tuple[str, ...]
     undeclared: tuple[str, ...]
     parameters: tuple[str, ...] = ()
+    demanded: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and strings."""
@@ -51,6 +53,7 @@ class StubModule:
             "unknown": list(self.unknown),
             "undeclared": list(self.undeclared),
             "parameters": list(self.parameters),
+            "demanded": list(self.demanded),
         }
 
 
@@ -70,6 +73,16 @@ class Stubs:
     packages: tuple[str, ...]
     modules: tuple[StubModule, ...]
 
+    @property
+    def refusing(self) -> tuple[str, ...]:
+        """The modules whose stubs are too old: type checkers refuse what this Flax takes."""
+        return tuple(stub.name for stub in self.modules if stub.parameters)
+
+    @property
+    def demanding(self) -> tuple[str, ...]:
+        """The modules whose stubs are too new: type checkers ask for what this Flax has not."""
+        return tuple(stub.name for stub in self.modules if stub.demanded)
+
     def remarks(self) -> Iterator[str]:
         """Where the stubs and this Flax do not meet, one sentence each."""
         if not self.installed:
@@ -85,6 +98,10 @@ class Stubs:
             if stub.parameters:
                 given = ", ".join(stub.parameters)
                 yield f"{stub.name}: type checkers refuse what this Flax takes by name: {given}"
+            if stub.demanded:
+                wanted = ", ".join(stub.demanded)
+                text = "type checkers ask for more arguments than this Flax takes"
+                yield f"{stub.name}: {text}: {wanted}"
             if stub.unknown and stub.exists:
                 names = ", ".join(stub.unknown)
                 text = "the stubs also allow what only other versions of Flax have there"
@@ -138,30 +155,6 @@ def _defined(owner: Any) -> set[str]:
     )
 
 
-def _accepted(body: Iterable[ast.stmt]) -> dict[str, set[str] | None]:
-    """What each function of a stub takes by name, in any overload; None for everything."""
-    found: dict[str, set[str] | None] = {}
-    for statement in body:
-        if not isinstance(statement, ast.FunctionDef):
-            continue
-        given, before = statement.args, found.get(statement.name, set[str]())
-        names = {item.arg for item in (*given.posonlyargs, *given.args, *given.kwonlyargs)}
-        everything = before is None or given.kwarg is not None
-        found[statement.name] = None if everything else (before or set()) | names
-    return found
-
-
-def _refused(owner: Any, accepted: dict[str, set[str] | None]) -> Iterator[str]:
-    """The keyword-only parameters of a module's functions that a stub lacks."""
-    for name, known in sorted(accepted.items()):
-        function = own_names(owner).get(name)
-        if known is None or not inspect.isfunction(function):
-            continue
-        for parameter in inspect.signature(function).parameters.values():
-            if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in known:
-                yield f"{name}({parameter.name})"
-
-
 def _exists(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
@@ -180,6 +173,7 @@ def _read(file: Path, folder: Path) -> StubModule:
     everything = any(
         isinstance(item, ast.ImportFrom) and item.names[0].name == "*" for item in tree.body
     )
+    known = taken(tree.body)
     undeclared = set[str]() if everything else _defined(owner) - declared
     unknown = {item for item in declared if not has(owner, item)}
     return StubModule(
@@ -187,7 +181,8 @@ def _read(file: Path, folder: Path) -> StubModule:
         True,
         tuple(sorted(unknown)),
         tuple(sorted(undeclared)),
-        tuple(_refused(owner, _accepted(tree.body))),
+        tuple(refused(owner, known)),
+        tuple(demanded(owner, known)),
     )
 
 

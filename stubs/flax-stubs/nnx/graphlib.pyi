@@ -319,9 +319,7 @@ class SplitContext:
     @overload
     def split(self, node: A) -> tuple[GraphDef[A], State[Any, _Leaf]]: ...
     @overload
-    def split(
-        self, node: A, first: _FilterOf[_L1, _M1, _N1], /
-    ) -> tuple[GraphDef[A], State[Any, _L1 | _M1 | _N1]]: ...
+    def split(self, node: A, first: _FilterOf[_L1, _M1, _N1], /) -> tuple[GraphDef[A], State[Any, _L1 | _M1 | _N1]]: ...
     @overload
     def split(self, node: A, first: filterlib.Filter, /) -> tuple[GraphDef[A], State[Any, _Leaf]]: ...
     @overload
@@ -511,13 +509,7 @@ def split(
 ) -> tuple[GraphDef[A], State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3]]: ...
 @overload
 def split(
-    node: A,
-    first: filterlib.Filter,
-    second: filterlib.Filter,
-    third: filterlib.Filter,
-    /,
-    *,
-    graph: bool | None = None,
+    node: A, first: filterlib.Filter, second: filterlib.Filter, third: filterlib.Filter, /, *, graph: bool | None = None
 ) -> tuple[GraphDef[A], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def split(
@@ -632,12 +624,7 @@ def state(
 def state(node: Any, first: filterlib.Filter, /, *, graph: bool | None = None) -> State[Any, _Leaf]: ...
 @overload
 def state(
-    node: Any,
-    first: _FilterOf[_L1, _M1, _N1],
-    second: _FilterOf[_L2, _M2, _N2],
-    /,
-    *,
-    graph: bool | None = None,
+    node: Any, first: _FilterOf[_L1, _M1, _N1], second: _FilterOf[_L2, _M2, _N2], /, *, graph: bool | None = None
 ) -> tuple[State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2]]: ...
 @overload
 def state(
@@ -778,13 +765,7 @@ def unpack(
 ) -> tuple[GraphState[A], GraphState[A]]: ...
 @overload
 def unpack(
-    node: A,
-    first: filterlib.Filter,
-    second: filterlib.Filter,
-    third: filterlib.Filter,
-    /,
-    *,
-    graph: bool | None = None,
+    node: A, first: filterlib.Filter, second: filterlib.Filter, third: filterlib.Filter, /, *, graph: bool | None = None
 ) -> tuple[GraphState[A], GraphState[A], GraphState[A]]: ...
 @overload
 def unpack(
@@ -861,11 +842,7 @@ def pop(
 ) -> tuple[State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def pop(
-    node: Any,
-    first: _FilterOf[_L1, _M1, _N1],
-    second: _FilterOf[_L2, _M2, _N2],
-    third: _FilterOf[_L3, _M3, _N3],
-    /,
+    node: Any, first: _FilterOf[_L1, _M1, _N1], second: _FilterOf[_L2, _M2, _N2], third: _FilterOf[_L3, _M3, _N3], /
 ) -> tuple[State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3]]: ...
 @overload
 def pop(
@@ -882,12 +859,7 @@ def pop(
 ) -> tuple[State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4]]: ...
 @overload
 def pop(
-    node: Any,
-    first: filterlib.Filter,
-    second: filterlib.Filter,
-    third: filterlib.Filter,
-    fourth: filterlib.Filter,
-    /,
+    node: Any, first: filterlib.Filter, second: filterlib.Filter, third: filterlib.Filter, fourth: filterlib.Filter, /
 ) -> tuple[State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
 @overload
 def pop(

@@ -131,9 +131,7 @@ class FlatState(Sequence[tuple[PathParts, V]], reprlib.Representable):
         self, first: _FilterOf[_L1, _M1, _N1], second: _FilterOf[_L2, _M2, _N2], /
     ) -> tuple[FlatState[_L1 | _M1 | _N1], FlatState[_L2 | _M2 | _N2]]: ...
     @overload
-    def split(
-        self, first: filterlib.Filter, second: filterlib.Filter, /
-    ) -> tuple[FlatState[V], FlatState[V]]: ...
+    def split(self, first: filterlib.Filter, second: filterlib.Filter, /) -> tuple[FlatState[V], FlatState[V]]: ...
     @overload
     def split(
         self, first: _FilterOf[_L1, _M1, _N1], second: _FilterOf[_L2, _M2, _N2], third: _FilterOf[_L3, _M3, _N3], /
@@ -153,12 +151,7 @@ class FlatState(Sequence[tuple[PathParts, V]], reprlib.Representable):
     ) -> tuple[FlatState[_L1 | _M1 | _N1], FlatState[_L2 | _M2 | _N2], FlatState[_L3 | _M3 | _N3], FlatState[_L4 | _M4 | _N4]]: ...
     @overload
     def split(
-        self,
-        first: filterlib.Filter,
-        second: filterlib.Filter,
-        third: filterlib.Filter,
-        fourth: filterlib.Filter,
-        /,
+        self, first: filterlib.Filter, second: filterlib.Filter, third: filterlib.Filter, fourth: filterlib.Filter, /
     ) -> tuple[FlatState[V], FlatState[V], FlatState[V], FlatState[V]]: ...
     @overload
     def split(
@@ -225,9 +218,7 @@ class FlatState(Sequence[tuple[PathParts, V]], reprlib.Representable):
         self, first: _FilterOf[_L1, _M1, _N1], second: _FilterOf[_L2, _M2, _N2], /
     ) -> tuple[FlatState[_L1 | _M1 | _N1], FlatState[_L2 | _M2 | _N2]]: ...
     @overload
-    def filter(
-        self, first: filterlib.Filter, second: filterlib.Filter, /
-    ) -> tuple[FlatState[V], FlatState[V]]: ...
+    def filter(self, first: filterlib.Filter, second: filterlib.Filter, /) -> tuple[FlatState[V], FlatState[V]]: ...
     @overload
     def filter(
         self, first: _FilterOf[_L1, _M1, _N1], second: _FilterOf[_L2, _M2, _N2], third: _FilterOf[_L3, _M3, _N3], /
@@ -247,12 +238,7 @@ class FlatState(Sequence[tuple[PathParts, V]], reprlib.Representable):
     ) -> tuple[FlatState[_L1 | _M1 | _N1], FlatState[_L2 | _M2 | _N2], FlatState[_L3 | _M3 | _N3], FlatState[_L4 | _M4 | _N4]]: ...
     @overload
     def filter(
-        self,
-        first: filterlib.Filter,
-        second: filterlib.Filter,
-        third: filterlib.Filter,
-        fourth: filterlib.Filter,
-        /,
+        self, first: filterlib.Filter, second: filterlib.Filter, third: filterlib.Filter, fourth: filterlib.Filter, /
     ) -> tuple[FlatState[V], FlatState[V], FlatState[V], FlatState[V]]: ...
     @overload
     def filter(
@@ -361,9 +347,7 @@ class State(MutableMapping[K, Any], reprlib.Representable, Generic[K, V]):
         self, first: _FilterOf[_L1, _M1, _N1], second: _FilterOf[_L2, _M2, _N2], /
     ) -> tuple[State[K, _L1 | _M1 | _N1], State[K, _L2 | _M2 | _N2]]: ...
     @overload
-    def split(
-        self, first: filterlib.Filter, second: filterlib.Filter, /
-    ) -> tuple[State[K, V], State[K, V]]: ...
+    def split(self, first: filterlib.Filter, second: filterlib.Filter, /) -> tuple[State[K, V], State[K, V]]: ...
     @overload
     def split(
         self, first: _FilterOf[_L1, _M1, _N1], second: _FilterOf[_L2, _M2, _N2], third: _FilterOf[_L3, _M3, _N3], /
@@ -383,12 +367,7 @@ class State(MutableMapping[K, Any], reprlib.Representable, Generic[K, V]):
     ) -> tuple[State[K, _L1 | _M1 | _N1], State[K, _L2 | _M2 | _N2], State[K, _L3 | _M3 | _N3], State[K, _L4 | _M4 | _N4]]: ...
     @overload
     def split(
-        self,
-        first: filterlib.Filter,
-        second: filterlib.Filter,
-        third: filterlib.Filter,
-        fourth: filterlib.Filter,
-        /,
+        self, first: filterlib.Filter, second: filterlib.Filter, third: filterlib.Filter, fourth: filterlib.Filter, /
     ) -> tuple[State[K, V], State[K, V], State[K, V], State[K, V]]: ...
     @overload
     def split(
@@ -455,9 +434,7 @@ class State(MutableMapping[K, Any], reprlib.Representable, Generic[K, V]):
         self, first: _FilterOf[_L1, _M1, _N1], second: _FilterOf[_L2, _M2, _N2], /
     ) -> tuple[State[K, _L1 | _M1 | _N1], State[K, _L2 | _M2 | _N2]]: ...
     @overload
-    def filter(
-        self, first: filterlib.Filter, second: filterlib.Filter, /
-    ) -> tuple[State[K, V], State[K, V]]: ...
+    def filter(self, first: filterlib.Filter, second: filterlib.Filter, /) -> tuple[State[K, V], State[K, V]]: ...
     @overload
     def filter(
         self, first: _FilterOf[_L1, _M1, _N1], second: _FilterOf[_L2, _M2, _N2], third: _FilterOf[_L3, _M3, _N3], /
@@ -477,12 +454,7 @@ class State(MutableMapping[K, Any], reprlib.Representable, Generic[K, V]):
     ) -> tuple[State[K, _L1 | _M1 | _N1], State[K, _L2 | _M2 | _N2], State[K, _L3 | _M3 | _N3], State[K, _L4 | _M4 | _N4]]: ...
     @overload
     def filter(
-        self,
-        first: filterlib.Filter,
-        second: filterlib.Filter,
-        third: filterlib.Filter,
-        fourth: filterlib.Filter,
-        /,
+        self, first: filterlib.Filter, second: filterlib.Filter, third: filterlib.Filter, fourth: filterlib.Filter, /
     ) -> tuple[State[K, V], State[K, V], State[K, V], State[K, V]]: ...
     @overload
     def filter(
@@ -588,12 +560,7 @@ def split_state(
 ) -> tuple[_D, _D, _D]: ...
 @overload
 def split_state(
-    state: _D,
-    first: filterlib.Filter,
-    second: filterlib.Filter,
-    third: filterlib.Filter,
-    fourth: filterlib.Filter,
-    /,
+    state: _D, first: filterlib.Filter, second: filterlib.Filter, third: filterlib.Filter, fourth: filterlib.Filter, /
 ) -> tuple[_D, _D, _D, _D]: ...
 @overload
 def split_state(
@@ -630,9 +597,7 @@ def split_state(
     *filters: filterlib.Filter,
 ) -> Any: ...
 @overload
-def split_state(
-    state: State[Any, Any], first: _FilterOf[_L1, _M1, _N1], /
-) -> State[Any, _L1 | _M1 | _N1]: ...
+def split_state(state: State[Any, Any], first: _FilterOf[_L1, _M1, _N1], /) -> State[Any, _L1 | _M1 | _N1]: ...
 @overload
 def split_state(state: State[Any, Any], first: filterlib.Filter, /) -> State[Any, Any]: ...
 @overload
@@ -739,12 +704,7 @@ def filter_state(
 ) -> tuple[_D, _D, _D]: ...
 @overload
 def filter_state(
-    state: _D,
-    first: filterlib.Filter,
-    second: filterlib.Filter,
-    third: filterlib.Filter,
-    fourth: filterlib.Filter,
-    /,
+    state: _D, first: filterlib.Filter, second: filterlib.Filter, third: filterlib.Filter, fourth: filterlib.Filter, /
 ) -> tuple[_D, _D, _D, _D]: ...
 @overload
 def filter_state(
@@ -781,9 +741,7 @@ def filter_state(
     *filters: filterlib.Filter,
 ) -> Any: ...
 @overload
-def filter_state(
-    state: State[Any, Any], first: _FilterOf[_L1, _M1, _N1], /
-) -> State[Any, _L1 | _M1 | _N1]: ...
+def filter_state(state: State[Any, Any], first: _FilterOf[_L1, _M1, _N1], /) -> State[Any, _L1 | _M1 | _N1]: ...
 @overload
 def filter_state(state: State[Any, Any], first: filterlib.Filter, /) -> State[Any, Any]: ...
 @overload

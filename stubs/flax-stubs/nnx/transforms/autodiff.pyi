@@ -13,6 +13,7 @@ from flax.nnx import extract, filterlib
 from flax.nnx.module import Module
 from flax.nnx.statelib import State
 from flax.nnx.variablelib import Param
+from flax.typing import Missing
 from typing_extensions import ParamSpec, TypeVar
 
 A = TypeVar("A")
@@ -150,6 +151,7 @@ def grad(
 ) -> Callable[..., Any]: ...
 @overload
 def grad(
+    f: Missing = ...,
     *,
     argnums: int | DiffState | Sequence[int | DiffState] = 0,
     has_aux: bool = False,
@@ -199,6 +201,7 @@ def value_and_grad(
 ) -> Callable[..., tuple[Any, Any]]: ...
 @overload
 def value_and_grad(
+    f: Missing = ...,
     *,
     argnums: int | DiffState | Sequence[int | DiffState] = 0,
     has_aux: bool = False,
@@ -221,6 +224,7 @@ def vjp(
 ) -> Any: ...
 @overload
 def vjp(
+    f: Missing = ...,
     *,
     has_aux: bool = False,
     reduce_axes: Sequence[Hashable] = (),
@@ -241,7 +245,13 @@ def jvp(
 ) -> tuple[Any, ...]: ...
 @overload
 def jvp(
-    *, has_aux: bool = False, graph: bool | None = None, graph_updates: bool | None = None
+    f: Missing = ...,
+    primals: Missing = ...,
+    tangents: Missing = ...,
+    *,
+    has_aux: bool = False,
+    graph: bool | None = None,
+    graph_updates: bool | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]: ...
 @overload
 def jvp(
@@ -270,6 +280,7 @@ def custom_vjp(
 ) -> CustomVjp[A] | SimpleCustomVjp[A]: ...
 @overload
 def custom_vjp(
+    fun: Missing = ...,
     *,
     nondiff_argnums: tuple[int | DiffState, ...] = (),
     graph: bool | None = None,
@@ -279,6 +290,7 @@ def custom_vjp(
 #
 @overload
 def remat(
+    f: Missing = ...,
     *,
     prevent_cse: bool = True,
     static_argnums: int | tuple[int, ...] = (),

@@ -1,0 +1,108 @@
+"""What functions and methods of a module take, against what their stub takes.
+
+A stub that lags behind makes a type checker refuse what Flax takes, and a stub that is ahead of an
+old Flax makes it ask for what that has not.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from typedstate.doctor.installed import own_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_SPECIAL: Final = frozenset({"__init__", "__call__"})
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a function of a stub takes, over all of its overloads.
+
+    Attributes:
+        names: The parameters' names; None where any keyword is taken.
+        required: As many arguments in order are asked for by the overload that asks for least.
+    """
+
+    names: frozenset[str] | None
+    required: int
+
+    def __or__(self, other: Taken) -> Taken:
+        """What one overload takes or another."""
+        several = None not in (self.names, other.names)
+        names = (self.names or frozenset()) | (other.names or frozenset()) if several else None
+        return Taken(names, min(self.required, other.required))
+
+
+def _taken(node: ast.FunctionDef, *, method: bool) -> Taken:
+    given = node.args
+    in_order = [*given.posonlyargs, *given.args]
+    own = int(method and not _is_static(node))
+    names = {item.arg for item in (*in_order[own:], *given.kwonlyargs)}
+    required = max(len(in_order) - own - len(given.defaults), 0)
+    return Taken(None if given.kwarg is not None else frozenset(names), required)
+
+
+def _is_static(node: ast.FunctionDef) -> bool:
+    return any(ast.unparse(item) == "staticmethod" for item in node.decorator_list)
+
+
+def taken(body: Iterable[ast.stmt], *, method: bool = False) -> dict[str, Taken]:
+    """What the public functions of a stub take, and the methods of its classes as ``State.map``."""
+    found: dict[str, Taken] = {}
+    for statement in body:
+        match statement:
+            case ast.FunctionDef(name=name) if name in _SPECIAL or not name.startswith("_"):
+                one = _taken(statement, method=method)
+                found[name] = found[name] | one if name in found else one
+            case ast.ClassDef(name=cls, body=inner) if not method and not cls.startswith("_"):
+                methods = taken(inner, method=True)
+                found |= {f"{cls}.{name}": one for name, one in methods.items()}
+            case _:
+                pass
+    return found
+
+
+def _signature(owner: Any, name: str) -> list[inspect.Parameter] | None:
+    """The parameters of what a module or its class has under a name, but for ``self``."""
+    *classes, name = name.split(".")
+    found: Any = owner
+    for cls in classes:
+        found = own_names(found).get(cls)
+    found = None if found is None else own_names(found).get(name)
+    static = isinstance(found, staticmethod)
+    function: Any = getattr(found, "__func__", found)
+    if not inspect.isfunction(function):
+        return None
+    parameters = [*inspect.signature(function).parameters.values()]
+    return parameters[int(bool(classes) and not static) :]
+
+
+def refused(owner: Any, known: dict[str, Taken]) -> Iterator[str]:
+    """What functions take by name and their stub does not, as ``split(graph)``."""
+    for name, one in sorted(known.items()):
+        for parameter in _signature(owner, name) or ():
+            by_name = parameter.kind is parameter.KEYWORD_ONLY or (
+                parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+                and parameter.default is not parameter.empty
+            )
+            hidden = parameter.name.startswith("_")
+            if by_name and not hidden and one.names is not None and parameter.name not in one.names:
+                yield f"{name}({parameter.name})"
+
+
+def demanded(owner: Any, known: dict[str, Taken]) -> Iterator[str]:
+    """The functions whose stub asks for more arguments than they take."""
+    for name, one in sorted(known.items()):
+        parameters = _signature(owner, name)
+        if parameters is None:
+            continue
+        kinds = {parameter.kind for parameter in parameters}
+        in_order = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        most = sum(parameter.kind in in_order for parameter in parameters)
+        if inspect.Parameter.VAR_POSITIONAL not in kinds and one.required > most:
+            yield name
