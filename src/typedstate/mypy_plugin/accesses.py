@@ -157,10 +157,13 @@ class Accesses:
 
 
 def _is_written(source: str, key: Hashable) -> bool:
-    """Whether a text has an assignment to a key or to an attribute of that name."""
+    """Whether a text has an assignment to a key or to an attribute of that name.
+
+    What a module assigns to itself, to no state, is no such thing.
+    """
     shown = re.escape(str(key))
     quoted = f"[\"']{shown}[\"']" if isinstance(key, str) else shown
-    return re.search(rf"(\[\s*{quoted}\s*\]|\.{shown})\s*=(?!=)", source) is not None
+    return re.search(rf"(\[\s*{quoted}\s*\]|(?<!\bself)\.{shown})\s*=(?!=)", source) is not None
 
 
 def literal_of(arg_types: list[list[Type]]) -> Hashable | None:

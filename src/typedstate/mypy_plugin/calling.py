@@ -156,3 +156,13 @@ def _node(typ: Type, context: Context) -> TempNode:
     node = TempNode(typ)
     node.set_line(context)
     return node
+
+
+def modified(function: CallableType, **changes: Any) -> CallableType:
+    """The function with some of its parts changed, whose types mypy does not write."""
+    return cast(CallableType, cast(Any, function).copy_modified(**changes))
+
+
+def is_unknown(function: CallableType) -> bool:
+    """Whether no parameter of a function has a type."""
+    return all(isinstance(get_proper_type(part), AnyType) for part in function.arg_types)

@@ -31,6 +31,7 @@ from .constructors import Constructors
 from .dependencies import depending
 from .fallback import no_hook, report, safely
 from .functions import Functions
+from .gradients import Gradients
 from .layer_table import LAYERS
 from .modules import Modules
 from .names import ANNOTATED, DICT, FOREIGN, FORMS, SCHEMA, STATE
@@ -51,6 +52,7 @@ _ANALYZED: Final = frozenset({*ANNOTATED} | {f"{FORMS}{name}" for name in ("Pure
 _UPDATES: Final = frozenset(
     f"{name}.update" for name in (names.OPTIMIZER, names.MODEL_AND_OPTIMIZER)
 )
+_GRADIENTS: Final = frozenset(f"{name}.__call__" for name in names.GRADIENTS)
 _Answer = tuple[tuple[str, ...], Callable[[FunctionContext], Type]]
 
 
@@ -61,6 +63,7 @@ class SchemaPlugin(Plugin):
     _functions: Mapping[str, Callable[[FunctionContext], Type]] = MappingProxyType({})
     _partial: Callable[[MethodContext], Type] | None = None
     _update: Callable[[MethodContext], Type] | None = None
+    _gradient: Callable[[MethodContext], Type] | None = None
     _methods: Mapping[str, Callable[[MethodContext], Type]] = MappingProxyType({})
 
     def __init__(self, options: Options) -> None:
@@ -73,10 +76,12 @@ class SchemaPlugin(Plugin):
             functions = Functions(self.reader, of_modules=self.settings.infer_module_states)
             self._functions = _function_hooks(self.reader, functions)
             self._methods = _method_hooks(self.reader, self.accesses, functions)
-            transforms = Transforms(Values(self.reader), functions)
+            values = Values(self.reader)
+            gradients, transforms = Gradients(values, functions), Transforms(values)
             update = Optimizers(self.reader).update
             self._update = safely(depending(self.reader, update), _returned)
             self._partial = safely(transforms.partial, partial_call_callback)
+            self._gradient = safely(depending(self.reader, gradients.called), _returned)
         except Exception as error:
             report(error)
 
@@ -147,6 +152,8 @@ class SchemaPlugin(Plugin):
             return self._partial
         if fullname in _UPDATES:
             return self._update
+        if fullname in _GRADIENTS:
+            return self._gradient
         hook = self._methods.get(fullname.rpartition(".")[2])
         return None if hook is None or not self._names_tree(fullname) else hook
 
@@ -180,7 +187,8 @@ def _function_hooks(
 ) -> dict[str, Callable[[FunctionContext], Type]]:
     """The functions that are answered for, by full name."""
     values = Values(reader)
-    trees, transforms = TreeFunctions(values), Transforms(values, functions)
+    trees, transforms = TreeFunctions(values), Transforms(values)
+    gradients = Gradients(values, functions)
     answers: list[_Answer] = [
         (names.CHECK, functions.check),
         (names.FILTERING, functions.filtered),
@@ -198,10 +206,10 @@ def _function_hooks(
         (names.DEVICE_GET, trees.device_get),
         (names.EVAL_SHAPE, trees.eval_shape),
         (names.NNX_EVAL_SHAPE, trees.eval_shape),
-        (names.GRAD, transforms.grad),
-        (names.VALUE_AND_GRAD, transforms.value_and_grad),
-        (names.NNX_GRAD, transforms.nnx_grad),
-        (names.NNX_VALUE_AND_GRAD, transforms.nnx_value_and_grad),
+        (names.GRAD, gradients.grad),
+        (names.VALUE_AND_GRAD, gradients.value_and_grad),
+        (names.NNX_GRAD, gradients.nnx_grad),
+        (names.NNX_VALUE_AND_GRAD, gradients.nnx_value_and_grad),
         (names.JIT, transforms.jit),
         (names.SAME_CALL, transforms.same),
         (names.SCAN, transforms.scan),

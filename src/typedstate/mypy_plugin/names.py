@@ -71,7 +71,14 @@ RNGS: Final = f"{_NNX}rnglib.Rngs"
 LAYER_MODULES: Final = f"{_NNX}nn."
 STREAM_LEAVES: Final = tuple(f"{_NNX}rnglib.{name}" for name in ("RngKey", "RngCount"))
 FLAX_NNX: Final = _NNX
-DIFF_STATE: Final = f"{_NNX}transforms.autodiff.DiffState"
+NNX_JITTED: Final = f"{_NNX}transforms.compilation.JitWrapped"
+AUTODIFF: Final = f"{_NNX}transforms.autodiff."
+#: What the stubs say that `nnx.grad` and `nnx.value_and_grad` return, with and without `has_aux`.
+GRADIENTS: Final = tuple(
+    f"{AUTODIFF}{name}"
+    for name in ("_Grad", "_GradWithAux", "_ValueAndGrad", "_ValueAndGradWithAux")
+)
+DIFF_STATE: Final = f"{AUTODIFF}DiffState"
 OPTIMIZER: Final = f"{_NNX}training.optimizer.Optimizer"
 MODEL_AND_OPTIMIZER: Final = f"{_NNX}training.optimizer.ModelAndOptimizer"
 

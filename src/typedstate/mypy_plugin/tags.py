@@ -17,6 +17,7 @@ _FORM: Final = "<typedstate form>"
 _ARGUMENT: Final = "<typedstate argument {}>"
 _LACKS: Final = "<typedstate lacks {}>"
 _SELECTS: Final = "<typedstate selects>"
+_TREES: Final = "<typedstate of trees>"
 _ITEM: Final = "<typedstate item {}>"
 
 
@@ -106,6 +107,16 @@ def selecting(carrier: Instance, filter_: Type) -> Instance:
 def selected_by(typ: Instance) -> Type | None:
     """The filter of an optimizer; None where it is not known."""
     return None if typ.extra_attrs is None else typ.extra_attrs.attrs.get(_SELECTS)
+
+
+def of_trees(carrier: Instance) -> Instance:
+    """A transformed function that takes a module for a tree, as JAX's do."""
+    return _with(carrier, {_TREES: NoneType()})
+
+
+def is_of_trees(typ: Instance) -> bool:
+    """Whether a transformed function is such a one."""
+    return typ.extra_attrs is not None and _TREES in typ.extra_attrs.attrs
 
 
 def forgetting(typ: Instance) -> Instance:

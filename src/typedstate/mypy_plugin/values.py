@@ -7,6 +7,7 @@ from typing import Final
 
 from mypy.types import (
     AnyType,
+    CallableType,
     Instance,
     NoneType,
     ProperType,
@@ -16,9 +17,10 @@ from mypy.types import (
     get_proper_type,
 )
 
+from .filters import bare
 from .leaves import HELD, HOLDING, holding, is_array, unknown, value_in
 from .modules import is_module
-from .names import DICT, FLAT_STATE, LIST, SCALARS, STATE, TUPLE, VALUES, VARIABLE
+from .names import ARRAY, DICT, FLAT_STATE, LIST, SCALARS, STATE, TUPLE, VALUES, VARIABLE
 from .reader import Reader
 from .tags import Tag, tag_of
 from .trees import tree_of
@@ -37,6 +39,18 @@ class Values:
     def __init__(self, reader: Reader) -> None:
         """Keeps the reader."""
         self.reader = reader
+
+    def scalar(self, typ: Type) -> Type:
+        """The value of a differentiated function: an array, whatever number it says."""
+        found, array = get_proper_type(typ), self.reader.lookup(ARRAY)
+        if array is None or not isinstance(found, Instance):
+            return typ
+        return bare(array) if found.type.fullname in SCALARS else typ
+
+    def plain(self, function: CallableType) -> Instance:
+        """What a new function is beside its signature: a plain one, though it was of a class."""
+        info = self.reader.lookup("builtins.function")
+        return function.fallback if info is None else Instance(info, [])
 
     def changed(self, typ: Type, new: Type, *, scalars: bool = True) -> Type:
         """A tree with values of another class; Any for what is no tree that the plugin knows.

@@ -29,6 +29,15 @@ def an_optimizer_over_something_else(model: Net, tx: Any, tokens: jax.Array) -> 
     optimizer.update(model, nnx.grad(loss)(model, tokens))  # E: Argument 2 to "update" of "Optimizer" has leaves of "Param[Array]", and the optimizer is over "BatchStat"  [arg-type]
 
 
+def gradients_of_a_lambda_by_another_filter(model: Net, tx: Any, tokens: jax.Array) -> None:
+    optimizer = nnx.Optimizer(model, tx, wrt=nnx.BatchStat)
+    optimizer.update(model, nnx.grad(lambda m: loss(m, tokens))(model))  # E: Argument 2 to "update" of "Optimizer" has leaves of "Param[Array]", and the optimizer is over "BatchStat"  [arg-type]
+
+
+def a_misspelt_key_of_a_lambdas_gradients(model: Net, tokens: jax.Array) -> None:
+    nnx.grad(lambda m: loss(m, tokens))(model)["blocks"][0]["atn"]  # E: "Only[State[Block], Param]" has no key "atn": did you mean "attn"?  [index]
+
+
 def model_and_gradients_swapped(model: Net, optimizer: nnx.Optimizer[Net], tokens: jax.Array) -> None:
     grads = nnx.grad(loss)(model, tokens)
     optimizer.update(grads, model)  # E: Argument 1 to "update" of "Optimizer" has incompatible type "State[Any, Param[Array]]"; expected "Net"  [arg-type]  # pyright

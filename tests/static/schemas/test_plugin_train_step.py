@@ -90,6 +90,30 @@ def test_gradients() -> None:
     assert_type(back(result)[0], nnx.State[Any, Param])
 
 
+@partial(nnx.jit, static_argnames=("times",))
+def repeated(model: Net, batch: Array, times: int) -> Array:
+    return times * loss(model, batch)
+
+
+def test_gradients_of_functions_without_annotations() -> None:
+    model, batch = net(), tokens()
+    grads = nnx.grad(lambda m: loss(m, batch))(model)
+    assert_type(grads, nnx.State[Any, Param])
+    seen(assert_type(grads["blocks"][0]["attn"]["query"]["kernel"], Param), nnx.Param)
+    seen(assert_type(nnx.value_and_grad(lambda m: loss(m, batch))(model)[0], Array), jax.Array)
+    with_aux = nnx.value_and_grad(lambda m: loss_and_logits(m, batch), has_aux=True)
+    (value, logits), grads = with_aux(model)
+    seen(assert_type(value, Array), jax.Array)
+    seen(assert_type(logits, Array), jax.Array)
+    seen(assert_type(grads["head"]["kernel"], Param), nnx.Param)
+    params = nnx.state(model, nnx.Param)
+    value, by_state = jax.value_and_grad(lambda p: squares(p, jnp.ones(())))(params)
+    seen(assert_type(value, Array), jax.Array)
+    seen(assert_type(by_state["head"]["kernel"], Param), nnx.Param)
+    seen(assert_type(jax.grad(lambda x: x**2)(jnp.ones(())), Array), jax.Array)
+    seen(assert_type(repeated(model, batch, times=2), Array), jax.Array)
+
+
 def test_functions_over_trees() -> None:
     params = nnx.state(net(), nnx.Param)
     assert_type(jax.device_put(params), nnx.State[Any, Param])
