@@ -7,17 +7,18 @@ from collections import Counter
 from functools import lru_cache
 from typing import Final
 
+_WHOLE: Final = (0, 1 << 30)
 _CHANGING: Final = ("insert", "pop", "remove", "reverse", "sort", "clear", "extend")
 
 
 def bindings(source: str, name: str, line: int) -> int:
     """How often a name is bound in the function around a line, or in the module if not there."""
-    inner: tuple[int, int] | None = None
-    for (start, end), names in _scopes(source).items():
-        within = start <= line <= end and names[False, name] > 0
-        if within and (inner is None or inner[0] <= start):
-            inner = (start, end)
-    return 0 if inner is None else _scopes(source)[inner][False, name]
+    around = [place for place in _functions(source) if place[0] <= line <= place[1]]
+    for place in sorted(around, key=lambda place: place[0], reverse=True):
+        count = _counted(source, place)[False, name]
+        if count > 0:
+            return count
+    return _counted(source, _WHOLE)[False, name]
 
 
 def attribute_bindings(source: str, name: str) -> int:
@@ -25,25 +26,29 @@ def attribute_bindings(source: str, name: str) -> int:
 
     Counted too are its items that are bound, and calls of its methods that move items.
     """
-    return max((names[True, name] for names in _scopes(source).values()), default=0)
+    return _counted(source, _WHOLE)[True, name]
 
 
 @lru_cache(maxsize=16)
-def _scopes(source: str) -> dict[tuple[int, int], Counter[tuple[bool, str]]]:
-    """What the module and each function in it bind, by first and last line; True: attributes."""
+def _functions(source: str) -> dict[tuple[int, int], ast.AST]:
+    """The functions of a module by first and last line, and the module itself."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
         return {}
-    found = {(0, 1 << 30): _bindings(tree)}
+    found: dict[tuple[int, int], ast.AST] = {_WHOLE: tree}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            found[node.lineno, node.end_lineno or node.lineno] = _bindings(node)
+            found[node.lineno, node.end_lineno or node.lineno] = node
     return found
 
 
-def _bindings(tree: ast.AST) -> Counter[tuple[bool, str]]:
-    return Counter(name for node in ast.walk(tree) for name in _bound(node))
+@lru_cache(maxsize=256)
+def _counted(source: str, place: tuple[int, int]) -> Counter[tuple[bool, str]]:
+    """What a function binds, or the module; True: attributes."""
+    scope = _functions(source).get(place)
+    nodes = () if scope is None else ast.walk(scope)
+    return Counter(name for node in nodes for name in _bound(node))
 
 
 def _bound(node: ast.AST) -> list[tuple[bool, str]]:

@@ -22,15 +22,18 @@ def depending(reader: Reader, hook: Callable[[C], R]) -> Callable[[C], R]:
     """A hook whose answers depend on the schemas that it reads, in the cache and in the daemon."""
 
     def asked(context: C) -> R:
-        reader.consulted.clear()
-        answer = hook(context)
-        if reader.consulted:
-            checker = cast(Any, context.api)
-            target = checker.tscope.current_target()
-            for info in reader.consulted:
-                checker.module_refs.add(info.module_name)
-                trigger = make_wildcard_trigger(info.fullname)
-                checker.tree.plugin_deps.setdefault(trigger, set()).add(target)
+        around = reader.begin()
+        try:
+            answer = hook(context)
+            if reader.consulted:
+                checker = cast(Any, context.api)
+                target = checker.tscope.current_target()
+                for info in reader.consulted:
+                    checker.module_refs.add(info.module_name)
+                    trigger = make_wildcard_trigger(info.fullname)
+                    checker.tree.plugin_deps.setdefault(trigger, set()).add(target)
+        finally:
+            reader.end(around)
         return answer
 
     return asked

@@ -35,7 +35,7 @@ _CONTEXTS: Final[dict[Any, set[str]]] = {
     AttributeContext: {"type", "default_attr_type", "is_lvalue", "context", "api"},
     ClassDefContext: {"cls", "reason", "api"},
     FunctionContext: {"arg_types", "default_return_type", *_CALLED},
-    MethodContext: {"type", "arg_types", "default_return_type", *_CALLED},
+    MethodContext: {"type", "arg_types", "arg_kinds", "default_return_type", *_CALLED},
     MethodSigContext: {"type", "args", "default_signature", "context", "api"},
 }
 

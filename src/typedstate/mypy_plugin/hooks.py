@@ -60,6 +60,7 @@ class SchemaPlugin(Plugin):
     """Knows schemas by their keys; see the package."""
 
     settings = PluginOptions()
+    _config: Mapping[str, Any] | None = None
     _functions: Mapping[str, Callable[[FunctionContext], Type]] = MappingProxyType({})
     _partial: Callable[[MethodContext], Type] | None = None
     _update: Callable[[MethodContext], Type] | None = None
@@ -72,6 +73,7 @@ class SchemaPlugin(Plugin):
         self.reader = Reader(self.class_named, Modules(self.class_named, self._path_of))
         try:
             self.settings = read_options(options.config_file)
+            self._config = {**self.settings.as_json(), "plugin": _digest()}
             self.accesses = Accesses(self.reader, self.settings)
             functions = Functions(self.reader, of_modules=self.settings.infer_module_states)
             self._functions = _function_hooks(self.reader, functions)
@@ -88,7 +90,7 @@ class SchemaPlugin(Plugin):
     @no_hook
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
         """What a cached result depends on, beside the files: mypy asks the entry module only."""
-        return {**self.settings.as_json(), "plugin": _digest()}
+        return self._config
 
     def class_named(self, fullname: str) -> TypeInfo | None:
         """The class of a full name, in the modules that mypy has read."""

@@ -35,7 +35,7 @@ class Reader:
     Attributes:
       lookup: finds a class by its full name.
       modules: reads module classes.
-      consulted: the classes that were read since this was emptied.
+      consulted: the classes that were read for the answer that is being made.
     """
 
     def __init__(self, lookup: Lookup, modules: Modules) -> None:
@@ -43,11 +43,30 @@ class Reader:
         self.lookup = lookup
         self.modules = modules
         self.consulted: set[TypeInfo] = set()
+        self._answering = False
+        self._fields: dict[Instance, Fields] = {}
+
+    def begin(self) -> set[TypeInfo] | None:
+        """Starts an answer; gives what was consulted for the one around it, if there is one.
+
+        A hook may have mypy infer something, of which other hooks are asked.
+        """
+        around = self.consulted if self._answering else None
+        self.consulted, self._answering = set(), True
+        self._fields.clear()  # in the daemon, classes change between two answers
+        return around
+
+    def end(self, around: set[TypeInfo] | None) -> None:
+        """Ends it: what it consulted, the answer around it did, too."""
+        self._answering = around is not None
+        self.consulted = set[TypeInfo]() if around is None else around | self.consulted
 
     def fields(self, base: Instance) -> Fields:
         """The fields of a schema; remembers that they were asked for."""
-        self.consulted.update(info for info in base.type.mro if is_schema(info))
-        return fields_of(base)
+        if base not in self._fields:
+            self.consulted.update(info for info in base.type.mro if is_schema(info))
+            self._fields[base] = fields_of(base)
+        return self._fields[base]
 
     def read(self, tree: Tree, key: Hashable) -> Type | Absent | None:
         """What stands under a key; None where that is not known."""
