@@ -84,7 +84,7 @@ def _keys(changes: Sequence[Difference]) -> Iterator[str]:
     for change in changes:
         groups.setdefault((change.name, change.recorded, change.seen), []).append(change.place)
     for (name, before, after), places in groups.items():
-        paths = ", ".join(f"`{place}`" for place in places)
+        paths = ", ".join(f"`{place}`" if place else "the root" for place in places)
         yield f"- keys of {name}, {paths}: {code(before)} → {code(after)}"
 
 

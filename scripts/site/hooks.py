@@ -106,3 +106,8 @@ def filled(markdown: str, page: Path | None = None) -> str:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Fills a page, when mkdocs reads it."""
     return filled(markdown, Path(page.file.abs_src_path))
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """A page without what a docstring says to other readers: a colon before a block is one."""
+    return html.replace("::</p>", ":</p>")

@@ -157,6 +157,17 @@ def test_a_page_has_the_pictures_that_it_speaks_of(tab: Tab, address: str) -> No
     ]
 
 
+def test_a_long_report_is_read_without_scrolling(tab: Tab, address: str) -> None:
+    tab.screen(1280, 900)
+    tab.open(f"{address}/errors/")
+    hidden = tab.run(
+        "[...document.querySelectorAll('.language-text pre > code')]"
+        ".filter(x => x.scrollWidth > x.clientWidth).map(x => x.innerText)"
+    )
+    assert hidden == []
+    assert tab.run("document.querySelectorAll('.language-text pre > code').length") > 20
+
+
 def opened(tab: Tab, folder: Path, text: str) -> None:
     (folder / "picture.html").write_text(text)
     tab.open((folder / "picture.html").as_uri())

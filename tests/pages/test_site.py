@@ -118,6 +118,12 @@ def test_every_code_has_an_entry(site: Path) -> None:
     assert set(CODES) <= links.anchors
 
 
+def test_docstrings_are_read_as_the_text_that_they_are(site: Path) -> None:
+    quoted = re.compile(r"<(pre|code).*?</\1>", re.DOTALL)
+    texts = {page: quoted.sub("", page.read_text()) for page in read(site)}
+    assert [page.name for page, text in texts.items() if "::</p>" in text or "``" in text] == []
+
+
 def test_the_readme_links_to_nothing_that_an_index_has_not() -> None:
     links = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text())
     assert links
