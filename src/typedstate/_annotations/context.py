@@ -1,4 +1,4 @@
-"""Where a hint stands: its owner for messages, and the names it may refer to."""
+"""The context of a hint: its owner for messages, and the names that it may refer to."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class NotYet(NameError):
 
 
 class Context(msgspec.Struct, frozen=True):
-    """Where a hint stands.
+    """The context in which a hint stands.
 
     Attributes:
       owner: for messages: ``ModelState.blocks`` or ``step(state)``.

@@ -1,4 +1,4 @@
-"""Which kind of hint something is: a Variable class, a validator, a record, an alias."""
+"""Tells the kinds of hints apart: a Variable class, a validator, a record, an alias."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def _inherited(cls: type) -> dict[str, Any]:
 def _field_of(
     cls: type, name: str, hint: Any, context: Context, is_foreign: bool, parse: Parse
 ) -> Spec:
-    """What a field of a record holds; anything, where that can't be said at a boundary."""
+    """The spec of a record's field; at a boundary `Anything`, if its annotation can't be parsed."""
     if not context.boundary:
         return parse(hint, context)
     try:

@@ -1,4 +1,4 @@
-"""What the installed Flax and JAX are: the only package that reads what is private to them.
+"""Facts about the installed Flax and JAX; no other package reads their private names.
 
 It imports nothing itself, so that `requirement` is found without Flax.
 """

@@ -1,4 +1,4 @@
-"""What generated code may read of a leaf: slots and abstract values."""
+"""Reads of a leaf that generated code may use: slots and abstract values."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def key_base(value: object) -> Any:
 
 
 def key_implementation(key: Any) -> Any:
-    """What implements a PRNG key array that has a `key_base`: its dtype follows from it."""
+    """The implementation of a PRNG key array that has a `key_base`; it decides the dtype."""
     return getattr(key, KEY_IMPLEMENTATION)
 
 

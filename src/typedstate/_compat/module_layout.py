@@ -1,4 +1,4 @@
-"""Where the leaves of a live module are: read once, for code that finds them in its like.
+"""The places of a live module's leaves, read once for code that recognises modules like it.
 
 Guarded code asks it for every node of a module that was accepted; the rules are those of
 `leaves.module_tree`.

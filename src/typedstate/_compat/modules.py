@@ -46,7 +46,7 @@ def is_module(value: object) -> bool:
 
 
 class ModuleTree(msgspec.Struct, frozen=True):
-    """What ``nnx.state`` of a live node would hold, read without building it.
+    """The content of ``nnx.state`` for a live node, read without building that state.
 
     Attributes:
       mapping: nested dicts of the node's own Variables and raw arrays.
@@ -58,7 +58,7 @@ class ModuleTree(msgspec.Struct, frozen=True):
 
 
 class _Walk(msgspec.Struct):
-    """What was met so far of one node."""
+    """The progress of one walk over a live node."""
 
     seen: dict[int, Path] = msgspec.field(default_factory=dict[int, Path])
     shared: dict[Path, Path] = msgspec.field(default_factory=dict[Path, Path])

@@ -127,7 +127,7 @@ class _Restoring:
 
 
 def _maker(cls: type) -> Callable[[Any], Any] | None:
-    """What makes a list or tuple of this class from its items; None for another class."""
+    """A function that makes a list or tuple of this class from items; None for other classes."""
     if cls in (tuple, list):
         return cls
     is_tuple = issubclass(cls, tuple)

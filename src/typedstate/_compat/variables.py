@@ -70,7 +70,7 @@ def kind_of(variable: Any) -> type:
 
 
 def raw_value(variable: Any) -> Any:
-    """What a Variable holds, without its hooks, a copy or a read of a reference.
+    """The raw content of a Variable: no hook runs, nothing is copied, no reference is read.
 
     A hijax variable under a transform gives the abstract value of what it holds.
     """
@@ -192,7 +192,7 @@ def type_of(value: Any) -> Any:
 
 
 def without_values(leaf: Any) -> Any:
-    """What stands for an array where no value is read: as an array, Flax takes it for data."""
+    """A stand-in for an array whose values are not read; like an array, Flax takes it for data."""
     if not isinstance(leaf, jax.Array | np.ndarray):
         return leaf
     array = cast(Any, leaf)

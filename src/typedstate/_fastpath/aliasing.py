@@ -1,4 +1,4 @@
-"""Which objects of a live module are one: guarded code asks it."""
+"""Aliasing within a live module: guarded code asks whether the same objects are shared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class AliasPattern:
-    """Which objects of a live module are one: by their ids, in the order of the walk.
+    """Recognises which objects of a live module are shared, by their ids in the order of the walk.
 
     Attributes:
       ids: of objects that were seen together, hence alive at one time: where those of a

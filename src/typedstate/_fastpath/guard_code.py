@@ -21,7 +21,7 @@ from .value_code import NotCompilable, ValueCode
 
 
 class GuardedCode(msgspec.Struct, frozen=True, eq=False):
-    """What was generated for one structure.
+    """The functions that were generated for one structure.
 
     Attributes:
       source: its text.

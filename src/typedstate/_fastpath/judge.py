@@ -22,7 +22,7 @@ _MAX_GIVEN: Final = 16
 
 
 class Known:
-    """What was accepted of one hint class, kept with it.
+    """The cache of accepted values of one hint class, kept on the class.
 
     Attributes:
       structures: of its values.
@@ -69,13 +69,13 @@ class Known:
 
 
 def holds(value: object, hint: type) -> bool:
-    """What ``isinstance(value, hint)`` answers for a hint class."""
+    """Whether a value fits a hint class: the answer of ``isinstance(value, hint)``."""
     report = judged(value, hint)
     return report is None or bool(report)
 
 
 def judged(value: object, hint: Any, dims: Mapping[str, int] | None = None) -> Report | None:
-    """What the walk says of a value; None for one that is like an accepted one."""
+    """The walk's report on a value; None if the value is like an accepted one."""
     known = getattr(hint, "__typedstate_known__", None) if not dims else _known_with(hint, dims)
     if known is not None and known.accepts(value) is not None:
         return None
@@ -93,7 +93,7 @@ def judged(value: object, hint: Any, dims: Mapping[str, int] | None = None) -> R
 
 
 def _known_with(hint: Any, dims: Mapping[str, int]) -> Known | None:
-    """What was accepted of a hint class with these sizes given."""
+    """The cache of a hint class for calls that give these sizes."""
     given: dict[Hashable, Known] | None = hint.__dict__.get("__typedstate_given__")
     return given.get(_key(dims)) if given else None
 

@@ -23,7 +23,7 @@ AxisRef = tuple[int, int, int]
 
 
 class ArgumentRef(NamedTuple):
-    """Where the walk's paths of one root lead: below `prefix`, in an argument."""
+    """The argument behind a root of the walk, whose paths begin at `prefix` within it."""
 
     argument: int
     prefix: Path
@@ -44,7 +44,7 @@ class Equation(msgspec.Struct, frozen=True):
     broadcast: bool = False
 
     def arguments(self) -> set[int]:
-        """Whose axes it speaks of."""
+        """The arguments whose axes stand in the equation."""
         own = set[int]() if isinstance(self.axis, int) else {self.axis[0]}
         return own | {argument for argument, _, _ in dims.names_of(self.size)}
 

@@ -1,4 +1,4 @@
-"""Which sizes go together: what the walk saw of one call, as equations between axes.
+"""Equations between the axes of one call, learned from the walk of accepted values.
 
 Values that are like accepted ones but for the sizes of their arrays would be walked in the same
 way, and the same dims would be seen with other sizes. Whether those agree is all that is left to
@@ -27,7 +27,7 @@ _Axis = Var | tuple[Var, int]
 
 
 class _Observed(msgspec.Struct):
-    """What was seen, sorted by what an equation can say of it; each axis with its size.
+    """The axes that the walk saw with their sizes, sorted by the equations that they take part in.
 
     Attributes:
       exact: the axes of each name that stands by itself.
@@ -67,14 +67,14 @@ class _Observed(msgspec.Struct):
                 names.setdefault(expr.name, {})[self._axis(item)] = size
 
     def size(self, ref: AxisRef | int) -> int:
-        """What was seen of an axis."""
+        """The size of an axis."""
         if isinstance(ref, int):
             return ref
         argument, array, axis = ref
         return shape_of(self.shapes[argument][array])[axis]
 
     def bound(self) -> dict[_Axis, Expr[AxisRef]]:
-        """Which axis gives a name its size."""
+        """The axis that gives a name its size."""
         broad = {
             name: _term(_widest(refs))
             for name, refs in self.broad.items()
@@ -106,7 +106,7 @@ class _Observed(msgspec.Struct):
             refs[argument, array, axis] = size
 
     def _keep(self, items: Iterable[Observation]) -> None:
-        """What equations can't say must stay as it was, e.g. alternatives that fit but for dims."""
+        """Fixes the axes that no equation describes, e.g. in alternatives that fit but for dims."""
         part = _Observed(self.roots, self.shapes)
         part.see(items)
         self.fixed_names |= part.fixed_names
@@ -168,7 +168,7 @@ def resized(
     roots: Mapping[str, ArgumentRef],
     shapes: Sequence[Sequence[ShapeSource]],
 ) -> Findings:
-    """What the walk would see of values like those of an accepted call, with other shapes."""
+    """The findings for values like those of an accepted call, with other shapes."""
     other = findings.after()
     other.part.seen = [_resized(item, roots, shapes) for item in findings.part.seen]
     return other

@@ -58,10 +58,10 @@ def below(lines: Iterable[Line], local: int, stage: int) -> list[Line]:
 
 
 def size_of(lines: Iterable[Line]) -> int:
-    """How many lines of code statements are."""
+    """The number of lines of code."""
     return sum(1 + line.text.count("\n") for line in lines)
 
 
 def locals_of(lines: Iterable[Line]) -> int:
-    """How many numbers of local names statements use."""
+    """The number of local variables that statements use."""
     return 1 + max(int(number) for line in lines for number in _LOCAL.findall(line.text))

@@ -1,4 +1,4 @@
-"""What the fast path knows of one hint: the structures that came, each with the sizes it had.
+"""Known structures of one hint, each with the sizes in which it was seen.
 
 A specialization says that a value is like an accepted one and which sizes it has. Whether the
 sizes of all arguments go together, `SizeConstraints` say, or a call that was accepted with the very
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 def generated(make: Callable[[], T]) -> T | None:
-    """What was generated; None where that fails, as the walk decides everything anyway."""
+    """The generated code; None if that fails, as the walk decides everything anyway."""
     try:
         return make()
     except (_fastpath.NotCompilable, RecursionError):
@@ -110,7 +110,7 @@ class Specialization:
 
     @property
     def places(self) -> Mapping[Path, int]:
-        """Which of `shapes` is that of the array at a path."""
+        """The index in `shapes` of the array at a path."""
         return {} if self.structure is None else self.structure.code.places
 
 

@@ -116,7 +116,7 @@ class ValueCode:
         return refuse(f"{{*map(type, v#0)}} != {self.text.constant(frozenset({cls}), 'k')}")
 
     def at(self, source: Source, key: Hashable) -> Source:
-        """How code reaches what stands under a key."""
+        """The expression by which code reads the item under a key."""
         return (source, "", f"[{self.text.constant(key, 'k')}]")
 
     def item(self, item: Any, path: Path, source: Source) -> Item:

@@ -120,7 +120,7 @@ def axes_of(entry: Any) -> tuple[Any, ...]:
 
 
 def room(rank: int) -> str:
-    """What an array of this rank has room for."""
+    """The names that an array of this rank has room for."""
     return f"names for {rank} {'axis' if rank == 1 else 'axes'}"
 
 
@@ -160,7 +160,7 @@ def problems(
 
 
 def lacking(mesh: Any, declared: Names, resolved: Names) -> str:
-    """What to say of a mesh without an axis that rules name; nothing where it has them all."""
+    """A message about a mesh without an axis that the rules name; empty if it has them all."""
     if mesh is None:
         return ""
     ruled = all_axes(resolved) - all_axes(declared)

@@ -115,7 +115,7 @@ def in_metadata(
 
 
 def misfits(leaf: Any, rank: int) -> list[tuple[str, str]]:
-    """What is wrong with a partition itself: too many names, a mesh axis named twice."""
+    """Faults of a partition itself: too many names, a mesh axis named twice."""
     partition = _partition_of(leaf)
     names = axis_rules.axis_names(partition)
     return list(problems(names, (None,) * rank, None))
@@ -145,7 +145,7 @@ def _partition_of(leaf: Any) -> Any:
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What was asked of a leaf, and the answer: calling it asks again.
+    """A question about a leaf with its answer; calling it asks again.
 
     Equal questions are one object, so that the fast path can treat like leaves alike.
 

@@ -1,4 +1,4 @@
-"""Where an array really is, beside where its axis names say it should be.
+"""Compares the real sharding of an array with the one that its axis names ask for.
 
 Only metadata is read: no transfer, no communication, and a running computation is not waited for.
 """

@@ -1,4 +1,4 @@
-"""What one shard of ``jax.shard_map`` shows of the array that it is a part of.
+"""Infers the shape of a whole array from one of its shards inside ``jax.shard_map``.
 
 JAX knows over which manual axes a value varies, not which of its own axes they split; with
 ``check_vma=False`` it knows neither. See ``jax.shard_map``, section on varying manual axes.

@@ -1,1 +1,1 @@
-"""What an annotation says, as a small frozen tree, and what can be asked of it without a value."""
+"""The spec (an annotation as a small frozen tree) and questions about it that need no value."""

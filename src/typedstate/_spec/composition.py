@@ -132,7 +132,7 @@ def _forms_of(spec: Spec) -> Iterator[tuple[Derived, ...]]:
 
 
 def _clash(inner: Transform, outer: Transform) -> str | None:
-    """What the outer form needs and the inner one has left nothing of."""
+    """A requirement of the outer form that the inner form has removed; None if there is none."""
     if outer.needs_kinds and not inner.holds_kinds:
         return "kinds, only values"
     if outer.needs_arrays and not inner.holds_arrays:

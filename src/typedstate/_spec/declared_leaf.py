@@ -1,4 +1,4 @@
-"""What a callable filter says of a leaf that is only declared.
+"""Asks callable filters about leaves that are declared but do not exist yet.
 
 The callable is asked with a stand-in for the leaf. What the declaration decides (its kind, its
 dtype, its rank, a size) the stand-in answers, with every kind and dtype that may stand there in
@@ -36,7 +36,7 @@ class Touched(Exception):
 
 
 class Outlook(msgspec.Struct):
-    """What a filter looked at in one world, and what it was told.
+    """One stand-in for a leaf: the answers that it gave a filter, and what the filter read of it.
 
     Attributes:
       told: the kind of the leaf and its dtype, in this world.
@@ -66,7 +66,7 @@ class Outlook(msgspec.Struct):
 
 
 class Answers(msgspec.Struct, frozen=True):
-    """What a callable filter says of a declared leaf.
+    """The answers of a callable filter for a declared leaf.
 
     Attributes:
       found: all that it may say of a leaf that fits the declaration.
@@ -80,7 +80,7 @@ class Answers(msgspec.Struct, frozen=True):
 
 
 def ask(predicate: Predicate, path: Path, leaf: Spec, wildcard: type) -> Answers:
-    """What a callable may say of a leaf that is declared at a path.
+    """All answers that a callable can give for a leaf that is declared at a path.
 
     Args:
       predicate: what NNX calls with a path and a leaf.
@@ -134,7 +134,7 @@ def _refused(self: Any, *_: Any) -> Any:
 
 
 class _Open:
-    """What is not declared: whoever looks at it is noted."""
+    """Stands for an undeclared property of a leaf; any read of it is recorded."""
 
     def __init__(self, outlook: Outlook) -> None:
         object.__setattr__(self, "outlook", outlook)

@@ -140,7 +140,7 @@ def evaluate(expr: Expr[V], sizes: Mapping[V, int]) -> int | None:
 
 
 class Solution(msgspec.Struct, Generic[V], frozen=True):
-    """What one equation says of its only open name; `size` None: no natural number fits."""
+    """The size that an equation gives its open name; `size` is None if no natural number fits."""
 
     name: V
     size: int | None

@@ -107,7 +107,7 @@ def leaf_of(spec: Conditional) -> Spec:
 
 
 def surely(spec: Spec | None, path: Path) -> Spec | None:
-    """What must be at a real path; a `Conditional` where only the real leaf can say."""
+    """The spec of a leaf at a real path; a `Conditional` if only the real leaf can decide."""
     if not isinstance(spec, Conditional):
         return spec
     leaf = leaf_of(spec)
@@ -120,7 +120,7 @@ def surely(spec: Spec | None, path: Path) -> Spec | None:
 
 
 def _by_declaration(predicate: Any, path: Path, leaf: Spec) -> Answer:
-    """What a callable says, where it looks at the path and at what is declared alone."""
+    """The answer of a callable filter; MAYBE unless path and declaration are all that it reads."""
     if not callable(predicate) or isinstance(leaf, Anything):
         return Answer.MAYBE
     answers = declared_leaf.ask(predicate, path, leaf, Wildcard)
@@ -130,7 +130,7 @@ def _by_declaration(predicate: Any, path: Path, leaf: Spec) -> Answer:
 
 
 def decide_declared(spec: Conditional, leaf: Spec) -> Answer:
-    """What a filter says of a leaf where kinds are gone: of the very kind that is declared."""
+    """The answer of a filter for a leaf in a tree without kinds, by the kind that is declared."""
     if spec.open or isinstance(leaf, Anything):
         return Answer.MAYBE
     exact = replace(leaf, exact=True) if isinstance(leaf, Leaf) else leaf

@@ -1,4 +1,4 @@
-"""What a spec asks of a leaf besides its kind and its value."""
+"""Conditions on a leaf besides its kind and its value."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PlacedSpec(msgspec.Struct, frozen=True):
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """What `Only` or `Rest` says of leaves that are not declared.
+    """A filter of `Only` or `Rest` that undeclared leaves must satisfy.
 
     Attributes:
       filter: an NNX filter.

@@ -9,7 +9,7 @@ import msgspec
 
 
 class ValueSpec(msgspec.Struct, frozen=True):
-    """What a leaf holds or a boundary takes: neither a leaf nor a part of a tree."""
+    """The content of a leaf, or an argument at a boundary: neither a leaf nor a part of a tree."""
 
 
 class ContainerSpec(ValueSpec, frozen=True):
@@ -21,7 +21,7 @@ class StateSpec(msgspec.Struct, frozen=True):
 
 
 class OneChildSpec(msgspec.Struct, frozen=True):
-    """What has one child, its ``inner``."""
+    """A node with one child, its ``inner``."""
 
 
 class LevelSpec(StateSpec, frozen=True):

@@ -170,7 +170,7 @@ class Leaf(StateSpec, frozen=True):
 
 
 class SchemaRef(Protocol):
-    """Where a schema's fields come from: resolved when first needed, so schemas may recurse."""
+    """A reference to a schema, whose fields are resolved when first needed: schemas may recurse."""
 
     @property
     def name(self) -> str:
@@ -184,7 +184,7 @@ class SchemaRef(Protocol):
 
     @property
     def owners(self) -> Mapping[object, bool]:
-        """Whose type arguments stand in the fields; True for those of the class statement."""
+        """Owners of the type arguments in the fields; True for those of the class statement."""
         ...
 
     def resolve(self) -> Schema:
@@ -220,7 +220,7 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class Extra(msgspec.Struct, frozen=True):
-    """What may stand under keys that are not declared.
+    """The entries that are allowed under undeclared keys.
 
     Attributes:
       patterns: keys like ``layers_{}`` with what stands there.
@@ -305,7 +305,7 @@ class Argument(WrapperSpec, frozen=True):
 
 @final
 class Within(StateSpec, OneChildSpec, frozen=True):
-    """What is no state, with the names and type arguments of a schema: an optax NamedTuple."""
+    """A value, no state, with the names and type arguments of a schema: an optax NamedTuple."""
 
     inner: Spec
     ref: SchemaRef

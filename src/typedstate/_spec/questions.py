@@ -1,4 +1,4 @@
-"""What can be asked of a spec without a value: its parts, its names of dims, what it needs."""
+"""Questions about a spec that need no value: its parts, its dim names, whether it needs a leaf."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def parts(spec: Spec) -> tuple[Spec, ...]:
 
 
 def container_of(spec: Spec) -> Container:
-    """What the root of a tree must be."""
+    """The container class that the root of a tree must have."""
     match spec:
         case Node(ref):
             return ref.resolve().container

@@ -82,12 +82,12 @@ class Derived(msgspec.Struct, frozen=True):
 
     @property
     def arguments(self) -> tuple[Spec, ...]:
-        """Those of the schema: a form has the same names."""
+        """The type arguments of the schema that the form was made of."""
         return self.base.arguments
 
     @property
     def owners(self) -> Mapping[object, bool]:
-        """Those of the schema."""
+        """The owners of the schema that the form was made of."""
         return self.base.owners
 
     def resolve(self) -> Schema:
@@ -230,7 +230,7 @@ def _saying(spec: Spec | None, predicates: tuple[Predicate, ...]) -> Spec | None
 
 
 def _extra(transform: Transform, extra: Extra, path: Path) -> Extra:
-    """What may stand under undeclared keys; what a filter read of values can't be asked again."""
+    """The transformed entries under undeclared keys, without filters that read values now gone."""
     found = transform.extra(extra, path)
     if transform.keeps_values:
         return found
@@ -247,7 +247,7 @@ def _extra(transform: Transform, extra: Extra, path: Path) -> Extra:
 
 
 def _possible(options: tuple[Spec, ...], change: Callable[[Spec], T]) -> list[T]:
-    """What becomes of the alternatives that a tree of the form can have at all."""
+    """The changed alternatives, without those that no tree of the form can have."""
     found: list[T] = []
     failed: list[Impossible] = []
     for option in options:

@@ -57,7 +57,7 @@ class Adding(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
     @property
     def needs_kinds(self) -> bool:
-        """What is added is told by its kind."""
+        """True, as the added leaves are recognised by their kinds."""
         return True
 
     def title(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""What a form does to a spec: `Transform` says what becomes of one leaf, `rewrite` of the tree."""
+"""Forms as functions on specs: a `Transform` changes one leaf, and `rewrite` the whole tree."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Impossible(SchemaError):
 
 
 class Transform(Protocol):
-    """What a form does."""
+    """The change that a form makes."""
 
     @property
     def by_path(self) -> bool:
@@ -63,7 +63,7 @@ class Transform(Protocol):
         ...
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
-        """What becomes of a leaf; None where it is gone."""
+        """The transformed leaf; None if the form removes it."""
         ...
 
     def entered(self) -> Transform:
@@ -75,20 +75,20 @@ class Transform(Protocol):
         ...
 
     def container(self, container: Container) -> Container:
-        """What a level of the tree must be."""
+        """The container class of a transformed level of the tree."""
         ...
 
     def extra(self, extra: Extra, path: Path) -> Extra:
-        """What may stand under undeclared keys of the level at a path."""
+        """The transformed entries under undeclared keys of the level at a path."""
         ...
 
     def of_any_leaf(self) -> tuple[Predicate, ...]:
-        """What is true of every leaf of a tree of which nothing else is said."""
+        """The conditions that the form puts on every leaf of a tree without declared leaves."""
         ...
 
 
 class Unchanged:
-    """What most transforms leave alone."""
+    """Defaults of a transform: it changes little."""
 
     __slots__ = ()
 

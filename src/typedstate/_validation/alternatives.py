@@ -90,7 +90,7 @@ def _no_option(walk: Walker, value: Any, spec: Union, tried: list[Branch], path:
 
 
 def _distance(part: Branch) -> tuple[int, int, int]:
-    """How far an alternative is from fitting: one that finds other containers is another thing."""
+    """A sort key for alternatives: wrong containers, then violations, then the depth reached."""
     found = [item.violation for item in part.violations]
     strange = sum(violation.code == "container" for violation in found)
     return strange, len(found), -max(len(violation.keys) for violation in found)

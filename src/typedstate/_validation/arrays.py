@@ -201,7 +201,7 @@ def shards_of(value: Any, raw: Any, spec: Leaf | None) -> tuple[int, ...] | None
 
 
 def see_placement(found: Findings, value: Any, spec: Leaf, placed: PlacedSpec, path: Path) -> None:
-    """Where an array is, against its names and rules."""
+    """Compares the sharding of an array with its declared axis names and rules."""
     names, rules, stacked = spec.names, placed.rules, spec.stacked
     verdict = compare.ask("placement", value, names, rules, stacked=stacked)
     asked = compare.question("placement", names, rules, False, None, stacked, verdict)
@@ -275,7 +275,7 @@ def ask_predicates(
 
 
 def _answer(predicate: Predicate, value: Any) -> bool | str | None:
-    """What a predicate says: yes, no, or the name of what it raised.
+    """The answer of a predicate: True, False, or the name of the exception that it raised.
 
     None where it reads the values of an array that is traced or abstract: they are unknown.
     """

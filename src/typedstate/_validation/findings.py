@@ -93,7 +93,7 @@ class Tree(msgspec.Struct, eq=False):
 
 
 class Branch(msgspec.Struct):
-    """What one walk, or one alternative of a union, found."""
+    """The findings of one walk, or of one alternative of a union."""
 
     violations: list[Finding] = msgspec.field(default_factory=list[Finding])
     seen: list[Observation] = msgspec.field(default_factory=list[Observation])
@@ -131,7 +131,7 @@ class SizedDim(NamedTuple):
 
 
 class Findings(msgspec.Struct):
-    """What was seen of the values of one call; it holds sizes and paths but no value.
+    """The findings about all values of one call; they hold sizes and paths but no value.
 
     Attributes:
       given: sizes of outermost names from ``dims=``.
@@ -198,7 +198,7 @@ class Findings(msgspec.Struct):
             self.guard(Guard(path, test))
 
     def trace(self) -> Trace:
-        """How the argument is read that is looked at."""
+        """The trace of the argument that is being walked."""
         return self.traces[self.root]
 
     def worth_a_note(self) -> bool:
@@ -210,7 +210,7 @@ class Findings(msgspec.Struct):
         return Scope(self.new_number())
 
     def new_number(self) -> int:
-        """That of a scope of its own."""
+        """A new number for a scope."""
         self._scopes += 1
         return self._scopes
 
@@ -280,7 +280,7 @@ class Findings(msgspec.Struct):
 def _apart(
     batches: Iterable[list[Observation]],
 ) -> tuple[list[list[Observation]], list[SeenSize]]:
-    """What was seen, and the maps that are absent: only what others say makes these right."""
+    """The observations, and apart from them the absent maps: right only if their length is 0."""
     absent = [item for batch in batches for item in batch if _is_absent(item)]
     if not absent:
         return [*batches], []

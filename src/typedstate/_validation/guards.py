@@ -1,4 +1,4 @@
-"""What a repeat must ask again: answers that keys, classes and abstract values do not decide.
+"""Guards for decisions that a repeated check must make again: more than keys, classes and avals.
 
 The walk reads a value in these ways; code that is generated for an accepted value must come to
 the same answers, or ask. Whoever lets the walk read more adds a line here:

@@ -92,7 +92,7 @@ def see_fields(
     path: Path,
     scope: Scope,
 ) -> None:
-    """What stands under each declared key, then what stands under others."""
+    """Walks the declared keys of a level, then its undeclared ones."""
     there = 0
     for item in fields:
         if item.optional and walk.occurrences.tree_at is not None:

@@ -1,4 +1,4 @@
-"""What an optimizer's state is, in the words of optax: a report names it where another is declared.
+"""Names the optax transformation that an optimizer's state belongs to, for notes in reports.
 
 A state keeps the names of what optax holds, and the places of a chain; nothing else tells makes
 apart. Sources: ``optax/_src/alias.py``, ``optax/_src/transform.py``.
@@ -19,7 +19,7 @@ _MAX_DEPTH: Final = 8
 
 
 class Make(NamedTuple):
-    """What holds such a state: as it is called in optax, and the hint that takes it."""
+    """An optax transformation: its name in optax, and the hint for its state."""
 
     words: str
     hint: str

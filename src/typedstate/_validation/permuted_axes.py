@@ -43,11 +43,11 @@ class Permuted(msgspec.Struct, frozen=True):
 
     @property
     def place(self) -> _Place:
-        """Which array."""
+        """The root and the path of the array."""
         return self.seen[0].root, self.seen[0].path
 
     def violation(self) -> Violation:
-        """What a report says of it."""
+        """The violation that a report shows."""
         first = self.seen[0]
         by_axis = {seen.axis: seen.size for seen in self.seen}
         shape = ",".join(str(seen.size) for seen in self.seen)
@@ -174,7 +174,7 @@ def _settles(
 
 
 def without(batch: Iterable[Observation], places: set[_Place]) -> list[Observation]:
-    """What was seen of all other arrays."""
+    """The observations without those of these arrays."""
     return [
         item
         for item in batch

@@ -49,7 +49,7 @@ class Scope:
         self._own: dict[str, Expr[Var]] = {}
 
     def written(self) -> Scope:
-        """Where the names live that the annotation itself writes, inside of a `Bind` too."""
+        """The scope of the names that the annotation itself writes, inside of a `Bind` too."""
         if self.around is None:
             return self
         return Scope(
@@ -63,11 +63,11 @@ class Scope:
         return none if self.around is None else self.links
 
     def site_of(self, owner: object) -> WrittenAt | None:
-        """Where the type arguments of an owner were written."""
+        """The scope in which the type arguments of an owner were written."""
         return (self.around or self).sites.get(owner)
 
     def lookup(self, name: str) -> Expr[Var]:
-        """What a name stands for, over the variables of this and outer scopes."""
+        """The expression for a name, over the variables of this and outer scopes."""
         found = self.links.get(name) or self._own.get(name)
         if found is None:
             found = self._own[name] = Name(Var(self.number, name))
@@ -102,7 +102,7 @@ def linked(
 
 
 class WrittenAt(msgspec.Struct, frozen=True):
-    """Where the type arguments of one occurrence of a generic schema are written.
+    """The scope in which the type arguments of one occurrence of a generic schema are written.
 
     Attributes:
       scope: whose names they are.

@@ -1,4 +1,4 @@
-"""What a mistake looks like: the notes that reports add to a violation.
+"""Notes that reports add to a violation whose likely mistake is known.
 
 Each function recognises one pattern and answers a sentence, or nothing.
 """
@@ -155,7 +155,7 @@ def dtype_note(dtype: str, value: Any) -> str:
 
 
 class Cause(NamedTuple):
-    """What most violations have in common.
+    """A mistake that explains most violations of a report.
 
     Attributes:
       text: as a report says it; empty where nothing is recognised.
@@ -167,7 +167,7 @@ class Cause(NamedTuple):
 
 
 def common_cause(violations: Iterable[Violation]) -> Cause:
-    """What most violations have in common, where it is more than a few."""
+    """The one mistake that explains most violations; None if there is none, or few violations."""
     marks = [_mark(one) for one in violations]
     counts = Counter(marks)
     for mark, count in counts.items():
@@ -180,7 +180,7 @@ def common_cause(violations: Iterable[Violation]) -> Cause:
 
 
 def _mark(violation: Violation) -> str | tuple[str, str]:
-    """What violations of one cause have in common: a pair of dtypes, the first words of a note."""
+    """A key that is equal for violations with one cause: a pair of dtypes, a note's first words."""
     if _RESTORE in violation.note:
         return _RESTORE
     return _dtypes(violation) or re.split(": |, from ", violation.note)[0]

@@ -1,4 +1,4 @@
-"""How a value was read: the guards that a repeated check must ask again."""
+"""Traces: how a value was read, with the guards that a repeated check must ask again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Guard(msgspec.Struct, frozen=True):
 
 
 class Trace(msgspec.Struct):
-    """How one value of a call was read, where keys, classes, dtypes and sizes are not all.
+    """The record of how one value was read, beyond its keys, classes, dtypes and sizes.
 
     Attributes:
       guards: the decisions that guarded code must ask again.

@@ -49,7 +49,7 @@ def _leaves(value: Any, path: Path, kind: type | None) -> Iterator[tuple[Path, L
 
 
 def items_of(value: Any) -> list[tuple[Hashable, Any]] | None:
-    """What a container holds, by key or index; None for what is no container."""
+    """The items of a container by key or index; None for any other value."""
     mapping = variables.mapping_of(value)
     if mapping is not None:
         return list(mapping.items())

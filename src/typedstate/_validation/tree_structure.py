@@ -1,4 +1,4 @@
-"""What `Same` compares trees by: their leaves, and whatever else JAX holds for their structure.
+"""Tree structure as `Same` compares it: the leaves, and everything else in JAX's treedef.
 
 ``jax.tree.map``, ``jit`` and ``scan`` take two trees for alike where ``jax.tree.structure`` is
 equal, and to that the metadata of Variables and the classes of containers belong.
@@ -52,7 +52,7 @@ def structure_of(value: Any) -> TreeStructure:
 
 
 def treedef_of(value: Any) -> Any:
-    """What ``jax.tree.structure`` says of a value; None where it can't say anything."""
+    """The treedef of a value by ``jax.tree.structure``; None if that raises."""
     try:
         return _tree.structure(value)
     except Exception:  # keys that can't be sorted, or a user's own node

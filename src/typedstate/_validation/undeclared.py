@@ -45,7 +45,7 @@ def _selected(found: Findings, leaf: Any, path: Path, level: int, selection: Sel
 
 
 def ask_filter(found: Findings, filter_: Any, keys: Path, leaf: Any, path: Path) -> bool:
-    """What an NNX filter says of a real leaf; guarded code asks again."""
+    """The answer of an NNX filter for a real leaf; guarded code asks again."""
     test: Callable[[Any, Any], Any] = filterlib.to_predicate(filter_)
     chosen = bool(test(keys, leaf))
     guard = Guard(path, lambda other: bool(test(keys, other)) == chosen)
@@ -73,7 +73,7 @@ def _leaves_below(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 
 
 def pattern_spec(extra: Extra, key: Hashable) -> Spec | None:
-    """What stands under a key that is like one of the patterns."""
+    """The spec of the first pattern that a key matches; None if it matches none."""
     for pattern, spec in extra.patterns:
         if key_patterns.matches(pattern, key):
             return spec

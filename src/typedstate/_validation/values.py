@@ -1,4 +1,4 @@
-"""What stands in a leaf, or at a boundary: an array, a number, a container of such."""
+"""Walks values in leaves and at boundaries: arrays, numbers, and containers of them."""
 
 from __future__ import annotations
 

@@ -274,7 +274,7 @@ class Walk:
             arrays.see_placement(found, value, spec, spec.placed, path)
 
     def _held(self, value: Any, raw: Any, spec: Leaf, path: Path, scope: Scope) -> None:
-        """What a Variable holds, or a raw leaf."""
+        """Walks the content of a Variable, or a raw leaf."""
         found = self.found
         if isinstance(spec.value, Anything):
             if spec.kind is None and variables.is_variable(value):

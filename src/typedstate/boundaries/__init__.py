@@ -1,1 +1,1 @@
-"""Where schemas are enforced: decorated functions, covered packages, `merge` and `update`."""
+"""Enforces schemas: at decorated functions, in covered packages, in `merge` and `update`."""

@@ -1,4 +1,4 @@
-"""What is beartype's at a boundary: hints that hold no state and no array."""
+"""Hints at a boundary that hold no state and no array: beartype checks them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from . import own_source
 
 
 class Test(msgspec.Struct, frozen=True):
-    """How one parameter, or the return value, is enforced.
+    """The check of one parameter, or of the return value.
 
     Attributes:
       enforce: refuses a value that does not fit.
@@ -30,11 +30,11 @@ class Test(msgspec.Struct, frozen=True):
 
 
 class Refused(Exception):
-    """What beartype raises here: its words are the note of a violation."""
+    """The exception that beartype raises here; its text becomes the note of a violation."""
 
     @property
     def reason(self) -> str:
-        """What does not fit, e.g. ``list index 1 item str 'x' not instance of int``."""
+        """The reason of a refusal, e.g. ``list index 1 item str 'x' not instance of int``."""
         return " ".join(str(self).split()).partition(", as ")[2].removesuffix(".")
 
 

@@ -82,7 +82,7 @@ def checked_by_hook(target: Any) -> Any:
 
 
 class DecoratorSite(msgspec.Struct, frozen=True):
-    """Where a decorator stands.
+    """The place in the source at which a decorator stands.
 
     Attributes:
       local: the names of the enclosing function or class.
@@ -244,7 +244,7 @@ def _marked(wrapper: Callable[..., Any], function: types.FunctionType) -> Callab
 
 
 def _names(function: types.FunctionType, local: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    """Where a function's annotations are looked up; keeps types of the frame, never arrays."""
+    """The namespaces for a function's annotations; of a frame only types are kept, no arrays."""
     hints = annotations_of(function).values()
     texts = " ".join(hint for hint in hints if isinstance(hint, str))
     there = {name: local[name] for name in _words(texts) if name in local}

@@ -84,7 +84,7 @@ class Finder(MetaPathFinder):
 def _found_by_others(
     fullname: str, path: Sequence[str] | None, target: ModuleType | None
 ) -> ModuleSpec | None:
-    """What the other finders say: editable installs and pytest's rewriting have their own."""
+    """The module spec by other finders: editable installs and pytest's rewriting have their own."""
     for finder in sys.meta_path:
         find = None if isinstance(finder, Finder) else getattr(finder, "find_spec", None)
         spec: ModuleSpec | None = find and find(fullname, path, target)

@@ -298,7 +298,7 @@ def _siblings(found: Mapping[Path, Any], path: Path) -> dict[Any, Any]:
 
 
 def _meant(path: Path, known: Iterable[Path]) -> str:
-    """Which key was probably meant, where a path leaves the known ones."""
+    """The key that was probably meant, at the first key of a path that is unknown."""
     near = list(known)
     for depth, key in enumerate(path):
         siblings = dict.fromkeys(other[depth] for other in near if len(other) > depth)

@@ -1,4 +1,4 @@
-"""What stands in a function's own source, and what comes from the packages that it imports.
+"""Tells annotations that a function's own source has from those of imported packages.
 
 An alias of another package, e.g. ``optax.OptState``, may refer to names that only its own module
 has: its user can't mend that, so it is left alone without a warning.

@@ -105,7 +105,7 @@ class Boundary:
 
     @property
     def results(self) -> list[Enforced]:
-        """What is enforced of what comes out: the values that are returned, yielded."""
+        """The hints of values that come out of a function: returned or yielded."""
         return [item for item in (self.yielded, self.result) if item is not None]
 
     def complete(self) -> None:

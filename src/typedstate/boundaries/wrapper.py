@@ -168,7 +168,7 @@ class _Writer:
         return ", ".join(pieces)
 
     def _default(self, item: inspect.Parameter, name: str) -> str:
-        """What stands for a default, which is not checked, though passed on purpose it is.
+        """A placeholder for a default: it is not checked if omitted, but is if passed on purpose.
 
         None is the exception: as a default it says that it may be passed, as in so much code.
         """

@@ -1,1 +1,1 @@
-"""How two schemas or values differ: `diff` and what it answers."""
+"""Compares two schemas or values: `diff` and its result."""

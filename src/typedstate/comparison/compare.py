@@ -75,7 +75,7 @@ def _verdict(findings: list[Finding]) -> bool | None:
 
 
 def _judged(first: Subject, second: Subject, *, forward: bool) -> Difference:
-    """What a check says, as changes from the first to the second."""
+    """The report of a check, as changes from the first to the second."""
     value, hint = (first, second) if forward else (second, first)
     abstract: Any = Abstract
     report: Report = explain(value.value, abstract[hint.hint] if value.abstract else hint.hint)
@@ -96,7 +96,7 @@ def _judged(first: Subject, second: Subject, *, forward: bool) -> Difference:
 
 
 class _Both(msgspec.Struct):
-    """What was found at one path."""
+    """The changes at one path, in both directions."""
 
     forward: list[Finding] = msgspec.field(default_factory=list[Finding])
     backward: list[Finding] = msgspec.field(default_factory=list[Finding])
@@ -188,7 +188,7 @@ def _alike_keys(one: _Side, other: _Side) -> bool:
 
 
 def _likeness(one: _Side, other: _Side, found: list[_Side]) -> float:
-    """How surely one is the other: the same shape, then neighbours and keys."""
+    """How likely two leaves are one that was renamed: by shape, then by neighbours and keys."""
     assert one.spec is not None
     assert other.spec is not None
     if compare(one.spec, other.spec) or compare(other.spec, one.spec):

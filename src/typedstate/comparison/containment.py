@@ -293,7 +293,7 @@ class Containment:
             self.walk(At(one.entry, a.scope), At(other.entry, b.scope), child)
 
     def _absent(self, a: At, b: At, one: Level, other: Level, path: Path) -> None:
-        """What the second requires and the first does not have."""
+        """Adds the leaves that the second requires and the first does not have."""
         for key, item in other.fields.items():
             if key in one.fields or item.optional or item.shared is not None:
                 continue

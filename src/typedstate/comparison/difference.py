@@ -1,4 +1,4 @@
-"""What differs, as data and as text: `Change`, `Difference`."""
+"""Differences as data and as text: `Change`, `Difference`."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Difference:
 
     @property
     def exit_status(self) -> int:
-        """What a command returns: 0 where nothing differs, else 1."""
+        """The exit status of a command: 0 if nothing differs, else 1."""
         return int(bool(self.changes))
 
     @property

@@ -1,4 +1,4 @@
-"""What a comparison of two specs finds in one direction."""
+"""The findings of a comparison of two specs in one direction."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Finding(msgspec.Struct, frozen=True):
     spec: Spec | None = None
 
     def __hash__(self) -> int:
-        """By what is shown."""
+        """A hash of the shown text."""
         return hash((self.path, self.code, self.expected, self.actual))
 
 

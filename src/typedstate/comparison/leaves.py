@@ -142,7 +142,7 @@ def _value(to: Containment, sa: Scope, a: Spec, sb: Scope, b: Spec, path: Path) 
 
 
 def _each(to: Containment, sa: Scope, a: Spec, sb: Scope, b: Spec, path: Path) -> None:
-    """What stands within a container, also a Variable or a tree."""
+    """Compares one item of a container with one of another; either may be a Variable or a tree."""
     to.walk(At(a, sa), At(b, sb), path)
 
 

@@ -50,7 +50,7 @@ class Level(msgspec.Struct, frozen=True):
                 assert_never(spec)
 
     def under(self, key: Hashable) -> Iterator[Spec]:
-        """What stands under a key that is not a field."""
+        """The specs under a key that is not a field."""
         for pattern, spec in self.extra.patterns:
             if key_patterns.matches(pattern, key):
                 yield spec

@@ -49,7 +49,7 @@ class At(msgspec.Struct, frozen=True):
 
 
 def open_binds(side: Side, at: At) -> At:
-    """What stands within `Bind`, `Scoped` and `Same`, with the scope of its names."""
+    """The spec within `Bind`, `Scoped` and `Same`, with the scope of its names."""
     spec, scope = at.spec, at.scope
     if scope.around is not None and type(spec) not in WRITES_NO_NAME:
         scope = scope.written()

@@ -42,7 +42,7 @@ def polynomial(expr: Expr[Var], known: Mapping[Var, Polynomial]) -> Polynomial:
 def solve(
     expr: Expr[Var], wanted: Polynomial, known: Mapping[Var, Polynomial]
 ) -> tuple[Var, Polynomial] | None:
-    """What the only open name of an expression must be; None where that can't be told."""
+    """The size of an expression's only open name; None if it can't be told."""
     opened = {name for name in dims.names_of(expr) if name not in known}
     if len(opened) != 1:
         return None

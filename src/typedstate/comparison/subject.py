@@ -1,4 +1,4 @@
-"""What is compared: a hint, or a value as the only tree that is exactly like it."""
+"""The subjects of a comparison: hints, and values as specs that fit exactly them."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ class Builder(msgspec.Struct):
         return made
 
     def _extras(self, extra: Extra, declared: set[Hashable], site: Site) -> dict[Hashable, Any]:
-        """What stands under undeclared keys of the tree that is followed, or was chosen."""
+        """Makes the entries under undeclared keys: those of the followed tree, or chosen ones."""
         if not self.follows:
             return self._chosen_extras(extra, site)
         made: dict[Hashable, Any] = {}
@@ -289,7 +289,7 @@ class Builder(msgspec.Struct):
     # -- Choices -------------------------------------------------------------------------
 
     def choice(self, site: Site) -> Any:
-        """What the user chose for a path; `ABSENT` for nothing."""
+        """The user's choice for a path; `ABSENT` if there is none."""
         texts = [show_path(site.path), str(site)]
         texts += [f"*.{show_path(site.path[-1:])}"] if site.path else []
         return next((self.choices[text] for text in texts if text in self.choices), ABSENT)

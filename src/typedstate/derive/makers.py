@@ -1,4 +1,4 @@
-"""What stands in a derived tree for each leaf: an abstract array, a partition spec, a sharding."""
+"""Makers of the leaves of derived trees: abstract arrays, partition specs, shardings."""
 
 from __future__ import annotations
 

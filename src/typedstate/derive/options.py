@@ -1,4 +1,4 @@
-"""Which alternative of a union a choice means, and whether the alternatives are alike."""
+"""The alternatives of a union: the one that a choice means, and whether all are alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a leaf stands while a tree is built: its path, and the scope of its names."""
+"""The site of a leaf while a tree is built: its path, and the scope of its names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ABSENT: Final[Any] = _Absent()
 
 
 class Site(msgspec.Struct, frozen=True):
-    """Where a part of the tree stands.
+    """The site of a part of the tree.
 
     Attributes:
       path: its keys.
