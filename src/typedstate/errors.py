@@ -33,7 +33,7 @@ class StateTypeError(TypeError):
 
 
 class TypedStateWarning(UserWarning):
-    """What ``TYPEDSTATE=warn`` gives instead of an error, and what can't be enforced."""
+    """The warning of ``TYPEDSTATE=warn``, and of annotations that can't be enforced."""
 
 
 def leave_alone(cls: type, what: str, reason: str, is_foreign: bool) -> None:

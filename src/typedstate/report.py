@@ -1,4 +1,4 @@
-"""What a check found, as data and as text: `Violation`, `Unknown`, `Report`."""
+"""The result of a check, as data and as text: `Violation`, `Unknown`, `Report`."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check found. It is truthy where the value fits.
+    """The result of a check. It is truthy if the value fits.
 
     Attributes:
       hint: the hint, as its user wrote it.

@@ -1,4 +1,4 @@
-"""What commands print: plain text, in colours where a person reads it and `rich` is installed."""
+"""Output of commands: plain text, in colours if a person reads it and `rich` is installed."""
 
 from __future__ import annotations
 

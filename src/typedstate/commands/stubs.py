@@ -17,7 +17,7 @@ where one can't have it, or has another with --check, 2 for wrong usage."""
 
 
 class Written(msgspec.Struct, frozen=True):
-    """What became of the stub of one module.
+    """The result for the stub of one module.
 
     Attributes:
       module: its name.

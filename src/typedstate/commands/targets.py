@@ -1,4 +1,4 @@
-"""What a command is asked about: an object of a module, a checkpoint, a schema document."""
+"""The target of a command: an object of a module, a checkpoint, a schema document."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HELP = "package.module:name, a checkpoint, or a schema document (.json)"
 
 
 class UsageError(Exception):
-    """What the user asked for is not there: exit status 2."""
+    """Raised if the target does not exist: exit status 2."""
 
 
 def load(text: str, **arguments: Any) -> Any:

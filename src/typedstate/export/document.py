@@ -203,7 +203,7 @@ def _printable(text: str) -> str:
 
 
 def _reasons(error: ValidationError, data: Any = None) -> str:
-    """What pydantic found, the first at each place of the document."""
+    """The faults that pydantic found, the first at each place of the document."""
     found: dict[str, str] = {}
     for item in error.errors(include_url=False, include_input=False):
         place = _place(item["loc"], data, missing=item["type"] == "missing")
@@ -214,7 +214,7 @@ def _reasons(error: ValidationError, data: Any = None) -> str:
 
 
 def _place(loc: tuple[int | str, ...], data: Any, *, missing: bool) -> str:
-    """Where that is in the data; pydantic adds which of several models it tried."""
+    """The place of a fault in the data, without the names of models that pydantic adds."""
     path: list[int | str] = []
     for index, part in enumerate(loc):
         try:

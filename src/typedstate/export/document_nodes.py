@@ -159,7 +159,7 @@ class SchemaPart(Part):
 
 
 class SelectionPart(Part):
-    """What `Only` or `Rest` says of undeclared leaves."""
+    """A filter of `Only` or `Rest` for undeclared leaves."""
 
     filter: FilterPart
     keep: StrictBool
@@ -174,14 +174,14 @@ class AllowedPart(Part):
 
 
 class PatternPart(Part):
-    """What stands under keys like ``layers_{}``."""
+    """A hint for keys like ``layers_{}``."""
 
     keys: Pattern
     holds: SpecPart
 
 
 class ExtraPart(Part):
-    """What may stand under undeclared keys."""
+    """The entries that are allowed under undeclared keys."""
 
     patterns: tuple[PatternPart, ...] = ()
     allowed: tuple[AllowedPart, ...] = ()

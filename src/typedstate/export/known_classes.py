@@ -41,7 +41,7 @@ _MAX_NAME: Final = 200
 
 
 class KnownClasses(msgspec.Struct, frozen=True):
-    """What may stand behind a name.
+    """The objects that names in a document may stand for.
 
     Attributes:
       given: classes, validators, functions by the names that the user gave them.
@@ -79,7 +79,7 @@ class KnownClasses(msgspec.Struct, frozen=True):
         return None
 
     def find(self, name: str) -> Any:
-        """What a name stands for; raises KeyError where nothing does."""
+        """The object of a name; raises KeyError if there is none."""
         if name in self.given:
             return self.given[name]
         if name in _TABLE:
@@ -95,7 +95,7 @@ class KnownClasses(msgspec.Struct, frozen=True):
 
 
 class NamedByText(KnownClasses, frozen=True):
-    """What has no name of its own gets one from its text, and stands in `given` from then on."""
+    """Gives a name, made from its text, to each object without one, and adds it to `given`."""
 
     given: dict[str, Any]
 
@@ -130,7 +130,7 @@ class _Validator(msgspec.Struct, frozen=True):
 
 
 def _public(short: str) -> Mapping[str, Any]:
-    """What a trusted module holds, past its ``__getattr__``; nothing where it is not there."""
+    """The names in a trusted module, without its ``__getattr__``; none if it is not imported."""
     module = sys.modules.get(_MODULES.get(short, ""))
     return {} if module is None else vars(module)
 

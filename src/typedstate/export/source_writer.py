@@ -343,7 +343,7 @@ class Writer:
 
 
 def _notes(ref: SchemaRef) -> list[str]:
-    """What `infer` had to say of a class, as comments."""
+    """The notes of `infer` about a class, as comments."""
     notes = getattr(ref.cls, "__typedstate_notes__", ()) if isinstance(ref, ClassRef) else ()
     return [
         f"# {line}" for note in notes for line in textwrap.wrap(note, WIDTH - 2) if line.strip()

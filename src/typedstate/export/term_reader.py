@@ -1,4 +1,4 @@
-"""What the small parts of a document say: classes, keys, filters, axis names and dims.
+"""Reads the small parts of a document: classes, keys, filters, axis names and dims.
 
 `document_reader` asks for them wherever they stand in a schema or in a form.
 """

@@ -115,7 +115,7 @@ class TermWriter:
         return None if names is None else tuple(self.axis_name(name, where) for name in names)
 
     def axis_name(self, name: Any, where: str) -> Any:
-        """What one axis of an array is sharded over."""
+        """The mesh axes of one axis of an array."""
         if name is None or isinstance(name, str):
             return name
         if name is ...:

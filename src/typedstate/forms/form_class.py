@@ -1,4 +1,4 @@
-"""What every form is made with: subscription gives a hint class, held weakly."""
+"""The metaclass of forms: subscription gives a hint class, held weakly."""
 
 from __future__ import annotations
 

@@ -195,11 +195,11 @@ class Replacing(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
     @property
     def keeps_kinds(self) -> bool:
-        """What stands for a Variable has none."""
+        """False, as the replacement of a Variable has no kind."""
         return False
 
     def extra(self, extra: Extra, path: Path) -> Extra:
-        """What stands for a Variable does not show its kind."""
+        """The entries under undeclared keys: replacements of Variables don't show their kinds."""
         return extra_of_any_kind(extra)
 
 
@@ -218,5 +218,5 @@ def holding(text: str, cls: type) -> Predicate:
 
 
 def extra_of_any_kind(extra: Extra) -> Extra:
-    """What may stand under undeclared keys, where kinds can no longer be told."""
+    """The entries that are allowed under undeclared keys, once kinds can't be told any more."""
     return replace(extra, allowed=(Allowed(),) if extra.allowed else ())

@@ -23,7 +23,7 @@ from .form_class import FormMeta, parse_size, want_tree
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Axis:
-    """Where `Stacked` inserts its axis.
+    """The axis that `Stacked` inserts: its position, and its name in metadata.
 
     Attributes:
       index: its place in the stacked array; negative from the end.

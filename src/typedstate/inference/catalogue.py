@@ -177,7 +177,7 @@ def _candidates(branch: BranchSeen, key: Hashable) -> tuple[str, ...]:
 
 
 def _of_equation(branch: BranchSeen) -> tuple[str, ...]:
-    """What an einsum is by its letters: one that makes heads, or merges them, or a product."""
+    """Classifies an einsum by its letters: it splits into heads, merges them, or is a product."""
     equation = getattr(branch.node, "einsum_str", None)
     kernel = branch.items.get("kernel")
     if not isinstance(equation, str) or kernel is None:
@@ -198,7 +198,7 @@ def _of_equation(branch: BranchSeen) -> tuple[str, ...]:
 
 
 def _count(features: Any) -> int:
-    """How many axes the features of a layer are: one where they are a plain size."""
+    """The number of axes that the features of a layer have: one if they are a plain size."""
     return len(features) if isinstance(features, Sized) else 1
 
 

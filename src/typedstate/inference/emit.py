@@ -151,7 +151,7 @@ class _Emitter:
                 return of_optimizer(node, found, whole=whole)
 
     def _text(self, slot: Slot | None) -> str | None:
-        """What is said of a dim of what stands here, None for nothing."""
+        """The text of a link for one dim of a field's class; None if there is nothing to say."""
         if slot is None:
             return None
         group: Group = slot.group

@@ -1,4 +1,4 @@
-"""What stands behind each key of a class, seen at all its places side by side.
+"""Infers the fields of a class from all places where the class occurs, side by side.
 
 `drafting` calls `Fields.fill`, classes that others hold first.
 """
@@ -98,7 +98,7 @@ class Fields:
         name_dims(draft, self.settings)
 
     def use(self, column: Column, key: str, owner: Draft, sole: bool = False) -> Found:
-        """What these have in common, and the slots of its dims.
+        """The use that describes all of these, and the slots of its dims.
 
         Args:
           column: what stands there at each place, None where there is nothing.
@@ -121,7 +121,7 @@ class Fields:
         return UnionUse(options), [slot for _, slots in found for slot in slots]
 
     def _sort(self, seen: Seen) -> object:
-        """What is equal for things that one hint can describe."""
+        """A key that is equal for items that one hint can describe."""
         if isinstance(seen, LeafSeen):
             return ("leaf", seen.kind is None, isinstance(seen.value, ArraySeen))
         stack = None

@@ -1,4 +1,4 @@
-"""What the leaves behind one key have in common, at all its places."""
+"""Infers the hint of a leaf from all places where it occurs, side by side."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .widening import common_dtype, common_kind
 def leaf_use(
     observed: Sequence[LeafSeen | None], key: str, owner: Draft, sole: bool
 ) -> tuple[LeafUse, list[Slot]]:
-    """What leaves side by side have in common, and the slots of its dims.
+    """The use that describes leaves side by side, and the slots of its dims.
 
     Args:
       observed: the leaf at each place, None where there is none.
@@ -71,7 +71,7 @@ def _value(observed: Sequence[ValueSeen | None], key: str, slots: list[Slot]) ->
 
 
 def _array(observed: Sequence[ArraySeen | None], key: str, slots: list[Slot]) -> ValueUse:
-    """What arrays side by side have in common; a slot for each axis is added."""
+    """The use that describes arrays side by side; a slot for each axis is added."""
     there = [item for item in observed if item is not None]
     if len({item.cls for item in there}) > 1:
         return OtherUse(None)
@@ -88,5 +88,5 @@ def _array(observed: Sequence[ArraySeen | None], key: str, slots: list[Slot]) ->
 
 
 def _dict_item(value: ValueSeen | None, key: str) -> ValueSeen | None:
-    """What a dict of values has under a key, None where it is none."""
+    """The item of a dict of values under a key; None if there is no dict."""
     return dict(value.items)[key] if isinstance(value, DictSeen) else None

@@ -1,4 +1,4 @@
-"""Which axes of a class are one size.
+"""Finds the axes of a class that are one size.
 
 Of one example, equal sizes say little: they are tied where the module's own structure says the
 same, which the roles of the axes stand for. Of several, axes are tied that vary alike.
@@ -210,7 +210,7 @@ def _align_biases(draft: Draft) -> set[int]:
 
 
 def _notes(draft: Draft, slots: Sequence[Slot]) -> Iterator[str]:
-    """What one size leaves open: widths that are equal and were not tied."""
+    """Notes about one example: widths that are equal but were not tied."""
     count = 0
     told: set[frozenset[int]] = set()
     widths = WIDTHS | {INNER, CLASSES, VOCAB, ANY}

@@ -209,7 +209,7 @@ def _plainly_stream(group: Group) -> bool:
 
 
 def _weight(group: Group) -> tuple[int, int]:
-    """Those first that most axes have; a table of tokens has the model's width."""
+    """A sort key for widths: those of most axes first; a token table has the model's width."""
     tokens = sum(slot.role.kind == STREAM for slot in group.slots)
     return (-len(group.slots) - tokens, 0)
 
@@ -251,7 +251,7 @@ def titles(drafts: Sequence[Draft], name: str | None) -> dict[int, str]:
 
 
 def _by_roles(draft: Draft) -> str | None:
-    """What a module around one weight is, by the weight's axes."""
+    """A class name for a module around one weight, by the roles of the weight's axes."""
     kinds = [role.kind for role in draft.roles or ()]
     if sorted(kinds) == sorted([STREAM, HEADS, HEAD_DIM]):
         return "MergeHeads" if kinds[-1] == STREAM else "SplitHeads"

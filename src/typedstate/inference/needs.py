@@ -1,4 +1,4 @@
-"""Which dims of a class are said where it stands: those that tie something to something else."""
+"""Finds the dims of a class that have to be linked where it is used: those that tie two things."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in the trees from which a schema is inferred: kinds, dtypes, shapes, keys, classes.
+"""Observes the trees from which a schema is inferred: kinds, dtypes, shapes, keys, classes.
 
 `infer` calls `observe`. Only metadata is read, never a value of an array.
 """
@@ -149,7 +149,7 @@ def _observe(value: Any, node: Any) -> Seen:
 
 
 def child(node: Any, key: Hashable) -> Any:
-    """What a module has under a key of its state, None where that is no node of its own."""
+    """The child of a module under a key of its state; None if that is no node of its own."""
     if node is None:
         return None
     found: Any = None
@@ -164,7 +164,7 @@ def child(node: Any, key: Hashable) -> Any:
 
 
 def _attributes_of(node: Any) -> dict[str, Any] | None:
-    """What a node keeps in its ``__dict__``, None where it has none."""
+    """The attributes in the ``__dict__`` of a node; None if it has none."""
     return getattr(node, "__dict__", None)
 
 
@@ -186,7 +186,7 @@ def written_order(node: Any, keys: list[Hashable]) -> list[Hashable]:
 
 
 def _natural(text: str) -> tuple[str, int, str]:
-    """What sorts ``layer_10`` behind ``layer_2``."""
+    """A sort key that puts ``layer_10`` behind ``layer_2``."""
     stem = text.rstrip("0123456789")
     return stem, int(text[len(stem) :] or -1), text
 
@@ -217,7 +217,7 @@ def _mentioned(cls: type, method: str, depth: int) -> list[str]:
 
 
 def _nothing() -> None:
-    """What a class without a method has in its place."""
+    """Stands for the method of a class that has none."""
 
 
 def _add_shared(

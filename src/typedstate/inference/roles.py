@@ -1,4 +1,4 @@
-"""What an axis is for: the width that flows through a model, what is inside of a layer, heads.
+"""Roles of axes: the width that flows through a model, a width inside of a layer, heads.
 
 A role comes from the layer, from the name of the attribute that holds it, from the letters of an
 einsum, or from a size of that name which the module itself keeps. `linking` ties axes whose
@@ -24,7 +24,7 @@ WIDTHS: Final = frozenset({STREAM, IN, OUT, FEATURES, PROJECTED})
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What an axis is for, and what it is called for that.
+    """The role of an axis, and the name that follows from it.
 
     Attributes:
       kind: one of the roles above.

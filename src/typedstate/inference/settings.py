@@ -1,4 +1,4 @@
-"""What the caller of `infer` says of sizes: which ones it varied, which ones are fixed."""
+"""The options of `infer` about sizes: those that the caller varied, those that are fixed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is said of sizes.
+    """The options about sizes.
 
     Attributes:
       examples: how many trees were given.

@@ -11,7 +11,7 @@ from ..export.source import to_source
 
 
 def stale(text: str, fresh: Any, *, path: str = "states.py", name: str | None = None) -> str:
-    """What a fresh inference would change in a source, as a unified diff; empty for nothing.
+    """The unified diff from a source to a fresh inference; empty if they are the same.
 
     Comments, layout and the order of imports and classes do not count: the file may have been
     formatted, and read by a person. Names do: a dim that was renamed by hand is a change.

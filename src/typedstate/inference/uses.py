@@ -15,14 +15,14 @@ Sizes = tuple[int | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What entries by int keys are, or by names that say nothing."""
+    """Entries by int keys, or by names without a meaning."""
 
     key: type
 
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """What an ``nnx.Optimizer`` is."""
+    """The state of an ``nnx.Optimizer``."""
 
 
 @dataclass(slots=True, eq=False)
@@ -289,7 +289,7 @@ def drafts_of(use: Use) -> Iterator[DraftUse]:
 
 
 def uses_of(use: Use) -> Iterator[Use]:
-    """What a field mentions, itself first."""
+    """All uses within the use of a field, itself first."""
     yield use
     match use:
         case MapUse(entry=inner) | StackedUse(inner=inner):

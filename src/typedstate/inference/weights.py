@@ -1,4 +1,4 @@
-"""What the axes of arrays are for: of a layer's, of a leaf's, of an einsum's weight."""
+"""Roles for the axes of a layer, of a leaf, and of an einsum's weight."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several examples have in common: a Variable class, a dtype."""
+"""The common Variable class and the common dtype of several examples."""
 
 from __future__ import annotations
 

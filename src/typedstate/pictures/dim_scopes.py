@@ -1,4 +1,4 @@
-"""What the names of dims in a schema stand for: its own, or what they are linked to outside."""
+"""The meaning of dim names in a schema: a name of its own, or the outer name it is linked to."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class DimScope:
     ref: SchemaRef | None = None
 
     def meaning(self, name: str) -> Expr[str]:
-        """What a name stands for, over the names of the whole picture."""
+        """The meaning of a name, over the names of the whole picture."""
         if self.outer is not None:
             if (found := self.links.get(name)) is not None:
                 return substitute(found, self.outer.meaning)

@@ -53,7 +53,7 @@ class Branch:
 
     @property
     def told(self) -> str:
-        """What stands there, in one text."""
+        """The whole text of the branch."""
         return f"{self.text} {self.bound}{self.more}" if self.bound else self.text + self.more
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Branch:
         return f"{count}, {self.parameters:,} numbers, {show_bytes(self.nbytes or 0)}"
 
     def kept(self, pattern: str) -> Branch | None:
-        """What is left where only leaves whose path or kind is like a pattern stay."""
+        """The branch with only the leaves whose path or kind matches a pattern; None if none does."""
         if not self.below:
             kind = self.text.partition(" ")[0].partition("[")[0]
             like = fnmatch.fnmatchcase(show_path(self.path), pattern) or pattern == kind
@@ -170,7 +170,7 @@ def _placed(arrays: list[Any]) -> str:
 
 
 def _sharding(leaf: Any) -> NamedSharding | None:
-    """Where an array is, if it says so: a tracer does not."""
+    """The sharding of an array; None for a tracer, which has none."""
     try:
         sharding = getattr(leaf, "sharding", None)
     except Exception:  # what JAX raises of a tracer depends on its version

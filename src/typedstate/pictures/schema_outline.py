@@ -47,7 +47,7 @@ def of_spec(spec: Spec) -> Branch:
 def _drawn(
     spec: Spec, path: Path, scope: DimScope, place: str, open_: tuple[SchemaRef, ...]
 ) -> Branch:
-    """What stands at a path.
+    """The branch for a path.
 
     Args:
       spec: what is drawn.

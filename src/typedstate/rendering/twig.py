@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is wrong at a place.
+    """A fault at a place.
 
     Attributes:
       code: of the violation.
@@ -52,12 +52,12 @@ class Twig:
     below: list[Twig] = field(default_factory=list["Twig"])
 
     def wrong(self) -> int:
-        """How many violations there are here and below."""
+        """The number of violations here and below."""
         return len(self.marks) + sum(twig.wrong() for twig in self.below)
 
 
 def counted(twigs: list[Twig]) -> dict[int, int]:
-    """How many violations each twig has here and below, by its identity; each is asked once."""
+    """The number of violations of each twig and below it, by identity; each is counted once."""
     found: dict[int, int] = {}
 
     def count(twig: Twig) -> int:

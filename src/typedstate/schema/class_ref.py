@@ -29,7 +29,7 @@ class Unresolved(SchemaError, NotYet):
 
 
 class ClassRef(msgspec.Struct, eq=False):
-    """Where the fields of a schema class come from; it parses them once."""
+    """The reference to a schema class; it parses the class's fields once."""
 
     cls: SchemaMeta
     declared: dict[str, Declaration]

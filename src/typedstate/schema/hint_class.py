@@ -90,20 +90,20 @@ class HintMeta(type):
         return checks.checked_state(_selected(cls, filters), node_or_state, filters, dims)
 
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        """How pydantic validates a field of this type: by the same check."""
+        """The validator for fields of pydantic models: the same check as everywhere."""
         from .pydantic import field_schema
 
         return field_schema(cls)
 
     def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> Any:
-        """How ``model_json_schema`` shows a field of this type."""
+        """The JSON schema that ``model_json_schema`` shows for a field of this type."""
         from .pydantic import json_schema
 
         return json_schema(cls)
 
 
 def _selected(hint: HintMeta, filters: tuple[Any, ...]) -> HintMeta:
-    """What ``Only[hint, *filters]`` is; the hint itself without filters."""
+    """The hint class of ``Only[hint, *filters]``; the hint itself if there are no filters."""
     if not filters:
         return hint
     selecting = Selecting(filters, keep=True)

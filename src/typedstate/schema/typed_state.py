@@ -178,7 +178,7 @@ def _extra_of(cls: type, extra: str | dict[Any, Any] | None) -> str | dict[str, 
 
 
 def _owners(cls: type, owner: object) -> dict[object, bool]:
-    """Whose type arguments stand in the fields: what a class statement wrote is of the class."""
+    """The owners of the type arguments in the fields; True for those of the class statement."""
     found: dict[object, bool] = {}
     for base in cls.__bases__:
         ref = base.__dict__.get("__typedstate_ref__")

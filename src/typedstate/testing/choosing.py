@@ -1,4 +1,4 @@
-"""What the generator of values asks: sizes, alternatives, presence; `Place` is where it asked."""
+"""The questions of the value generator: sizes, alternatives, presence; each at a `Place`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..report import Path
 
 
 class Unsatisfied(Exception):
-    """What was chosen does not fit, or nothing is known that does."""
+    """Raised if the chosen values do not fit, or if no fitting value is known."""
 
 
 class Chooser(Protocol):
@@ -37,7 +37,7 @@ class Chooser(Protocol):
         ...
 
     def entries(self, path: Path) -> int:
-        """How many entries a map has."""
+        """The number of entries of a map."""
         ...
 
     def array(self, leaf: Leaf, shape: tuple[int, ...], dtype: str, path: Path) -> Any:

@@ -125,7 +125,7 @@ class Generator(msgspec.Struct):
             self.places.append(place)
 
     def _maybe(self, at: At, path: Path) -> Any:
-        """What may as well be something else: no mutation is sure to be refused below."""
+        """Makes an alternative: a mutation below is not sure to be refused, as another may fit."""
         self._unsure += 1
         try:
             return self._tree(at, path, required=False)
