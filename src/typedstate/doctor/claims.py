@@ -1,4 +1,4 @@
-"""What Flax says of its leaves, read at run time, against what the probes found.
+"""Compares Flax's own statements about its leaves, read at run time, with the probe's findings.
 
 Docstrings, return annotations and type aliases of the installed package are searched for the names
 of leaf classes.
@@ -38,7 +38,7 @@ EXAMPLE = "the example in the docstring of nnx.Variable"
 
 @dataclass(frozen=True)
 class Claim:
-    """What one place in Flax says of the leaves of a state.
+    """The statement of one place in Flax about the leaves of a state.
 
     Attributes:
         where: The docstring, annotation or alias.
@@ -116,7 +116,7 @@ PLACES: dict[str, Callable[[], str]] = {
 
 
 def sayings() -> dict[str, str]:
-    """What the installed Flax says, by place."""
+    """The statements of the installed Flax, by place."""
     return {where: outcome(read) for where, read in PLACES.items()}
 
 

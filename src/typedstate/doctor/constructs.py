@@ -90,12 +90,12 @@ def _param(**options: Any) -> Any:
 
 
 def _raw(variable: Any) -> Any:
-    """What a plain Variable stores."""
+    """The value that a plain Variable stores."""
     return object.__getattribute__(variable, RAW_SLOT)
 
 
 def _reference_option() -> str:
-    """How this Flax spells a Variable that holds a reference; the other spellings are metadata."""
+    """The option by which this Flax makes a Variable with a reference; others become metadata."""
     for name in ("ref", "use_ref", "has_ref", "mutable"):
         if is_ref(_raw(_param(**{name: True}))):
             return name
@@ -103,7 +103,7 @@ def _reference_option() -> str:
 
 
 def _hijax_option() -> str:
-    """How this Flax spells a hijax Variable; the other spelling is metadata."""
+    """The option by which this Flax makes a hijax Variable; the other one becomes metadata."""
     for name in ("hijax", "is_hijax"):
         if type(_param(**{name: True})) is not nnx.Param:
             return name

@@ -1,4 +1,4 @@
-"""What is done with a module's state before its leaves are looked at: transforms, splits, copies.
+"""Operations on a module's state before its leaves are examined: transforms, splits, copies.
 
 Each context takes a fresh node and says, in the notation of `leaf`, which leaves its code sees
 there.
@@ -31,7 +31,7 @@ class MeetingPlace:
 
 
 class Sight:
-    """What a traced function saw; the trace may run it more than once and the last run counts."""
+    """The observations of a traced function; if it is traced several times, the last run counts."""
 
     def __init__(self) -> None:
         """Nothing seen yet."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the doctor says of the installed pair.
+    """The doctor's report on the installed pair of Flax and JAX.
 
     Attributes:
         findings: What the probe found.

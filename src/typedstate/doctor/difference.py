@@ -1,4 +1,4 @@
-"""Where two sets of findings differ: installed against recorded, or one record against the next."""
+"""Differences between two sets of findings: installed and recorded ones, or two records."""
 
 from __future__ import annotations
 

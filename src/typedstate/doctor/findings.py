@@ -1,4 +1,4 @@
-"""What the probe found on one pair of Flax and JAX: plain data for the record to keep."""
+"""The findings of the probe on one pair of Flax and JAX, as plain data for the record."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class NotApplicable(Exception):
 
 
 def outcome(probe: Callable[[], str]) -> str:
-    """What the probe says, or `raises <ExceptionName>`; its warnings are not shown."""
+    """The result of a probe, or `raises <ExceptionName>`; its warnings are not shown."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -33,7 +33,7 @@ def named(owner: Any, *names: str) -> Any:
 
 
 def own_names(owner: Any) -> dict[str, Any]:
-    """What a module holds by name, without the aliases that its `__getattr__` would give."""
+    """The names in a module, without the aliases that its `__getattr__` would give."""
     names: dict[str, Any] = owner.__dict__
     return dict(names)
 

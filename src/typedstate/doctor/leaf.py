@@ -1,4 +1,4 @@
-"""What a leaf is: its class, its kind and the class of its raw value, in one short notation.
+"""Describes a leaf in one short notation: its class, its kind and the class of its raw value.
 
 `Param[ArrayImpl]` is a `Param` that holds an `ArrayImpl`; `VariableState:Param[ArrayImpl]` a leaf
 of another class that stands for a `Param`; `ndarray` a raw leaf. The probes of every context call

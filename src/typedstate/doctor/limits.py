@@ -1,4 +1,4 @@
-"""Which features are limited on a pair, and why: read from the findings, never from versions."""
+"""Features that are limited on a pair, with reasons: from the findings, never from versions."""
 
 from __future__ import annotations
 

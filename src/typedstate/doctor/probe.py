@@ -38,7 +38,7 @@ def _paths(construct: Construct) -> dict[str, str]:
 
 
 def probe() -> Findings:
-    """What the installed Flax and JAX do; takes some seconds, needs one device of any kind."""
+    """Probes the installed Flax and JAX; takes some seconds and needs one device of any kind."""
     return Findings(
         flax=FLAX,
         jax=JAX,

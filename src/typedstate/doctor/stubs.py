@@ -84,7 +84,7 @@ class Stubs:
         return tuple(stub.name for stub in self.modules if stub.demanded)
 
     def remarks(self) -> Iterator[str]:
-        """Where the stubs and this Flax do not meet, one sentence each."""
+        """The differences between the stubs and this Flax, one sentence each."""
         if not self.installed:
             yield f"{FOLDER} is not on the import path: type checkers see Flax's own annotations"
             return
@@ -187,7 +187,7 @@ def _read(file: Path, folder: Path) -> StubModule:
 
 
 def stubs(path: Iterable[str] | None = None) -> Stubs:
-    """What a type checker would find on this import path (default: `sys.path`)."""
+    """The stubs that a type checker finds on this import path (default: `sys.path`)."""
     folder = _folder(sys.path if path is None else path)
     if folder is None:
         return Stubs(False, "", (), ())

@@ -142,7 +142,7 @@ class Accesses:
         return cast(FunctionLike, cast(Any, signature).copy_modified(arg_types=arg_types))
 
     def _read(self, context: _Context, tree: Tree, key: Hashable) -> Type | Absent | None:
-        """What stands under a key; not known where the checked file itself gives it to a state."""
+        """The type under a key; unknown if the checked file itself assigns it to a state."""
         found = self.reader.read(tree, key)
         if isinstance(found, Absent) and is_module(tree.base):
             source = source_of(cast(Any, context.api).tree.path)
@@ -186,7 +186,7 @@ def _literal(typ: Type) -> Hashable | None:
 
 
 def _present(typ: Type) -> Type:
-    """What a key gives: where the field is optional and absent, it raises."""
+    """The type of a key's item without None: an optional field that is absent raises."""
     found = get_proper_type(typ)
     if not isinstance(found, UnionType):
         return typ

@@ -1,4 +1,4 @@
-"""How often the text of a module binds a name or an attribute."""
+"""Counts how often the text of a module binds a name or an attribute."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CHANGING: Final = ("insert", "pop", "remove", "reverse", "sort", "clear", "exte
 
 
 def bindings(source: str, name: str, line: int) -> int:
-    """How often a name is bound in the function around a line, or in the module if not there."""
+    """The number of times that the function around a line binds a name, or else the module."""
     around = [place for place in _functions(source) if place[0] <= line <= place[1]]
     for place in sorted(around, key=lambda place: place[0], reverse=True):
         count = _counted(source, place)[False, name]
@@ -22,7 +22,7 @@ def bindings(source: str, name: str, line: int) -> int:
 
 
 def attribute_bindings(source: str, name: str) -> int:
-    """How often a module binds an attribute of any object.
+    """The number of times that a module binds an attribute of any object.
 
     Counted too are its items that are bound, and calls of its methods that move items.
     """

@@ -1,4 +1,4 @@
-"""What a function gives for arguments of known types, as mypy infers it, and nothing reported."""
+"""The return type of a function for arguments of known types, as mypy infers it silently."""
 
 from __future__ import annotations
 

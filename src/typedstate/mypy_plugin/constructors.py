@@ -1,4 +1,4 @@
-"""What a call says of the module that it makes, beyond its class: no bias, items, a filter."""
+"""Facts about a module from the call that makes it, beyond its class: no bias, items, a filter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the text of a schema class says beyond the types of its fields: keys and extra keys.
+"""Facts from the text of a schema class, beyond the types of its fields: keys and extra keys.
 
 mypy drops the second half of ``Annotated``, so that aliases are read from the source when the
 class is analysed and kept in its metadata, which mypy writes into its cache.
@@ -60,7 +60,7 @@ def _hidden(context: ClassDefContext) -> Iterator[str]:
 
 
 def metadata_of(info: TypeInfo) -> dict[str, Any]:
-    """What `remember` wrote for a class; empty for one that it has not seen."""
+    """The metadata that `remember` wrote for a class; empty for one that it has not seen."""
     found = info.metadata.get(METADATA)
     return found if isinstance(found, dict) else {}
 

@@ -1,4 +1,4 @@
-"""What an answer of the plugin depends on, so that mypy asks again when that changes.
+"""Dependencies of the plugin's answers, so that mypy asks again if they change.
 
 mypy follows the classes that types name. Behind a key, an answer is read out of a schema that no
 type of the module may name.

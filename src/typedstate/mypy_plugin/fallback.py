@@ -1,4 +1,4 @@
-"""Where mypy is not the one that the plugin was written for: its own answers, and one line."""
+"""The fallback for other versions of mypy: mypy's own answers, and one line that says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which reads of an optional field come after a question whether it is there.
+"""Finds the reads of an optional field that come after a check of its presence.
 
 What counts is the text of the state: ``"bias" in state.up`` guards ``state.up.bias`` until the
 branch ends, and after ``assert`` or an early return until the block does.
@@ -38,7 +38,7 @@ def _text(expr: ast.expr) -> str | None:
 
 
 def _guards(condition: ast.expr, *, holds: bool) -> set[Guard]:
-    """What is known to be there where a condition holds, or does not."""
+    """The fields that are known to be present if a condition holds, or if it does not."""
     match condition:
         case ast.Compare(left=ast.Constant(value=str(key)), ops=[operator], comparators=[state]):
             text = _text(state)

@@ -89,7 +89,7 @@ class SchemaPlugin(Plugin):
 
     @no_hook
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
-        """What a cached result depends on, beside the files: mypy asks the entry module only."""
+        """The dependencies of a cached result beside the files: mypy asks the entry module only."""
         return self._config
 
     def class_named(self, fullname: str) -> TypeInfo | None:

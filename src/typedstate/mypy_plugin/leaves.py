@@ -1,4 +1,4 @@
-"""What becomes of a leaf: in a form, and under a function that changes every value of a tree."""
+"""Changes the type of a leaf: for a form, and for a function that changes every value of a tree."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def is_array(typ: Type) -> bool:
 
 
 def leaf_in(form: Tag, leaf: Instance, lookup: Lookup) -> Type | None:
-    """What a form makes of a leaf; None where it drops it."""
+    """The type of a leaf in a form; None if the form drops it."""
     match form.form:
         case "Only":
             answers = [selects(arg, leaf) for arg in form.args]

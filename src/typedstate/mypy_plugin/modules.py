@@ -84,7 +84,7 @@ class Modules:
         return tagged(bare(state), Tag(OF_MODULE, module, ()))
 
     def read(self, module: Instance, key: Hashable) -> Type | Absent | None:
-        """What the state of a module has under a key; None where that is not known."""
+        """The type under a key of a module's state; None if it is not known."""
         if module.type.has_base(NODE_LIST) or module.type.has_base(NODE_DICT):
             return self._entry(module, key)
         found = dict(self.attributes(module))
@@ -159,7 +159,7 @@ class Modules:
         return found if once else forgetting(found)
 
     def _of_layer(self, kinds: tuple[str, ...], typ: Type) -> Type | None:
-        """What the catalogue says of an attribute of one of Flax's layers."""
+        """The catalogue's type for an attribute of one of Flax's layers."""
         parts = [self._part(kind, typ) for kind in kinds if kind]
         return UnionType.make_union(parts) if parts else None
 
@@ -231,7 +231,7 @@ class Modules:
         return AnyType(TypeOfAny.special_form) if held is None else held
 
     def _held(self, typ: Type, owner: TypeInfo | None) -> Type | None:
-        """What a state has of an attribute: None for what is certainly no part of it."""
+        """The type of an attribute in a state; None if it is certainly no part of the state."""
         found = get_proper_type(typ)
         of_layer = owner is not None and owner.module_name.startswith(LAYER_MODULES)
         match found:

@@ -13,7 +13,7 @@ _SECTION: Final = "typedstate-mypy"
 
 @dataclass(frozen=True, slots=True)
 class PluginOptions:
-    """What a user may ask of the plugin.
+    """The options of the plugin.
 
     Attributes:
       report_unguarded_optional: an optional field is not read as an attribute before its
@@ -26,7 +26,7 @@ class PluginOptions:
     infer_module_states: bool = True
 
     def as_json(self) -> dict[str, Any]:
-        """What mypy's cache depends on."""
+        """The options as data that mypy's cache depends on."""
         return asdict(self)
 
 

@@ -69,7 +69,7 @@ class Reader:
         return self._fields[base]
 
     def read(self, tree: Tree, key: Hashable) -> Type | Absent | None:
-        """What stands under a key; None where that is not known."""
+        """The type under a key; None if it is not known."""
         found = self._declared(tree.base, key)
         if found is None or isinstance(found, Absent):
             plus = any(form.form == "Plus" for form in tree.forms)
@@ -120,7 +120,7 @@ class Reader:
         return None
 
     def apply(self, form: Tag, typ: Type) -> Type | None:
-        """What a form makes of a type; None where it drops it."""
+        """The type in a form; None if the form drops it."""
         found = get_proper_type(typ)
         match found:
             case UnionType(items=items):
@@ -173,7 +173,7 @@ class Reader:
         return inner.args[0], self._each_leaf(form, inner.args[1])
 
     def _each_leaf(self, form: Tag, held: Type) -> Type:
-        """What a form makes of the leaves of a state whose keys are not all known."""
+        """The leaf type in a form of a state whose keys are not all known."""
         found = get_proper_type(held)
         leaves = found.items if isinstance(found, UnionType) else [found]
         new = [
@@ -293,7 +293,7 @@ class Reader:
             yield from (field.type for field in fields.by_key.values())
 
     def leaf(self, form: Tag, leaf: Instance) -> Type | None:
-        """What a form makes of a leaf; None where it drops it."""
+        """The type of a leaf in a form; None if the form drops it."""
         if leaf.type.fullname == STATE and len(leaf.args) == 2:  # a tree of any depth
             if form.form == "Pure":
                 return self.wrap(form, leaf)

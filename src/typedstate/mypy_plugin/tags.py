@@ -1,4 +1,4 @@
-"""How a type remembers the form it came from.
+"""Tags by which a type remembers the form that it came from.
 
 To every checker ``Only[S, nnx.Param]`` is ``S`` and ``Pure[S]`` a dict. The plugin keeps it so,
 and hangs the form on the instance, where mypy keeps attributes that single instances have: it

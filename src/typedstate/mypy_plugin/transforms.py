@@ -66,7 +66,7 @@ class Transforms:
         return modified(function, ret_type=ret, fallback=found)
 
     def _traced(self, typ: Type) -> Type:
-        """What a traced function returns: numbers are arrays."""
+        """The return type of a traced function: numbers become arrays."""
         found, array = get_proper_type(typ), self.values.reader.lookup(ARRAY)
         if array is None:
             return typ

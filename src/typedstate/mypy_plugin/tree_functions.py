@@ -95,7 +95,7 @@ class TreeFunctions:
         return found
 
     def _given(self, tree: Type, whole: str) -> Type:
-        """What the function is given of a tree."""
+        """The type of the argument that a function gets from a tree."""
         found = get_proper_type(tree)
         if whole:
             held = isinstance(found, Instance) and found.type.fullname in (STATE, FLAT_STATE)

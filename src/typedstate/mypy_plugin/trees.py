@@ -87,7 +87,7 @@ def _nominal(typ: Instance) -> Tag | None:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What is known of the fields of a schema class.
+    """The known fields of a schema class.
 
     Attributes:
       by_key: the fields whose keys are known.
