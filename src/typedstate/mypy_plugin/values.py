@@ -48,7 +48,7 @@ class Values:
         return bare(array) if found.type.fullname in SCALARS else typ
 
     def plain(self, function: CallableType) -> Instance:
-        """The fallback type of a new function: a plain function, though the given one was of a class."""
+        """The fallback type of a new function: a plain one, even if the old one was of a class."""
         info = self.reader.lookup("builtins.function")
         return function.fallback if info is None else Instance(info, [])
 

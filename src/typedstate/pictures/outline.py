@@ -83,7 +83,7 @@ class Branch:
         return f"{count}, {self.parameters:,} numbers, {show_bytes(self.nbytes or 0)}"
 
     def kept(self, pattern: str) -> Branch | None:
-        """The branch with the leaves whose path or kind matches a pattern; None if there are none."""
+        """The branch with the leaves whose path or kind matches a pattern; None without any."""
         if not self.below:
             kind = self.text.partition(" ")[0].partition("[")[0]
             like = fnmatch.fnmatchcase(show_path(self.path), pattern) or pattern == kind
