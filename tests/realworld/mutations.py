@@ -10,7 +10,13 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from typedstate._annotations.spec_of import spec_of
 from typedstate._compat import variables
+from typedstate._spec.node_groups import LevelSpec
+from typedstate._spec.nodes import Spec
+from typedstate._validation.scopes import Scope
+from typedstate.comparison.levels import Level
+from typedstate.comparison.side import At, Side, open_binds
 
 
 def as_dict(state: Any) -> Any:
@@ -19,14 +25,24 @@ def as_dict(state: Any) -> Any:
     return state if mapping is None else {key: as_dict(item) for key, item in mapping.items()}
 
 
-def mutations(state: Any, count: int, seed: int) -> Iterator[tuple[str, Any]]:
-    """Copies of a state with one thing wrong."""
+def mutations(state: Any, schema: Any, count: int, seed: int) -> Iterator[tuple[str, Any]]:
+    """Copies of a state with one thing wrong; an optional leaf that is absent is right.
+
+    Args:
+      state: fits the schema.
+      schema: says which leaves are optional, such as the biases of the catalogue's layers.
+      count: of the mutations that are tried; those that a leaf can't have are left out.
+      seed: for the choice of leaves and mutations.
+    """
+    spec = spec_of(schema)
     rng = random.Random(seed)
     paths = list(_paths(as_dict(state)))
     for _ in range(count):
         name, mutate = rng.choice(_MUTATIONS)
         tree = as_dict(state)
         path = rng.choice(paths)
+        if mutate is _drop and _is_optional(spec, path):
+            continue
         found = mutate(tree, path, rng)
         if found:
             yield f"{name} at {'.'.join(map(str, path))} ({found})", nnx.State(tree)
@@ -38,6 +54,18 @@ def _paths(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         return
     for key, item in tree.items():
         yield from _paths(item, (*path, key))
+
+
+def _is_optional(spec: Spec, path: tuple[Any, ...]) -> bool:
+    """Whether the leaf at a path may be absent."""
+    inner = open_binds(Side(), At(spec, Scope(0), outermost=True)).spec
+    if not isinstance(inner, LevelSpec):
+        return False
+    level, (key, *rest) = Level.of(inner), path
+    field = level.fields.get(key)
+    if field is not None:
+        return _is_optional(field.spec, tuple(rest)) if rest else field.optional
+    return bool(rest) and any(_is_optional(one, tuple(rest)) for one in level.under(key))
 
 
 def _parent(tree: Any, path: tuple[Any, ...]) -> Any:

@@ -199,9 +199,9 @@ def _mapped(state: Any, change: Callable[[Any], Any]) -> nnx.State[Any, Any]:
 def broken(tally: Tally, model: Any, schema: Any, count: int) -> None:
     """Mutations of the state, and of the live module for those that it can have."""
     state = nnx.state(model)
-    for what, mutated in mutations(state, count, seed=0):
+    for what, mutated in mutations(state, schema, count, seed=0):
         tally.broken(what, mutated, schema)
-    for what, mutated in mutations(state, count // 5, seed=1):
+    for what, mutated in mutations(state, schema, count // 5, seed=1):
         if not what.startswith(("size", "rank", "dtype")):
             continue
         live = nnx.clone(model)
@@ -225,7 +225,7 @@ def examine(model: Model, count: int) -> tuple[Tally, int]:
         transforms(tally, made, by_hand)
         for scale in (1, 2):
             tally.valid(f"scale {scale} by hand", nnx.state(model.build(scale)), by_hand)
-        for what, mutated in mutations(nnx.state(made), count, seed=2):
+        for what, mutated in mutations(nnx.state(made), by_hand, count, seed=2):
             # what a person leaves open: the dtype of a float, a bias, the number of layers
             if not what.startswith(("drop", "dtype")) and not re.search(r"\(\d+ too\)", what):
                 tally.broken(f"{what}, by hand", mutated, by_hand)
