@@ -304,6 +304,19 @@ def wrong() -> Any:
     return tree
 
 
+@pytest.mark.parametrize("depth", [150, 5000])
+def test_a_tree_of_any_depth_is_drawn_as_far_as_anyone_reads(depth: int) -> None:
+    tree: Any = {"w": nnx.Param(jnp.ones(2))}
+    for _ in range(depth):
+        tree = {"below": tree, "beside": nnx.Param(jnp.ones(3))}
+    picture = show(tree)
+    assert str(picture).startswith("dict: 100 leaves, 300 numbers, 1.2 KiB\n")
+    assert str(picture).count("below (") == 99
+    assert "below: a tree nested too deeply to draw\n" in str(picture)
+    assert picture.to_html().count("nested too deeply to draw") == 1
+    assert "nested too deeply to draw" in show(tree, ModelState).to_html()
+
+
 def test_what_is_no_tree_is_refused() -> None:
     with pytest.raises(SchemaError, match="a schema, a state, a module or a checkpoint"):
         show(3)

@@ -18,6 +18,7 @@ from .._spec.filters import WILDCARD
 from .._validation.show_value import describe_value
 from ..report import Path, show_key, show_path
 
+MAX_DEPTH: Final = 100  # levels of a tree that are drawn
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -149,6 +150,8 @@ def show_bytes(count: int) -> str:
 def of_value(value: Any, path: Path = ()) -> Branch:
     """The tree of a state or nested dict; nothing is read but metadata."""
     mapping = variables.mapping_of(value)
+    if mapping is not None and len(path) >= MAX_DEPTH:
+        return Branch(path, "a tree nested too deeply to draw", parameters=0, nbytes=0)
     if mapping is not None:
         return summed(path, "", [of_value(item, (*path, key)) for key, item in mapping.items()])
     text, held = describe_value(value), value
