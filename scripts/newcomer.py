@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PAGE = Path(__file__).parents[1] / "docs" / "index.md"
+#: What a newcomer's terminal does not set, and tools heed.
+UNUSUAL = ("PYTHONPATH", "XLA_FLAGS", "TYPEDSTATE", "COLUMNS", "CI", "FORCE_COLOR", "NO_COLOR")
 FENCE = re.compile(r'^```(\w+)(?: title="(.+?)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
@@ -93,7 +95,7 @@ class Newcomer:
         tools = self.python.parent
         environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
         environment["PATH"] = os.pathsep.join([str(tools), environment.get("PATH", "")])
-        for name in ("PYTHONPATH", "XLA_FLAGS", "TYPEDSTATE", "COLUMNS"):
+        for name in UNUSUAL:
             environment.pop(name, None)
         done = subprocess.run(
             command.split(),

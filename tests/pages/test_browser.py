@@ -111,6 +111,16 @@ def test_a_phone_needs_no_sideways_scrolling(tab: Tab, address: str, page: str) 
     )
 
 
+def test_a_picture_below_the_screen_is_drawn(tab: Tab, address: str) -> None:
+    tab.screen(1280, 300)
+    tab.open(f"{address}/guides/notebooks/")
+    skipped = tab.run(
+        "[...document.querySelectorAll('.drawn')].flatMap(x => [...x.shadowRoot.querySelectorAll("
+        "'.leaf')]).filter(x => !x.checkVisibility({contentVisibilityAuto: true})).length"
+    )
+    assert skipped == 0
+
+
 CONTRASTS = """(() => {
   const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
   const light = color => {

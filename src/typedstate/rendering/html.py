@@ -27,14 +27,16 @@ MEANINGS: Final[Mapping[str, str]] = {
 }
 _PLAIN: Final[Names] = {}
 _OPEN: Final = 2  # levels that stand open; below them only what leads to something wrong
+_LARGE: Final = 1000  # places
 _MANY: Final = 100  # entries of one level, with which it stands folded
 _SMALL: Final = 60  # a tree of so many places stands open as a whole
 _HUES: Final = "".join(f".typedstate .d{i}{{--h:{hue}}}" for i, hue in enumerate(HUES))
 STYLE: Final = (
     ".typedstate{font:13px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}"
     ".typedstate details>*:not(summary),.typedstate .leaf{margin-left:1.3em}"
-    # What can't be seen is not laid out: a level of thousands opens at once.
-    ".typedstate details details{content-visibility:auto;contain-intrinsic-size:auto 1.55em}"
+    # What can't be seen of thousands is not laid out, so that they open at once.
+    "@media screen{.typedstate.large details details"
+    "{content-visibility:auto;contain-intrinsic-size:auto 1.55em}}"
     ".typedstate summary{cursor:pointer;list-style-position:outside;margin-left:1.2em}"
     ".typedstate h1{font-size:1.1em;margin:.3em 0}"
     ".typedstate b{font-weight:600}"
@@ -70,7 +72,8 @@ def fragment(title: str, twigs: Iterable[Twig], lines: Iterable[str] = ()) -> st
     """A picture to stand in a page or a notebook: a title, lines of text, a tree."""
     trees = list(twigs)
     drawing = _Drawing(counted(trees))
-    parts = [f'<div class="typedstate"><style>{STYLE}</style><h1>{_clean(title)}</h1>']
+    size = " large" if len(drawing.counts) > _LARGE else ""
+    parts = [f'<div class="typedstate{size}"><style>{STYLE}</style><h1>{_clean(title)}</h1>']
     parts.extend(f"<p>{drawing.text(line)}</p>" for line in lines)
     depth = 0 if len(drawing.counts) > _SMALL else -len(drawing.counts)
     for twig in trees:
