@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -284,6 +285,21 @@ def test_show_draws_what_the_command_prints(capsys: pytest.CaptureFixture[str]) 
         "└─ head: LinearState din=d dout=classes (2 leaves)\n"
     )
     assert str(show(ModelState)).startswith("ModelState: 4 leaves\n├─ layers: StateMap[int]\n")
+
+
+def test_a_command_colours_links_where_a_person_reads_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert cli.main(["show", f"{__name__}:ModelState"]) == 0
+    shown = capsys.readouterr().out
+    assert re.sub(r"\x1b\[[\d;]*m", "", shown) == f"{show(ModelState)}\n"
+    words = [(word, color) for color, word in re.findall(r"\x1b\[([\d;]+)m(\w+)\x1b", shown)]
+    (d,) = {color for word, color in words if word == "d"}
+    assert {word for word, color in words if color == d} == {"d", "din", "dout"}
+    (classes,) = {color for word, color in words if word == "classes"}
+    assert {word for word, color in words if color == classes} == {"classes", "dout"}
 
 
 def test_commands_write_pages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
