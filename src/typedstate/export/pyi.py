@@ -9,12 +9,12 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Final, cast
 
 from typedstate._spec.nodes import Schema
+from typedstate.export.edits import Edit, hidden
 from typedstate.schema.typed_state import SchemaMeta
 
 HEADER: Final = "# Written by typedstate stubs."
@@ -26,21 +26,6 @@ _PREAMBLE: Final = (
     '_D = _TypeVar("_D")',
 )
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """Lines in the place of others.
-
-    Attributes:
-      start: the first line that goes, from 0.
-      stop: the line after the last that goes; the same as start where none does.
-      lines: what stands there instead.
-    """
-
-    start: int
-    stop: int
-    lines: Sequence[str]
 
 
 def stub_of(module: ModuleType) -> str:
@@ -56,6 +41,7 @@ def stub_of(module: ModuleType) -> str:
         raise ValueError(f"{module.__name__} declares no schema")
     edits = [*_statements(tree.body, source.splitlines())]
     for name, node in classes.items():
+        edits += hidden(_schema(module, name), node, source.splitlines())
         lines = [*_overloads(module, name, classes)]
         indent = " " * node.body[0].col_offset
         if lines:

@@ -72,3 +72,6 @@ def wrong(o: Odd, c: Child, one: Only1) -> None:
     o["a-b"] = 3  # E
     c["own"] = c["only"]  # E
     o.get("nothing")  # E
+    o.dashed  # E
+    o.tied  # E
+    o.values_  # E
