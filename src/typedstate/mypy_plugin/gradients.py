@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from mypy.errorcodes import ARG_TYPE
 from mypy.nodes import (
     ARG_POS,
+    ARG_STAR,
+    ARG_STAR2,
     CallExpr,
     Expression,
     IntExpr,
@@ -126,7 +128,8 @@ class Gradients:
     ) -> Type:
         """``grad(lambda p: ...)``: what the stubs say of `nnx.grad`, of which `called` knows more.
 
-        mypy says Any where an argument has Any in it and fits two overloads.
+        mypy says Any where an argument has Any in it and fits two overloads. How many arguments
+        there are is not asked: a name keeps the signature of the first function that it had.
         """
         name = "_ValueAndGrad" if of_value else "_Grad"
         info = self.values.reader.lookup(f"{AUTODIFF}{name}{'WithAux' if has_aux else ''}")
@@ -134,7 +137,15 @@ class Gradients:
         in_mode = not of_nodes or self._in_graph_mode(context)
         if info is None or function is None or not by_first or not in_mode:
             return context.default_return_type
-        found = Instance(info, [function])
+        anything = modified(
+            function,
+            arg_types=[unknown(), unknown()],
+            arg_kinds=[ARG_STAR, ARG_STAR2],
+            arg_names=[None, None],
+            is_ellipsis_args=True,
+            variables=(),
+        )
+        found = Instance(info, [anything])
         return found if of_nodes else of_trees(found)
 
     def called(self, context: MethodContext) -> Type:
