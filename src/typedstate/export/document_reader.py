@@ -12,38 +12,9 @@ from typing import Any, Final, cast
 
 from jax.sharding import NamedSharding, PartitionSpec
 
+from .._spec import nodes as s
 from .._spec.binds import check_binds
 from .._spec.leaf_conditions import Allowed, PlacedSpec, Selection
-from .._spec.nodes import (
-    Anything,
-    Array,
-    Bound,
-    Conditional,
-    EntriesSpec,
-    Extra,
-    Field,
-    FlatSpec,
-    Instance,
-    ItemsOf,
-    Leaf,
-    Literally,
-    Map,
-    MappingOf,
-    ModuleState,
-    Node,
-    NoValue,
-    Partition,
-    RecordOf,
-    SameSpec,
-    Schema,
-    SchemaRef,
-    ScopedSpec,
-    Spec,
-    StateOfSpec,
-    TupleOf,
-    Union,
-    Validated,
-)
 from .._spec.rewrite import Derived
 from .._spec.transform import Transform
 from ..errors import SchemaError
@@ -71,10 +42,10 @@ class Reader:
 
     entries: Mapping[str, f.SchemaEntry]
     terms: TermReader
-    _refs: dict[str, SchemaRef] = field(default_factory=dict[str, SchemaRef])
+    _refs: dict[str, s.SchemaRef] = field(default_factory=dict[str, s.SchemaRef])
     _transforms: dict[str, Transform] = field(default_factory=dict[str, Transform])
 
-    def root(self, part: n.SpecPart) -> Spec:
+    def root(self, part: n.SpecPart) -> s.Spec:
         """Reads all schemas, then the hint."""
         for name, entry in self.entries.items():
             if isinstance(entry, n.ClassPart):
@@ -121,19 +92,19 @@ class Reader:
             self._field(part, f"{where}.fields[{index}]") for index, part in enumerate(entry.fields)
         )
         refuse_twins(f"{where}, {entry.name}", fields)
-        ref.parsed = Schema(ref.name, fields, self._extra(entry.extra, f"{where}.extra"))
+        ref.parsed = s.Schema(ref.name, fields, self._extra(entry.extra, f"{where}.extra"))
 
-    def _field(self, part: n.FieldPart, where: str) -> Field:
+    def _field(self, part: n.FieldPart, where: str) -> s.Field:
         key = self.terms.key(part.key)
         if part.name is None and not (isinstance(key, str) and key.isidentifier()):
             raise error_at(where, f"the key {key!r} is no attribute: give a name")
         name = part.name or cast(str, key)
         where = f"{where} ({name})"
-        return Field(name, key, self.spec(part.holds, where), part.optional, part.shared)
+        return s.Field(name, key, self.spec(part.holds, where), part.optional, part.shared)
 
-    def _extra(self, part: n.ExtraPart | None, where: str) -> Extra:
+    def _extra(self, part: n.ExtraPart | None, where: str) -> s.Extra:
         if part is None:
-            return Extra()
+            return s.Extra()
         patterns = tuple((item.keys, self.spec(item.holds, where)) for item in part.patterns)
         allowed = tuple(
             Allowed(
@@ -151,7 +122,7 @@ class Reader:
             )
             for item in part.allowed
         )
-        return Extra(patterns, allowed)
+        return s.Extra(patterns, allowed)
 
     def _transform(self, part: f.TransformPart, where: str) -> Transform:
         """The forms that say the same are one, so that the schemas below are shared."""
@@ -162,52 +133,54 @@ class Reader:
 
     # -- Hints -----------------------------------------------------------------------------
 
-    def spec(self, part: n.SpecPart, where: str) -> Spec:
+    def spec(self, part: n.SpecPart, where: str) -> s.Spec:
         """A hint, or a part of one."""
         match part:
             case n.AnyPart():
-                return Anything()
+                return s.Anything()
             case n.NonePart():
-                return NoValue()
+                return s.NoValue()
             case n.InstancePart(cls=cls):
-                return Instance(self.terms.find_class(cls, where))
+                return s.Instance(self.terms.find_class(cls, where))
             case n.LiteralPart(values=values):
-                return Literally(tuple(map(self.terms.key, values)))
+                return s.Literally(tuple(map(self.terms.key, values)))
             case n.ArrayPart():
                 return self._array(part, where)
             case n.TuplePart(items=items, rest=rest):
                 specs = tuple(self.spec(item, where) for item in items)
-                return TupleOf(specs, None if rest is None else self.spec(rest, where))
+                return s.TupleOf(specs, None if rest is None else self.spec(rest, where))
             case n.ItemsPart(cls=cls, item=item):
-                return ItemsOf(self.terms.find_class(cls, where), self.spec(item, where))
+                return s.ItemsOf(self.terms.find_class(cls, where), self.spec(item, where))
             case n.MappingPart(cls=cls, key=key, value=value):
                 found = self.terms.find_class(cls, where)
-                return MappingOf(found, self.spec(key, where), self.spec(value, where))
+                return s.MappingOf(found, self.spec(key, where), self.spec(value, where))
             case n.RecordPart(cls=cls, fields=fields):
                 specs_of = tuple((item.name, self.spec(item.holds, where)) for item in fields)
                 required = frozenset(item.name for item in fields if item.required)
-                return RecordOf(self.terms.find_class(cls, where), specs_of, required)
+                return s.RecordOf(self.terms.find_class(cls, where), specs_of, required)
             case n.PartitionPart():
                 found = self.terms.find_class(part.cls, where)
                 if found not in _partition_classes:
                     raise error_at(where, f"{part.cls} is no PartitionSpec and no NamedSharding")
                 rules = self.terms.rules(part.rules, where)
-                return Partition(found, axes_of(part.axes), shape_of(part.shape, where), rules)
+                return s.Partition(found, axes_of(part.axes), shape_of(part.shape, where), rules)
             case n.ValidatedPart(of=inner, validators=validators):
-                return Validated(self.spec(inner, where), self.terms.validators(validators, where))
+                return s.Validated(
+                    self.spec(inner, where), self.terms.validators(validators, where)
+                )
             case n.LeafPart():
                 return self._leaf(part, where)
             case _:
                 return self._tree(part, where)
 
-    def _tree(self, part: n.SpecPart, where: str) -> Spec:
+    def _tree(self, part: n.SpecPart, where: str) -> s.Spec:
         match part:
             case n.SchemaPart(schema_=name):
                 if name not in self._refs:
                     raise error_at(where, f"the document has no schema {name!r}")
-                return Node(self._refs[name])
+                return s.Node(self._refs[name])
             case n.MapPart():
-                return Map(
+                return s.Map(
                     part.keys,
                     self.spec(part.entry, where),
                     None if part.length is None else size_of(part.length),
@@ -216,21 +189,21 @@ class Reader:
                 )
             case n.EntriesPart(items=items, container=container, extra=extra):
                 specs = tuple(None if item is None else self.spec(item, where) for item in items)
-                return EntriesSpec(specs, container, self._extra(extra, where))
+                return s.EntriesSpec(specs, container, self._extra(extra, where))
             case n.TreePart(leaf=leaf, container=container):
-                return StateOfSpec(self.spec(leaf, where), container)
+                return s.StateOfSpec(self.spec(leaf, where), container)
             case n.UnionPart(options=options):
-                return Union(tuple(self.spec(option, where) for option in options))
+                return s.Union(tuple(self.spec(option, where) for option in options))
             case n.BindPart(of=inner, dims=links):
-                return Bound(self.spec(inner, where), links_of(links))
+                return s.Bound(self.spec(inner, where), links_of(links))
             case n.ScopedPart(of=inner, scope=scope):
-                return ScopedSpec(self.spec(inner, where), scope)
+                return s.ScopedSpec(self.spec(inner, where), scope)
             case n.SamePart(of=inner, group=group):
-                return SameSpec(self.spec(inner, where), group)
+                return s.SameSpec(self.spec(inner, where), group)
             case n.FlatPart(of=inner, separator=separator):
                 return self._flat(self.spec(inner, where), separator, where)
             case n.DecidePart(yes=yes, no=no):
-                return Conditional(
+                return s.Conditional(
                     self.terms.filter(part.filter, where),
                     tuple(map(self.terms.path_key, part.path)),
                     None if yes is None else self.spec(yes, where),
@@ -238,19 +211,19 @@ class Reader:
                     part.open,
                 )
             case n.ModulePart(cls=cls, state=state):
-                return ModuleState(self.terms.find_class(cls, where), self.spec(state, where))
+                return s.ModuleState(self.terms.find_class(cls, where), self.spec(state, where))
             case _:
                 raise error_at(where, f"{type(part).__name__} is no part of a hint")
 
-    def _flat(self, inner: Spec, separator: str | None, where: str) -> FlatSpec:
+    def _flat(self, inner: s.Spec, separator: str | None, where: str) -> s.FlatSpec:
         try:
-            return FlatSpec(want_tree(inner, "Flat"), separator)
+            return s.FlatSpec(want_tree(inner, "Flat"), separator)
         except SchemaError as error:
             raise error_at(where, str(error)) from None
 
-    def _leaf(self, part: n.LeafPart, where: str) -> Leaf:
+    def _leaf(self, part: n.LeafPart, where: str) -> s.Leaf:
         placed = part.placed
-        return Leaf(
+        return s.Leaf(
             None if part.kind is None else self.terms.kind(part.kind, where),
             self.spec(part.holds, where),
             part.exact,
@@ -261,13 +234,13 @@ class Reader:
             part.stacked,
         )
 
-    def _array(self, part: n.ArrayPart, where: str) -> Array:
+    def _array(self, part: n.ArrayPart, where: str) -> s.Array:
         dtype = part.dtype
         name, dtypes = "", None
         if dtype is not None:
             named = t.DtypePart(name=dtype) if isinstance(dtype, str) else dtype
             name, dtypes = self.terms.dtype(named, where)
-        return Array(
+        return s.Array(
             name,
             dtypes,
             shape_of(part.shape, where),

@@ -9,39 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
+from .._spec import nodes as s
 from .._spec.leaf_conditions import PlacedSpec
 from .._spec.node_groups import StateSpec, ValueSpec
-from .._spec.nodes import (
-    Anything,
-    Argument,
-    Array,
-    Bound,
-    Conditional,
-    EntriesSpec,
-    Extra,
-    Field,
-    FlatSpec,
-    Instance,
-    ItemsOf,
-    Leaf,
-    Literally,
-    Map,
-    MappingOf,
-    ModuleState,
-    Node,
-    NoValue,
-    Partition,
-    RecordOf,
-    SameSpec,
-    SchemaRef,
-    ScopedSpec,
-    Spec,
-    StateOfSpec,
-    TupleOf,
-    Union,
-    Validated,
-    Within,
-)
 from .._spec.rewrite import Derived
 from . import document_forms as f, document_nodes as n, document_terms as t
 from .form_writer import form_part
@@ -61,12 +31,12 @@ class Writer:
 
     terms: TermWriter
     schemas: dict[str, f.SchemaEntry] = field(default_factory=dict[str, "f.SchemaEntry"])
-    _names: dict[SchemaRef, str] = field(default_factory=dict[SchemaRef, str])
-    _waiting: list[SchemaRef] = field(default_factory=list[SchemaRef])
+    _names: dict[s.SchemaRef, str] = field(default_factory=dict[s.SchemaRef, str])
+    _waiting: list[s.SchemaRef] = field(default_factory=list[s.SchemaRef])
     _taken: set[str] = field(default_factory=set[str])
     _forms: dict[str, str] = field(default_factory=dict[str, str])
 
-    def root(self, spec: Spec) -> n.SpecPart:
+    def root(self, spec: s.Spec) -> n.SpecPart:
         """Writes a hint and every schema below it."""
         found = self.spec(spec, "")
         while self._waiting:
@@ -76,7 +46,7 @@ class Writer:
 
     # -- Schemas ---------------------------------------------------------------------------
 
-    def _name(self, ref: SchemaRef) -> str:
+    def _name(self, ref: s.SchemaRef) -> str:
         """The name of a schema in the document; that of a class is written later."""
         if ref not in self._names:
             if len(self._names) >= MAX_SCHEMAS:
@@ -102,7 +72,7 @@ class Writer:
             self.schemas[self._forms[text]] = entry
         return self._forms[text]
 
-    def _unique(self, ref: SchemaRef) -> str:
+    def _unique(self, ref: s.SchemaRef) -> str:
         text = _title(ref)
         name, number = text, 1
         while name in self._taken:
@@ -111,13 +81,13 @@ class Writer:
         self._taken.add(name)
         return name
 
-    def _class_entry(self, ref: SchemaRef) -> n.ClassPart:
+    def _class_entry(self, ref: s.SchemaRef) -> n.ClassPart:
         schema = ref.resolve()
         fields = tuple(self._field(item, f"{ref.name}.{item.name}") for item in schema.fields)
         extra = self._extra(schema.extra, f"{ref.name}, extra=")
         return n.ClassPart(type="class", name=_title(ref), fields=fields, extra=extra)
 
-    def _field(self, item: Field, where: str) -> n.FieldPart:
+    def _field(self, item: s.Field, where: str) -> n.FieldPart:
         return n.FieldPart(
             key=self.terms.key(item.key, where),
             name=None if item.name == item.key and type(item.key) is str else item.name,
@@ -126,8 +96,8 @@ class Writer:
             shared=item.shared,
         )
 
-    def _extra(self, extra: Extra, where: str) -> n.ExtraPart | None:
-        if extra == Extra():
+    def _extra(self, extra: s.Extra, where: str) -> n.ExtraPart | None:
+        if extra == s.Extra():
             return None
         patterns = tuple(
             n.PatternPart(keys=pattern, holds=self.spec(spec, where))
@@ -153,37 +123,37 @@ class Writer:
 
     # -- Hints -----------------------------------------------------------------------------
 
-    def spec(self, spec: Spec, where: str) -> n.SpecPart:
+    def spec(self, spec: s.Spec, where: str) -> n.SpecPart:
         """A hint, or a part of one."""
         match spec:
-            case Anything():
+            case s.Anything():
                 return n.AnyPart(type="any")
-            case NoValue():
+            case s.NoValue():
                 return n.NonePart(type="none")
-            case Instance(cls):
+            case s.Instance(cls):
                 return n.InstancePart(type="instance", cls=self.terms.class_name(cls, where))
-            case Literally(values):
+            case s.Literally(values):
                 found = tuple(self.terms.literal(value, where) for value in values)
                 return n.LiteralPart(type="literal", values=found)
-            case Array():
+            case s.Array():
                 return self._array(spec, where)
-            case TupleOf(items, rest):
+            case s.TupleOf(items, rest):
                 return n.TuplePart(
                     type="tuple",
                     items=tuple(self.spec(item, where) for item in items),
                     rest=None if rest is None else self.spec(rest, where),
                 )
-            case ItemsOf(cls, item):
+            case s.ItemsOf(cls, item):
                 name = self.terms.class_name(cls, where)
                 return n.ItemsPart(type="items", cls=name, item=self.spec(item, where))
-            case MappingOf(cls, key, value):
+            case s.MappingOf(cls, key, value):
                 return n.MappingPart(
                     type="mapping",
                     cls=self.terms.class_name(cls, where),
                     key=self.spec(key, where),
                     value=self.spec(value, where),
                 )
-            case RecordOf(cls, fields, required):
+            case s.RecordOf(cls, fields, required):
                 parts = tuple(
                     n.RecordField(
                         name=name, holds=self.spec(item, where), required=name in required
@@ -193,7 +163,7 @@ class Writer:
                 return n.RecordPart(
                     type="record", cls=self.terms.class_name(cls, where), fields=parts
                 )
-            case Partition(cls, names, shape, rules):
+            case s.Partition(cls, names, shape, rules):
                 return n.PartitionPart(
                     type="partition",
                     cls=self.terms.class_name(cls, where),
@@ -201,22 +171,22 @@ class Writer:
                     shape=shape_part(shape),
                     rules=self.terms.rules(rules, where),
                 )
-            case Validated(inner, predicates):
+            case s.Validated(inner, predicates):
                 return n.ValidatedPart(
                     type="validated",
                     of=self.spec(inner, where),
                     validators=self.terms.validators(predicates, where),
                 )
-            case Union() | StateSpec():
+            case s.Union() | StateSpec():
                 return self._tree(spec, where)
             case _:
                 assert_never(spec)
 
-    def _tree(self, spec: Spec, where: str) -> n.SpecPart:
+    def _tree(self, spec: s.Spec, where: str) -> n.SpecPart:
         match spec:
-            case Node(ref):
+            case s.Node(ref):
                 return n.SchemaPart(type="schema", schema_=self._name(ref))
-            case Map(key, entry, length, container, extra):
+            case s.Map(key, entry, length, container, extra):
                 return n.MapPart(
                     type="map",
                     keys=key,
@@ -225,27 +195,27 @@ class Writer:
                     container=container,
                     extra=self._extra(extra, where),
                 )
-            case EntriesSpec(items, container, extra):
+            case s.EntriesSpec(items, container, extra):
                 return n.EntriesPart(
                     type="entries",
                     items=tuple(None if item is None else self.spec(item, where) for item in items),
                     container=container,
                     extra=self._extra(extra, where),
                 )
-            case StateOfSpec(leaf, container):
+            case s.StateOfSpec(leaf, container):
                 return n.TreePart(type="tree", leaf=self.spec(leaf, where), container=container)
-            case Union(options):
+            case s.Union(options):
                 found = tuple(self.spec(option, where) for option in options)
                 return n.UnionPart(type="union", options=found)
-            case Bound(inner, links):
+            case s.Bound(inner, links):
                 return n.BindPart(type="bind", of=self.spec(inner, where), dims=links_part(links))
-            case ScopedSpec(inner, scope):
+            case s.ScopedSpec(inner, scope):
                 return n.ScopedPart(type="scoped", of=self.spec(inner, where), scope=scope)
-            case SameSpec(inner, group):
+            case s.SameSpec(inner, group):
                 return n.SamePart(type="same", of=self.spec(inner, where), group=group)
-            case FlatSpec(inner, separator):
+            case s.FlatSpec(inner, separator):
                 return n.FlatPart(type="flat", of=self.spec(inner, where), separator=separator)
-            case Conditional(filter_, path, yes, no, open_):
+            case s.Conditional(filter_, path, yes, no, open_):
                 return n.DecidePart(
                     type="filtered",
                     filter=self.terms.filter(filter_, where),
@@ -254,19 +224,19 @@ class Writer:
                     no=None if no is None else self.spec(no, where),
                     open=open_,
                 )
-            case Argument(inner=inner) | Within(inner=inner):
+            case s.Argument(inner=inner) | s.Within(inner=inner):
                 return self.spec(inner, where)  # what was written; its names become the class's
-            case ModuleState(cls, inner):
+            case s.ModuleState(cls, inner):
                 name = self.terms.class_name(cls, where)
                 return n.ModulePart(type="module", cls=name, state=self.spec(inner, where))
-            case Leaf():
+            case s.Leaf():
                 return self._leaf(spec, where)
-            case Anything() | ValueSpec():
+            case s.Anything() | ValueSpec():
                 raise self.terms.error(where, f"{type(spec).__name__} has no document")
             case _:
                 assert_never(spec)
 
-    def _leaf(self, leaf: Leaf, where: str) -> n.LeafPart:
+    def _leaf(self, leaf: s.Leaf, where: str) -> n.LeafPart:
         placed = leaf.placed
         return n.LeafPart(
             type="leaf",
@@ -283,7 +253,7 @@ class Writer:
     def _placed(self, placed: PlacedSpec, where: str) -> t.PlacedPart:
         return t.PlacedPart(rules=self.terms.rules(placed.rules, where))
 
-    def _array(self, array: Array, where: str) -> n.ArrayPart:
+    def _array(self, array: s.Array, where: str) -> n.ArrayPart:
         dtype: str | t.DtypePart | None = None
         if array.dtypes is not None or array.dtype:
             part = self.terms.dtype(array.dtype, array.dtypes, where)
@@ -299,5 +269,5 @@ class Writer:
         )
 
 
-def _title(ref: SchemaRef) -> str:
+def _title(ref: s.SchemaRef) -> str:
     return cut("".join(char for char in ref.name if char.isprintable()) or "Schema")

@@ -16,41 +16,11 @@ from typing import Any, Final, assert_never
 import jax
 import jaxtyping
 
-from .._spec import dim_grammar, dims
+from .._spec import dim_grammar, dims, nodes as s
 from .._spec.describe import describe
 from .._spec.dims import Expr, Name, VariadicDim
 from .._spec.leaf_conditions import Allowed
 from .._spec.node_groups import StateSpec, ValueSpec
-from .._spec.nodes import (
-    Anything,
-    Argument,
-    Array,
-    Bound,
-    Conditional,
-    EntriesSpec,
-    Extra,
-    Field,
-    FlatSpec,
-    Instance,
-    ItemsOf,
-    Leaf,
-    Literally,
-    Map,
-    MappingOf,
-    ModuleState,
-    Node,
-    NoValue,
-    RecordOf,
-    SameSpec,
-    Schema,
-    SchemaRef,
-    ScopedSpec,
-    Spec,
-    StateOfSpec,
-    TupleOf,
-    Union,
-    Within,
-)
 from ..schema.class_ref import ClassRef
 from .lines import WIDTH, fitted
 from .source_file import SourceFile, identifier, quoted
@@ -72,12 +42,12 @@ class Writer:
     """
 
     file: SourceFile
-    names: dict[SchemaRef, str] = field(default_factory=dict[SchemaRef, str])
-    done: set[SchemaRef] = field(default_factory=set[SchemaRef])
+    names: dict[s.SchemaRef, str] = field(default_factory=dict[s.SchemaRef, str])
+    done: set[s.SchemaRef] = field(default_factory=set[s.SchemaRef])
     later: bool = False
-    _open: list[SchemaRef] = field(default_factory=list["SchemaRef"])
+    _open: list[s.SchemaRef] = field(default_factory=list["s.SchemaRef"])
 
-    def reserve(self, ref: SchemaRef, name: str | None = None) -> str:
+    def reserve(self, ref: s.SchemaRef, name: str | None = None) -> str:
         """The name of a class."""
         if ref not in self.names:
             if len(self.names) > _MAX_CLASSES:
@@ -88,7 +58,7 @@ class Writer:
 
     # -- Classes ---------------------------------------------------------------------------
 
-    def node(self, ref: SchemaRef, where: str) -> str:
+    def node(self, ref: s.SchemaRef, where: str) -> str:
         """Writes a class, once, and gives its name."""
         if isinstance(ref, ClassRef) and is_catalogued(ref.cls):
             return self.file.imported("typedstate.layers", ref.cls.__name__)
@@ -111,7 +81,7 @@ class Writer:
         self.file.blocks.append("\n".join([*notes, head, *(lines or ['    """No leaves."""'])]))
         return title
 
-    def wrapper(self, schema: Schema) -> str:
+    def wrapper(self, schema: s.Schema) -> str:
         """The form that says of which container a tree is."""
         match schema.container:
             case "dict":
@@ -121,7 +91,7 @@ class Writer:
             case _:
                 return ""
 
-    def _field(self, ref: SchemaRef, item: Field, where: str) -> str:
+    def _field(self, ref: s.SchemaRef, item: s.Field, where: str) -> str:
         self.later = False
         raw = field_hint(ref, item.name)
         hint = self.spec(item.spec, where) if raw is None else write(raw, self, where)
@@ -157,7 +127,7 @@ class Writer:
             return f"({inner},)" if len(key) == 1 else f"({inner})"
         raise self.file.error(where, f"a key of class {type(key).__name__} has no literal")
 
-    def _extra(self, extra: Extra, where: str) -> str:
+    def _extra(self, extra: s.Extra, where: str) -> str:
         if extra.allowed not in ((), (Allowed(),)):
             raise self.file.error(where, "a form of Plus has no source: write Plus[...] around it")
         if extra.allowed:
@@ -171,57 +141,57 @@ class Writer:
 
     # -- Hints -----------------------------------------------------------------------------
 
-    def spec(self, spec: Spec, where: str) -> str:
+    def spec(self, spec: s.Spec, where: str) -> str:
         """A hint."""
         match spec:
-            case Anything():
+            case s.Anything():
                 return self.file.imported("typing", "Any")
-            case NoValue():
+            case s.NoValue():
                 return "None"
-            case Node(ref):
+            case s.Node(ref):
                 return self.node(ref, where)
-            case Bound(inner, links):
+            case s.Bound(inner, links):
                 text = " ".join(self._link(name, expr) for name, expr in links)
                 return f"{self.file.own('Bind')}[{self.spec(inner, where)}, {quoted(text)}]"
-            case Map(key, entry, length):
+            case s.Map(key, entry, length):
                 self._plain(spec, where)
                 hint = f"{self.file.own('StateMap')}[{key}, {self.spec(entry, where)}]"
                 if length is None:
                     return hint
                 return f"{self.file.own('Bind')}[{hint}, {quoted(f'len={self._expr(length)}')}]"
-            case EntriesSpec(items):
+            case s.EntriesSpec(items):
                 self._plain(spec, where)
                 hints = ["None" if item is None else self.spec(item, where) for item in items]
                 return f"{self.file.own('Entries')}[{', '.join(hints)}]"
-            case StateOfSpec(Anything()):
+            case s.StateOfSpec(s.Anything()):
                 self.file.imports.add(("flax", "nnx"))
                 return "nnx.State"
-            case StateOfSpec(leaf):
+            case s.StateOfSpec(leaf):
                 return f"{self.file.own('StateOf')}[{self.spec(leaf, where)}]"
-            case Union(options):
+            case s.Union(options):
                 return " | ".join(self.spec(option, where) for option in options)
-            case Argument(inner):
+            case s.Argument(inner):
                 return self.spec(inner, where)
-            case ScopedSpec(inner, scope):
+            case s.ScopedSpec(inner, scope):
                 return f"{self.file.own('Scoped')}[{self.spec(inner, where)}, {quoted(scope)}]"
-            case SameSpec(inner, group):
+            case s.SameSpec(inner, group):
                 return f"{self.file.own('Same')}[{self.spec(inner, where)}, {quoted(group)}]"
-            case FlatSpec(inner, separator):
+            case s.FlatSpec(inner, separator):
                 more = "" if separator is None else f", {quoted(separator)}"
                 return f"{self.file.own('Flat')}[{self.spec(inner, where)}{more}]"
-            case Leaf():
+            case s.Leaf():
                 return self._leaf(spec, where)
-            case ValueSpec() | Within() | Conditional() | ModuleState():
+            case ValueSpec() | s.Within() | s.Conditional() | s.ModuleState():
                 return self._value(spec, where)
             case _:
                 assert_never(spec)
 
-    def _plain(self, spec: Map | EntriesSpec, where: str) -> None:
+    def _plain(self, spec: s.Map | s.EntriesSpec, where: str) -> None:
         extra = spec.extra
         if extra.allowed or extra.patterns:
             raise self.file.error(where, "a form of Plus has no source: write Plus[...] around it")
 
-    def _leaf(self, leaf: Leaf, where: str) -> str:
+    def _leaf(self, leaf: s.Leaf, where: str) -> str:
         if leaf.predicates:
             raise self.file.error(where, f"the validator {leaf.predicates[0].text} has no source")
         names = leaf.names or ()
@@ -233,7 +203,7 @@ class Writer:
         if leaf.kind is None:
             return self._value(leaf.value, where)
         hint = self.file.class_name(leaf.kind, where)
-        if not isinstance(leaf.value, Anything):
+        if not isinstance(leaf.value, s.Anything):
             value = self._value(leaf.value, where)
             if getattr(leaf.kind, "__parameters__", ()):
                 hint = f"{hint}[{value}]"
@@ -250,42 +220,42 @@ class Writer:
     def _annotated(self, hint: str, *metadata: str) -> str:
         return f"{self.file.imported('typing', 'Annotated')}[{', '.join([hint, *metadata])}]"
 
-    def _value(self, value: Spec, where: str) -> str:
+    def _value(self, value: s.Spec, where: str) -> str:
         match value:
-            case Anything():
+            case s.Anything():
                 return self.file.imported("typing", "Any")
-            case NoValue():
+            case s.NoValue():
                 return "None"
-            case Array():
+            case s.Array():
                 return self._array(value, where)
-            case Instance(cls):
+            case s.Instance(cls):
                 return self.file.class_name(cls, where)
-            case Literally(values) if all(type(item) in _LITERALS for item in values):
+            case s.Literally(values) if all(type(item) in _LITERALS for item in values):
                 literal = self.file.imported("typing", "Literal")
                 return f"{literal}[{', '.join(map(repr, values))}]"
-            case TupleOf((), None):
+            case s.TupleOf((), None):
                 return "tuple[()]"
-            case TupleOf(items, rest):
+            case s.TupleOf(items, rest):
                 inner = [self.spec(item, where) for item in items]
                 if rest is not None:
                     more = f"{self.spec(rest, where)}, ..."
                     inner += [f"*tuple[{more}]" if inner else more]
                 return f"tuple[{', '.join(inner)}]"
-            case ItemsOf(cls, item):
+            case s.ItemsOf(cls, item):
                 return f"{self.file.class_name(cls, where)}[{self.spec(item, where)}]"
-            case MappingOf(cls, key, item):
+            case s.MappingOf(cls, key, item):
                 hints = f"{self.spec(key, where)}, {self.spec(item, where)}"
                 return f"{self.file.class_name(cls, where)}[{hints}]"
-            case RecordOf():
+            case s.RecordOf():
                 return self._record(value, where)
-            case Union(options):
+            case s.Union(options):
                 return " | ".join(self._value(option, where) for option in options)
             case ValueSpec() | StateSpec():
                 raise self.file.error(where, f"{describe(value)} has no source")
             case _:
                 assert_never(value)
 
-    def _array(self, array: Array, where: str) -> str:
+    def _array(self, array: s.Array, where: str) -> str:
         cls = self._array_class(array, where)
         if array.dtypes is None and array.shape is None and array.cls is not None:
             return cls
@@ -299,7 +269,7 @@ class Writer:
         shape = "..." if array.shape is None else " ".join(map(self._dim, array.shape))
         return f"{self.file.imported('jaxtyping', array.dtype or 'Shaped')}[{cls}, {quoted(shape)}]"
 
-    def _array_class(self, array: Array, where: str) -> str:
+    def _array_class(self, array: s.Array, where: str) -> str:
         if array.abstract:
             self.file.imports.add(("jax", ""))
             return "jax.ShapeDtypeStruct"
@@ -309,7 +279,7 @@ class Writer:
             return self.file.imported("jaxtyping", "Array")
         return self.file.class_name(array.cls, where)
 
-    def _record(self, record: RecordOf, where: str) -> str:
+    def _record(self, record: s.RecordOf, where: str) -> str:
         if record.cls is not dict:
             return self.file.class_name(record.cls, where)
         typed = self.file.imported("typing_extensions", "TypedDict")
@@ -342,7 +312,7 @@ class Writer:
     # -- Imports ---------------------------------------------------------------------------
 
 
-def _notes(ref: SchemaRef) -> list[str]:
+def _notes(ref: s.SchemaRef) -> list[str]:
     """The notes of `infer` about a class, as comments."""
     notes = getattr(ref.cls, "__typedstate_notes__", ()) if isinstance(ref, ClassRef) else ()
     return [
