@@ -49,7 +49,7 @@ def schema_files(*, plugin: bool) -> list[Path]:
 def stub_files() -> list[Path]:
     """The files about the stubs, and what they import."""
     files = [*HERE.glob("test_static_*.py"), *HERE.glob("static_*.py")]
-    newest = ("test_static_newest", "test_static_machinery")
+    newest = ("test_static_machinery", "test_static_modules", "test_static_newest")
     has_newest = hasattr(nnx, "unpack") and hasattr(nnx, "with_vars")
     return sorted(file for file in files if has_newest or file.stem not in newest)
 
