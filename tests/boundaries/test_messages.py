@@ -87,3 +87,31 @@ def test_error_holds_the_report() -> None:
     report = caught.value.report
     assert report is not None
     assert [(item.path, item.code) for item in report.violations] == [("params.kernel", "missing")]
+
+
+def test_what_is_plain_and_wrong_is_said_with_the_state() -> None:
+    @checked
+    def use(params: LinearState, scale: float, *more: int, name: str = "", **rest: int) -> None: ...
+
+    message = refused(use, 3, "2", 1, "x", name=5, a="b")
+    assert message.splitlines() == [
+        "the arguments of test_what_is_plain_and_wrong_is_said_with_the_state.<locals>.use() "
+        "do not fit: 5 violations",
+        "  params: expected a state LinearState, found int [container]",
+        "  scale: expected float, found str [array]",
+        "  more: expected int, found tuple [array]",
+        "  name: expected str, found int [array]",
+        "  rest: expected int, found a dict with keys 'a' [array]",
+        "signature:",
+        "  -> params: LinearState",
+        "  -> scale: float",
+        "  -> more: int",
+        "  -> name: str",
+        "  -> rest: int",
+    ]
+    message = refused(use, 3, 2.0)
+    assert message.splitlines()[1:] == [
+        "  params: expected a state LinearState, found int [container]",
+        "signature:",
+        "  -> params: LinearState",
+    ]

@@ -17,6 +17,7 @@ from .nodes import (
     Map,
     Node,
     SameSpec,
+    SchemaRef,
     ScopedSpec,
     Spec,
     Union,
@@ -66,6 +67,24 @@ def nested(value: Any, spec: FlatSpec) -> Tree | Misfit:
     return tree if spec.separator is None else _with_keys(tree, spec.inner)
 
 
+def unflattened(mapping: Mapping[Hashable, Any], ref: SchemaRef) -> tuple[FlatSpec, Tree] | None:
+    """A flat tree where a nested one is declared: what it is, and the nested tree.
+
+    None where the keys are no paths, or where no path begins with a key that is declared.
+    """
+    keys = {field.key for field in ref.resolve().fields}
+    if not keys.isdisjoint(mapping):
+        return None
+    for separator in (None, ".", "/"):
+        if not all(len(_path(key, separator) or ()) > 1 for key in mapping):
+            continue
+        spec = FlatSpec(Node(ref), separator)
+        tree = nested(mapping, spec)
+        if isinstance(tree, dict) and not keys.isdisjoint(tree):
+            return spec, tree
+    return None
+
+
 def flat(tree: Any, separator: str | None) -> Tree:
     """The leaves of a nested tree by path; by name where a separator joins the keys."""
     found: Tree = {}
@@ -81,6 +100,12 @@ def _leaves(tree: Any, path: tuple[Hashable, ...]) -> Iterator[tuple[tuple[Hasha
         return
     for key, item in mapping.items():
         yield from _leaves(item, (*path, key))
+
+
+def is_pairs(value: Any) -> bool:
+    """Whether something is a sequence of pairs of a path and a leaf, e.g. a ``FlatState``."""
+    pairs = None if variables.mapping_of(value) is not None else _items(value)
+    return bool(pairs) and all(_path(key, None) is not None for key, _ in pairs or ())
 
 
 def _items(value: Any) -> list[tuple[Any, Any]] | None:

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
 from .._compat import variables
-from .._spec import filters
+from .._spec import filters, flat_trees
 from .._spec.describe import describe
 from .._spec.nodes import (
     Argument,
@@ -23,7 +23,7 @@ from .._spec.nodes import (
 )
 from .._spec.questions import needs_leaf
 from .._spec.transform import Impossible
-from ..report import Path
+from ..report import Path, show_key
 from . import guards, optimizer_make, suggestions, undeclared
 from .findings import Presence
 from .scopes import Scope
@@ -66,6 +66,19 @@ def see_node(walk: Walker, value: Any, spec: Node, path: Path, scope: Scope) -> 
     mapping = enter(walk, value, spec, path, schema.container)
     if mapping is None:
         return
+    if (
+        mapping
+        and isinstance(next(iter(mapping)), str | tuple)
+        and not mapping.keys() & {field.key for field in schema.fields}
+    ):
+        found = flat_trees.unflattened(mapping, spec.ref)
+        if found is not None:
+            walk.found.order += 1
+            note = suggestions.flat_note(found[0].separator)
+            expected = f"a nested tree {describe(spec)}"
+            actual = f"a flat one with keys such as {show_key(next(iter(mapping)))}"
+            walk.found.add(path, "container", expected, actual, note)
+            mapping = found[1]
     wrapped = suggestions.too_deep(mapping, schema) if len(mapping) == 1 else None
     if wrapped is not None:
         walk.found.order += 1

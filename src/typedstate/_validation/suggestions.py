@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from .._compat import modules, variables
+from .._spec import flat_trees
 from .._spec.describe import class_name
 from .._spec.nodes import Array, Field, Leaf, Schema
 from ..report import Violation
@@ -102,7 +103,19 @@ def container_note(value: object) -> str:
         return f"a module: nnx.state(module) is its state, Annotated[{name}, ...] takes it as it is"
     if isinstance(value, tuple) and any(variables.is_state(item) for item in cast(Any, value)):
         return "several states: nnx.state with two filters gives a tuple"
+    if flat_trees.is_pairs(value):
+        return "a flat state: Flat[...] takes it, nnx.from_flat_state nests it"
     return ""
+
+
+def flat_note(separator: str | None) -> str:
+    """How a flat tree becomes a nested one."""
+    if separator is None:
+        nest, hint = "flax.traverse_util.unflatten_dict", "Flat[...]"
+    else:
+        nest = f"flax.traverse_util.unflatten_dict(tree, sep={separator!r})"
+        hint = f"Flat[..., {separator!r}]"
+    return f"{hint} takes it, {nest} nests it"
 
 
 def kind_note(value: object, spec: Leaf) -> str:

@@ -8,29 +8,25 @@ import inspect
 import types
 import typing
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
-
-import msgspec
 
 from .. import _fastpath, _validation
 from .._annotations.array_hints import is_jaxtyped
 from .._annotations.boundary_hints import holds_state_or_array, mentions_schema, or_array
 from .._annotations.context import Context, NotYet
-from .._annotations.deferred import show_argument
 from .._annotations.hint_kinds import UNPACK
 from .._annotations.lazy_annotations import annotations_of, signature_of
 from .._annotations.parse import parse
 from .._compat import scalars
 from .._fastpath.call_cache import OMITTED, CallCache, ExplainedCall, KnownCall
-from .._fastpath.structures import Specialization, StructureCache
+from .._fastpath.structures import Specialization
 from .._spec.binds import check_binds
-from .._spec.describe import describe
-from .._spec.nodes import Spec
 from ..errors import SchemaError, StateTypeError, TypedStateWarning
 from ..mode import MODE
-from ..report import Path, Report, Violation
-from . import own_source
+from ..report import Path, Report
+from . import own_source, refusals
+from .enforced import Enforced
 
 if TYPE_CHECKING:
     from .._fastpath.size_code import ArgumentRef
@@ -41,24 +37,6 @@ RETURN: Final = "return"
 _YIELD: Final = "yield"
 
 _SPREAD: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-
-
-class Enforced(msgspec.Struct, eq=False):
-    """One parameter, or the return value, of a boundary.
-
-    Attributes:
-      name: the parameter's; ``return`` for the value.
-      hint: its resolved annotation.
-      spec: what it means, None where beartype checks it.
-      structures: the structures accepted so far.
-      kind: of the parameter.
-    """
-
-    name: str
-    hint: Any
-    spec: Spec | None
-    kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    structures: StructureCache = msgspec.field(default_factory=StructureCache)
 
 
 class Boundary:
@@ -221,13 +199,16 @@ class Boundary:
 
     # -- A call ---------------------------------------------------------------------------
 
-    def enter(self, specializations: Any, values: tuple[Any, ...]) -> KnownCall:
+    def enter(
+        self, specializations: Any, values: tuple[Any, ...], others: tuple[Any, ...] = ()
+    ) -> KnownCall:
         """Accepts the arguments of a call that is not known: by size constraints, or by the walk.
 
         Args:
           specializations: of the arguments, None for one that is like none before; without the
             tuple where there is one argument.
           values: the arguments.
+          others: those that beartype checks, to be looked at too where these do not fit.
 
         Raises:
           StateTypeError: they do not fit; in mode ``warn`` it is a warning.
@@ -247,7 +228,10 @@ class Boundary:
                 walk.visit(part, item.spec, root)
         report = walk.report(self.name)
         if not report:
-            self.refuse(report, "arguments")
+            wrong = refusals.wrong(self.function, self.others, others)
+            both = (*report.violations, *wrong.values())
+            rest = report.dims, report.unknown, report.cause, report.explained
+            self.refuse(Report(report.hint, both, *rest), "arguments", [*wrong])
             return KnownCall(ExplainedCall((), None, report, {}, None), ())
         every = zip(self.ours, values, found, strict=True)
         learned = [one or _learn(item, value, walk) for item, value, one in every]
@@ -281,44 +265,31 @@ class Boundary:
         if known is not None:
             call.learn(result.name, known, walk, report)
 
-    def refuse(self, report: Report, what: str, plain: Enforced | None = None) -> None:
-        """Raises, or warns of, what does not fit."""
+    def refuse(
+        self, report: Report, what: str, plain: Sequence[Enforced] = (), depth: int = 4
+    ) -> None:
+        """Raises, or warns of, what does not fit.
+
+        Args:
+          report: what does not.
+          what: of the call.
+          plain: what beartype refuses.
+          depth: of the call below this one, for a warning.
+        """
         __tracebackhide__ = True
-        message = self._render(report, what, plain)
+        results = [item for item in self.results if item.spec is not None]
+        message = refusals.render(self.name, report, what, [*self.ours, *results, *plain])
         if MODE == "warn":
-            warnings.warn(message, TypedStateWarning, stacklevel=4 if plain is None else 5)
+            warnings.warn(message, TypedStateWarning, stacklevel=depth)
             return
         raise StateTypeError(message, report) from None
 
     def refuse_plain(self, item: Enforced, value: Any, reason: str) -> None:
         """Refuses a value of a hint that beartype checks, as any other."""
         __tracebackhide__ = True
-        from .._validation.show_value import describe_value
-
-        expected, actual = show_argument(item.hint), describe_value(value)
-        violation = Violation(item.name, "array", expected, actual, reason)
         whats = {RETURN: "return value", "yield": "yielded value"}
-        self.refuse(Report(self.name, (violation,)), whats.get(item.name, "arguments"), item)
-
-    def _render(self, report: Report, what: str, plain: Enforced | None) -> str:
-        """Cause, violations, and the arguments with a mark on the wrong ones."""
-        count = len(report.violations)
-        noun = "violation" if count == 1 else "violations"
-        head = (
-            f"the {what} of {self.name} do not fit"
-            if what == "arguments"
-            else (f"the {what} of {self.name} does not fit")
-        )
-        lines = [f"{head}: {count} {noun}", *report.lines()]
-        wrong = {_root_of(item.path) for item in report.violations}
-        every = [*self.ours, *(item for item in self.results if item.spec is not None)]
-        lines.append("signature:")
-        for item in (*every, *([] if plain is None else [plain])):
-            mark = "->" if item.name in wrong else "  "
-            text = show_argument(item.hint) if item.spec is None else describe(item.spec)
-            text = text if len(text) <= 120 else f"{text[:117]}..."
-            lines.append(f"  {mark} {item.name}: {text}")
-        return "\n".join(lines)
+        report = Report(self.name, (refusals.violation(item, value, reason),))
+        self.refuse(report, whats.get(item.name, "arguments"), [item], depth=5)
 
 
 def _parts(item: Enforced, value: Any) -> Iterator[tuple[str, Path, Any]]:
@@ -355,13 +326,6 @@ def _roots(
         root: _fastpath.ArgumentRef(number, prefix, known.places)
         for root, prefix, _ in _parts(item, value)
     }
-
-
-def _root_of(path: str) -> str:
-    for end, char in enumerate(path):
-        if char in ".[":
-            return path[:end]
-    return path
 
 
 def _says_something(hint: Any) -> bool:

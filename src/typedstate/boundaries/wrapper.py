@@ -22,7 +22,8 @@ from ..errors import SchemaError, StateTypeError, TypedStateWarning
 from . import beartype_hints
 
 if TYPE_CHECKING:
-    from .signature import Boundary, Enforced
+    from .enforced import Enforced
+    from .signature import Boundary
 
 _jaxtyped: Final[Any] = cast(Any, jaxtyping).jaxtyped
 _Kind: Final = inspect.Parameter
@@ -218,16 +219,22 @@ class _Writer:
             if default := self.defaults.get(item.name):
                 lines += [f"if {value} is {default}: §known{index} = §omitted", "else:"]
                 recognised = [f"    {line}" for line in recognised]
-                value = f"§omitted if {value} is {default} else {value}"
+                value = self._given(value)
             lines += recognised
             values.append(value)
         others = (f"§known{index} is not §latest{index}" for index in range(len(ours)))
         key = given if len(ours) == 1 else f"({given})"
-        enter = _hidden(f"§call = §enter({key}, ({', '.join(values)},))")
+        plain = "".join(f"{self._given(item.name)}, " for item in self.boundary.others)
+        enter = _hidden(f"§call = §enter({key}, ({', '.join(values)},), ({plain}))")
         lines += [f"if {' or '.join(others)}:", f"    §call = §calls.known.get({key})"]
         lines += ["    if §call is None:", *(f"    {line}" for line in enter)]
         lines += ["    else: §calls.latest = §call"]
         return lines + self._other_arguments()
+
+    def _given(self, name: str) -> str:
+        """An argument, or that it was left out."""
+        default = self.defaults.get(name)
+        return f"§omitted if {name} is {default} else {name}" if default else name
 
     def _other_arguments(self) -> list[str]:
         lines: list[str] = []

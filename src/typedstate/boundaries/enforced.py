@@ -1,0 +1,29 @@
+"""What is enforced of one parameter, or of a result."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import msgspec
+
+from .._fastpath.structures import StructureCache
+from .._spec.nodes import Spec
+
+
+class Enforced(msgspec.Struct, eq=False):
+    """One parameter, or the return value, of a boundary.
+
+    Attributes:
+      name: the parameter's; ``return`` for the value.
+      hint: its resolved annotation.
+      spec: what it means, None where beartype checks it.
+      structures: the structures accepted so far.
+      kind: of the parameter.
+    """
+
+    name: str
+    hint: Any
+    spec: Spec | None
+    kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    structures: StructureCache = msgspec.field(default_factory=StructureCache)

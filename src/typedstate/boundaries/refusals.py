@@ -1,0 +1,66 @@
+"""What a refused call says: cause, violations, and the arguments with a mark on the wrong ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from types import FunctionType
+from typing import Any
+
+from .._annotations.deferred import show_argument
+from .._fastpath.call_cache import OMITTED
+from .._spec.describe import describe
+from ..report import Report, Violation
+from .enforced import Enforced
+
+
+def wrong(
+    function: FunctionType, items: Sequence[Enforced], values: Iterable[Any]
+) -> dict[Enforced, Violation]:
+    """The values that beartype refuses, so that one report says all that is wrong with a call."""
+    from . import beartype_hints
+
+    found: dict[Enforced, Violation] = {}
+
+    def keep(item: Enforced) -> Callable[[Any, str], None]:
+        def refuse(value: Any, reason: str) -> None:
+            found[item] = violation(item, value, reason)
+
+        return refuse
+
+    for item, value in zip(items, values, strict=False):
+        if value is OMITTED:
+            continue
+        test = beartype_hints.tester(function, item.name, item.hint, item.kind, keep(item))
+        if test is not None:
+            test.enforce(value)
+    return found
+
+
+def violation(item: Enforced, value: Any, reason: str) -> Violation:
+    """A value that beartype refuses, with its reason."""
+    from .._validation.show_value import describe_value
+
+    return Violation(item.name, "array", show_argument(item.hint), describe_value(value), reason)
+
+
+def render(name: str, report: Report, what: str, shown: Iterable[Enforced]) -> str:
+    """Cause, violations, and the arguments with a mark on the wrong ones."""
+    count = len(report.violations)
+    noun = "violation" if count == 1 else "violations"
+    verb = "do" if what == "arguments" else "does"
+    lines = [f"the {what} of {name} {verb} not fit: {count} {noun}", *report.lines()]
+    roots = {_root_of(item.path) for item in report.violations}
+    lines.append("signature:")
+    for item in shown:
+        mark = "->" if item.name in roots else "  "
+        text = show_argument(item.hint) if item.spec is None else describe(item.spec)
+        text = text if len(text) <= 120 else f"{text[:117]}..."
+        lines.append(f"  {mark} {item.name}: {text}")
+    return "\n".join(lines)
+
+
+def _root_of(path: str) -> str:
+    for end, char in enumerate(path):
+        if char in ".[":
+            return path[:end]
+    return path
