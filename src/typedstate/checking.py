@@ -55,7 +55,7 @@ def explain(value: object, hint: Any, *, dims: Mapping[str, int] | None = None) 
     """
     spec = spec_of(hint)
     walk = _validation.Walk(given=given_sizes(dims, hint, spec))
-    walk.visit(value, spec)
+    walk.visit(value, spec, hint=hint)
     return walk.report(name_of(hint, spec))
 
 

@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 
 from tests.zoo import HAS_VARIABLE_STATE, Mlp, MlpState
-from typedstate import Only, explain, fits, layers
+from typedstate import Only, StateTypeError, checked, explain, fits, layers
 
 pytestmark = pytest.mark.skipif(
     HAS_VARIABLE_STATE, reason="up to Flax 0.10 an optimizer holds its model"
@@ -96,3 +96,23 @@ def test_a_wrong_moment_is_no_other_make() -> None:
     report = explain(tree, ADAM)
     assert report.cause == ""
     assert [one.path for one in report.violations] == ["opt_state[0].mu.up.kernel"]
+
+
+def test_a_raw_state_is_shown_as_it_was_written() -> None:
+    hint = layers.Raw[layers.AdamState[Only[MlpState, nnx.Param]]]
+    wanted = "Raw[AdamState[Only[MlpState, Param]]]"
+    assert str(explain(3, hint)).splitlines() == [
+        f"does not fit {wanted}: 1 violation",
+        f"  the value: expected {wanted}, found int [container]",
+    ]
+
+    @checked
+    def use(state: hint | None) -> None: ...
+
+    with pytest.raises(StateTypeError) as caught:
+        use("x")
+    assert str(caught.value).splitlines()[1:] == [
+        f"  state: expected {wanted} | None, found str [container]",
+        "signature:",
+        f"  -> state: {wanted} | None",
+    ]

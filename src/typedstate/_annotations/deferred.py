@@ -94,6 +94,12 @@ def substitute(arg: Any, table: dict[TypeVar, Any]) -> Any:
     return arg
 
 
+def is_written_out(hint: Any) -> bool:
+    """Whether a hint reads better as it was written than by what it means: forms, unions."""
+    is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    return is_union or (hasattr(hint, "__typedstate_spec__") and isinstance(hint, type))
+
+
 def show_argument(arg: Any) -> str:
     """An argument of a subscription as its user wrote it."""
     if isinstance(arg, typing.ForwardRef):

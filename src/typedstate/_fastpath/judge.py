@@ -81,7 +81,7 @@ def judged(value: object, hint: Any, dims: Mapping[str, int] | None = None) -> R
         return None
     spec = spec_of(hint)
     walk = _validation.Walk(given=given_sizes(dims, hint, spec))
-    walk.visit(value, spec)
+    walk.visit(value, spec, hint=hint)
     report = walk.report(name_of(hint, spec))
     if not report:
         return report

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from .._compat import variables
 from .._spec import filters
-from .._spec.describe import describe
 from .._spec.nodes import Anything, Conditional, NoValue, Spec, Union
 from .._spec.questions import one_of
 from ..report import Path, show_path
@@ -86,7 +85,7 @@ def _no_option(walk: Walker, value: Any, spec: Union, tried: list[Branch], path:
         walk.found.part.unknown += best.unknown
         return
     first = tried[0].violations[0].violation
-    walk.found.add(path, first.code, describe(spec), describe_value(value), first.note)
+    walk.found.add(path, first.code, walk.show(spec), describe_value(value), first.note)
 
 
 def _distance(part: Branch) -> tuple[int, int, int]:

@@ -12,6 +12,7 @@ from typing import Any, Final, assert_never
 
 from msgspec.structs import replace
 
+from .._annotations.deferred import is_written_out, show_argument as show_written
 from .._compat import modules, variables
 from .._spec import flat_trees
 from .._spec.describe import class_name, describe
@@ -68,6 +69,7 @@ class Walk:
     Attributes:
       found: what was seen of them so far.
       occurrences: the scopes of the schemas in the value that is walked.
+      asked: the spec of the value that is visited, and its hint.
       depth: how many levels lie above the one that is walked.
       stretch: how many levels lie between a spec without keys of its own (`StateOf`, a filter's
         decision) and the leaf that is walked.
@@ -75,18 +77,27 @@ class Walk:
       tried: alternatives within alternatives.
     """
 
-    __slots__ = ("depth", "empty", "found", "occurrences", "stretch", "tried")
+    __slots__ = ("asked", "depth", "empty", "found", "occurrences", "stretch", "tried")
 
     def __init__(self, given: Mapping[str, int] | None = None) -> None:
         """Starts with sizes of outermost names from ``dims=``."""
         self.found = Findings(given or {})
         self.occurrences = Occurrences(self.found)
         self.depth = self.stretch = 0
+        self.asked: tuple[Spec | None, Any] = None, None
         self.empty: list[Spec] = []
         self.tried = Tried()
 
-    def visit(self, value: object, spec: Spec, root: str = "") -> None:
-        """Walks one value of the call."""
+    def visit(self, value: object, spec: Spec, root: str = "", hint: Any = None) -> None:
+        """Walks one value of the call.
+
+        Args:
+          value: that is walked.
+          spec: what it should be.
+          root: the name of the argument.
+          hint: from which the spec was made, for messages.
+        """
+        self.asked = spec, hint
         self.found.root, self.found.shards = root, None
         self.depth = self.stretch = 0
         self.empty.clear()
@@ -99,6 +110,12 @@ class Walk:
         except RecursionError:
             self.found.add((), "container", describe(spec), "a tree nested too deeply to read")
         self.tried = Tried()  # nothing of the value stays alive
+
+    def show(self, spec: Spec) -> str:
+        """What was wanted, as its user wrote it where it is the whole hint."""
+        asked, hint = self.asked
+        whole = asked.inner if isinstance(asked, Within) else asked
+        return show_written(hint) if spec is whole and is_written_out(hint) else describe(spec)
 
     def after(self) -> Walk:
         """The same call, for its result; it holds sizes and paths but no value."""

@@ -38,6 +38,10 @@ class Walker(Protocol):
         """Walks a part of the value, which stands at a path."""
         ...
 
+    def show(self, spec: Spec) -> str:
+        """What was wanted, as its user wrote it where it is the whole hint."""
+        ...
+
     def leaf(self, value: Any, spec: Leaf, path: Path, scope: Scope) -> None:
         """Walks a Variable, or an array that stands in a state by itself."""
         ...

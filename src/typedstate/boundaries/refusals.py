@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType
 from typing import Any
 
-from .._annotations.deferred import show_argument
+from .._annotations.deferred import is_written_out, show_argument
 from .._fastpath.call_cache import OMITTED
 from .._spec.describe import describe
 from ..report import Report, Violation
@@ -53,7 +53,10 @@ def render(name: str, report: Report, what: str, shown: Iterable[Enforced]) -> s
     lines.append("signature:")
     for item in shown:
         mark = "->" if item.name in roots else "  "
-        text = show_argument(item.hint) if item.spec is None else describe(item.spec)
+        if item.spec is None or is_written_out(item.hint):
+            text = show_argument(item.hint)
+        else:
+            text = describe(item.spec)
         text = text if len(text) <= 120 else f"{text[:117]}..."
         lines.append(f"  {mark} {item.name}: {text}")
     return "\n".join(lines)

@@ -225,7 +225,7 @@ class Boundary:
         for item, value in zip(self.ours, values, strict=True):
             for root, _, part in _parts(item, value):
                 assert item.spec is not None
-                walk.visit(part, item.spec, root)
+                walk.visit(part, item.spec, root, item.hint)
         report = walk.report(self.name)
         if not report:
             wrong = refusals.wrong(self.function, self.others, others)
@@ -256,7 +256,7 @@ class Boundary:
             return
         assert result.spec is not None
         walk = call.after()
-        walk.visit(value, result.spec, result.name)
+        walk.visit(value, result.spec, result.name, result.hint)
         report = walk.report(self.name)
         if not report:
             self.refuse(report, "return value" if result.name == RETURN else "yielded value")
