@@ -57,7 +57,8 @@ def too_deep(mapping: Mapping[Hashable, Any], schema: Schema) -> Hashable | None
         return None
     (key,) = mapping
     below = variables.mapping_of(mapping[key])
-    if below is None or any(field.key == key for field in schema.fields) or schema.extra.open:
+    declared = {field.key for field in schema.fields}  # a scalar of numpy's == tuple is an array
+    if below is None or key in declared or schema.extra.open:
         return None
     required = [field.key for field in schema.fields if not field.optional]
     return key if required and all(wanted in below for wanted in required) else None
