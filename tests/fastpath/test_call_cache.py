@@ -238,9 +238,9 @@ def walks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     visit = Walk.visit
 
-    def counted(self: Walk, value: object, spec: Any, root: str = "") -> None:
+    def counted(self: Walk, value: object, spec: Any, root: str = "", hint: Any = None) -> None:
         found.append(root)
-        visit(self, value, spec, root)
+        visit(self, value, spec, root, hint)
 
     monkeypatch.setattr(Walk, "visit", counted)
     return found
