@@ -53,13 +53,20 @@ def render(name: str, report: Report, what: str, shown: Iterable[Enforced]) -> s
     lines.append("signature:")
     for item in shown:
         mark = "->" if item.name in roots else "  "
-        if item.spec is None or is_written_out(item.hint):
-            text = show_argument(item.hint)
-        else:
-            text = describe(item.spec)
+        text = _shown(item)
         text = text if len(text) <= 120 else f"{text[:117]}..."
         lines.append(f"  {mark} {item.name}: {text}")
     return "\n".join(lines)
+
+
+def _shown(item: Enforced) -> str:
+    """A hint as it was written, or what it means where that is shorter than a long one."""
+    if item.spec is None:
+        return show_argument(item.hint)
+    if not is_written_out(item.hint):
+        return describe(item.spec)
+    written = show_argument(item.hint)
+    return written if len(written) <= 100 else min(written, describe(item.spec), key=len)
 
 
 def _root_of(path: str) -> str:
