@@ -190,6 +190,8 @@ class Ranges(nnx.Module):
 
 @pytest.mark.skipif(not hasattr(nnx, "data"), reason="a leaf of any class is new in this Flax")
 def test_records_beside_each_other_are_kept_apart() -> None:
+    if not nnx.to_flat_state(nnx.state(Ranges(2, 2, 2, 2))):
+        pytest.skip("up to Flax 0.11 a state has no leaf of any class")
     known = learned(RangesState, Ranges(2, 2, 2, 2))
     assert known.accepts(Ranges(3, 3, 3, 3)) is not None
     for shapes in ((3, 2, 2, 2), (2, 3, 2, 2), (2, 2, 3, 2), (2, 2, 2, 3), (2, 2, 3, 3)):
