@@ -174,6 +174,8 @@ _subclasses: dict[type, type] = {}
 
 def _subclassed(leaf: Any) -> Any:
     kind = type(leaf)
+    if kind is nnx.Variable:  # its schema says Exactly, as every kind is a Variable
+        return leaf
     _subclasses.setdefault(kind, type(f"My{kind.__name__}", (kind,), {}))
     return _subclasses[kind].from_metadata(leaf.get_raw_value(), dict(leaf.get_metadata()))
 
