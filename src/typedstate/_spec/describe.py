@@ -6,6 +6,7 @@ from typing import assert_never
 
 from jax.sharding import PartitionSpec
 
+from .._compat.unknown_kind import UnknownKind
 from .dim_grammar import show_shape
 from .nodes import (
     Anything,
@@ -120,7 +121,7 @@ def show_dims(spec: Array) -> str:
 
 def _describe_leaf(spec: Leaf) -> str:
     value = describe(spec.value)
-    if spec.kind is None:
+    if spec.kind is None or spec.kind is UnknownKind:
         return value
     kind = class_name(spec.kind)
     text = kind if isinstance(spec.value, Anything) else f"{kind}[{value}]"

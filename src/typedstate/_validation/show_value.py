@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from .._compat import variables
+from .._compat.unknown_kind import UnknownKind
 from .._spec.describe import class_name
 from .._spec.dtypes import dtype_name
 from ..report import show_key
@@ -18,7 +19,8 @@ from ..report import show_key
 def describe_value(value: object) -> str:
     """A value by class, dtype and shape, never by its contents."""
     if variables.is_variable(value):
-        return f"{variables.kind_of(value).__name__} {describe_value(variables.raw_value(value))}"
+        kind, held = variables.kind_of(value), describe_value(variables.raw_value(value))
+        return held if kind is UnknownKind else f"{kind.__name__} {held}"
     if isinstance(value, jax.ShapeDtypeStruct):
         return f"ShapeDtypeStruct {_show_array(value)}"
     if isinstance(value, np.ndarray):

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from .._annotations.deferred import is_written_out, show_argument as show_written
 from .._compat import modules, variables
+from .._compat.unknown_kind import UnknownKind
 from .._spec import flat_trees
 from .._spec.describe import class_name, describe
 from .._spec.node_groups import ValueSpec
@@ -37,7 +38,7 @@ from .._spec.nodes import (
     Within,
 )
 from .._spec.questions import container_of, unbind
-from ..report import Path, Report, show_key, show_path
+from ..report import Path, Report, Unknown, show_key, show_path
 from . import (
     alternatives,
     arrays,
@@ -316,6 +317,10 @@ class Walk:
             return False
         kind = variables.kind_of(value)
         if kind is wanted or (not spec.exact and issubclass(kind, wanted)):
+            return True
+        if kind is UnknownKind:
+            where = show_path(path, self.found.root)
+            self.found.part.unknown.append(Unknown(where, "of which kind it was is not stored"))
             return True
         note = suggestions.stale_kind_note(kind, wanted)
         self.found.add(path, "kind", describe(spec), describe_value(value), note)

@@ -6,6 +6,7 @@ imported by the functions that need them.
 
 from __future__ import annotations
 
+from . import comparing as comparing  # tells `diff` and `show` how a checkpoint is read
 from .errors import CheckpointError
 from .inspecting import inspect, is_checkpoint
 from .migrating import migrate

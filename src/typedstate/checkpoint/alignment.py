@@ -39,14 +39,14 @@ from .._spec.rewrite import rewrite
 from .._validation.key_patterns import int_of
 from .._validation.undeclared import pattern_spec
 from ..report import show_path
-from .declared import AsStored, judge, key_dtype, key_size
+from .declared import AsStored, judge
 from .flat_names import unflattened
+from .key_numbers import IMPLEMENTATIONS, key_dtype, key_size
 from .libraries import is_dict, shaped
 from .slots import ABSENT, Slot, without_arrays
 from .spec_groups import array_of, is_structure, is_tree
 from .stored import Path, StoredLeaf, value_level
 
-_KEY_IMPLEMENTATIONS: Final = {2: "threefry2x32", 4: "rbg"}
 _MAX_DEPTH: Final = 200
 
 
@@ -282,7 +282,7 @@ class Alignment:
         if dtypes == ("prng_key",) and str(node.dtype) == "uint32" and node.shape:
             written = node.key_impl or self.implementations.get(show_path(leaf))
             said = written or self.implementation
-            implementation = said or _KEY_IMPLEMENTATIONS.get(node.shape[-1])
+            implementation = said or IMPLEMENTATIONS.get(node.shape[-1])
             if implementation is not None and key_size(implementation) == node.shape[-1]:
                 self.keys.append(path)
                 self.slots.append(Slot(path, leaf, node, spec, implementation, dtypes))

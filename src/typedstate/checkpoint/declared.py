@@ -20,7 +20,6 @@ from .._spec.transform import Unchanged
 from .._validation.walk import Walk
 from ..forms.replacing import Abstracting, Unwrapping
 from ..report import Report, Violation
-from .libraries import jax_
 from .stored import Path
 
 
@@ -70,7 +69,8 @@ class Declared:
     """A hint as this package reads it.
 
     Attributes:
-      hint: as it was given; of ``Annotated[Module, S]`` the state that S is.
+      hint: as it was given; of ``Annotated[Module, S]`` the state that S is. None where it is
+        one tree, of which there is only the spec.
       name: as its user wrote it.
       spec: what it says.
       stored: what it says of a file.
@@ -90,7 +90,11 @@ class Declared:
         """
         hint = _hint_of(hint)
         spec = spec_of(hint)
-        name = name_of(hint, spec)
+        return cls.of_spec(spec, name_of(hint, spec), hint)
+
+    @classmethod
+    def of_spec(cls, spec: Spec, name: str, hint: Any = None) -> Declared:
+        """The same of what a hint says, or of a tree that is exactly so."""
         inner = spec.inner if isinstance(spec, ModuleState) else spec
         return cls(hint, name, inner, rewrite(inner, AsStored()) or inner)
 
@@ -141,18 +145,6 @@ def _in_words_of_files(violation: Violation) -> Violation:
         "" if violation.note.startswith("a concrete value") else violation.note,
         violation.keys,
     )
-
-
-def key_size(implementation: str) -> int:
-    """How many numbers make one PRNG key."""
-    data: Any = jax_.eval_shape(lambda: jax.random.key_data(jax.random.key(0, impl=implementation)))
-    return int(data.shape[-1])
-
-
-def key_dtype(implementation: str) -> Any:
-    """The dtype of PRNG keys."""
-    key: Any = jax_.eval_shape(lambda: jax.random.key(0, impl=implementation))
-    return key.dtype
 
 
 def dtype_fits(dtype: Any, dtypes: tuple[Any, ...] | None) -> bool:

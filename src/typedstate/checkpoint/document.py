@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import jax
 
 from .._compat.variables import is_variable, kind_of, mapping_of, raw_value
+from .._validation.key_patterns import int_of
 from ..comparison.compare import diff
 from ..errors import SchemaError
 from ..export.document import SchemaDocument, document_and_names
 from ..report import show_path
 from .errors import AnyPath, CheckpointError
 from .libraries import is_dict, is_json_object, is_key_dtype, is_list
+from .stored import Path, StoredLeaf, held
 
 #: The key of Orbax's custom metadata under which the document stands.
 DOCUMENT_KEY: Final = "typedstate"
@@ -66,6 +69,20 @@ def kinds(document: Mapping[str, Any]) -> Mapping[str, str]:
     """The kind of each Variable by its path."""
     found: Mapping[str, str] = document.get("kinds", {})
     return found
+
+
+def with_kinds(
+    leaves: tuple[StoredLeaf, ...], document: Mapping[str, Any] | None
+) -> tuple[StoredLeaf, ...]:
+    """Leaves with the kinds that `save` wrote."""
+    known: Mapping[str, str] = {} if document is None else kinds(document)
+    if not known:
+        return leaves
+    of: dict[Path, str] = {}
+    for path, leaf in _flat(held(leaves), ()):
+        ints = (key if (number := int_of(key)) is None else number for key in path)
+        of[leaf.path] = known.get(show_path(path)) or known.get(show_path(tuple(ints)), "")
+    return tuple(replace(leaf, kind=of.get(leaf.path, "")) for leaf in leaves)
 
 
 def implementations(document: Mapping[str, Any]) -> Mapping[str, str]:

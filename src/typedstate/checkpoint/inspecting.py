@@ -5,11 +5,12 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from os import fspath
 from typing import Any, Final
 
 from . import orbax_reader
-from .document import DOCUMENT_KEY, document_of
+from .document import DOCUMENT_KEY, document_of, with_kinds
 from .errors import AnyPath, CheckpointError
 from .libraries import place_of
 from .stored import ASIDE, Checkpoint
@@ -46,10 +47,23 @@ def inspect(
         files = safetensors_reader.files_of(place)
         if files is not None:
             _refuse(path, step, item)
-            return safetensors_reader.inspect(place, files, progress)
+            return replace(safetensors_reader.inspect(place, files, progress), path=fspath(path))
         return _orbax(path, place, step, item)
     _refuse(path, step, item)
-    return _file(path, place)
+    return replace(_file(path, place), path=fspath(path))
+
+
+def inspect_foreign(path: AnyPath) -> Checkpoint:
+    """The same of tensors with names of their own, which are read from safetensors.
+
+    Raises:
+      CheckpointError: it can't be read, or is of another format.
+    """
+    found = inspect(path)
+    if found.format != "safetensors":
+        reason = f"foreign weights are read from safetensors, not {found.format}"
+        raise CheckpointError(path, reason)
+    return found
 
 
 def is_checkpoint(path: AnyPath) -> bool:
@@ -103,7 +117,7 @@ def _orbax(path: AnyPath, place: Any, step: int | None, item: str | None) -> Che
     metadata = orbax_reader.about(found)
     document = document_of(metadata, found.folder)
     others = {key: value for key, value in metadata.items() if key != DOCUMENT_KEY}
-    leaves = orbax_reader.read_leaves(found)
+    leaves = with_kinds(orbax_reader.read_leaves(found), document)
     return Checkpoint(
         fspath(path),
         str(found.folder),

@@ -14,7 +14,7 @@ from ..report import show_path
 from . import safetensors_reader
 from .building import values_of
 from .errors import AnyPath
-from .inspecting import inspect
+from .inspecting import inspect_foreign
 from .rearrange import Shape
 from .weight_rules import Rule
 
@@ -92,6 +92,7 @@ def propose(
     hint: Any,
     *,
     dims: Mapping[str, int] | None = None,
+    choices: Mapping[str, Any] | None = None,
     like: Any = None,
 ) -> Proposal:
     """Rules for `Weights` that the names and shapes of a safetensors checkpoint suggest.
@@ -100,18 +101,20 @@ def propose(
       path: a safetensors file or a folder of such with an index.
       hint: a schema or a form of one.
       dims: sizes of its dims.
+      choices: what else the schema leaves open, by path, as in ``typedstate.abstract``:
+        ``{"*.bias": False}``.
       like: a state or module that settles what the schema leaves open.
 
     Raises:
-      CheckpointError: the checkpoint can't be read.
-      SchemaError: `dims` and `like` leave something open: it lists what.
+      CheckpointError: the checkpoint can't be read, or is no safetensors.
+      SchemaError: `dims`, `choices` and `like` leave something open: it lists what.
     """
+    stored = inspect_foreign(path)
     target: Any = cast(Any, abstract)(
-        hint, dims=dims, like=like, dtype=("float32", "int32", "bool")
+        hint, dims=dims, choices=choices, like=like, dtype=("float32", "int32", "bool")
     )
     leaves = _patterns((show_path(at), tuple(one.shape)) for at, one in values_of(target))
-    stored = inspect(path).leaves
-    tensors = _patterns((safetensors_reader.name_of(leaf), leaf.shape) for leaf in stored)
+    tensors = _patterns((safetensors_reader.name_of(leaf), leaf.shape) for leaf in stored.leaves)
     pairs = sorted(
         (
             (-_likeness(name, leaf), name, leaf)

@@ -5,16 +5,19 @@ Every reader of a format makes these from metadata alone; everything else reads 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import numpy as np
 from flax import nnx
+from flax.nnx.training import optimizer
 
+from .._compat.unknown_kind import UnknownKind
 from .._compat.variables import make_variable
 from .._validation.key_patterns import int_of
 from ..report import show_path
+from .key_numbers import IMPLEMENTATIONS, key_dtype
 from .libraries import is_dict, shaped
 
 Path = tuple[Hashable, ...]
@@ -47,6 +50,7 @@ class StoredLeaf:
       where: the file that holds it, where the format has several.
       key_impl: how PRNG keys were implemented whose numbers these are; empty where that is not
         kept, or they are none.
+      kind: the name of the Variable's class; empty where that is not kept, or there is none.
     """
 
     path: Path
@@ -56,6 +60,7 @@ class StoredLeaf:
     sharding: str = ""
     where: str = ""
     key_impl: str = ""
+    kind: str = ""
 
     @property
     def nbytes(self) -> int:
@@ -118,17 +123,31 @@ class Checkpoint:
         """Nested dicts of ``jax.ShapeDtypeStruct``, with the keys as stored."""
         return nested((leaf.path, leaf.abstract) for leaf in self.leaves)
 
-    def state(self, kind: type[nnx.Variable[Any]] = nnx.Param) -> nnx.State[Any, Any]:
+    @property
+    def held(self) -> dict[Hashable, Any]:
+        """Nested dicts of `StoredLeaf`, with the keys that today's Flax would hold them under.
+
+        Levels whose keys are 0, 1, 2, ... have int keys, and the level ``value`` below which a
+        Variable's array is stored is gone.
+        """
+        return held(self.leaves)
+
+    @property
+    def unknown(self) -> str:
+        """What the checkpoint does not say of kinds, as a sentence; empty where it says all."""
+        if self.document is None:
+            return FORGOTTEN[self.format]
+        own = sorted({leaf.kind for leaf in self.leaves if leaf.kind and _kind(leaf) is None})
+        return f"kinds that are not Flax's are known by name alone: {', '.join(own)}" if own else ""
+
+    def state(self, kind: type[nnx.Variable[Any]] = UnknownKind) -> nnx.State[Any, Any]:
         """An abstract state as today's Flax would hold it, e.g. for ``typedstate.infer``.
 
-        Levels whose keys are 0, 1, 2, ... get int keys, and the level ``value`` below which a
-        Variable's array is stored is gone. Kinds are not stored: every leaf is of `kind`.
+        It has the keys of `held`, and PRNG keys where the numbers of a stream are stored. Kinds
+        are those that `save` wrote; where nothing says the kind, a leaf is of `kind`, which every
+        schema takes for unknown.
         """
-        arrays = [leaf for leaf in self.leaves if leaf.dtype is not None]
-        tree = nested((leaf.path, leaf.abstract) for leaf in arrays)
-        held = _as_state(tree, kind)
-        whole: dict[Any, Any] = held if is_dict(held) else {"value": held}
-        return nnx.State(whole)
+        return nnx.State(_variables(self.held, kind, plain=self.document is not None))
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON data."""
@@ -212,14 +231,65 @@ def numbered(keys: Any) -> bool:
     return bool(ints) and set(ints) == set(range(len(ints)))
 
 
-def _as_state(tree: Any, kind: type) -> Any:
+def held(leaves: Iterable[StoredLeaf]) -> dict[Hashable, Any]:
+    """Nested dicts of leaves under the keys that today's Flax would hold them under."""
+    found = _as_held(nested((leaf.path, leaf) for leaf in leaves))
+    return found if is_dict(found) else {"value": found}
+
+
+def _as_held(tree: Any) -> Any:
     if not is_dict(tree):
-        return make_variable(kind, tree, {})
+        return tree
     level = value_level(tree)
-    if level is not None and not isinstance(tree[level], dict):
-        return make_variable(kind, tree[level], {})
+    if level is not None and not is_dict(tree[level]):
+        return tree[level]
     as_int = numbered(tree)
     return {
-        (int_of(key) if as_int and isinstance(key, str) else key): _as_state(item, kind)
+        (int_of(key) if as_int and isinstance(key, str) else key): _as_held(item)
         for key, item in tree.items()
     }
+
+
+def _variables(tree: dict[Hashable, Any], other: type, *, plain: bool) -> dict[Hashable, Any]:
+    """The arrays of a tree as Variables; `plain` where one without a kind is none."""
+    found: dict[Hashable, Any] = {}
+    stream = _is_stream(tree)
+    for key, item in tree.items():
+        if is_dict(item):
+            below = _variables(item, other, plain=plain)
+            if below or not item:
+                found[key] = below
+        elif item.dtype is not None:
+            value = _as_keys(item) if stream and key == "key" else item.abstract
+            bare = plain and not item.kind
+            found[key] = value if bare else make_variable(_kind(item) or other, value, {})
+    return found
+
+
+def _is_stream(tree: dict[Hashable, Any]) -> bool:
+    """Whether a level is a stream of PRNG keys, which are stored as plain numbers."""
+    if tree.keys() != {"key", "count"} or any(is_dict(item) for item in tree.values()):
+        return False
+    key, count = tree["key"], tree["count"]
+    return (
+        str(key.dtype) == str(count.dtype) == "uint32"
+        and key.shape[:-1] == count.shape
+        and len(key.shape) > len(count.shape)
+        and key.shape[-1] in IMPLEMENTATIONS
+    )
+
+
+def _as_keys(leaf: StoredLeaf) -> Any:
+    """The PRNG keys whose numbers are stored, by their name or else their size."""
+    implementation = leaf.key_impl or IMPLEMENTATIONS[leaf.shape[-1]]
+    return shaped(leaf.shape[:-1], key_dtype(implementation))
+
+
+def _kind(leaf: StoredLeaf) -> type[nnx.Variable[Any]] | None:
+    """The Variable class of a leaf, where it is one of Flax's."""
+    found: Any = getattr(nnx, leaf.kind, None) or getattr(optimizer, leaf.kind, None)
+    return found if _is_kind(found) else None
+
+
+def _is_kind(found: Any) -> bool:
+    return isinstance(found, type) and issubclass(found, nnx.Variable)

@@ -73,7 +73,16 @@ def judge(
     key_impl: str | None = None,
 ) -> Verdict:
     """What `verify` says, with what `restore` needs."""
-    declared = Declared.of(hint)
+    return judge_declared(checkpoint, Declared.of(hint), dims, key_impl)
+
+
+def judge_declared(
+    checkpoint: Checkpoint,
+    declared: Declared,
+    dims: Mapping[str, int] | None = None,
+    key_impl: str | None = None,
+) -> Verdict:
+    """The same of a hint that has been read."""
     written = checkpoint.document
     implementations: Mapping[str, str] = (
         {} if written is None else document.implementations(written)
@@ -154,7 +163,7 @@ def _unknown(
 
 def _compared(report: Report, declared: Declared, written: Mapping[str, Any] | None) -> Report:
     """With the schema that the checkpoint was written for, where it is another one."""
-    if written is None:
+    if written is None or declared.hint is None:
         return report
     difference = document.difference(written, declared.hint, declared.name)
     if not difference:

@@ -15,8 +15,8 @@ from ..report import Report, show_path
 from . import safetensors_reader
 from .alignment import Alignment
 from .declared import Declared
-from .errors import AnyPath, CheckpointError
-from .inspecting import inspect
+from .errors import AnyPath
+from .inspecting import inspect_foreign
 from .name_patterns import ignore_pattern
 from .rearrange import AxesError
 from .stored import Checkpoint, Path, StoredLeaf, nested
@@ -123,9 +123,7 @@ class Weights(Generic[T]):
         Raises:
           CheckpointError: the file can't be read.
         """
-        checkpoint = inspect(path)
-        if checkpoint.format != "safetensors":
-            raise CheckpointError(path, "foreign weights are read from safetensors")
+        checkpoint = inspect_foreign(path)
         leaves = {safetensors_reader.name_of(leaf): leaf for leaf in checkpoint.leaves}
         uses, faults = self._uses(leaves)
         known, made = dims or {}, dict[Path, StoredLeaf]()

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import targets
 from .output import write
-
-if TYPE_CHECKING:
-    from ..comparison.subject import Subject
-    from ..report import Report
 
 DESCRIPTION = """Check a model, a state or a checkpoint against a schema. A function that makes a
 model is called abstractly, so no memory is taken; of a checkpoint only metadata is read.
@@ -48,6 +43,7 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints the report; 0 where it fits, else 1."""
+    from ..comparison.compare import judge
     from ..comparison.subject import subject_of
     from ..pictures.outline import of_value
     from ..pictures.picture import Picture
@@ -58,22 +54,9 @@ def run(options: argparse.Namespace) -> int:
     subject = subject_of(target)
     if not subject.is_value:
         raise targets.UsageError(f"{options.target} is a schema: typedstate diff compares two")
-    report = _report(target, subject, hint, dims)
+    report = judge(subject, subject_of(hint), dims)
     if options.html is not None:
         picture = Picture(subject.name.removeprefix("a "), of_value(subject.value), report)
         options.html.write_text(picture.to_html(), encoding="utf-8")
     write(report.to_json(indent=2) if options.json else str(report))
     return 0 if report else 1
-
-
-def _report(target: Any, subject: Subject, hint: Any, dims: dict[str, int]) -> Report:
-    """Of a checkpoint what its format tells: what it does not, such as kinds, is unknown."""
-    from ..checking import explain
-    from ..forms import Abstract
-
-    if targets.is_checkpoint(target):
-        checkpoint: Any = importlib.import_module("typedstate.checkpoint")
-        found: Report = checkpoint.verify(target.path, hint, dims=dims)
-        return found
-    abstract: Any = Abstract
-    return explain(subject.value, abstract[hint] if subject.abstract else hint, dims=dims)

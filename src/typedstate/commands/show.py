@@ -59,14 +59,16 @@ def run(options: argparse.Namespace) -> int:
     if options.filter is not None:
         left = picture.tree.kept(options.filter)
         if left is None:
-            print(f"no leaf is like {options.filter!r}")
+            unknown = f"; {picture.unknown}" if picture.unknown else ""
+            print(f"no leaf is like {options.filter!r}{unknown}")
             return 1
         picture = replace(picture, tree=left)
     if options.html is not None:
         options.html.write_text(picture.to_html(), encoding="utf-8")
         return 0
     if options.json:
-        print(json.dumps(picture.tree.to_dict(), indent=2))
+        said = {"unknown": picture.unknown} if picture.unknown else {}
+        print(json.dumps({**picture.tree.to_dict(), **said}, indent=2))
         return 0
     write(picture.text(options.depth), lambda: picture.colored(options.depth))
     return 0

@@ -58,11 +58,6 @@ def named(text: str) -> Any:
     return found
 
 
-def is_checkpoint(found: Any) -> bool:
-    """Whether an object is what `inspect` says of a checkpoint."""
-    return type(found).__module__.startswith("typedstate.checkpoint")
-
-
 def is_factory(found: Any) -> bool:
     """Whether an object makes a model: a function, or a class of modules."""
     from .._compat.modules import is_module, is_module_class
@@ -80,6 +75,17 @@ def arguments_of(pairs: list[str]) -> dict[str, Any]:
         if not equals or not name.isidentifier():
             raise UsageError(f"{pair!r} is not name=value")
         found[name] = literal(text)
+    return found
+
+
+def choices_of(pairs: list[str]) -> dict[str, Any]:
+    """``path=value`` pairs; values are Python literals, else text."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        path, equals, text = pair.rpartition("=")
+        if not equals or not path:
+            raise UsageError(f"{pair!r} is not path=value")
+        found[path] = literal(text)
     return found
 
 

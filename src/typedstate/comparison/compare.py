@@ -7,7 +7,7 @@ what a check says and what `diff` says are one; two values are compared as the t
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -53,15 +53,20 @@ def diff(a: Any, b: Any) -> Difference:
       SchemaError: one of them is none of these.
     """
     first, second = subject_of(a), subject_of(b)
-    if first.is_value and not second.is_value:
+    if _judges(first, second):
         return _judged(first, second, forward=True)
-    if second.is_value and not first.is_value:
+    if _judges(second, first):
         return _judged(first, second, forward=False)
     forward = compare(first.spec, second.spec)
     backward = compare(second.spec, first.spec)
     changes = _with_moves(_changes(forward, backward))
     return Difference(
-        first.name, second.name, tuple(changes), _verdict(forward), _verdict(backward)
+        first.name,
+        second.name,
+        tuple(changes),
+        _verdict(forward),
+        _verdict(backward),
+        unknown=_unknown(first, second),
     )
 
 
@@ -71,14 +76,38 @@ def _verdict(findings: list[Finding]) -> bool | None:
     return False if any(finding.sure for finding in findings) else None
 
 
+def _unknown(*subjects: Subject) -> tuple[str, ...]:
+    """What two checkpoints, or one, do not say of kinds."""
+    texts = [one.stored.unknown for one in subjects if one.stored is not None]
+    return tuple(dict.fromkeys(filter(None, texts)))
+
+
 # -- A value beside a hint -----------------------------------------------------------------
+
+
+def _judges(value: Subject, other: Subject) -> bool:
+    """Whether one of two is judged beside the other: a value beside a hint, a checkpoint beside
+    whatever is none."""
+    if value.stored is not None:
+        return other.stored is None
+    return value.is_value and not other.is_value
+
+
+def judge(value: Subject, hint: Subject, dims: Mapping[str, int] | None = None) -> Report:
+    """Everything in which a value does not fit a hint, or a checkpoint another tree.
+
+    Of a checkpoint what its format does not tell, such as kinds, is unknown.
+    """
+    if value.stored is not None:
+        return value.stored.judge(hint, dims)
+    abstract: Any = Abstract
+    return explain(value.value, abstract[hint.hint] if value.abstract else hint.hint, dims=dims)
 
 
 def _judged(first: Subject, second: Subject, *, forward: bool) -> Difference:
     """The report of a check, as changes from the first to the second."""
     value, hint = (first, second) if forward else (second, first)
-    abstract: Any = Abstract
-    report: Report = explain(value.value, abstract[hint.hint] if value.abstract else hint.hint)
+    report = judge(value, hint)
     changes: list[Change] = []
     for found in report.violations:
         sides = (found.actual, found.expected) if forward else (found.expected, found.actual)
@@ -86,10 +115,17 @@ def _judged(first: Subject, second: Subject, *, forward: bool) -> Difference:
         if found.code in ("extra", "missing"):
             kind = "removed" if (found.code == "extra") is forward else "added"
             sides = (sides[0], "") if kind == "removed" else ("", sides[1])
-        ahead, back = (False, None) if forward else (None, False)
+        ahead, back = _both_ways(False, hint, forward=forward)
         changes.append(Change(found.path, kind, *sides, ahead, back, found.note, found.keys))
-    ahead, back = (bool(report), None) if forward else (None, bool(report))
-    return Difference(first.name, second.name, tuple(changes), ahead, back)
+    ahead, back = _both_ways(bool(report), hint, forward=forward)
+    unknown = tuple(map(str, report.unknown))
+    return Difference(first.name, second.name, tuple(changes), ahead, back, report.cause, unknown)
+
+
+def _both_ways(fits: bool, hint: Subject, *, forward: bool) -> tuple[bool | None, bool | None]:
+    """A verdict in either direction: what fits a hint is less than all that the hint describes."""
+    other = fits if hint.is_value else None
+    return (fits, other) if forward else (other, fits)
 
 
 # -- Both directions -----------------------------------------------------------------------

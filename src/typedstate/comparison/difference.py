@@ -100,6 +100,8 @@ class Difference:
       forward: whether everything that fits the first fits the second, e.g. old checkpoints a
         new schema; None where that can't be told.
       backward: whether everything that fits the second fits the first.
+      cause: the likely cause of all of it in one line, where one is recognised.
+      unknown: what can't be known of either, such as the kinds of a checkpoint's Variables.
     """
 
     first: str
@@ -107,6 +109,8 @@ class Difference:
     changes: tuple[Change, ...] = ()
     forward: bool | None = True
     backward: bool | None = True
+    cause: str = ""
+    unknown: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether anything differs."""
@@ -131,16 +135,20 @@ class Difference:
             counts = Counter(change.kind for change in self.changes)
             shown = ", ".join(f"{counts[kind]} {kind}" for kind in CHANGE_KINDS if counts[kind])
             head = f"{head}; {shown}"
-        return "\n".join([head, *(f"  {change}" for change in self.changes)])
+        lines = [f"cause: {self.cause}"] if self.cause else []
+        lines += [*map(str, self.changes), *(f"unknown: {text}" for text in self.unknown)]
+        return "\n".join([head, *(f"  {line}" for line in lines)])
 
     def to_dict(self) -> dict[str, Any]:
         """The difference as JSON data."""
+        said = {"cause": self.cause, "unknown": list(self.unknown)}
         return {
             "first": self.first,
             "second": self.second,
             "differs": bool(self),
             "forward": self.forward,
             "backward": self.backward,
+            **{name: text for name, text in said.items() if text},
             "changes": [change.to_dict() for change in self.changes],
         }
 

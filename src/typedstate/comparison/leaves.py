@@ -6,6 +6,7 @@ from re import Pattern
 from typing import TYPE_CHECKING, Any
 
 from .._compat.axis_rules import axis_names
+from .._compat.unknown_kind import UnknownKind
 from .._sharding.axis_names import show_names, spellings
 from .._spec.describe import describe
 from .._spec.dim_grammar import show_shape
@@ -55,6 +56,8 @@ def compare(to: Containment, sa: Scope, a: Spec, sb: Scope, b: Spec, path: Path)
 
 
 def _kind_within(a: Leaf, b: Leaf) -> bool:
+    if UnknownKind in (a.kind, b.kind):  # whether they are alike can't be told
+        return True
     if a.kind is None or b.kind is None:
         return a.kind is b.kind
     return (a.exact and a.kind is b.kind) if b.exact else issubclass(a.kind, b.kind)

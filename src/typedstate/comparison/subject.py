@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any, cast
+from functools import singledispatch
+from typing import Any, Protocol, cast
 
 import jax
 import msgspec
@@ -29,6 +30,7 @@ from .._spec.nodes import (
     Validated,
 )
 from ..errors import SchemaError
+from ..report import Report
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -39,6 +41,7 @@ class Subject(msgspec.Struct, frozen=True):
       spec: what it says.
       value: the state where it is one, else None.
       abstract: some of its leaves are abstract.
+      stored: the checkpoint that it is.
     """
 
     name: str
@@ -46,11 +49,30 @@ class Subject(msgspec.Struct, frozen=True):
     hint: Any
     value: Any = None
     abstract: bool = False
+    stored: Stored | None = None
 
     @property
     def is_value(self) -> bool:
         """Whether it is one tree, not all that a hint describes."""
         return self.hint is None
+
+
+class Stored(Protocol):
+    """A checkpoint, which says itself whether it fits: formats change keys and forget kinds."""
+
+    @property
+    def unknown(self) -> str:
+        """What it does not say of kinds; empty where it says all."""
+        ...
+
+    @property
+    def leaves(self) -> Mapping[Hashable, Any]:
+        """Nested dicts of what is stored: kind, dtype, shape, bytes, sharding."""
+        ...
+
+    def judge(self, other: Subject, dims: Mapping[str, int] | None) -> Report:
+        """Everything in which it does not fit a hint, or another tree."""
+        ...
 
 
 class SeenRef(msgspec.Struct, frozen=True):
@@ -70,8 +92,11 @@ class SeenRef(msgspec.Struct, frozen=True):
         return self.schema
 
 
+@singledispatch
 def subject_of(given: Any) -> Subject:
     """Reads a hint, a document, a state, a nested dict, a module or a checkpoint.
+
+    `checkpoint`, which is above, registers how it reads its own.
 
     Raises:
       SchemaError: it is none of these.
@@ -85,13 +110,17 @@ def subject_of(given: Any) -> Subject:
         return _value(given, "a state")
     if isinstance(given, dict):
         return _value(given, "a dict")
-    if callable(getattr(given, "state", None)) and hasattr(given, "leaves"):
-        return _value(given.state(), f"the checkpoint {given.path}")
     spec = spec_of(given)
     if isinstance(spec, Validated) and isinstance(spec.inner, Anything):
         shown = type(given).__name__
         raise SchemaError(f"a schema, a state, a module or a checkpoint was expected, not {shown}")
     return Subject(name_of(given, spec), spec, given)
+
+
+def of_stored(stored: Stored, state: Any, name: str) -> Subject:
+    """A checkpoint, with the abstract state that it holds."""
+    found = _value(state, name)
+    return Subject(found.name, found.spec, None, state, found.abstract, stored)
 
 
 def _value(value: Any, name: str) -> Subject:

@@ -9,7 +9,7 @@ from .._spec.nodes import Node
 from ..schema.typed_state import SchemaMeta
 from .lines import fitted
 from .source_file import SourceFile, identifier
-from .source_writer import Writer
+from .source_writer import HEAD, Writer, comments
 from .written import can_write, is_catalogued, write
 
 
@@ -37,6 +37,7 @@ def to_source(hint: Any, *, name: str | None = None) -> str:
     if isinstance(spec, Node):
         writer.reserve(spec.ref, name)
         writer.node(spec.ref, "")
+        file.head = comments(getattr(hint, HEAD, ()))
         wrapper = writer.wrapper(spec.ref.resolve())
         if wrapper:
             title = file.unique(f"{wrapper}{writer.names[spec.ref]}")

@@ -39,11 +39,13 @@ class SourceFile:
       title: of the hint, for messages.
       imports: module, and the name that is imported from it or "".
       blocks: of source, in order.
+      head: comments above the imports.
     """
 
     title: str
     imports: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     blocks: list[str] = field(default_factory=list[str])
+    head: list[str] = field(default_factory=list[str])
     _taken: set[str] = field(default_factory=set[str])
 
     def error(self, where: str, text: str) -> SchemaError:
@@ -60,7 +62,7 @@ class SourceFile:
         for module, items in sorted(froms.items(), key=lambda pair: (bool(pair[1]), pair[0])):
             line = _wrapped(f"from {module} import ", items) if items else f"import {module}"
             groups[module.partition(".")[0] not in sys.stdlib_module_names].append(line)
-        heads = ["\n".join(lines) for lines in groups if lines]
+        heads = ["\n".join(lines) for lines in (self.head, *groups) if lines]
         return "\n\n".join(heads) + "\n\n\n" + "\n\n\n".join(self.blocks) + "\n"
 
     def unique(self, name: str) -> str:

@@ -9,7 +9,7 @@ import contextlib
 import keyword
 import re
 import textwrap
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
@@ -27,6 +27,9 @@ from .source_file import SourceFile, identifier, quoted
 from .written import field_hint, is_catalogued, write
 
 _MAX_CLASSES: Final = 2_000
+#: Attributes of inferred classes: what `infer` had to say of one, and of the file that it heads.
+NOTES: Final = "__typedstate_notes__"
+HEAD: Final = "__typedstate_head__"
 _LITERALS: Final = (str, bytes, int, bool, type(None))
 
 
@@ -77,7 +80,7 @@ class Writer:
         self._open.pop()
         self.done.add(ref)
         head = f"class {title}({self.file.own('TypedState')}{extra}):"
-        notes = _notes(ref)
+        notes = comments(getattr(ref.cls, NOTES, ())) if isinstance(ref, ClassRef) else []
         self.file.blocks.append("\n".join([*notes, head, *(lines or ['    """No leaves."""'])]))
         return title
 
@@ -312,9 +315,8 @@ class Writer:
     # -- Imports ---------------------------------------------------------------------------
 
 
-def _notes(ref: s.SchemaRef) -> list[str]:
-    """The notes of `infer` about a class, as comments."""
-    notes = getattr(ref.cls, "__typedstate_notes__", ()) if isinstance(ref, ClassRef) else ()
+def comments(notes: Iterable[str]) -> list[str]:
+    """The notes of `infer` about a class or the whole, as comments."""
     return [
         f"# {line}" for note in notes for line in textwrap.wrap(note, WIDTH - 2) if line.strip()
     ]

@@ -16,7 +16,9 @@ from typing_extensions import TypedDict
 
 from .._annotations.context import Context, NotYet
 from .._annotations.parse import parse
+from .._compat.unknown_kind import UnknownKind
 from ..errors import SchemaError
+from ..export.source_writer import HEAD, NOTES
 from ..forms import Axis, Bind, Entries, Exactly, Stacked, StateMap
 from ..schema.field import Alias, Shared
 from ..schema.typed_state import SchemaMeta, TypedState
@@ -99,8 +101,9 @@ class _Emitter:
             hints[attribute] = self._field(item, attribute)
         body: dict[str, Any] = {"__module__": _MODULE, "__qualname__": title}
         body["__annotations__"] = hints
-        if draft.notes:
-            body["__typedstate_notes__"] = tuple(draft.notes)
+        for name, said in ((NOTES, draft.notes), (HEAD, draft.head)):
+            if said:
+                body[name] = tuple(said)
         return SchemaMeta(title, (TypedState,), body, typevars={})
 
     def _field(self, item: FieldUse, attribute: str) -> Any:
@@ -190,10 +193,10 @@ class _Emitter:
         value = self._value(use.value)
         if use.kind is None:
             return value
-        hint: Any = use.kind
+        kind = cast(Any, nnx.Variable if use.kind is UnknownKind else use.kind)
+        hint: Any = kind
         if value is not Any:
-            subscriptable = getattr(use.kind, "__parameters__", ())
-            kind = cast(Any, use.kind)
+            subscriptable = getattr(kind, "__parameters__", ())
             hint = cast(Any, kind[value] if subscriptable else Annotated[kind, value])
         if use.kind is nnx.Variable and use.exact:
             hint = _exactly[hint]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from flax import nnx
 
@@ -20,10 +20,15 @@ from ..schema.hint_class import HintMeta
 from ..schema.typed_state import TypedState
 from .drafting import draft_of
 from .emit import emit
-from .observe import BranchSeen, observe
+from .observe import BranchSeen, lacks_kinds, observe
 from .optimizer import holds_model, is_optimizer, of_optimizer, parameters
 from .settings import Settings
 from .stacks import unstacked
+
+KINDS_UNKNOWN: Final = (
+    "The kinds of Variables are not stored. What looks like a layer of Flax's is taken for it, "
+    "with its kinds; any other leaf is nnx.Variable, which every kind fits: write those you know."
+)
 
 
 def infer(
@@ -46,7 +51,9 @@ def infer(
         ModelState = infer(Model, vary={"d": (8, 12), "layers": (2, 3)})
 
     Of an ``nnx.Optimizer`` it gives ``OptimizerState[AdamState[...]]``. Of an abstract example
-    comes the schema of the state that it stands for: it fits ``Abstract`` of it.
+    comes the schema of the state that it stands for: it fits ``Abstract`` of it. Of a checkpoint's
+    ``inspect(path).state()`` kinds are unknown: a leaf is ``nnx.Variable``, which every kind fits,
+    unless it is one of a layer of Flax's, and a comment on top says so.
 
     Args:
       example: a state, a nested dict of leaves, a live module, one of ``nnx.eval_shape``; or a
@@ -72,7 +79,10 @@ def infer(
         return _of_optimizer(examples[0], model, settings)
     try:
         trees = [unstacked(observe(item)) for item in examples]
-        return emit(draft_of(trees, _title(trees, name), settings), settings, name)
+        drafts = draft_of(trees, _title(trees, name), settings)
+        if any(map(lacks_kinds, trees)):
+            drafts[-1].head.append(KINDS_UNKNOWN)
+        return emit(drafts, settings, name)
     except RecursionError:
         raise SchemaError("infer: the tree is nested too deeply for a schema") from None
 

@@ -17,6 +17,7 @@ from flax import nnx
 
 from .._annotations.lazy_annotations import annotations_of
 from .._compat import axis_rules, modules, variables
+from .._compat.unknown_kind import UnknownKind
 from ..errors import SchemaError
 
 _SCALARS: Final = (bool, int, float, complex, str, bytes)
@@ -241,6 +242,13 @@ def _add_shared(
             if isinstance(target, LeafSeen) and path[-1] not in branch.items:
                 leaf = LeafSeen(target.kind, target.value, target.names, first)
                 branch.items[path[-1]] = leaf
+
+
+def lacks_kinds(seen: Seen) -> bool:
+    """Whether it is not known of some leaf of which kind it is."""
+    if isinstance(seen, LeafSeen):
+        return seen.kind is UnknownKind
+    return any(map(lacks_kinds, seen.items.values()))
 
 
 def _at(root: BranchSeen, path: tuple[Any, ...]) -> Seen | None:

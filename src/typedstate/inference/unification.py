@@ -6,6 +6,7 @@ from typing import Any, assert_never, cast
 
 from flax import nnx
 
+from .._compat.unknown_kind import UnknownKind
 from .._spec.dims import Name, VariadicDim, evaluate, names_of, solve
 from .._spec.dtypes import dtype_name
 from .._spec.node_groups import StateSpec, ValueSpec
@@ -67,7 +68,9 @@ def unify(spec: Spec, seen: Seen, sizes: Sizes) -> bool:
 
 
 def _is_kind(kind: type | None, wanted: type) -> bool:
-    return kind is not None and kind is not nnx.Variable and issubclass(kind, wanted)
+    if kind is None or kind is nnx.Variable:
+        return False
+    return kind is UnknownKind or issubclass(kind, wanted)
 
 
 def _fields(fields: tuple[Field, ...], seen: BranchSeen, sizes: Sizes) -> bool:

@@ -245,6 +245,7 @@ class Draft:
       fields: of the class.
       groups: its dims.
       notes: what one size leaves open.
+      head: what is to be said above the whole source.
       root: nothing is above it.
       roles: of the axes of its weight, where an einsum says them.
       bare: the whole is no class: a Flax layer, entries, which stand as its only field.
@@ -261,6 +262,7 @@ class Draft:
     fields: list[FieldUse] = field(default_factory=list[FieldUse])
     groups: list[Group] = field(default_factory=list[Group])
     notes: list[str] = field(default_factory=list[str])
+    head: list[str] = field(default_factory=list[str])
     root: bool = False
     roles: tuple[Role, ...] | None = None
     bare: bool = False

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import jax
 import numpy as np
@@ -164,6 +164,18 @@ def of_value(value: Any, path: Path = ()) -> Branch:
     nbytes = sum(math.prod(leaf.shape) * _itemsize(leaf.dtype) for leaf in arrays)
     return Branch(
         path, text, leaves=1, parameters=parameters, nbytes=nbytes, placed=_placed(arrays)
+    )
+
+
+def of_stored(value: Any, path: Path = ()) -> Branch:
+    """The tree of a checkpoint, from what is stored beside the weights."""
+    if isinstance(value, Mapping):
+        items = cast("Mapping[Hashable, Any]", value).items()
+        return _summed(path, "", [of_stored(item, (*path, key)) for key, item in items])
+    placed = f"at {value.sharding}" if value.sharding else ""
+    text = " ".join(filter(None, (value.kind, str(value), placed)))
+    return Branch(
+        path, text, leaves=1, parameters=math.prod(value.shape), nbytes=value.nbytes, placed=placed
     )
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from os import PathLike
+from typing import TYPE_CHECKING, Any, cast
 
 from flax import nnx
 
 from .._compat import modules, variables
+from ..comparison.compare import judge
 from ..comparison.subject import subject_of
 from ..rendering import html
 from ..rendering.twig import Twig
 from ..report import Report
-from .outline import Branch, of_value
+from .outline import Branch, of_stored, of_value
 from .schema_outline import of_spec
 from .twigs import twig_of
 
@@ -31,11 +33,13 @@ class Picture:
       name: of what it is.
       tree: the tree as data; ``tree.to_dict()`` is its JSON.
       report: what a check of the value found, where a hint was given.
+      unknown: what can't be known of it: of a checkpoint, the kinds of its Variables.
     """
 
     name: str
     tree: Branch
     report: Report | None = None
+    unknown: str = ""
 
     def __str__(self) -> str:
         """The tree as text; below it the report, where there is one."""
@@ -44,7 +48,7 @@ class Picture:
 
     def text(self, depth: int | None) -> str:
         """The tree as text, so many levels of it."""
-        return "\n".join([self._head(), *map(str, self.tree.lines(depth))])
+        return "\n".join([self._head(), *map(str, self.tree.lines(depth)), *self._unknown()])
 
     def colored(self, depth: int | None) -> Text:
         """The same in colours, for ``rich.print``."""
@@ -58,7 +62,11 @@ class Picture:
             links = bound_pieces(item.bound, item.names, item.inside)
             parts = (*pieces(line.before, item.names), *links, (line.after, ""))
             lines.append(colored(parts, palette))
+        lines += [colored([(text, "")], palette) for text in self._unknown()]
         return joined(lines)
+
+    def _unknown(self) -> list[str]:
+        return [f"unknown: {self.unknown}"] if self.unknown else []
 
     def to_html(self) -> str:
         """The picture as a page of one file: no script, no network, everything escaped."""
@@ -89,7 +97,7 @@ class Picture:
 
     def _remarks(self) -> list[str]:
         if self.report is None:
-            return []
+            return self._unknown()
         lines = [line.strip() for line in str(self.report).splitlines()[:1]]
         if self.report.cause:
             lines.append(f"cause: {self.report.cause}")
@@ -117,6 +125,7 @@ def show(x: object, hint: Any = None) -> Picture:
 
     Raises:
       SchemaError: x is none of these, or the hint can mean nothing.
+      CheckpointError: there is no checkpoint at the path.
 
     Example:
       >>> from flax import nnx
@@ -127,11 +136,19 @@ def show(x: object, hint: Any = None) -> Picture:
     """
     from .. import checking
 
+    if isinstance(x, str | PathLike):
+        from ..checkpoint import inspect
+
+        x = inspect(cast("str | PathLike[str]", x))
     name, value = _tree_of(x)
     if value is not None:
         report = None if hint is None else checking.explain(value, hint)
         return Picture(name, of_value(value), report)
     subject = subject_of(x)
+    if subject.stored is not None:
+        report = None if hint is None else judge(subject, subject_of(hint))
+        tree, unknown = of_stored(subject.stored.leaves), subject.stored.unknown
+        return Picture(subject.name.removeprefix("the "), tree, report, unknown)
     if subject.is_value:
         report = None if hint is None else checking.explain(subject.value, hint)
         return Picture(subject.name.removeprefix("a "), of_value(subject.value), report)
