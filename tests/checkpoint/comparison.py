@@ -77,36 +77,71 @@ def changed(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
     return made
 
 
-#: What is written, what is wanted of it as a tree, and as a schema.
-Case = tuple[dict[str, Any], dict[str, Any], Any]
+def pure(tree: dict[str, Any]) -> dict[str, Any]:
+    """The same arrays without Variables."""
+    held: dict[str, Any] = nnx.to_pure_dict(nnx.State(tree))
+    return held
+
+
+def no_damage(folder: Path) -> None:
+    """The checkpoint stays as it was written."""
+
+
+def truncated(folder: Path) -> None:
+    """Each file of arrays loses its second half."""
+    for file in folder.rglob("*"):
+        if file.is_file() and file.parent.name == "d":
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def unfinished(folder: Path) -> None:
+    """As a save leaves it that was killed before it wrote what the tree is like."""
+    for file in folder.rglob("_METADATA"):
+        file.unlink()
+
+
+#: What is written, what is wanted of it as a tree, and as a schema, and what became of the files.
+Case = tuple[dict[str, Any], dict[str, Any], Any, Callable[[Path], None]]
 CASES: dict[str, Callable[[], Case]] = {
-    "right": lambda: (tree(), tree(), NetState),
-    "a leaf is missing": lambda: (changed(lambda x: x[1].pop("bias")), tree(), NetState),
+    "right": lambda: (tree(), tree(), NetState, no_damage),
+    "a pure dict for Variables": lambda: (pure(tree()), tree(), NetState, no_damage),
+    "a leaf is missing": lambda: (
+        changed(lambda x: x[1].pop("bias")),
+        tree(),
+        NetState,
+        no_damage,
+    ),
     "a leaf is misspelt": lambda: (
         changed(lambda x: x[1].update(kernal=x[1].pop("kernel"))),
         tree(),
         NetState,
+        no_damage,
     ),
     "a leaf too many": lambda: (
         changed(lambda x: x[1].update(scale=nnx.Param(jnp.ones(4)))),
         tree(),
         NetState,
+        no_damage,
     ),
     "another shape": lambda: (
         changed(lambda x: x[1].update(kernel=nnx.Param(jnp.ones((4, 3))))),
         tree(),
         NetState,
+        no_damage,
     ),
-    "float32 for int8": lambda: (tree(), tree(dtype=jnp.int8), Int8State),
-    "a Param for a BatchStat": lambda: (tree(), tree(nnx.BatchStat), StatsState),
-    "stacked layers for a list": lambda: (stacked(), tree(), NetState),
-    "a list for stacked layers": lambda: (tree(), stacked(), ScannedState),
+    "float32 for int8": lambda: (tree(), tree(dtype=jnp.int8), Int8State, no_damage),
+    "a Param for a BatchStat": lambda: (tree(), tree(nnx.BatchStat), StatsState, no_damage),
+    "stacked layers for a list": lambda: (stacked(), tree(), NetState, no_damage),
+    "a list for stacked layers": lambda: (tree(), stacked(), ScannedState, no_damage),
+    "arrays that are truncated": lambda: (tree(), tree(), NetState, truncated),
+    "a save that was killed": lambda: (tree(), tree(), NetState, unfinished),
 }
 
 
 def said(error: Exception) -> str:
-    named = any(word in str(error) for word in ("bias", "kernel", "kernal", "scale"))
-    return "refused, path named" if named else "refused, no path"
+    if any(word in str(error) for word in ("bias", "kernel", "kernal", "scale")):
+        return "refused, path named"
+    return "refused, file named" if "_METADATA" in str(error) else "refused, no path"
 
 
 def outcome(work: Callable[[], Any]) -> str:
@@ -119,21 +154,30 @@ def outcome(work: Callable[[], Any]) -> str:
     return "accepted"
 
 
+def leaf_of(tree: Any) -> Any:
+    """The first leaf of nested dicts."""
+    return leaf_of(next(iter(tree.values()))) if isinstance(tree, dict) else tree
+
+
 def row(case: Callable[[], Case], folder: Path) -> tuple[str, str, str]:
-    written, wanted, hint = case()
+    written, wanted, hint, damage = case()
     at = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     target = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=at), nnx.State(wanted)
     )
 
+    saved: Any = nnx.State(written) if isinstance(leaf_of(written), nnx.Variable) else written
+
     def old() -> Any:
         with ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save(folder / "old", nnx.State(written))
+            checkpointer.save(folder / "old", saved)
             checkpointer.wait_until_finished()
+            damage(folder / "old")
             return checkpointer.restore(folder / "old", target)
 
     def new() -> Any:
-        v1.save_pytree(folder / "new", nnx.State(written))
+        v1.save_pytree(folder / "new", saved)
+        damage(folder / "new")
         return v1.load_pytree(folder / "new", target)
 
     def ours() -> Any:

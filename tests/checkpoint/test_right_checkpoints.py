@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 
 from tests import zoo
 from tests.checkpoint.checkpoint_models import Net, NetState
-from tests.checkpoint.conftest import WRITERS, raw
+from tests.checkpoint.conftest import WRITERS, raw, v1
 from typedstate import Abstract, Only, Pure, StateMap, TypedState, explain, infer
 from typedstate.checkpoint import (
     CheckpointError,
@@ -119,6 +119,28 @@ def test_a_manager_saves_with_the_document(tmp_path: Path, net: Any, equal: Any)
         assert report
         assert report.unknown == ()
         assert equal(restore(tmp_path, NetState, step=step).state, net)
+
+
+@pytest.mark.skipif(not hasattr(v1, "save_pytree_async"), reason="this Orbax has no v1 interface")
+def test_the_v1_interface_saves_in_the_background(tmp_path: Path, net: Any, equal: Any) -> None:
+    about = save_args(net, NetState).custom_metadata
+    v1.save_pytree_async(tmp_path / "tree", net, custom_metadata=about).result()
+    assert verify(tmp_path / "tree", NetState).unknown == ()
+    assert equal(restore(tmp_path / "tree", NetState).state, net)
+    v1.save_checkpointables(tmp_path / "items", {"model": net, "config": {"lr": 0.1}})
+    assert verify(tmp_path / "items", NetState, item="model")
+    with pytest.raises(CheckpointError, match="it has several items, give item=: config, model"):
+        verify(tmp_path / "items", NetState)
+
+
+def test_an_asynchronous_checkpointer_saves_with_the_document(
+    tmp_path: Path, net: Any, equal: Any
+) -> None:
+    with ocp.AsyncCheckpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+        checkpointer.save(tmp_path / "c", args=save_args(net, NetState))
+        checkpointer.wait_until_finished()
+    assert verify(tmp_path / "c", NetState).unknown == ()
+    assert equal(restore(tmp_path / "c", NetState).state, net)
 
 
 def test_what_orbax_itself_reads_is_the_same(tmp_path: Path, net: Any) -> None:

@@ -233,7 +233,7 @@ def _command(page: Page, command: str) -> str:
 def _lasting(text: str, folder: Path) -> str:
     """What does not change from run to run."""
     text = text.replace(f"{folder}/", "").replace(str(folder), ".")
-    return re.sub(r" in \d+\.\d+s", "", text)
+    return re.sub(r" in \d+\.\d+s( \([\d:]+\))?", "", text)
 
 
 def strip(text: str) -> str:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from .._annotations.spec_of import name_of, spec_of
 from .._compat.variables import State, is_state
+from .._fastpath.judge import given_sizes
 from .._spec import flat_trees
 from .._spec.dtypes import has_dtype
 from .._spec.nodes import FlatSpec, Leaf, ModuleState, Spec, Validated
@@ -116,8 +117,13 @@ class Declared:
         return flat_trees.flat(tree, self.spec.separator)
 
     def judge(self, tree: Any, dims: Mapping[str, int] | None) -> Report:
-        """Everything in which an aligned tree does not fit."""
-        return judge(tree, self.stored, self.name, dims)
+        """Everything in which an aligned tree does not fit.
+
+        Raises:
+          SchemaError: a name in `dims` is none of the hint's, or its size no natural number.
+        """
+        given = given_sizes(dims, self.hint, self.spec)
+        return judge(tree, self.stored, self.name, given)
 
 
 def _hint_of(hint: Any) -> Any:

@@ -2,7 +2,7 @@
 
 Orbax opens two TensorStores for each array to tell its shape, dtype and sharding. The same stands
 in three sorts of JSON: the tree's, the arrays' and the shardings'. What is not just as expected is
-left to Orbax, which then says what is wrong.
+left to Orbax; a file that can't be read is named.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from .errors import CheckpointError
 from .libraries import is_dict, is_json_object, is_list
 from .stored import Path, StoredLeaf
 
@@ -22,6 +23,7 @@ _SHARDINGS: Final = "_sharding"
 _MANIFEST: Final = "manifest.ocdbt"
 _MAX_HEADER: Final = 1 << 20
 _ARRAYS: Final = ("jax.Array", "np.ndarray")
+_SHOWN: Final = 400
 _SEQUENCE, _DICT = 1, 2
 
 
@@ -31,9 +33,14 @@ def read_headers(folder: Any, tree: Mapping[str, Any]) -> tuple[StoredLeaf, ...]
     Args:
       folder: of the tree, a local one.
       tree: what its ``_METADATA`` says.
+
+    Raises:
+      CheckpointError: a file that holds headers is truncated or unreadable.
     """
     try:
         return _leaves(folder, tree)
+    except CheckpointError:
+        raise
     except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError):
         return None
 
@@ -79,7 +86,17 @@ def _headers(
     store = tensorstore.KvStore.open(base).result()
     file = "zarr.json" if zarr3 else ".zarray"
     futures = [store.read(f"{name}/{file}") for name in names]
-    return [_header(future.result(), "data_type" if zarr3 else "dtype") for future in futures]
+    dtype = "data_type" if zarr3 else "dtype"
+    found = (_result(folder, name, future) for name, future in zip(names, futures, strict=True))
+    return [_header(one, dtype) for one in found]
+
+
+def _result(folder: Any, name: str, future: Any) -> Any:
+    try:
+        return future.result()
+    except ValueError as error:  # what TensorStore raises of files
+        text = str(error).partition(" [tensorstore_spec")[0][:_SHOWN]
+        raise CheckpointError(folder, f"the header of {name} can't be read: {text}") from None
 
 
 def _header(found: Any, dtype: str) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count as count_
 from math import prod
+from string import ascii_lowercase
 from typing import Any, Final, cast
 
+from .._annotations.spec_of import spec_of
+from .._spec.questions import outermost_names
+from ..checking import explain
 from ..derive.trees import abstract
+from ..forms import Abstract
 from ..report import show_path
 from . import safetensors_reader
 from .building import values_of
@@ -31,6 +37,15 @@ _SAME_WORDS: Final[Mapping[str, str]] = {
     "o": "out",
     "output": "out",
     "wte": "embed",
+    "embedder": "embed",
+    "embeddings": "embed",
+    "token": "embed",
+    "tokens": "embed",
+    "tok": "embed",
+    "word": "embed",
+    "input": "before",
+    "pre": "before",
+    "post": "after",
     "layers": "blocks",
     "layer": "blocks",
     "h": "blocks",
@@ -42,6 +57,8 @@ _SAME_WORDS: Final[Mapping[str, str]] = {
     "model": "",
     "self": "",
 }
+#: What other libraries call ``weight`` alike: it says nothing of which leaf is meant.
+_ENDS: Final = frozenset({"weight", "kernel", "embedding", "scale", "gamma"})
 _WORD: Final = re.compile(r"[a-z]+")
 
 
@@ -53,16 +70,21 @@ class Proposal:
       rules: one for each pattern of names that has a likely counterpart.
       unplaced: patterns of tensors without one.
       unfilled: patterns of leaves without one.
+      sizes: of the names in `Rule.axes` that are none of the given dims.
     """
 
     rules: tuple[Rule, ...]
     unplaced: tuple[str, ...]
     unfilled: tuple[str, ...]
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def __str__(self) -> str:
         """The rules as Python source, marked as a proposal."""
         lines = ["# A proposal, by names and shapes: read every line, then Weights.prove it."]
         lines += [f"{_source(rule)}," for rule in self.rules]
+        if self.sizes:
+            sizes = ", ".join(f"{name!r}: {size}" for name, size in self.sizes.items())
+            lines.append(f"# in axes: dims={{{sizes}}}")
         lines += [f"# no leaf for {name}" for name in self.unplaced]
         lines += [f"# no tensor for {path}" for path in self.unfilled]
         return "\n".join(lines)
@@ -76,6 +98,7 @@ class Proposal:
         ]
         return {
             "rules": rules,
+            "sizes": dict(self.sizes),
             "unplaced": list(self.unplaced),
             "unfilled": list(self.unfilled),
         }
@@ -127,12 +150,54 @@ def propose(
     for likeness, name, leaf in pairs:
         if -likeness >= _LEAST and name not in chosen and leaf not in chosen.values():
             chosen[name] = leaf
-    rules = tuple(_rule(name, chosen[name], tensors, leaves) for name in tensors if name in chosen)
+    axes = _Axes(_sizes(hint, target))
+    rules = tuple(
+        _rule(name, chosen[name], tensors, leaves, axes) for name in tensors if name in chosen
+    )
     return Proposal(
         rules,
         tuple(name for name in tensors if name not in chosen),
         tuple(leaf for leaf in leaves if leaf not in chosen.values()),
+        axes.own,
     )
+
+
+def _sizes(hint: Any, target: Any) -> dict[str, int | None]:
+    """The hint's outermost names with the sizes that a tree of it has; None where one is open."""
+    as_abstract: Any = Abstract
+    found = explain(target, as_abstract[hint]).dims
+    names: dict[str, int | None] = dict.fromkeys(outermost_names(spec_of(hint)))
+    return names | {name: size for name, size in found.items() if isinstance(size, int)}
+
+
+@dataclass(slots=True)
+class _Axes:
+    """Names for the sizes of axes that are split: those of the dims, else letters.
+
+    Attributes:
+      dims: the schema's names with their sizes; None where one is open.
+      own: the letters, with their sizes.
+    """
+
+    dims: Mapping[str, int | None]
+    own: dict[str, int] = field(default_factory=dict[str, int])
+
+    def names(self, sizes: Shape) -> list[str]:
+        """A name for each size, no two alike."""
+        found: list[str] = []
+        for size in sizes:
+            given = [name for name, one in self.dims.items() if one == size]
+            own = [name for name, one in self.own.items() if one == size]
+            known = (given if len(given) == 1 else []) + own
+            left = [name for name in known if name not in found]
+            found.append(left[0] if left else self._new(size))
+        return found
+
+    def _new(self, size: int) -> str:
+        letters = (f"{letter}{count or ''}" for count in count_(0) for letter in ascii_lowercase)
+        name = next(one for one in letters if one not in self.dims and one not in self.own)
+        self.own[name] = size
+        return name
 
 
 def _patterns(items: Iterator[tuple[str, Shape]]) -> dict[str, Shape]:
@@ -148,6 +213,7 @@ def _patterns(items: Iterator[tuple[str, Shape]]) -> dict[str, Shape]:
 
 def _words(name: str) -> list[str]:
     words = _WORD.findall(re.sub(r"\{\w\}", " ", name.lower().replace("_", " ")))
+    words = words[:-1] if len(words) > 1 and words[-1] in _ENDS else words
     return [word for one in words if (word := _SAME_WORDS.get(one, one))]
 
 
@@ -159,7 +225,13 @@ def _likeness(name: str, leaf: str) -> float:
     return ratio + end / 2
 
 
-def _rule(name: str, leaf: str, tensors: Mapping[str, Shape], leaves: Mapping[str, Shape]) -> Rule:
+def _rule(
+    name: str,
+    leaf: str,
+    tensors: Mapping[str, Shape],
+    leaves: Mapping[str, Shape],
+    axes: _Axes,
+) -> Rule:
     shape, wanted = tensors[name], leaves[leaf]
     if len(shape) == len(wanted) == 2 and name.endswith("weight") and leaf.endswith("kernel"):
         return Rule(name, leaf, transpose=True)
@@ -168,6 +240,9 @@ def _rule(name: str, leaf: str, tensors: Mapping[str, Shape], leaves: Mapping[st
     if len(shape) == len(wanted) == 2:
         return Rule(name, leaf, transpose=True)
     if (len(shape), len(wanted)) == (2, 3):
-        ahead = "(a b) d -> d a b" if shape[1] == wanted[0] else "d (a b) -> a b d"
-        return Rule(name, leaf, axes=ahead)
+        into = shape[1] == wanted[0]
+        one, two, three = axes.names(wanted)
+        turned = f"({two} {three}) {one} -> {one} {two} {three}"
+        kept = f"{three} ({one} {two}) -> {one} {two} {three}"
+        return Rule(name, leaf, axes=turned if into else kept)
     return Rule(name, leaf)

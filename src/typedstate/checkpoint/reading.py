@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -78,6 +79,30 @@ def placed(value: Any, target: Any) -> Any:
         return array[index].astype(target.dtype, copy=False)
 
     return jax_.make_array_from_callback(target.shape, sharding, part)
+
+
+def nothing_yet(target: Any) -> Any:
+    """An array where it belongs, to be made part by part."""
+    sharding = target.sharding or SingleDeviceSharding(jax_.devices()[0])
+    return _zeros(target.shape, target.dtype, sharding)()
+
+
+def with_part(whole: Any, part: Any, start: tuple[int, ...]) -> Any:
+    """The same array with one part of it set: its memory is taken over, none is taken besides."""
+    part = np.asarray(part).astype(whole.dtype, copy=False)
+    return jax_.block_until_ready(_setter(whole.sharding)(whole, part, start))  # no parts pile up
+
+
+def _zeros(shape: tuple[int, ...], dtype: Any, sharding: Any) -> Any:
+    return jax_.jit(lambda: jax_.numpy.zeros(shape, dtype), out_shardings=sharding)
+
+
+@cache
+def _setter(sharding: Any) -> Any:
+    def set_(whole: Any, part: Any, start: Any) -> Any:
+        return jax_.lax.dynamic_update_slice(whole, part, start)
+
+    return jax_.jit(set_, donate_argnums=0, out_shardings=sharding)
 
 
 _READERS: Final[Mapping[str, Callable[[Checkpoint, Reading], dict[Path, Any]]]] = {

@@ -1,8 +1,8 @@
 """The header of a safetensors file, read by rules that a hostile file can't bend.
 
-The library reads tensors; it is asked only once this file has read the header: at most
-`MAX_HEADER` bytes, at most `MAX_ENTRIES` tensors, every offset inside the file, no byte of the
-data claimed twice or by nobody. The rules are those of the format's description at
+Tensors are read only once this file has read the header: at most `MAX_HEADER` bytes, at most
+`MAX_ENTRIES` tensors, every offset inside the file, no byte of the data claimed twice or by
+nobody. The rules are those of the format's description at
 https://github.com/huggingface/safetensors#format.
 """
 
@@ -40,11 +40,12 @@ _DTYPES: Final[dict[str, Any]] = {
     "F8_E5M2": ml_dtypes.float8_e5m2,
 }
 
-Entry = tuple[np.dtype[Any], tuple[int, ...]]
+#: Dtype and shape of a tensor, and at which byte of the file its data begins.
+Entry = tuple[np.dtype[Any], tuple[int, ...], int]
 
 
 def read_header(file: BinaryIO, size: int, path: str) -> tuple[dict[str, Entry], dict[str, str]]:
-    """Dtype and shape of each tensor, and the metadata of the file.
+    """Dtype, shape and place of each tensor, and the metadata of the file.
 
     Args:
       file: open at its first byte.
@@ -84,7 +85,7 @@ def read_header(file: BinaryIO, size: int, path: str) -> tuple[dict[str, Entry],
     spans: list[tuple[int, int, str]] = []
     for name, entry in found.items():
         dtype, shape, begin, end = _entry(entry, name, path)
-        entries[name] = dtype, shape
+        entries[name] = dtype, shape, _LENGTH + length + begin
         spans.append((begin, end, name))
     _covered(spans, size - _LENGTH - length, path)
     return entries, metadata

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any, Final, cast
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO, Final
+
+import numpy as np
 
 from .errors import CheckpointError
-from .libraries import is_json_object
-from .safetensors_header import read_header
+from .libraries import is_json_object, place_of
+from .safetensors_header import Entry, read_header
 from .stored import Checkpoint, Path, StoredLeaf
 
 _SUFFIX: Final = ".safetensors"
@@ -56,7 +58,7 @@ def inspect(
             progress(count, len(files))
         entries, about = _header(file)
         metadata |= about
-        for name, (dtype, shape) in entries.items():
+        for name, (dtype, shape, _) in entries.items():
             if named is not None and named.get(name) != file.name:
                 says = f"which the index places in {named[name]}" if name in named else "unnamed"
                 reason = f"holds tensor {name[:80]!r}, {says} in {index.name if index else ''}"
@@ -72,7 +74,7 @@ def inspect(
     return Checkpoint(str(place), str(place), "safetensors", leaves, metadata=metadata)
 
 
-def _header(file: Any) -> tuple[Any, dict[str, str]]:
+def _header(file: Any) -> tuple[dict[str, Entry], dict[str, str]]:
     try:
         if not file.exists():
             raise CheckpointError(str(file), "there is nothing, though the index names it")
@@ -120,24 +122,39 @@ def name_of(leaf: StoredLeaf) -> str:
     return _SEPARATOR.join(str(key) for key in leaf.path)
 
 
-def tensors(checkpoint: Checkpoint, wanted: Iterator[StoredLeaf] | list[StoredLeaf]) -> Any:
-    """Yields leaf and numpy array of each wanted tensor: one at a time, file by file."""
-    from pathlib import Path as LocalPath
+def tensors(
+    checkpoint: Checkpoint, wanted: Iterable[StoredLeaf]
+) -> Iterator[tuple[StoredLeaf, Any]]:
+    """Yields leaf and numpy array of each wanted tensor: one at a time, file by file.
 
-    import safetensors
-
+    The file is not mapped into memory, of which no more is taken than the tensor has.
+    """
     by_file: dict[str, list[StoredLeaf]] = {}
     for leaf in wanted:
         by_file.setdefault(leaf.where, []).append(leaf)
-    base = LocalPath(checkpoint.location)
+    base = place_of(checkpoint.location)
     if base.is_dir() and "" in by_file:
-        base = next(base.glob("*" + _SUFFIX))
+        base = next(iter(base.glob("*" + _SUFFIX)))
     for where, leaves in by_file.items():
         folder = base if base.is_dir() else base.parent
         file = folder / where if where else base
+        entries, _ = _header(file)
         try:
-            with cast(Any, safetensors).safe_open(str(file), framework="numpy") as opened:
+            with file.open("rb") as opened:
                 for leaf in leaves:
-                    yield leaf, opened.get_tensor(name_of(leaf))
-        except (OSError, safetensors.SafetensorError) as error:
-            raise CheckpointError(str(file), f"can't be read: {error}") from None
+                    yield leaf, _read(opened, entries.get(name_of(leaf)), leaf, str(file))
+        except OSError as error:
+            reason = f"can't be read: {error.strerror or error}"
+            raise CheckpointError(str(file), reason) from None
+
+
+def _read(file: BinaryIO, entry: Entry | None, leaf: StoredLeaf, path: str) -> Any:
+    if entry is None or entry[:2] != (leaf.dtype, leaf.shape):
+        raise CheckpointError(path, f"tensor {name_of(leaf)[:80]!r} is not what it was: it changed")
+    file.seek(entry[2])
+    data = file.read(leaf.nbytes)
+    if len(data) != leaf.nbytes:
+        raise CheckpointError(path, f"truncated: tensor {name_of(leaf)[:80]!r} is not whole")
+    if not data:
+        return np.zeros(leaf.shape, leaf.dtype)
+    return np.frombuffer(data, leaf.dtype).reshape(leaf.shape)

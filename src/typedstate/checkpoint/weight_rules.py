@@ -157,17 +157,24 @@ class Use:
         given = self.rule.dtype
         return np.dtype(given) if given is not None else self.sources[0].dtype
 
-    def place(self, number: int, dims: Mapping[str, int]) -> tuple[slice | int, ...]:
-        """Where in the leaf the tensor with this number goes."""
+    def part(self, array: Any, number: int) -> Any:
+        """What the tensor with this number gives, with all axes of the leaf."""
+        if not self.rule.stacked:
+            return array
+        return np.expand_dims(array, self.rule.stack % (array.ndim + 1))
+
+    def start(self, number: int, dims: Mapping[str, int]) -> tuple[int, ...]:
+        """Where in the leaf the tensor with this number begins, along each axis."""
+        rank = len(self.shape(dims))
         if self.rule.stacked:
-            axis = self.rule.stack % len(self.shape(dims))
-            return (*[slice(None)] * axis, number)
+            axis = self.rule.stack % rank
+            return (*[0] * axis, number, *[0] * (rank - axis - 1))
         if self.rule.concat is None:
-            return ()
+            return (0,) * rank
         shapes = [self.rule.one_shape(leaf.shape, self.index, dims) for leaf in self.sources]
         axis = self.rule.concat % len(shapes[0])
         begin = sum(shape[axis] for shape in shapes[:number])
-        return (*[slice(None)] * axis, slice(begin, begin + shapes[number][axis]))
+        return (*[0] * axis, begin, *[0] * (rank - axis - 1))
 
 
 def uses_of(rule: Rule, leaves: Mapping[str, StoredLeaf]) -> Iterable[Use]:

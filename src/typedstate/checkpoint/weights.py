@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar, cast
 
-import numpy as np
-
+from .._spec.questions import outermost_names
 from .._validation.permuted_axes import SWAPPED
 from ..derive.trees import abstract
-from ..errors import SchemaError, StateTypeError
+from ..errors import StateTypeError
 from ..report import Report, show_path
 from . import safetensors_reader
 from .alignment import Alignment
@@ -197,14 +196,8 @@ class Weights(Generic[T]):
 
     def _own_dims(self, dims: Mapping[str, int] | None) -> dict[str, int]:
         """The sizes that the schema knows; the others are of names in `Rule.axes`."""
-        found: dict[str, int] = {}
-        for name, size in (dims or {}).items():
-            try:
-                self._declared.judge({}, {name: size})
-            except SchemaError:
-                continue
-            found[name] = size
-        return found
+        known = outermost_names(self._declared.spec)
+        return {name: size for name, size in (dims or {}).items() if name in known}
 
     # -- Loading ---------------------------------------------------------------------------
 
@@ -288,7 +281,7 @@ def _arrays(
     progress: Callable[[int, int], None] | None,
 ) -> Iterator[tuple[Path, Any]]:
     from .building import values_of
-    from .reading import placed
+    from .reading import nothing_yet, placed, with_part
 
     targets = dict(values_of(target))
     wanted: dict[int, list[tuple[Use, int]]] = {}
@@ -303,21 +296,17 @@ def _arrays(
         if progress is not None:
             progress(count, len(order))
         for use, number in wanted[id(leaf)]:
-            part = use.rule.one(tensor, use.index, dims)
+            target = targets[use.target]
+            part = use.part(use.rule.one(tensor, use.index, dims), number)
             if len(use.sources) == 1:
-                yield use.target, placed(_stacked_alone(use, part), targets[use.target])
+                yield use.target, placed(part, target)
                 continue
             whole, left = unfinished.pop(use.target, (None, len(use.sources)))
-            if whole is None:
-                whole = np.empty(use.shape(dims), use.dtype())
-            whole[use.place(number, dims)] = part
+            whole = nothing_yet(target) if whole is None else whole
+            whole = with_part(whole, part, use.start(number, dims))
             if left == 1:
-                yield use.target, placed(whole, targets[use.target])
+                yield use.target, whole
             else:
                 unfinished[use.target] = whole, left - 1
     if progress is not None:
         progress(len(order), len(order))
-
-
-def _stacked_alone(use: Use, part: Any) -> Any:
-    return np.expand_dims(part, use.rule.stack) if use.rule.stacked else part

@@ -8,6 +8,7 @@ from typing import Any
 
 from . import targets
 from .output import write
+from .progress import progress
 
 DESCRIPTION = """Check a model, a state or a checkpoint against a schema. A function that makes a
 model is called abstractly, so no memory is taken; of a checkpoint only metadata is read.
@@ -54,7 +55,8 @@ def run(options: argparse.Namespace) -> int:
     subject = subject_of(target)
     if not subject.is_value:
         raise targets.UsageError(f"{options.target} is a schema: typedstate diff compares two")
-    report = judge(subject, subject_of(hint), dims)
+    with progress(f"checking {options.target}"):
+        report = judge(subject, subject_of(hint), dims)
     if options.html is not None:
         picture = Picture(subject.name.removeprefix("a "), of_value(subject.value), report)
         options.html.write_text(picture.to_html(), encoding="utf-8")

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from . import targets
+from .progress import progress
 
 DESCRIPTION = """Say how B differs from A, and in which direction that breaks: forward where what
 fits A no longer fits B (old checkpoints, a new schema), backward where what fits B does not fit A.
@@ -37,7 +38,9 @@ def run(options: argparse.Namespace) -> int:
     """Prints the difference; 0 where there is none, or none that breaks, else 1."""
     from ..comparison.compare import diff
 
-    found = diff(targets.load(options.first), targets.load(options.second))
+    first, second = targets.load(options.first), targets.load(options.second)
+    with progress(f"comparing {options.first} with {options.second}"):
+        found = diff(first, second)
     print(found.to_json(indent=2) if options.json else found)
     if options.breaking is None:
         return found.exit_status

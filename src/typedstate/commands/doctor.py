@@ -6,6 +6,8 @@ import argparse
 import json
 from typing import Any
 
+from .progress import progress
+
 DESCRIPTION = """Probe the installed Flax and JAX: what the leaves of a state are, everywhere.
 The exit status is 0 where all is as recorded, 1 where it differs or the stubs lack what this Flax
 takes by name, 2 for wrong usage and where Flax or JAX is older than the oldest supported one."""
@@ -27,7 +29,8 @@ def run(options: argparse.Namespace) -> int:
     from ..doctor import doctor
     from ..doctor.render import text
 
-    result = doctor()
+    with progress("probing Flax and JAX"):
+        result = doctor()
     if options.json:
         print(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
     else:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from . import targets
+from .progress import progress
 
 DESCRIPTION = """Write a schema as JSON that any program can read, and SchemaDocument back.
 
@@ -43,7 +44,9 @@ def run(options: argparse.Namespace) -> int:
     if options.json_schema:
         text = json.dumps(SchemaDocument.model_json_schema(), indent=2) + "\n"
     else:
-        text = SchemaDocument.of(targets.schema(options.schema)).to_json()
+        hint = targets.schema(options.schema)
+        with progress(f"writing {options.schema}"):
+            text = SchemaDocument.of(hint).to_json()
     write(text, options.output)
     return 0
 

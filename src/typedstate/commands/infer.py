@@ -8,6 +8,7 @@ from typing import Any
 
 from . import targets
 from .document import write
+from .progress import progress
 
 DESCRIPTION = """Write the schema of a model, made by a function that is called abstractly (no
 memory), or of a checkpoint. --vary names the sizes that a configuration changes.
@@ -56,10 +57,14 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         from ..export.document import SchemaDocument
 
-        print(SchemaDocument.of(hint).to_json(), end="")
+        with progress(f"writing {options.target}"):
+            text = SchemaDocument.of(hint).to_json()
+        print(text, end="")
         return 0
     if options.check is None:
-        write(to_source(hint, name=options.name), options.output)
+        with progress(f"writing {options.target}"):
+            text = to_source(hint, name=options.name)
+        write(text, options.output)
         return 0
     from ..inference.stale import stale
 
@@ -67,7 +72,8 @@ def run(options: argparse.Namespace) -> int:
         text = options.check.read_text(encoding="utf-8")
     except OSError as error:
         raise targets.UsageError(f"{options.check}: {error.strerror}") from None
-    found = stale(text, hint, path=str(options.check), name=options.name)
+    with progress(f"comparing {options.target} with {options.check}"):
+        found = stale(text, hint, path=str(options.check), name=options.name)
     print(found or f"{options.check} is up to date", end="" if found else "\n")
     return int(bool(found))
 
@@ -84,7 +90,8 @@ def _inferred(options: argparse.Namespace) -> Any:
         example = (
             target.state() if hasattr(target, "leaves") and hasattr(target, "state") else target
         )
-        return infer(example, name=options.name, fix=fix)
+        with progress(f"reading {options.target}"):
+            return infer(example, name=options.name, fix=fix)
     factory = targets.named(options.target)
     if not targets.is_factory(factory):
         raise targets.UsageError(
@@ -95,7 +102,7 @@ def _inferred(options: argparse.Namespace) -> Any:
     def make(**arguments: Any) -> Any:
         return targets.made(factory, {**given, **arguments})
 
-    with targets.progress(f"building {options.target}"):
+    with progress(f"building {options.target}"):
         return infer(make, name=options.name, vary=vary, fix=fix)
 
 

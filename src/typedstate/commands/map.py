@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import SchemaError
 from . import targets
+from .progress import progress
 
 DESCRIPTION = """Propose the rules by which a checkpoint of other names fits a schema; a person
 reads them before they are used. Only headers are read. What the schema leaves open is said
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     like = None if options.like is None else _model(options.like)
     checkpoint: Any = importlib.import_module("typedstate.checkpoint")
     try:
-        with targets.progress(f"reading {options.checkpoint}"):
+        with progress(f"reading {options.checkpoint}"):
             found = checkpoint.propose(
                 options.checkpoint, hint, dims=dims, choices=choices, like=like
             )

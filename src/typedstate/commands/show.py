@@ -10,6 +10,7 @@ from typing import Any
 
 from . import targets
 from .output import write
+from .progress import progress
 
 DESCRIPTION = """Draw a tree: kinds, shapes, axis names, numbers and bytes of a model or checkpoint;
 kinds and dims of a schema. No weight is read.
@@ -55,7 +56,8 @@ def run(options: argparse.Namespace) -> int:
     from ..pictures.picture import show
 
     target = targets.load(options.target, **targets.arguments_of(options.arguments))
-    picture = show(target)
+    with progress(f"drawing {options.target}"):
+        picture = show(target)
     if options.filter is not None:
         left = picture.tree.kept(options.filter)
         if left is None:

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from .progress import progress
+
 DESCRIPTION = """Write the .pyi of modules beside them, with Literal overloads of their schemas'
 keys, for checkers that have no plugin. The exit status is 0 where every module has its stub, 1
 where one can't have it, or has another with --check, 2 for wrong usage."""
@@ -53,7 +55,10 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Writes the stubs; 1 where a module has none."""
     sys.path.insert(0, "")
-    results = [_write(name, check=options.check) for name in options.modules]
+    results: list[Written] = []
+    for name in options.modules:
+        with progress(f"reading {name}"):
+            results.append(_write(name, check=options.check))
     if options.json:
         print(json.dumps(msgspec.to_builtins(results), indent=2))
     else:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import importlib
 import sys
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from .progress import progress
 
 HELP = "package.module:name, a checkpoint, or a schema document (.json)"
 
@@ -152,29 +151,3 @@ def _checkpoint(path: Path) -> Any:
             return checkpoint.inspect(path)
     except (ImportError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from None
-
-
-@contextmanager
-def progress(text: str) -> Generator[None]:
-    """Says on a terminal what takes longer than a second, and for how long."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    done = threading.Event()
-
-    def tick() -> None:
-        seconds = 0
-        while not done.wait(1):
-            seconds += 1
-            sys.stderr.write(f"\r{text} ... {seconds} s")
-            sys.stderr.flush()
-        if seconds:
-            sys.stderr.write("\r" + " " * (len(text) + 12) + "\r")
-
-    thread = threading.Thread(target=tick, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
