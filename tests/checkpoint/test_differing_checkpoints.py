@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import orbax.checkpoint as ocp
 import pytest
 from beartype.vale import Is
@@ -16,7 +17,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, BFloat16, Float, Int8, Shaped
 
 from tests.checkpoint.checkpoint_models import DenseState, Net, NetState
-from typedstate import Cast, Placed, StateTypeError, TypedState, explain
+from typedstate import Cast, Placed, StateTypeError, TypedState, explain, infer
 from typedstate.checkpoint import restore, save, verify
 from typedstate.layers import RngStreamState
 
@@ -218,3 +219,25 @@ def test_a_key_of_another_implementation_is_itself(tmp_path: Path) -> None:
     path = wrote(tmp_path / "c", {"key": key, "count": count})
     (restored,) = jax.tree.leaves(nnx.filter_state(restore(path, RngStreamState).state, nnx.RngKey))
     assert str(jax.random.key_impl(restored)) == "rbg"
+
+
+def test_a_resume_does_not_begin_anew_in_silence(tmp_path: Path, net: Any, equal: Any) -> None:
+    model = Net(seed=5)
+    optimizer = nnx.Optimizer(model, optax.adam(1e-3), wrt=nnx.Param)
+    whole = nnx.State({"model": nnx.state(model), "optimizer": nnx.state(optimizer)})
+    hint = infer(whole)
+    alone = nnx.State({"model": nnx.filter_state(nnx.state(model), nnx.Param)})
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(tmp_path / "weights", alone)
+    missing = [one.path for one in verify(tmp_path / "weights", hint).violations]
+    assert {"model.norm.mean", "model.norm.var", "optimizer"} <= set(missing)
+    with pytest.raises(
+        StateTypeError, match=r"model.drop.rngs.key: missing, .* \(it may be absent"
+    ):
+        restore(tmp_path / "weights", hint, fill=whole)
+    found = restore(tmp_path / "weights", hint, fill=whole, allow={"missing"})
+    assert "optimizer.step" in found.filled
+    assert "model.norm.mean" in found.filled
+    assert equal(found.state, whole)
+    save(tmp_path / "all", whole, hint)
+    assert restore(tmp_path / "all", hint).filled == ()

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import jax
 import numpy as np
 
 from .._compat.variables import is_variable, mapping_of, raw_value
+from .._spec.describe import describe
 from ..errors import StateTypeError
-from ..report import Report, show_path
+from ..report import Report, Violation, show_path
+from .alignment import Alignment
 from .declared import dtype_fits, only_dtype
 from .libraries import is_list_or_tuple, shaped
 from .slots import Slot, rewrap
-from .stored import Path
+from .stored import Path, StoredLeaf, nested
 from .verifying import Verdict
+
+_IN_MODEL: Final = "it may be absent, but the given model has it"
 
 
 @dataclass(slots=True)
@@ -42,6 +46,7 @@ def plan_of(
     verdict: Verdict,
     may: frozenset[str],
     fill: Any,
+    into: Any,
     dims: Mapping[str, int] | None,
     dtype: Any,
 ) -> Plan:
@@ -51,13 +56,14 @@ def plan_of(
       verdict: on the checkpoint.
       may: the codes of violations that are allowed.
       fill: a nested tree that has what is missing.
+      into: the nested tree of the module that gets the values; None without one.
       dims: sizes of the hint's outermost names.
       dtype: to which is cast where the hint allows several.
 
     Raises:
       StateTypeError: something differs that may not.
     """
-    report, alignment = verdict.report, verdict.alignment
+    report, alignment = _beside(verdict, into if fill is None else fill), verdict.alignment
     plan = Plan(alignment.kinded, list(alignment.slots), {}, {}, [])
     if report:
         return plan
@@ -93,6 +99,33 @@ def plan_of(
         _refuse(verdict, again, "")
     plan.like = kinded
     return plan
+
+
+def _beside(verdict: Verdict, model: Any) -> Report:
+    """The report, with what may be absent, is in the model, and is not in the checkpoint.
+
+    A state that resumes without it would begin anew there, and nobody would be told.
+    """
+    report = verdict.report
+    if model is None:
+        return report
+    leaves = (
+        (path, StoredLeaf(path, tuple(value.shape), value.dtype))
+        for path, value in _flat(_plain(model), ())
+        if hasattr(value, "shape") and hasattr(value, "dtype")
+    )
+    declared = Alignment.of(nested(leaves), verdict.declared.spec).slots
+    found = {slot.leaf for slot in verdict.alignment.slots}
+    named = [violation.keys for violation in report.violations]
+    gone = [
+        Violation(show_path(slot.leaf), "missing", describe(slot.spec), "", _IN_MODEL, slot.leaf)
+        for slot in declared
+        if slot.spec is not None
+        and slot.leaf not in found
+        and not any(slot.leaf[: len(keys)] == keys for keys in named)
+    ]
+    violations = (*report.violations, *dict.fromkeys(gone))
+    return Report(report.hint, violations, report.dims, report.unknown, report.cause)
 
 
 def _refuse(verdict: Verdict, report: Report, advice: str) -> NoReturn:

@@ -100,8 +100,10 @@ def restore(
       allow: what may differ: ``"dtype"`` is cast, ``"missing"`` is taken from `fill`,
         ``"extra"`` is left out.
       fill: a state or module that has what the checkpoint lacks. Metadata of its Variables, which
-        no format keeps either, is that of the restored ones.
-      into: a module, which gets the restored values in place once all of them fit.
+        no format keeps either, is that of the restored ones. What the hint says may be absent,
+        and it has, the checkpoint must have too.
+      into: a module, which gets the restored values in place once all of them fit; without
+        `fill`, what it has is what the checkpoint must have.
       migrate: a tree of an older Flax, or of the scanned or unscanned twin of the model, is read
         as what the hint declares, see ``migrate``.
       step: of a CheckpointManager's folder; without, the newest.
@@ -122,11 +124,12 @@ def restore(
     if migrate:
         verdict = migrated(verdict, dims)
     declared, report = verdict.declared, verdict.report
-    plan = plan_of(verdict, may, declared.nested(_tree_of(fill)), dims, dtype)
+    given = declared.nested(_tree_of(fill)), declared.nested(_tree_of(into))
+    plan = plan_of(verdict, may, *given, dims, dtype)
     target: Any = cast(Any, abstract)(
         declared.hint, mesh=mesh, rules=rules, dtype=dtype, like=plan.like, dims=dims
     )
-    models = declared.nested(_tree_of(fill if into is None else into))
+    models = given[0] if into is None else given[1]
     nested = _made(checkpoint, plan, declared.nested(target), models)
     state = cast(T, declared.flat(nested))
     check(state, declared.hint, dims=dims)

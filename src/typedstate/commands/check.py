@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import targets
-from .output import write
+from .output import save, write
 from .progress import progress
 
 DESCRIPTION = """Check a model, a state or a checkpoint against a schema. A function that makes a
@@ -59,6 +59,6 @@ def run(options: argparse.Namespace) -> int:
         report = judge(subject, subject_of(hint), dims)
     if options.html is not None:
         picture = Picture(subject.name.removeprefix("a "), of_value(subject.value), report)
-        options.html.write_text(picture.to_html(), encoding="utf-8")
+        save(picture.to_html(), options.html)
     write(report.to_json(indent=2) if options.json else str(report))
     return 0 if report else 1

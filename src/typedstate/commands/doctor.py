@@ -10,13 +10,20 @@ from .progress import progress
 
 DESCRIPTION = """Probe the installed Flax and JAX: what the leaves of a state are, everywhere.
 The exit status is 0 where all is as recorded, 1 where it differs or the stubs lack what this Flax
-takes by name, 2 for wrong usage and where Flax or JAX is older than the oldest supported one."""
+takes by name, 2 for wrong usage and where Flax or JAX is older than the oldest supported one.
+
+  typedstate doctor
+  typedstate doctor --json > leaves.json
+"""
 
 
 def add_parser(commands: Any) -> None:
     """Adds the command."""
     parser: argparse.ArgumentParser = commands.add_parser(
-        "doctor", help="what leaves are on the installed Flax and JAX", description=DESCRIPTION
+        "doctor",
+        help="what leaves are on the installed Flax and JAX",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print the whole report as JSON")

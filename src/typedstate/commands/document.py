@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from . import targets
+from .output import give
 from .progress import progress
 
 DESCRIPTION = """Write a schema as JSON that any program can read, and SchemaDocument back.
@@ -47,17 +47,5 @@ def run(options: argparse.Namespace) -> int:
         hint = targets.schema(options.schema)
         with progress(f"writing {options.schema}"):
             text = SchemaDocument.of(hint).to_json()
-    write(text, options.output)
+    give(text, options.output)
     return 0
-
-
-def write(text: str, output: Path | None) -> None:
-    """Writes to a file, or to the standard output."""
-    if output is None:
-        sys.stdout.write(text)
-        return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise targets.UsageError(f"{output}: {error.strerror}") from None
-    print(output)

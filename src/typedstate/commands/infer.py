@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
 from . import targets
-from .document import write
+from .output import give
 from .progress import progress
 
 DESCRIPTION = """Write the schema of a model, made by a function that is called abstractly (no
@@ -45,7 +46,10 @@ def add_parser(commands: Any) -> None:
         "--check", type=Path, metavar="FILE",
         help="write nothing: exit with 1 and a diff where FILE says something else",
     )  # fmt: skip
-    output.add_argument("--json", action="store_true", help="a schema document instead of Python")
+    parser.add_argument(
+        "--json", action="store_true",
+        help="a schema document instead of Python; of --check, the answer as JSON",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -54,17 +58,10 @@ def run(options: argparse.Namespace) -> int:
     from ..export.source import to_source
 
     hint = _inferred(options)
-    if options.json:
-        from ..export.document import SchemaDocument
-
-        with progress(f"writing {options.target}"):
-            text = SchemaDocument.of(hint).to_json()
-        print(text, end="")
-        return 0
     if options.check is None:
         with progress(f"writing {options.target}"):
-            text = to_source(hint, name=options.name)
-        write(text, options.output)
+            text = _document(hint) if options.json else to_source(hint, name=options.name)
+        give(text, options.output)
         return 0
     from ..inference.stale import stale
 
@@ -74,8 +71,18 @@ def run(options: argparse.Namespace) -> int:
         raise targets.UsageError(f"{options.check}: {error.strerror}") from None
     with progress(f"comparing {options.target} with {options.check}"):
         found = stale(text, hint, path=str(options.check), name=options.name)
-    print(found or f"{options.check} is up to date", end="" if found else "\n")
+    if options.json:
+        answer = {"file": str(options.check), "up_to_date": not found, "diff": found}
+        print(json.dumps(answer, indent=2))
+    else:
+        print(found or f"{options.check} is up to date", end="" if found else "\n")
     return int(bool(found))
+
+
+def _document(hint: Any) -> str:
+    from ..export.document import SchemaDocument
+
+    return SchemaDocument.of(hint).to_json()
 
 
 def _inferred(options: argparse.Namespace) -> Any:
@@ -100,7 +107,10 @@ def _inferred(options: argparse.Namespace) -> Any:
     vary = {name: _values(name, text) for name, text in map(_pair, options.vary)}
 
     def make(**arguments: Any) -> Any:
-        return targets.made(factory, {**given, **arguments})
+        try:
+            return targets.made(factory, {**given, **arguments})
+        except Exception as error:
+            raise targets.not_made(options.target, error) from None
 
     with progress(f"building {options.target}"):
         return infer(make, name=options.name, vary=vary, fix=fix)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from . import targets
-from .output import write
+from .output import save, write
 from .progress import progress
 
 DESCRIPTION = """Draw a tree: kinds, shapes, axis names, numbers and bytes of a model or checkpoint;
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
             return 1
         picture = replace(picture, tree=left)
     if options.html is not None:
-        options.html.write_text(picture.to_html(), encoding="utf-8")
+        save(picture.to_html(), options.html)
         return 0
     if options.json:
         said = {"unknown": picture.unknown} if picture.unknown else {}

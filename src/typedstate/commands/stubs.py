@@ -15,7 +15,11 @@ from .progress import progress
 
 DESCRIPTION = """Write the .pyi of modules beside them, with Literal overloads of their schemas'
 keys, for checkers that have no plugin. The exit status is 0 where every module has its stub, 1
-where one can't have it, or has another with --check, 2 for wrong usage."""
+where one can't have it, or has another with --check, 2 for wrong usage.
+
+  typedstate stubs package.states
+  typedstate stubs package.states --check
+"""
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -44,7 +48,10 @@ class Written(msgspec.Struct, frozen=True):
 def add_parser(commands: Any) -> None:
     """Adds the command."""
     parser: argparse.ArgumentParser = commands.add_parser(
-        "stubs", help="write the .pyi of modules that declare schemas", description=DESCRIPTION
+        "stubs",
+        help="write the .pyi of modules that declare schemas",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("modules", nargs="+", metavar="MODULE", help="such as package.module")
     parser.add_argument("--check", action="store_true", help="write nothing; are they up to date?")
@@ -84,7 +91,10 @@ def _write(name: str, *, check: bool) -> Written:
     if check and old != text:
         return Written(name, str(path), "missing" if old is None else "outdated")
     if old != text:
-        path.write_text(text, encoding="utf-8")
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            return Written(name, str(path), "refused", f"{path}: {error.strerror}")
     state: Literal["written", "unchanged"] = "unchanged" if old == text else "written"
     return Written(name, str(path), state, unannotated=list(unannotated(module)))
 

@@ -123,10 +123,13 @@ def _built(text: str, factory: Any, arguments: dict[str, Any]) -> Any:
     try:
         return nnx.eval_shape(lambda: made(factory, arguments))
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise UsageError(
-            f"{text} could not be called: {reason}; give arguments by --with"
-        ) from None
+        raise not_made(text, error) from None
+
+
+def not_made(text: str, error: Exception) -> UsageError:
+    """What is said of a function that raises."""
+    reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    return UsageError(f"{text} could not be called: {reason}; give arguments by --with")
 
 
 def _document(path: Path) -> Any:
@@ -149,5 +152,7 @@ def _checkpoint(path: Path) -> Any:
     try:
         with progress(f"reading {path}"):
             return checkpoint.inspect(path)
-    except (ImportError, ValueError) as error:
+    except ImportError as error:
         raise UsageError(f"{path}: {error}") from None
+    except ValueError as error:  # it names the file
+        raise UsageError(str(error)) from None

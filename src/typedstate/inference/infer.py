@@ -134,7 +134,7 @@ def _examples(
 
 
 def _is_function(value: Any) -> bool:
-    if variables.is_variable(value) or _is_kind(value):
+    if variables.is_variable(value) or _is_kind(value) or isinstance(value, HintMeta):
         return False
     return callable(value) and not modules.is_module(value) and variables.mapping_of(value) is None
 

@@ -171,7 +171,7 @@ def of_stored(value: Any, path: Path = ()) -> Branch:
     """The tree of a checkpoint, from what is stored beside the weights."""
     if isinstance(value, Mapping):
         items = cast("Mapping[Hashable, Any]", value).items()
-        return _summed(path, "", [of_stored(item, (*path, key)) for key, item in items])
+        return summed(path, "", [of_stored(item, (*path, key)) for key, item in items])
     placed = f"at {value.sharding}" if value.sharding else ""
     text = " ".join(filter(None, (value.kind, str(value), placed)))
     return Branch(
