@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -19,6 +20,8 @@ def test_stubs_of_a_source_tree_stay(
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     assert main(["flax-stubs"]) == 0
     assert capsys.readouterr().out == f"on: {folder}\n"
+    assert main(["flax-stubs", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"state": "on", "folder": str(folder)}
     assert main(["flax-stubs", "off"]) == 1
     assert capsys.readouterr().err == (
         f"typedstate flax-stubs: {folder} was not installed from a wheel: "

@@ -7,6 +7,7 @@ Flax's own annotations again. What installed the package keeps knowing its files
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
@@ -15,7 +16,11 @@ from typing import Any, Final
 DESCRIPTION = """Switch the stubs for flax.nnx, which come with typedstate, off and on again in this
 environment: every type checker then reads Flax's own annotations. Without an argument: say which it
 is. The exit status is 0 where it is done, 1 where there are no installed stubs to switch, 2 for
-wrong usage."""
+wrong usage.
+
+  typedstate flax-stubs
+  typedstate flax-stubs off
+"""
 
 FOLDERS: Final = {"on": "flax-stubs", "off": "flax-stubs.off"}
 
@@ -23,9 +28,13 @@ FOLDERS: Final = {"on": "flax-stubs", "off": "flax-stubs.off"}
 def add_parser(commands: Any) -> None:
     """Adds the command."""
     parser: argparse.ArgumentParser = commands.add_parser(
-        "flax-stubs", help="switch the stubs for flax.nnx off and on", description=DESCRIPTION
+        "flax-stubs",
+        help="switch the stubs for flax.nnx off and on",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("state", nargs="?", choices=[*FOLDERS], help="what they should be")
+    parser.add_argument("--json", action="store_true", help="print what they are now as JSON")
     parser.set_defaults(run=run)
 
 
@@ -36,8 +45,7 @@ def run(options: argparse.Namespace) -> int:
         return _refused("there is no flax-stubs on the import path")
     state, folder = found
     if options.state in (None, state):
-        print(f"{state}: {folder}")
-        return 0
+        return _said(state, folder, as_json=options.json)
     record = _record(folder)
     if record is None:
         return _refused(f"{folder} was not installed from a wheel: it is part of a source tree")
@@ -47,7 +55,12 @@ def run(options: argparse.Namespace) -> int:
         _write(record, folder.name, there.name)
     except OSError as error:
         return _refused(str(error))
-    print(f"{options.state}: {there}")
+    return _said(options.state, there, as_json=options.json)
+
+
+def _said(state: str, folder: Path, *, as_json: bool) -> int:
+    answer = json.dumps({"state": state, "folder": str(folder)}, indent=2)
+    print(answer if as_json else f"{state}: {folder}")
     return 0
 
 
