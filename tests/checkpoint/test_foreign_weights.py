@@ -231,7 +231,7 @@ def test_a_size_of_no_dim_is_refused(way: str, tmp_path: Path) -> None:
 def test_no_more_memory_than_a_tensor_beside_the_result(way: str, tmp_path: Path) -> None:
     for name, size in (("small", 4), ("large", 2048)):
         ones = np.ones((size, size), np.float32)
-        save_file({f"m.{i}.weight": ones for i in range(8)}, tmp_path / f"{name}.safetensors")
+        save_file({f"m.{i}.weight": ones for i in range(16)}, tmp_path / f"{name}.safetensors")
     script = [sys.executable, "-W", "ignore", "-m", "tests.checkpoint.memory_of_load"]
     found = subprocess.run(
         [*script, str(tmp_path / "large.safetensors"), way],
@@ -241,5 +241,5 @@ def test_no_more_memory_than_a_tensor_beside_the_result(way: str, tmp_path: Path
         cwd=Path(__file__).parents[2],
     ).stdout
     result, tensor, taken = map(int, found.split())
-    assert result == 8 * tensor
-    assert taken < result + 4 * tensor  # one that is read, and turned, and what JAX compiles
+    assert result == 16 * tensor
+    assert taken < 1.5 * result, "a second whole one beside it"
