@@ -1,5 +1,6 @@
 from .boundaries.decorator import checked as checked
 from .boundaries.import_hook import install_import_hook as install_import_hook
+from .boundaries.merging import Merges as Merges
 from .boundaries.nnx_functions import merge as merge, update as update
 from .checking import (
     check as check,

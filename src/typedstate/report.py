@@ -85,7 +85,7 @@ class Violation:
         match self.code:
             case "missing":
                 text = f"missing, expected {self.expected}"
-            case "extra":
+            case "extra" if self.expected.startswith("no such "):
                 text = f"not declared, found {self.actual}"
             case "dim":
                 text = f"{self.actual}, but {self.expected}"

@@ -25,7 +25,7 @@ from typedstate import (
     checked,
     explain,
 )
-from typedstate.layers import AdamState, OptimizerState, Raw
+from typedstate.layers import AdamState, EMAState, OptimizerState, Raw
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -259,6 +259,86 @@ def test_an_optimizer_is_that_of_the_model() -> None:
         'opt.opt_state[0].nu.free.bias: missing, expected OptVariable[Float[Array, "dout"]] '
         "(model.free.bias is there)",
     ]
+
+
+class HeadOnly(nnx.Module):
+    def __init__(self, bias: bool = True) -> None:
+        self.head = nnx.Linear(4, 3, use_bias=bias, rngs=nnx.Rngs(0))
+        self.free = nnx.Linear(5, 5, rngs=nnx.Rngs(0))
+
+
+def head_params(bias: bool) -> Any:
+    return nnx.state(HeadOnly(bias), nnx.Param)
+
+
+def of_adam(bias: bool) -> Any:
+    return nnx.state(optimizer(HeadOnly(bias)))
+
+
+def of_both(bias: bool) -> Any:
+    return {"opt_state": of_adam(bias)["opt_state"], "model": head_params(True)}
+
+
+class ModelAndMoments(TypedState, Generic[S, T]):
+    """Like `ModelAndOptimizerState`, on every Flax."""
+
+    opt_state: T
+    model: S
+
+
+@pytest.mark.parametrize(
+    ("hints", "trees", "root"),
+    [
+        pytest.param(
+            (Params, OptimizerState[AdamState[Params]]),
+            lambda bias: (head_params(True), of_adam(bias)),
+            "[1].opt_state[0].mu",
+            marks=needs_wrt,
+        ),
+        (
+            (Params, Raw[AdamState[Params]]),
+            lambda bias: (head_params(True), optax.adam(1e-3).init(head_params(bias))),
+            "[1][0].mu",
+        ),
+        (
+            (Params, EMAState[Params]),
+            lambda bias: (head_params(True), nnx.State({"params": head_params(bias)})),
+            "[1].params",
+        ),
+        pytest.param(
+            (ModelAndMoments[Params, AdamState[Params]],),
+            lambda bias: (of_both(bias),),
+            "[0].opt_state[0].mu",
+            marks=needs_wrt,
+        ),
+    ],
+    ids=["OptimizerState", "Raw", "EMAState", "ModelAndMoments"],
+)
+def test_a_bias_of_a_bound_layer_is_in_moments_where_it_is_in_the_model(
+    hints: tuple[Any, ...], trees: Any, root: str
+) -> None:
+    hint: Any = tuple[hints]
+    assert explain(trees(True), hint)
+    found = explain(trees(False), hint).violations[0]
+    assert (found.path, found.code) == (f"{root}.head.bias", "missing")
+    assert found.note.endswith("head.bias is there")
+
+
+@needs_wrt
+def test_a_known_model_beside_known_moments_of_another() -> None:
+    @checked
+    def step(params: Params, opt: OptimizerState[AdamState[Params]]) -> None: ...
+
+    for _ in range(3):
+        for bias in (True, False):
+            step(head_params(bias), of_adam(bias))
+    with pytest.raises(StateTypeError) as error:
+        step(head_params(False), of_adam(True))
+    assert str(error.value).splitlines()[1] == (
+        "  opt.opt_state[0].mu.head.bias: expected nothing, found "
+        'OptVariable[Inexact[Array, "dout"]] '
+        "(params.head.bias is not there) [extra]"
+    )
 
 
 @needs_wrt

@@ -12,10 +12,10 @@ from flax.nnx import variablelib
 STATES = """
 import jax, jax.numpy as jnp, optax
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Float32
 import typedstate
-from typedstate import Only, Pure, TypedState, abstract, checked, explain, infer
-from typedstate.layers import LinearState
+from typedstate import Cast, Only, Pure, TypedState, abstract, checked, explain, infer
+from typedstate.layers import AdamState, LinearState, OptimizerState, Raw
 
 model = nnx.Linear(2, 3, rngs=nnx.Rngs(0))
 assert isinstance(model.kernel, nnx.variablelib.HijaxVariable)
@@ -40,6 +40,30 @@ def loss(tree: LinearState, x: Float[Array, "b din"]) -> Float[Array, ""]:
 
 loss(state, jnp.ones((4, 2)))
 jax.jit(loss)(state, jnp.ones((4, 2)))
+doubled = jax.tree.map(lambda leaf: 2 * leaf, state)  # to JAX such a Variable is a leaf
+assert isinstance(doubled["kernel"], jax.Array)
+fits(doubled, LinearState)
+fits(doubled, Cast[LinearState, Float32])
+wrong = nnx.State({**doubled, "bias": jnp.ones(4)})
+assert [item.code for item in explain(wrong, LinearState).violations] == ["dim"]
+assert not typedstate.fits(nnx.State({**doubled, "bias": 3.0}), LinearState)
+
+optimizer = nnx.Optimizer(model, optax.adam(1e-3), wrt=nnx.Param)
+fits(nnx.state(optimizer), OptimizerState[AdamState[LinearState]])
+fits(optax.adam(1e-3).init(state), Raw[AdamState[LinearState]])
+other = nnx.Optimizer(nnx.Linear(2, 4, rngs=nnx.Rngs(0)), optax.adam(1e-3), wrt=nnx.Param)
+
+@checked
+def step(tree: LinearState, opt: OptimizerState[AdamState[LinearState]]) -> None: ...
+
+step(state, nnx.state(optimizer))
+try:
+    step(state, nnx.state(other))
+except typedstate.StateTypeError as error:
+    assert "opt.opt_state[0].mu.kernel: dout is 4, but dout=3 from tree.kernel" in str(error)
+else:
+    raise AssertionError
+
 infer(state)
 abstract(LinearState, din=2, dout=3, dtype=jnp.float32, choices={"bias": True})
 print("fits")

@@ -17,7 +17,9 @@ from typedstate import (
     Abstract,
     Bind,
     Entries,
+    Only,
     PlacedBy,
+    Rest,
     Scoped,
     Stacked,
     StateMap,
@@ -28,6 +30,7 @@ from typedstate import (
     specs,
 )
 from typedstate._compat import variables
+from typedstate.layers import RngsState, RngStreamState
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")
 
@@ -189,3 +192,19 @@ def test_faults_of_the_mesh_are_named_all_at_once(mesh: jax.sharding.Mesh) -> No
     assert refusal(abstract, S, mesh=mesh, **given) == ["abstract(S) can't be made:", *lines]
     assert refusal(shardings, S, mesh, **given) == ["shardings(S) can't be made:", *lines]
     assert refusal(specs, S) == ["specs(S) can't be made:", lines[1]]
+
+
+class AttentionState(TypedState):
+    linear: LinearState
+    streams: RngStreamState | RngsState | None
+    each: StateMap[str, RngStreamState]
+
+
+def test_nothing_is_asked_of_what_a_form_has_left_out() -> None:
+    sizes: dict[str, Any] = {"din": 2, "dout": 3, "dtype": jnp.float32}
+    hint = Only[AttentionState, nnx.Param]
+    made: Any = abstract(hint, choices={"linear.bias": False}, **sizes)
+    assert [path for path, _ in nnx.to_flat_state(made)] == [("linear", "kernel")]
+    assert explain(made, Abstract[hint])
+    lines = refusal(lambda: abstract(Rest[AttentionState, nnx.Param]))
+    assert [line.split(":")[0].strip() for line in lines[1:]] == ["streams"] * 2 + ["each"]

@@ -109,5 +109,5 @@ def test_the_message_for_a_leaf_that_a_filter_leaves_out_names_the_filter() -> N
     found = state({"kernel": nnx.Param(jnp.ones((2, 3)))})
     assert str(explain(found, Only[LinearState, nnx.LoRAParam])) == (
         "does not fit Only[LinearState, LoRAParam]: 1 violation\n"
-        "  kernel: not declared, found Param float32[2,3] [extra]"
+        "  kernel: expected a leaf selected by LoRAParam, found Param float32[2,3] [extra]"
     )

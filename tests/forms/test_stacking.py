@@ -109,7 +109,8 @@ def test_what_may_be_absent_is_where_it_can_not_have_the_axis() -> None:
     found = state({"kernel": nnx.Param(jnp.ones((2, 3, 5))), "bias": nnx.Param(jnp.ones(3))})
     assert str(explain(found, hint)) == (
         "does not fit Stacked[LinearState, 'n', Axis(2)]: 1 violation\n"
-        "  bias: not declared, found Param float32[3] [extra]\n"
+        "  bias: expected nothing, as Stacked[LinearState, 'n', Axis(2)] leaves it out, "
+        "found Param float32[3] [extra]\n"
         "  dims: din=2 dout=3 n=5"
     )
 

@@ -88,7 +88,8 @@ def test_names_of_the_metadata_count_where_the_schema_has_none(mesh: jax.shardin
 def test_keys_deleted_buffers_and_references_show_their_placement(mesh: jax.sharding.Mesh) -> None:
     gone = put(P("fsdp", "tensor"), mesh)
     gone.delete()
-    assert explain(weight(gone, "fsdp", "tensor"), Placed[MeshNamedState])
+    found = explain(weight(gone, "fsdp", "tensor"), Placed[MeshNamedState])
+    assert [one.code for one in found.violations] == ["array"]  # and of the sharding nothing
     good, bad = put(P("fsdp", "tensor"), mesh), put(P("tensor"), mesh)
     assert explain(weight(good, "fsdp", "tensor", ref=True), Placed[MeshNamedState])
     assert not explain(weight(bad, "fsdp", "tensor", ref=True), Placed[MeshNamedState])

@@ -43,12 +43,6 @@ def half_precision() -> Any:
     return nnx.State(tree)
 
 
-def donated() -> Any:
-    found = nnx.State(whole())
-    found["scale"].delete()
-    return found
-
-
 SOUND: dict[str, Callable[[], Any]] = {
     "as it is": lambda: nnx.State(whole()),
     "of other sizes": lambda: nnx.State(whole(d=5, hidden=1, depth=1)),
@@ -62,7 +56,6 @@ SOUND: dict[str, Callable[[], Any]] = {
     "a plain dict": whole,
     "nested by hand": lambda: nested(whole()),
     "nested in part": lambda: nnx.State({**whole(), "blocks": nested(whole()["blocks"])}),
-    "with a deleted array": donated,
     "in another order": lambda: nnx.State(dict(reversed(whole().items()))),
     "with numpy int keys": lambda: nnx.State(
         {**whole(), "blocks": {np.int64(i): mlp(2, 3) for i in range(3)}}

@@ -6,7 +6,6 @@ import threading
 from collections import OrderedDict
 from typing import Annotated, Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -188,19 +187,6 @@ def test_many_threads_may_ask_at_once() -> None:
         thread.join()
     assert len(answers_) == 400
     assert all(answers_)
-
-
-def test_deleted_and_donated_arrays_still_have_their_shape() -> None:
-    kernel = jnp.ones((2, 3))
-    found = state({"kernel": nnx.Param(kernel)})
-    kernel.delete()
-    assert fits(found, LinearState)
-    step = jax.jit(lambda tree: jax.tree.map(lambda x: x + 1, tree), donate_argnums=0)
-    old = state({"kernel": nnx.Param(jnp.ones((2, 3)))})
-    new = step(old)
-    assert fits(new, LinearState)
-    assert fits(old, LinearState)
-    assert "float32[2,3]" in str(explain(old, StateOf[nnx.Cache]))
 
 
 def test_a_validator_may_raise_or_answer_nonsense() -> None:

@@ -98,8 +98,8 @@ def test_by_keys(keys: str) -> None:
 def test_the_wrong_leaf_is_named_where_it_is() -> None:
     report = explain(chain("abaac", 3), Left)
     assert [str(item) for item in report.violations] == [
-        'n.n.n.n.a: missing, expected Param[Float[Array, "d"]] [missing]',
-        "n.n.n.n.c: not declared, found Param float32[3] [extra]",
+        'n.n.n.n.a: missing, expected Param[Float[Array, "d"]] (as Left) [missing]',
+        "n.n.n.n.c: not declared, found Param float32[3] (as Left) [extra]",
     ]
 
 

@@ -94,8 +94,10 @@ def test_no_array_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     jax.tree.leaves(deleted)[0].delete()
     tree["down"]["kernel"] = deleted
     with jax.transfer_guard("disallow"):
-        assert text(tree, MlpState).splitlines()[1:3] == [
+        assert text(tree, MlpState).splitlines()[1:4] == [
             "  up.kernel: dout is 9, but hidden=3 from up.bias, axis 0 [dim]",
+            "  down.kernel: expected an array with values, found a deleted array "
+            "(was it donated to a jitted function?) [array]",
             "  down.kernel: dout is 9, but d=2 from up.kernel, axis 0 [dim]",
         ]
 

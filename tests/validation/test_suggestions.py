@@ -90,7 +90,7 @@ PATTERNS: dict[str, tuple[Any, Any, str]] = {
         lambda: nnx.State({"params": mlp()}),
         MlpState,
         "does not fit MlpState: 1 violation\n"
-        "  params: not declared, found a dict with keys 'down', 'up' "
+        "  params: expected the keys of MlpState, found a dict with keys 'down', 'up' "
         "(the tree is one level too deep: pass what stands under this key) [extra]\n"
         "  dims: d=2 hidden=3",
     ),
@@ -192,7 +192,7 @@ PATTERNS: dict[str, tuple[Any, Any, str]] = {
         ),
         zoo.TiedState,
         "does not fit TiedState: 1 violation\n"
-        "  head: not declared, found Param float32[5,3] "
+        "  head: expected nothing, as it is shared with embed.embedding, found Param float32[5,3] "
         "(Flax keeps a shared Variable at its first path in sorted order) [extra]\n"
         "  dims: vocab=5 d=3",
     ),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
+from flax import nnx
 from msgspec.structs import replace
 
 from .._spec.describe import class_name, describe
-from .._spec.nodes import Spec
+from .._spec.nodes import SameSpec, Spec
+from .._spec.questions import parts
 from .array_hints import array, is_jaxtyped
 from .context import Context
 from .parse import parse
@@ -29,9 +32,20 @@ class Deferred:
 
     def __typedstate_spec__(self, context: Context) -> Spec:
         """The form's spec, once its arguments have one."""
-        args = tuple(_resolved(arg, context) for arg in self.args)
+        args = _arguments(self, context)
         # type variables that are left are those of the class itself, not of a base
-        return parse(self.form[args], replace(context, typevars={}))
+        spec = parse(self.form[args], replace(context, typevars={}))
+        var = self.structure_of() if context.boundary else None
+        return spec if var is None or var in context.typevars else one_structure(spec, var)
+
+    def structure_of(self) -> TypeVar | None:
+        """The type variable whose trees have the same keys as those of this form."""
+        if not getattr(self.form, "__typedstate_keeps_keys__", False):
+            return None
+        inner = self.args[0]
+        if isinstance(inner, Deferred):
+            return inner.structure_of()
+        return inner if isinstance(inner, TypeVar) else None
 
     def __getitem__(self, items: Any) -> Any:
         """Puts types in the place of the type variables."""
@@ -56,6 +70,25 @@ class Deferred:
         return f"{self.form.__name__}[{', '.join(map(show_argument, self.args))}]"
 
 
+def one_structure(spec: Spec, var: TypeVar) -> SameSpec:
+    """A spec at a boundary: what one type variable stands for has the same keys in one call."""
+    return SameSpec(spec, f"~{var.__name__}", "keys")
+
+
+def of_variable(hint: Any, specs: Iterable[Spec], context: Context) -> Spec | None:
+    """What a type variable by itself means beside hints that are forms of it; else None."""
+    if not isinstance(hint, TypeVar):
+        return None
+    found = one_structure(parse(hint, context), hint)
+    return found if any(_is_in(found, spec) for spec in specs) else None
+
+
+def _is_in(same: SameSpec, spec: Spec) -> bool:
+    if isinstance(spec, SameSpec) and spec.group == same.group:
+        return True
+    return any(_is_in(same, part) for part in parts(spec))
+
+
 def is_open(arg: Any) -> bool:
     """Whether an argument of a form can't be parsed before a name or type is known."""
     return isinstance(arg, TypeVar | Deferred | typing.ForwardRef) or bool(
@@ -70,6 +103,16 @@ def _type_variables(args: tuple[Any, ...]) -> list[TypeVar]:
     return found
 
 
+def _arguments(deferred: Deferred, context: Context) -> tuple[Any, ...]:
+    """The arguments of a form; what nothing is known of is a state where it is one of states."""
+    first, *rest = deferred.args
+    of_states = context.boundary and getattr(deferred.form, "__typedstate_of_states__", False)
+    is_unknown = isinstance(first, TypeVar) and first not in context.typevars
+    if of_states and is_unknown and first.__bound__ is None:
+        first = nnx.State
+    return tuple(_resolved(arg, context) for arg in (first, *rest))
+
+
 def _resolved(arg: Any, context: Context) -> Any:
     """An argument with its names looked up and its type variables replaced."""
     if isinstance(arg, TypeVar):
@@ -77,7 +120,7 @@ def _resolved(arg: Any, context: Context) -> Any:
     if isinstance(arg, typing.ForwardRef):
         return context.resolve(arg.__forward_arg__)
     if isinstance(arg, Deferred):
-        return arg.form[tuple(_resolved(inner, context) for inner in arg.args)]
+        return arg.form[_arguments(arg, context)]
     if is_open(arg):
         return arg[tuple(context.typevars.get(var, Any) for var in arg.__parameters__)]
     return arg
@@ -106,6 +149,8 @@ def show_argument(arg: Any) -> str:
         return repr(arg.__forward_arg__)
     if arg is Ellipsis:
         return "..."
+    if isinstance(arg, TypeVar):
+        return arg.__name__
     origin, args = typing.get_origin(arg), typing.get_args(arg)
     if origin in (typing.Union, types.UnionType):
         return " | ".join(map(show_argument, args))

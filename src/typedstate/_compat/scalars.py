@@ -6,6 +6,7 @@ tracer without axes in its place, so that is what the hint means there.
 
 from __future__ import annotations
 
+import functools
 import types
 import typing
 from collections.abc import Callable
@@ -35,6 +36,18 @@ ScalarMeta: Final[Any] = cast(Any, type(jnp.int32))
 def is_number(cls: type) -> bool:
     """Whether a class is one of Python's numbers."""
     return cls in _NUMBERS
+
+
+def is_symbolic_size(value: object) -> bool:
+    """Whether a value is a size that ``jax.export.symbolic_shape`` makes."""
+    return not isinstance(value, int) and type(value) is _symbolic()
+
+
+@functools.cache
+def _symbolic() -> type:
+    from jax import export
+
+    return type(export.symbolic_shape("n")[0])
 
 
 def is_traced_scalar(value: object, cls: type) -> bool:

@@ -8,10 +8,12 @@ from collections.abc import Callable, Hashable, Mapping
 from importlib import import_module
 from typing import Any, Final, cast
 
+import flax
 import jax
 import numpy as np
 from flax import nnx
 from flax.nnx import variablelib
+from flax.nnx.training.optimizer import OptArray, OptVariable
 
 State: Final[Any] = nnx.State
 Variable: Final[Any] = nnx.Variable
@@ -29,6 +31,8 @@ _HIJAX_HOLDS_LEAVES: Final = "_leaves" in getattr(_Hijax, "__slots__", ())
 VariableState: Final[Any] = vars(variablelib).get("VariableState")
 if VariableState is Variable:
     VariableState = None  # type: ignore[misc]
+#: Whether the flag ``FLAX_HIJAX_VARIABLE`` is set.
+HIJAX_BY_DEFAULT: Final = bool(getattr(flax.config, "flax_hijax_variable", False))
 _STAND_INS: Final = frozenset[Any]({_Hijax, _Tracer} if _Hijax else ())
 #: Classes of arrays whose values are neither tracers nor Variables; to ask them takes long.
 _CONCRETE: Final = frozenset[Any](
@@ -39,7 +43,9 @@ _CONCRETE: Final = frozenset[Any](
 )
 #: What a ``jax.Array`` is an instance of, where it is no tracer.
 ARRAY_CLASSES: Final[tuple[Any, ...]] = tuple(_CONCRETE - {np.ndarray})
-#: Those of them whose abstract value is quick to read: that of a PRNG key is made each time.
+#: Those of them that have buffers of their own.
+_WITH_BUFFERS: Final = frozenset[Any](cls for cls in ARRAY_CLASSES if hasattr(cls, "is_deleted"))
+#: Concrete classes whose abstract value is quick to read: that of a PRNG key is made each time.
 _WITH_AVAL: Final = frozenset[Any](
     cls
     for cls in _CONCRETE
@@ -184,6 +190,29 @@ def hollow(kind: type, value: Any, metadata: Mapping[str, Any]) -> Any:
 def is_traced(value: object) -> bool:
     """Whether a value is a tracer, or the abstract value that stands for one."""
     return type(value) not in _CONCRETE and isinstance(value, _Tracer | AbstractValue)
+
+
+def stands_for(value: object, kind: type) -> bool:
+    """Whether a value is what JAX's functions or optax make of a Variable of a kind.
+
+    Where Variables are hijax ones by default, they are leaves to JAX: ``jax.tree.map`` gives values
+    in their place, and an optimizer takes their moments for those of arrays.
+    """
+    if not HIJAX_BY_DEFAULT:
+        return False
+    if is_variable(value):
+        return kind_of(value) is OptArray and issubclass(OptVariable, kind)
+    return is_shaped(value)
+
+
+def can_be_deleted(cls: type) -> bool:
+    """Whether arrays of a class have buffers that may be gone: donated to a function, say."""
+    return cls in _WITH_BUFFERS
+
+
+def is_deleted(value: Any) -> bool:
+    """Whether an array has shape and dtype but no values any more; asking that reads none."""
+    return type(value) in _WITH_BUFFERS and bool(value.is_deleted())
 
 
 def type_of(value: Any) -> Any:

@@ -209,15 +209,19 @@ class ValueCode:
     def _array(self, name: str, value: Any, path: Path, source: Source) -> str:
         """Says that an array is of another class or dtype, or has other sizes."""
         kind, aval = self.other_class(name, value), getattr(value, "aval", None)
+        gone = (
+            f" or {name}.is_deleted()" if variables.can_be_deleted(cast(Any, type(value))) else ""
+        )
         if fast_reads.is_interned(aval):
             read = self.text.reader(cast(Any, type(value)))
             shape = self.text.shape(aval, (source, "", ".aval"), path)
             if read is None:
-                return f"{kind} or {name}.aval is not {shape}"
-            return f"{read}({name}) is not {shape}"
+                return f"{kind} or {name}.aval is not {shape}{gone}"
+            return f"{read}({name}) is not {shape}{gone}"
         shape = self.text.shape(tuple(value.shape), (source, "", ".shape"), path)
         dtype = self.text.constant(value.dtype, "d")
-        return f"{kind} or {differs(f'{name}.shape', shape)} or {differs(f'{name}.dtype', dtype)}"
+        sizes = f"{differs(f'{name}.shape', shape)} or {differs(f'{name}.dtype', dtype)}"
+        return f"{kind} or {sizes}{gone}"
 
 
 #: Lines for a live module: of what is below it, the value, its path and source.

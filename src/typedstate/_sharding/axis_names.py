@@ -154,7 +154,8 @@ def problems(
             seen.add(name)
         known = {name: sizes[name] for name in axes_of(entry) if name in sizes}
         size = None if shape is None else shape[axis]
-        if size is not None and size % math.prod(known.values()):
+        # whether a symbolic size can be divided shows once it has a value
+        if isinstance(size, int) and size % math.prod(known.values()):
             by = "*".join(f"{name}={parts}" for name, parts in known.items())
             yield f"axis {axis} divisible by {by}", f"size {size}"
 

@@ -131,12 +131,18 @@ def evaluate(expr: Expr[V], sizes: Mapping[V, int]) -> int | None:
             return left + sign * right
         case Product():
             return left * right
-        case Opaque("**") if not 0 <= right <= MAX_POWER or left.bit_length() * right > _MAX_BITS:
+        case Opaque("**") if not _is_power(left, right):
             return None
         case Opaque(symbol) if symbol == "**" or right != 0:
             return OPERATORS[symbol](left, right)
         case _:
             return None
+
+
+def _is_power(base: int, exponent: int) -> bool:
+    """Whether a power can be computed; its base may be a symbolic size of ``jax.export``."""
+    bits = base.bit_length() if isinstance(base, int) else 1  # pyright: ignore[reportUnnecessaryIsInstance]
+    return 0 <= exponent <= MAX_POWER and bits * exponent <= _MAX_BITS
 
 
 class Solution(msgspec.Struct, Generic[V], frozen=True):

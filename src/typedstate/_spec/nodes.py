@@ -19,6 +19,7 @@ from .leaf_conditions import Allowed, PlacedSpec, Predicate
 from .node_groups import ContainerSpec, LevelSpec, OneChildSpec, StateSpec, ValueSpec, WrapperSpec
 
 Container = Literal["any", "state", "dict"]
+Likeness = Literal["structure", "shapes", "keys"]
 
 
 @final
@@ -321,10 +322,11 @@ class ScopedSpec(WrapperSpec, frozen=True):
 
 @final
 class SameSpec(WrapperSpec, frozen=True):
-    """``Same[H, "T"]``: agrees with every other tree of the call that has this name."""
+    """``Same[H, "T"]``: agrees, in what `by` says, with all trees of the call of this name."""
 
     inner: Spec
     group: str
+    by: Likeness = "structure"
 
 
 @final

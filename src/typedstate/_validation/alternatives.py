@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from .._compat import variables
 from .._spec import filters
-from .._spec.nodes import Anything, Conditional, NoValue, Spec, Union
+from .._spec.describe import describe
+from .._spec.node_groups import ValueSpec
+from .._spec.nodes import Anything, Conditional, NoValue, Spec, Union, Within
 from .._spec.questions import one_of
 from ..report import Path, show_path
 from . import undeclared
-from .findings import Branch
+from .findings import Branch, Finding
 from .scopes import Scope
 from .show_value import describe_value
 from .tried import Once, links_of, moved
@@ -80,12 +84,24 @@ def _no_option(walk: Walker, value: Any, spec: Union, tried: list[Branch], path:
     further = [part for part in tried if not head(part)]
     if further:
         best = min(further, key=_distance)
-        walk.found.part.violations += best.violations
+        option = spec.options[next(i for i, part in enumerate(tried) if part is best)]
+        named = len(further) > 1 and not isinstance(option, ValueSpec | Within)
+        walk.found.part.violations += _as(option, best.violations) if named else best.violations
         walk.found.part.seen += best.seen
         walk.found.part.unknown += best.unknown
         return
     first = tried[0].violations[0].violation
     walk.found.add(path, first.code, walk.show(spec), describe_value(value), first.note)
+
+
+def _as(option: Spec, violations: list[Finding]) -> Iterator[Finding]:
+    """The violations with the alternative of the innermost union that they speak of."""
+    text = f"as {describe(option)}"
+    for item in violations:
+        note = item.violation.note
+        if not note.rpartition("; ")[2].startswith("as "):
+            note = f"{note}; {text}" if note else text
+        yield Finding(item.order, replace(item.violation, note=note))
 
 
 def _distance(part: Branch) -> tuple[int, int, int]:

@@ -44,12 +44,19 @@ _OF_A_SHARD: Final = "of one shard: Placed[...] compares whole arrays"
 
 def see_array(found: Findings, value: Any, spec: Array, path: Path, scope: Scope) -> None:
     """Class, dtype and shape of an array."""
+    see_deleted(found, value, path)
     count = len(found.part.violations)
     sized = _fitted(found, value, spec, path)
     aval = variables.aval_of(value)
     if aval is not None and len(found.part.violations) == count:
         found.sized[id(spec), aval] = spec, sized
     see_sizes(found, sized, path, scope)
+
+
+def see_deleted(found: Findings, value: Any, path: Path) -> None:
+    """An array of which only shape and dtype are left: of no use to anyone."""
+    if variables.is_deleted(value):
+        found.add(path, "array", *suggestions.DELETED)
 
 
 def see_sizes(found: Findings, sized: tuple[SizedDim, ...], path: Path, scope: Scope) -> None:

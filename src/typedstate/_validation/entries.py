@@ -14,7 +14,7 @@ from .._spec.describe import describe
 from .._spec.nodes import EntriesSpec, Field, Map, StateOfSpec
 from .._spec.questions import needs_leaf
 from ..report import Path, show_key
-from . import guards, key_patterns, undeclared
+from . import guards, key_patterns, suggestions, undeclared
 from .dim_binding import SeenSize
 from .levels import enter, see_fields
 from .scopes import Scope
@@ -80,6 +80,7 @@ def _entry_keys(
     scope: Scope,
 ) -> None:
     """Refuses keys of another class than the entries have, but for those that `extra` allows."""
+    stacked = suggestions.stacked_note(mapping, spec) if unknown else ""
     for key in unknown:
         child = (*path, key)
         walk.found.order += 1
@@ -88,7 +89,8 @@ def _entry_keys(
             walk.found, mapping[key], extra, child
         ):
             continue
-        walk.found.add(child, "key", f"{spec.key} keys", f"the key {show_key(key)}")
+        note = suggestions.INT_KEYS if spec.key == "str" and _as_int(key) is not None else stacked
+        walk.found.add(child, "key", f"{spec.key} keys", f"the key {show_key(key)}", note)
 
 
 def _length(

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from .._spec import dims
 from .._spec.describe import describe
 from .._spec.dims import Dim, Expr, Name
-from .._spec.nodes import Array, Spec
+from .._spec.nodes import Array, Likeness, Spec
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
 from . import optimizer_make, permuted_axes, tree_structure
 from .dim_binding import Choice, Conflict, Observation, SeenSize, Sizes, settle
@@ -23,6 +23,7 @@ from .suggestions import Cause, common_cause
 from .trace import Guard, Trace
 
 _MAX_NOTES: Final = 100
+_Firsts = dict[Likeness, tuple[str, tree_structure.TreeStructure]]
 
 
 class Split(msgspec.Struct, frozen=True):
@@ -140,7 +141,7 @@ class Findings(msgspec.Struct):
       order: the leaf that is looked at, counted through the call.
       root: the argument that is looked at.
       shards: into how many each axis is split, of an array of which one shard is looked at.
-      groups: the first tree of each `Same`.
+      groups: the first tree of each `Same`, of those that agree in the same things.
       sized: the sizes of an array that fitted a spec but for them, for those that are like it:
         by the spec, which stays alive, and the abstract value.
       depth: of the type arguments that are looked at.
@@ -158,9 +159,7 @@ class Findings(msgspec.Struct):
         default_factory=dict[tuple[str, Path], optimizer_make.Make]
     )
     trees: list[Tree] = msgspec.field(default_factory=list[Tree])
-    groups: dict[str, tuple[str, tree_structure.TreeStructure]] = msgspec.field(
-        default_factory=dict[str, tuple[str, tree_structure.TreeStructure]]
-    )
+    groups: dict[str, _Firsts] = msgspec.field(default_factory=dict[str, "_Firsts"])
     sized: dict[tuple[int, Hashable], tuple[Array, tuple[SizedDim, ...]]] = msgspec.field(
         default_factory=dict[tuple[int, Hashable], "tuple[Array, tuple[SizedDim, ...]]"]
     )
@@ -175,7 +174,7 @@ class Findings(msgspec.Struct):
             self.given,
             part=self.part.copy(),
             order=self.order,
-            groups=dict(self.groups),
+            groups={name: dict(firsts) for name, firsts in self.groups.items()},
             trees=[*self.trees],
             _scopes=self._scopes,
             _apart=dict(self._apart),
@@ -185,7 +184,10 @@ class Findings(msgspec.Struct):
 
     def add(self, path: Path, code: Code, expected: str, actual: str, note: str = "") -> None:
         """Records a violation."""
-        violation = Violation(show_path(path, self.root), code, expected, actual, note, path)
+        self.violate(Violation(show_path(path, self.root), code, expected, actual, note, path))
+
+    def violate(self, violation: Violation) -> None:
+        """Records a violation at the leaf that is looked at."""
         self.part.violations.append(Finding(self.order, violation))
 
     def guard(self, guard: Guard) -> None:

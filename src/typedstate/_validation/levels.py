@@ -18,6 +18,7 @@ from .._spec.nodes import (
     Leaf,
     Map,
     Node,
+    SchemaRef,
     ScopedSpec,
     Spec,
 )
@@ -89,7 +90,7 @@ def see_node(walk: Walker, value: Any, spec: Node, path: Path, scope: Scope) -> 
         see_node(walk, mapping[wrapped], spec, below, scope)
         walk.depth -= 1
         return
-    see_fields(walk, mapping, schema.fields, schema.extra, path, scope)
+    see_fields(walk, mapping, schema.fields, schema.extra, path, scope, spec.ref)
     walk.depth -= 1
     if optimizer_make.KEY in mapping and walk.found.part.violations:
         make = optimizer_make.make_of(mapping[optimizer_make.KEY])
@@ -104,6 +105,7 @@ def see_fields(
     extra: Extra,
     path: Path,
     scope: Scope,
+    ref: SchemaRef | None = None,
 ) -> None:
     """Walks the declared keys of a level, then its undeclared ones."""
     there = 0
@@ -124,7 +126,7 @@ def see_fields(
             _missing(walk, mapping, item, fields, (*path, item.key), scope)
     if there < len(mapping):
         unknown = _unknown(mapping, fields)
-        _extras(walk, mapping, unknown, extra, path, scope, fields)
+        _extras(walk, mapping, unknown, extra, path, scope, fields, ref)
 
 
 def _twice(walk: Walker, value: Any, item: Field, path: Path) -> None:
@@ -204,7 +206,8 @@ def _extras(
     extra: Extra,
     path: Path,
     scope: Scope,
-    fields: tuple[Field, ...] = (),
+    fields: tuple[Field, ...],
+    ref: SchemaRef | None,
 ) -> None:
     """Walks the values under keys that no field declares."""
     if extra.patterns:
@@ -218,5 +221,7 @@ def _extras(
             walk.below(value, spec, child, scope)
         elif not undeclared.allowed(walk.found, value, extra, child):
             worth = walk.found.worth_a_note()
-            note = suggestions.extra_note(key, mapping, fields) if worth else ""
-            walk.found.add(child, "extra", "no such key", describe_value(value), note)
+            expected = suggestions.left_out(ref, key) if worth else ""
+            note = suggestions.extra_note(key, mapping, fields) if worth and not expected else ""
+            expected = expected or "no such key"
+            walk.found.add(child, "extra", expected, describe_value(value), note)

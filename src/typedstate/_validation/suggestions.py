@@ -17,14 +17,31 @@ import numpy as np
 
 from .._compat import modules, variables
 from .._spec import flat_trees
-from .._spec.describe import class_name
-from .._spec.nodes import Array, Field, Leaf, Schema
+from .._spec.describe import class_name, describe
+from .._spec.nodes import (
+    Argument,
+    Array,
+    Bound,
+    Field,
+    Leaf,
+    Map,
+    Node,
+    Schema,
+    SchemaRef,
+    ScopedSpec,
+)
+from .._spec.rewrite import Derived
 from ..report import Violation
 from .key_patterns import int_of
 
 _MAX_KEYS: Final = 100
 _RESTORE: Final = "nnx.restore_int_paths"
 _FEW: Final = 2
+_LEAVES_OUT: Final = "leaves it out"
+INT_KEYS: Final = "StateMap[int, ...] takes int keys"
+_DONATED: Final = "was it donated to a jitted function?"
+#: Of an array that has lost its values: what is expected, what is found, and why.
+DELETED: Final = ("an array with values", "a deleted array", _DONATED)
 #: What many notes that begin alike say of the whole tree.
 _CAUSES: Final = {
     "a value where its Variable was meant": (
@@ -39,6 +56,15 @@ _CAUSES: Final = {
     "another class of that name": "the kinds are classes of a reload or of another Flax",
     "a checkpoint keeps a Variable's array under 'value'": (
         "the tree is that of a checkpoint, which keeps each array under 'value'"
+    ),
+    INT_KEYS: "the keys are ints: StateMap[int, ...] takes those",
+    _LEAVES_OUT: (
+        "the whole tree is here where a selection of it is wanted: nnx.state(model, nnx.Param), "
+        "say, selects"
+    ),
+    _DONATED: (
+        "the arrays are deleted, as those are that a jitted function takes with donate_argnums: "
+        "go on with what it returned"
     ),
     _RESTORE: "the int keys are text, as in a checkpoint: nnx.restore_int_paths makes them int",
 }
@@ -73,6 +99,21 @@ def closest(key: Hashable, keys: Iterable[Hashable]) -> Hashable | None:
     return found[0] if found else None
 
 
+def stacked_note(mapping: Mapping[Hashable, Any], spec: Map) -> str:
+    """That one entry, stacked perhaps, stands where several by number are wanted."""
+    entry = spec.entry
+    while isinstance(entry, Bound | ScopedSpec | Argument):
+        entry = entry.inner
+    if spec.key != "int" or not isinstance(entry, Node):
+        return ""
+    fields = {field.key: field for field in entry.ref.resolve().fields}
+    required = (key for key, field in fields.items() if not field.optional)
+    if all(key in fields for key in mapping) and all(key in mapping for key in required):
+        text = describe(spec.entry)
+        return f"one state for all: Stacked[{text}, ...] is what nnx.vmap and nnx.scan make"
+    return ""
+
+
 def missing_note(key: Hashable, strange: Collection[Hashable]) -> str:
     """The undeclared key that stands for a missing one: misspelt, or of another type."""
     if isinstance(key, int) and str(key) in strange:
@@ -84,6 +125,15 @@ def missing_note(key: Hashable, strange: Collection[Hashable]) -> str:
 def extra_note(key: Hashable, mapping: Mapping[Hashable, Any], fields: tuple[Field, ...]) -> str:
     """The declared key that an undeclared one stands for, where it is missing."""
     return unknown_note(key, [field.key for field in fields if field.key not in mapping])
+
+
+def left_out(ref: SchemaRef | None, key: Hashable) -> str:
+    """What is expected under a key that a schema declares and a form of it has left out."""
+    while isinstance(ref, Derived):
+        if any(field.key == key for field in ref.base.resolve().fields):
+            return f"nothing, as {ref.name} {_LEAVES_OUT}"
+        ref = ref.base
+    return ""
 
 
 def unknown_note(key: Hashable, known: Iterable[Hashable]) -> str:
@@ -197,12 +247,14 @@ def _mark(violation: Violation) -> str | tuple[str, str]:
     """A key that is equal for violations with one cause: a pair of dtypes, a note's first words."""
     if _RESTORE in violation.note:
         return _RESTORE
-    return _dtypes(violation) or re.split(": |, from ", violation.note)[0]
+    if violation.code == "extra" and violation.expected.endswith(_LEAVES_OUT):
+        return _LEAVES_OUT
+    return _dtypes(violation) or re.split(": |, from |; as ", violation.note)[0]
 
 
 def _dtypes(violation: Violation) -> tuple[str, str] | None:
     """The dtype that was found and the one that is declared."""
-    if violation.code != "dtype" or violation.note:
+    if violation.code != "dtype" or (violation.note and not violation.note.startswith("as ")):
         return None
     found = violation.actual.rpartition(" ")[2].partition("[")[0]
     return found, violation.expected.removeprefix("dtype ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 from typing import Any, cast
 
+import jax
 import msgspec
 
 from .._compat import modules, variables
@@ -56,6 +57,30 @@ def items_of(value: Any) -> list[tuple[Hashable, Any]] | None:
     if isinstance(value, tuple | list):
         return list(enumerate(cast(Iterable[Any], value)))
     return None
+
+
+def keys_of(value: Any, path: Path) -> Iterator[Path]:
+    """Yields the path of each Variable, and of each leaf that is none."""
+    is_leaf = variables.is_variable(value) or isinstance(value, jax.sharding.PartitionSpec)
+    items = None if is_leaf else items_of(value)
+    if items is None:
+        yield from () if value is None else (path,)
+        return
+    for key, item in items:
+        yield from keys_of(item, (*path, key))
+
+
+def other_shapes(
+    first: TreeSignature, other: TreeSignature
+) -> Iterator[tuple[Path, Code, str, str]]:
+    """Yields where keys or shapes differ, whatever the kinds and dtypes."""
+    for path, code, expected, actual in differences(first, other):
+        if code in ("missing", "extra"):
+            yield path, code, expected, actual
+            continue
+        wanted, found = first[path].shape, other[path].shape
+        if wanted != found:
+            yield path, "size" if len(wanted) == len(found) else "rank", expected, actual
 
 
 def differences(

@@ -13,6 +13,7 @@ import jax
 import msgspec
 
 from .._compat import modules, variables
+from .._spec.nodes import Likeness
 from ..report import Code, Path
 from . import tree_signature
 from .tree_signature import TreeSignature
@@ -26,12 +27,14 @@ class TreeStructure(msgspec.Struct, frozen=True, eq=False):
     Attributes:
       treedef: what JAX says of it; None where it can't read the tree.
       leaves: kinds, dtypes and shapes.
+      keys: the path of each Variable, and of each leaf that is none.
       metadata: of each Variable.
       containers: the class of each container, by its name.
     """
 
     treedef: Any
     leaves: TreeSignature
+    keys: tuple[Path, ...]
     metadata: Mapping[Path, Mapping[str, Any]]
     containers: Mapping[Path, str]
 
@@ -46,9 +49,9 @@ def structure_of(value: Any) -> TreeStructure:
             metadata[path] = dict(variables.metadata_of(item))
         else:
             containers[path] = _container(item, path)
-    return TreeStructure(
-        treedef_of(value), tree_signature.signature_of(value), metadata, containers
-    )
+    keys = tuple(tree_signature.keys_of(tree, ()))
+    leaves = tree_signature.signature_of(value)
+    return TreeStructure(treedef_of(value), leaves, keys, metadata, containers)
 
 
 def treedef_of(value: Any) -> Any:
@@ -124,10 +127,16 @@ def _container(value: Any, path: Path) -> str:
 
 
 def differences(
-    first: TreeStructure, other: TreeStructure
+    first: TreeStructure, other: TreeStructure, by: Likeness = "structure"
 ) -> Iterator[tuple[Path, Code, str, str]]:
     """Yields where `other` differs from `first`: path, code, expected, actual."""
     told: set[Path] = set()
+    if by == "keys":
+        yield from _keys(first, other)
+        return
+    if by == "shapes":
+        yield from tree_signature.other_shapes(first.leaves, other.leaves)
+        return
     for found in tree_signature.differences(first.leaves, other.leaves):
         told.add(found[0])
         yield found
@@ -137,6 +146,16 @@ def differences(
     yield from several
     if not told and not several:
         yield (), "container", "the structure that jax.tree.structure gives", "another structure"
+
+
+def _keys(first: TreeStructure, other: TreeStructure) -> Iterator[tuple[Path, Code, str, str]]:
+    ours, theirs = dict.fromkeys(first.keys), dict.fromkeys(other.keys)
+    for path in ours:
+        if path not in theirs:
+            yield path, "missing", "a leaf", "nothing"
+    for path in theirs:
+        if path not in ours:
+            yield path, "extra", "no such leaf", "a leaf"
 
 
 def _metadata(

@@ -17,6 +17,7 @@ from .._compat import modules, variables
 from .._compat.unknown_kind import UnknownKind
 from .._spec import flat_trees
 from .._spec.describe import class_name, describe
+from .._spec.disjoint import STRICT, less_strict
 from .._spec.node_groups import ValueSpec
 from .._spec.nodes import (
     Anything,
@@ -26,6 +27,7 @@ from .._spec.nodes import (
     EntriesSpec,
     FlatSpec,
     Leaf,
+    Likeness,
     Map,
     ModuleState,
     Node,
@@ -170,9 +172,9 @@ class Walk:
                 number = self.found.apart_scope(name).number
                 apart = Scope(number, scope.links if outermost else {}, None, scope.sites)
                 self.below(value, inner, path, apart, outermost=True)
-            case SameSpec(inner, group):
+            case SameSpec(inner, group, by):
                 self.below(value, inner, path, scope, outermost=outermost)
-                self._alike(value, group, path)
+                self._alike(value, group, by, path)
             case ModuleState():
                 self._in_place(value, spec, path, scope)
             case FlatSpec():
@@ -195,7 +197,8 @@ class Walk:
         occurrences = self.occurrences
         kept, own = occurrences.tree_at, occurrences.scope_inside(spec.ref, path, scope, outermost)
         at = occurrences.argument_at
-        if outermost or (at is not None and at[1] == len(path)):
+        is_root = outermost and kept is None  # below a root a Bind, too, has names of its own
+        if is_root or (at is not None and at[1] == len(path)):
             occurrences.begin_tree(own.number, spec.ref, path)
         levels.see_node(self, value, spec, path, own)
         occurrences.tree_at = kept
@@ -251,18 +254,19 @@ class Walk:
             tree = variables.State(tree)
         self.below(tree, spec.inner, path, scope, outermost=outermost)
 
-    def _alike(self, value: Any, group: str, path: Path) -> None:
-        in_place = path in self.found.trace().live
+    def _alike(self, value: Any, group: str, by: Likeness, path: Path) -> None:
+        in_place = path in self.found.trace().live or modules.is_module(value)
         found = tree_structure.structure_of(tree_structure.state_of(value) if in_place else value)
         self.found.guard(Guard(path, tree_structure.TreedefLike(found.treedef, in_place)))
-        if group not in self.found.groups:
-            self.found.groups[group] = (show_path(path, self.found.root), found)
-            return
-        root, first = self.found.groups[group]
-        for keys, code, expected, actual in tree_structure.differences(first, found):
-            self.found.order += 1
-            where = show_path(keys, root) or "the first"
-            self.found.add((*path, *keys), code, f"{expected} as in {where}", actual)
+        firsts = self.found.groups.setdefault(group, {})
+        if firsts:  # the one that says most: the others agree with it in what they say
+            strictest = min(firsts, key=STRICT.index)
+            (root, first), both = firsts[strictest], less_strict(by, strictest)
+            for keys, code, expected, actual in tree_structure.differences(first, found, both):
+                self.found.order += 1
+                where = show_path(keys, root) or "the first"
+                self.found.add((*path, *keys), code, f"{expected} as in {where}", actual)
+        firsts.setdefault(by, (show_path(path, self.found.root), found))
 
     def leaf(self, value: Any, spec: Leaf, path: Path, scope: Scope) -> None:
         """Walks a Variable, or an array that stands in a state by itself."""
@@ -270,6 +274,9 @@ class Walk:
         found.order += 1
         if spec.kind is not None:
             if type(value) is not spec.kind and not self._is_of_kind(value, spec, spec.kind, path):
+                return
+            if variables.HIJAX_BY_DEFAULT and not variables.is_variable(value):
+                self.leaf(value, Leaf(None, spec.value, predicates=spec.predicates), path, scope)
                 return
             if spec.names is not None:
                 before = len(found.part.violations)
@@ -279,6 +286,7 @@ class Walk:
         count = len(found.part.violations)
         alike = found.sized.get((id(spec.value), variables.aval_of(raw)))
         if alike is not None:  # an array like one that fitted this spec, as by far the most are
+            arrays.see_deleted(found, raw, path)
             arrays.see_sizes(found, alike[1], path, scope)
         else:
             self._held(value, raw, spec, path, scope)
@@ -298,6 +306,7 @@ class Walk:
             if spec.kind is None and variables.is_variable(value):
                 note = suggestions.value_note(value)
                 found.add(path, "array", "a value", describe_value(value), note)
+            arrays.see_deleted(found, raw, path)
         elif isinstance(spec.value, Partition):  # of a Variable's own mesh, so asked of that
             arrays.see_partition(found, value, spec.value, path, scope)
         else:
@@ -311,6 +320,8 @@ class Walk:
 
     def _is_of_kind(self, value: Any, spec: Leaf, wanted: type, path: Path) -> bool:
         """Whether a value is a Variable of a kind; what it is instead is a violation."""
+        if variables.stands_for(value, wanted):
+            return True
         if not variables.is_variable(value):
             note = suggestions.kind_note(value, spec)
             self.found.add(path, "kind", describe(spec), describe_value(value), note)

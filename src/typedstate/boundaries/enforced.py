@@ -20,10 +20,12 @@ class Enforced(msgspec.Struct, eq=False):
       spec: what it means, None where beartype checks it.
       structures: the structures accepted so far.
       kind: of the parameter.
+      merges: the parameters that have the states of a GraphDef.
     """
 
     name: str
     hint: Any
     spec: Spec | None
     kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    merges: tuple[str, ...] = ()
     structures: StructureCache = msgspec.field(default_factory=StructureCache)

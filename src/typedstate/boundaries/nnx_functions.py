@@ -64,9 +64,26 @@ def _merge_trees(definition: Any, states: tuple[Any, ...], hint: Any) -> None:
     __tracebackhide__ = True
     findings = _Findings("the GraphDef")
     found = _joined(states, findings)
-    slots = {slot.path: slot for slot in graphdefs.graphdef_slots(definition)}
     for path, leaf in found.items():
         _refuse_deleted(path, leaf, findings)
+    _compare_slots(definition, found, findings)
+    findings.refuse()
+    if hint is not None:
+        report = explain(_nested(found), hint)
+        if not report:
+            raise StateTypeError(str(report), report)
+
+
+def unmergeable(graphdef: Any, states: tuple[Any, ...]) -> list[Violation]:
+    """Why these states are not those of a GraphDef, by keys, kinds and axis names."""
+    findings = _Findings("the GraphDef")
+    found = _joined(states, findings)
+    _compare_slots(getattr(graphdef, "_graphdef", graphdef), found, findings)
+    return findings.violations
+
+
+def _compare_slots(definition: Any, found: Mapping[Path, Any], findings: _Findings) -> None:
+    slots = {slot.path: slot for slot in graphdefs.graphdef_slots(definition)}
     for path, slot in slots.items():
         if path in found:
             _compare_slot(path, slot, found[path], findings)
@@ -77,11 +94,6 @@ def _merge_trees(definition: Any, states: tuple[Any, ...], hint: Any) -> None:
     for path, leaf in found.items():
         if path not in slots:
             findings.add(path, "extra", "no such key", describe_value(leaf), _meant(path, slots))
-    findings.refuse()
-    if hint is not None:
-        report = explain(_nested(found), hint)
-        if not report:
-            raise StateTypeError(str(report), report)
 
 
 def _merge_list(definition: Any, values: list[Any]) -> None:
@@ -198,12 +210,8 @@ def _held(leaf: Any) -> Any:
 
 
 def _refuse_deleted(path: Path, leaf: Any, findings: _Findings) -> None:
-    """An array that was donated, say, has a shape and no values; asking that reads none."""
-    value = _held(leaf)
-    is_concrete = isinstance(value, jax.Array) and not variables.is_traced(value)
-    if is_concrete and getattr(value, "is_deleted", bool)():
-        note = "was it donated to a jitted function?"
-        findings.add(path, "array", "an array with values", "a deleted array", note)
+    if variables.is_deleted(_held(leaf)):
+        findings.add(path, "array", *suggestions.DELETED)
 
 
 def _rehearse(twin: Any, added: Mapping[Path, Any], findings: _Findings) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeVar
 
-from .._annotations.deferred import is_written_out, show_argument
+from .._annotations.deferred import Deferred, is_written_out, show_argument
 from .._fastpath.call_cache import OMITTED
 from .._spec.describe import describe
 from ..report import Report, Violation
@@ -61,7 +61,7 @@ def render(name: str, report: Report, what: str, shown: Iterable[Enforced]) -> s
 
 def _shown(item: Enforced) -> str:
     """A hint as it was written, or what it means where that is shorter than a long one."""
-    if item.spec is None:
+    if item.spec is None or item.merges or isinstance(item.hint, Deferred | TypeVar):
         return show_argument(item.hint)
     if not is_written_out(item.hint):
         return describe(item.spec)

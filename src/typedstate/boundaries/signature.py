@@ -9,12 +9,13 @@ import types
 import typing
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from .. import _fastpath, _validation
-from .._annotations.array_hints import is_jaxtyped
 from .._annotations.boundary_hints import holds_state_or_array, mentions_schema, or_array
 from .._annotations.context import Context, NotYet
+from .._annotations.deferred import of_variable
 from .._annotations.hint_kinds import UNPACK
 from .._annotations.lazy_annotations import annotations_of, signature_of
 from .._annotations.parse import parse
@@ -25,8 +26,11 @@ from .._spec.binds import check_binds
 from ..errors import SchemaError, StateTypeError, TypedStateWarning
 from ..mode import MODE
 from ..report import Path, Report
-from . import own_source, refusals
+from . import own_source, refusals, swapped
+from .alike import refuse_unlike
 from .enforced import Enforced
+from .hints import has_jaxtyped, may_be_ours, says_something
+from .merging import merges_of, refuse_unknown, see_belonging
 
 if TYPE_CHECKING:
     from .._fastpath.size_code import ArgumentRef
@@ -101,20 +105,30 @@ class Boundary:
     def prepare(self) -> None:
         """Parses all annotations; raises NotYet, with nothing changed, where a name is missing."""
         self.annotations = annotations_of(self.function)  # a name may have come since
-        ours: list[Enforced] = []
-        others: list[Enforced] = []
-        for name, parameter in self.signature.parameters.items():
-            if name in self.annotations:
-                found = self._enforced(name, self.annotations[name], parameter.kind)
-                (others if found.spec is None else ours).append(found)
+        taken = [
+            self._enforced(name, self.annotations[name], parameter.kind)
+            for name, parameter in self.signature.parameters.items()
+            if name in self.annotations
+        ]
         come_out = [self._enforced(name, hint, None) for name, hint in self._come_out()]
-        results = {item.name: item for item in come_out if _says_something(item.hint)}
+        named = [(i.name, i.spec) for i in (*taken, *come_out) if i.spec is not None]
+        refuse_unlike(self.name, named)
+        specs = [spec for _, spec in named]
+        merged = {name for item in taken for name in item.merges}
+        for item in (*taken, *come_out):
+            found = of_variable(item.hint, specs, self._context(item.name))
+            item.spec = item.spec if found is None else found
+            if item.spec is None and item.name in merged:  # what it merges with is looked at
+                item.spec = parse(item.hint, self._context(item.name))
+        ours = [item for item in taken if item.spec is not None]
+        others = [item for item in taken if item.spec is None]
+        results = {item.name: item for item in come_out if says_something(item.hint)}
         self.ours, self.result, self.yielded = ours, results.get(RETURN), results.get(_YIELD)
-        self.others = [item for item in others if _says_something(item.hint)]
+        self.others = [item for item in others if says_something(item.hint)]
         plain = not (self._yields or inspect.iscoroutinefunction(self.function))
         self.calls = CallCache(len(ours))
         every = [*ours, *self.results]
-        self.shares_names = plain and any(_has_jaxtyped(item.hint) for item in every)
+        self.shares_names = plain and any(has_jaxtyped(item.hint) for item in every)
         self.ready = True
 
     def _come_out(self) -> Iterator[tuple[str, Any]]:
@@ -144,7 +158,7 @@ class Boundary:
         is_plain_variable = isinstance(hint, TypeVar) and not (
             hint.__bound__ or hint.__constraints__
         )
-        if is_plain_variable or not (crosses or _may_be_ours(hint)):
+        if is_plain_variable or not (crosses or may_be_ours(hint)):
             return Enforced(name, hint, None, kind)
         try:
             spec = parse(hint, self._context(name))
@@ -157,7 +171,10 @@ class Boundary:
             return Enforced(name, self._leave_alone(name, error, of_others), None, kind)
         if crosses:
             spec = or_array(spec)
-        return Enforced(name, hint, spec if holds_state_or_array(spec) else None, kind)
+        merges = merges_of(hint)
+        refuse_unknown(self._context(name).owner, merges, self.annotations)
+        is_ours = holds_state_or_array(spec) or merges
+        return Enforced(name, hint, spec if is_ours else None, kind, merges)
 
     def _resolved(self, name: str, hint: Any) -> Any:
         while isinstance(hint, str | typing.ForwardRef | dataclasses.InitVar):
@@ -221,14 +238,12 @@ class Boundary:
         known = [one for one in found if one is not None]
         if len(known) == len(found) and (call := self.calls.follow(tuple(known))) is not None:
             return call
-        walk = _validation.Walk()
-        for item, value in zip(self.ours, values, strict=True):
-            for root, _, part in _parts(item, value):
-                assert item.spec is not None
-                walk.visit(part, item.spec, root, item.hint)
+        walk = self._walk(values)
         report = walk.report(self.name)
         if not report:
             wrong = refusals.wrong(self.function, self.others, others)
+            names = ["" if item.kind in _SPREAD else item.name for item in self.ours]
+            report = swapped.named(report, names, values, self._walk)
             both = (*report.violations, *wrong.values())
             rest = report.dims, report.unknown, report.cause, report.explained
             self.refuse(Report(report.hint, both, *rest), "arguments", [*wrong])
@@ -240,6 +255,19 @@ class Boundary:
             if one is not None:
                 roots |= _roots(item, value, number, one)
         return self.calls.learn(learned, walk, report, roots, bool(self.results))
+
+    def _walk(self, values: tuple[Any, ...]) -> Walk:
+        """The walk of the arguments of one call."""
+        walk = _validation.Walk()
+        for item, value in zip(self.ours, values, strict=True):
+            for root, _, part in _parts(item, value):
+                assert item.spec is not None
+                walk.visit(part, item.spec, root, item.hint)
+        for item in self.ours:
+            if item.merges:
+                by_name = dict(zip((one.name for one in self.ours), values, strict=True))
+                see_belonging(walk.found, item.name, item.merges, by_name)
+        return walk
 
     def leave(
         self, call: KnownCall, result: Enforced, known: Specialization | None, value: Any
@@ -254,11 +282,12 @@ class Boundary:
             return
         if known is not None and call.follow(result.name, known):
             return
-        assert result.spec is not None
-        walk = call.after()
-        walk.visit(value, result.spec, result.name, result.hint)
+        walk = _walk_of(result, call, value)
         report = walk.report(self.name)
         if not report:
+            items: Any = cast(Any, value) if type(value) is tuple else ()
+            names = [f"{result.name}[{index}]" for index in range(len(items))]
+            report = swapped.named(report, names, items, partial(_walk_of, result, call))
             self.refuse(report, "return value" if result.name == RETURN else "yielded value")
             return
         known = known or _learn(result, value, walk)
@@ -290,6 +319,14 @@ class Boundary:
         whats = {RETURN: "return value", "yield": "yielded value"}
         report = Report(self.name, (refusals.violation(item, value, reason),))
         self.refuse(report, whats.get(item.name, "arguments"), [item], depth=5)
+
+
+def _walk_of(result: Enforced, call: KnownCall, value: Any) -> Walk:
+    """The walk of what comes out of one call."""
+    assert result.spec is not None
+    walk = call.after()
+    walk.visit(value, result.spec, result.name, result.hint)
+    return walk
 
 
 def _parts(item: Enforced, value: Any) -> Iterator[tuple[str, Path, Any]]:
@@ -326,20 +363,3 @@ def _roots(
         root: _fastpath.ArgumentRef(number, prefix, known.places)
         for root, prefix, _ in _parts(item, value)
     }
-
-
-def _says_something(hint: Any) -> bool:
-    return hint is not Any and hint is not object
-
-
-def _may_be_ours(hint: Any) -> bool:
-    """Whether a hint needs parsing: no plain class, no hint of typing without arguments."""
-    if hint is None or hint is Any:
-        return False
-    return type(hint) is not type or hint.__module__ != "builtins"
-
-
-def _has_jaxtyped(hint: Any) -> bool:
-    if is_jaxtyped(hint):
-        return True
-    return any(_has_jaxtyped(arg) for arg in typing.get_args(hint) if not isinstance(arg, str))

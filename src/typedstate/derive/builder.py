@@ -14,10 +14,11 @@ from flax import nnx
 from flax.nnx import filterlib
 from msgspec.structs import replace
 
-from .._compat import variables
+from .._compat import scalars, variables
 from .._spec import dims, flat_trees
 from .._spec.describe import describe
 from .._spec.dims import Expr, Fixed, Name
+from .._spec.emptiness import may_hold
 from .._spec.node_groups import ValueSpec
 from .._spec.nodes import (
     Anything,
@@ -215,7 +216,9 @@ class Builder(msgspec.Struct):
         made: dict[Hashable, Any] = {}
         for item in fields:
             below = site.at(item.key)
-            if item.shared is not None or (item.optional and not self.is_there(below)):
+            if item.shared is not None or not may_hold(item.spec):
+                continue  # a form may have left nothing of it
+            if item.optional and not self.is_there(below):
                 continue
             if self.follows and below.like is ABSENT:
                 continue
@@ -250,6 +253,8 @@ class Builder(msgspec.Struct):
     def _chosen_extras(self, extra: Extra, site: Site) -> dict[Hashable, Any]:
         made: dict[Hashable, Any] = {}
         for pattern, spec in extra.patterns:
+            if not may_hold(spec):
+                continue
             where = site.at(pattern)
             keys = self.choice(where)
             if keys is ABSENT or isinstance(keys, str | bool | int):
@@ -271,6 +276,9 @@ class Builder(msgspec.Struct):
             length, opened = self.size(dims.substitute(spec.length, site.scope.lookup))
             if length is None:
                 self.fault(site, f"how many entries? give {give(opened)}")
+            elif scalars.is_symbolic_size(length):
+                self.fault(site, f"how many entries? {length} is symbolic")
+                length = 1
             return list(range(1 if length is None else length))
         example = "[...]" if spec.key == "str" else "2"
         self.fault(site, f'which entries? choices={{"{site}": {example}}}')
@@ -348,7 +356,10 @@ class Builder(msgspec.Struct):
         """The size that an expression has, or the names that are open."""
         closed = dims.substitute(expr, self._lookup)
         opened = [var.name for var in dict.fromkeys(dims.names_of(closed))]
-        return dims.evaluate(closed, {}), opened
+        try:
+            return dims.evaluate(closed, {}), opened
+        except Exception:  # of a symbolic size, which not every operation takes
+            return None, opened
 
     def run(self, name: str, scope: Scope) -> tuple[int, ...] | None:
         """The sizes of ``*name``, None where it is open."""
@@ -361,4 +372,5 @@ class Builder(msgspec.Struct):
         of_call = var.scope == 0 or var.scope in self._apart.values()
         known = var.name in self.given and (of_call or var.name not in self.outermost)
         value = self.given[var.name] if known else None
-        return Fixed(value) if isinstance(value, int) else Name(var)
+        taken = isinstance(value, int) or scalars.is_symbolic_size(value)
+        return Fixed(cast(int, value)) if taken else Name(var)

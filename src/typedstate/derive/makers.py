@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from .._compat import axis_rules, variables
+from .._compat import axis_rules, scalars, variables
 from .._sharding import axis_names, compare
 from .._sharding.axis_names import Rules
 from .._spec import dims as dims_
@@ -260,6 +260,6 @@ def _sizes(builder: Builder, dim: SingleDim | VariadicDim, site: Site) -> Sequen
     if dim.expr is None:
         return "name it in the schema"
     size, opened = builder.size(dims_.substitute(dim.expr, site.scope.lookup))
-    if size is not None and size >= 0:
+    if size is not None and (scalars.is_symbolic_size(size) or size >= 0):
         return (size,)
     return f"give {give(opened)}" if opened else f"{dim.text} is no size"

@@ -82,7 +82,7 @@ def abstract(
       like: a state or module from which presence, sizes and dtypes are read.
       dims: sizes by name, where a name can't be a keyword.
       sizes: of the hint's dims, and of those of schemas in it that nothing binds; for
-        ``*name`` a tuple.
+        ``*name`` a tuple. Symbolic ones of ``jax.export.symbolic_shape`` are sizes too.
 
     Raises:
       SchemaError: something is open, or the names do not fit the mesh: it lists everything.

@@ -20,6 +20,7 @@ from .document_terms import (
     Key,
     KeyText,
     Known,
+    Likeness,
     Links,
     LiteralValue,
     Name,
@@ -239,11 +240,12 @@ class ScopedPart(Part):
 
 
 class SamePart(Part):
-    """Alike with every other tree of a call that has this name."""
+    """Alike with every other tree of a call that has this name, by all or by shapes or keys."""
 
     type: Literal["same"]
     of: SpecPart
     group: Name
+    by: Likeness = "structure"
 
 
 class FlatPart(Part):

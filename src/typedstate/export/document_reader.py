@@ -198,8 +198,8 @@ class Reader:
                 return s.Bound(self.spec(inner, where), links_of(links))
             case n.ScopedPart(of=inner, scope=scope):
                 return s.ScopedSpec(self.spec(inner, where), scope)
-            case n.SamePart(of=inner, group=group):
-                return s.SameSpec(self.spec(inner, where), group)
+            case n.SamePart(of=inner, group=group, by=by):
+                return s.SameSpec(self.spec(inner, where), group, by)
             case n.FlatPart(of=inner, separator=separator):
                 return self._flat(self.spec(inner, where), separator, where)
             case n.DecidePart(yes=yes, no=no):

@@ -76,6 +76,7 @@ Pattern = Annotated[KeyText, StringConstraints(max_length=MAX_TEXT), AfterValida
 #: A class, validator or callable: ``nnx.Param``, ``float``, ``package.module.Class``.
 Known = Name
 Container = Literal["any", "state", "dict"]
+Likeness = Literal["structure", "shapes", "keys"]
 
 
 # -- Keys ----------------------------------------------------------------------------------

@@ -211,8 +211,9 @@ class Writer:
                 return n.BindPart(type="bind", of=self.spec(inner, where), dims=links_part(links))
             case s.ScopedSpec(inner, scope):
                 return n.ScopedPart(type="scoped", of=self.spec(inner, where), scope=scope)
-            case s.SameSpec(inner, group):
-                return n.SamePart(type="same", of=self.spec(inner, where), group=group)
+            case s.SameSpec(inner, group, by):
+                part = self.spec(inner, where)
+                return n.SamePart(type="same", of=part, group=group, by=by)
             case s.FlatSpec(inner, separator):
                 return n.FlatPart(type="flat", of=self.spec(inner, where), separator=separator)
             case s.Conditional(filter_, path, yes, no, open_):

@@ -16,6 +16,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from .._spec.leaf_conditions import Predicate
 from ..errors import SchemaError
+from ..forms.replacing import OF_ANY_LEAF
 
 Registry = Mapping[str, Any] | Iterable[Any]
 
@@ -69,7 +70,7 @@ class KnownClasses(msgspec.Struct, frozen=True):
         for name, other in self.given.items():
             if getattr(other, "is_valid", None) == predicate.test:
                 return name
-        return None
+        return predicate.text if OF_ANY_LEAF.get(predicate.text) == predicate else None
 
     def name_of_callable(self, item: Any) -> str | None:
         """The name of a function that is a filter or has the rules."""

@@ -177,8 +177,9 @@ class Writer:
                 return self.spec(inner, where)
             case s.ScopedSpec(inner, scope):
                 return f"{self.file.own('Scoped')}[{self.spec(inner, where)}, {quoted(scope)}]"
-            case s.SameSpec(inner, group):
-                return f"{self.file.own('Same')}[{self.spec(inner, where)}, {quoted(group)}]"
+            case s.SameSpec(inner, group, by):
+                more = "" if by == "structure" else f", {quoted(by)}"
+                return f"{self.file.own('Same')}[{self.spec(inner, where)}, {quoted(group)}{more}]"
             case s.FlatSpec(inner, separator):
                 more = "" if separator is None else f", {quoted(separator)}"
                 return f"{self.file.own('Flat')}[{self.spec(inner, where)}{more}]"

@@ -20,6 +20,7 @@ from .._spec.dims import Dim, Expr, SingleDim, VariadicDim
 from .._spec.filters import Wildcard
 from .._spec.leaf_conditions import Predicate
 from ..errors import SchemaError
+from ..forms.replacing import OF_ANY_LEAF
 from . import document_terms as t
 from .known_classes import KnownClasses
 
@@ -72,6 +73,9 @@ class TermReader(msgspec.Struct, frozen=True):
         found: list[Predicate] = []
         for name in names:
             item = self.known.given.get(name)
+            if item is None and name in OF_ANY_LEAF:
+                found.append(OF_ANY_LEAF[name])
+                continue
             if not callable(getattr(item, "is_valid", None)):
                 raise self._unknown(where, "validator", name)
             found.append(Predicate(name, cast(Any, item).is_valid))

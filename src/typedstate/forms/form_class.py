@@ -5,7 +5,7 @@ from __future__ import annotations
 import copyreg
 import typing
 from collections.abc import Callable
-from typing import Any, assert_never, cast
+from typing import Any, ClassVar, assert_never, cast
 
 from .._annotations.context import Context
 from .._annotations.deferred import Deferred, is_open, show_argument
@@ -24,6 +24,10 @@ class FormMeta(HintMeta):
     """The metaclass of forms: subscription makes a hint class."""
 
     __typedstate_hints__: int | None
+    #: Whether a tree of the form has the keys of the tree that it is made of.
+    __typedstate_keeps_keys__: ClassVar[bool] = False
+    #: Whether it says something of every leaf of a state of which nothing is known.
+    __typedstate_of_states__: ClassVar[bool] = False
 
     def __getitem__(cls, items: Any) -> Any:
         """The hint class of this form with these arguments."""

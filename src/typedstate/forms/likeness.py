@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from typing import Any, cast
+from typing import Any, ClassVar, Final, cast
 
 import jax
 import msgspec
@@ -18,7 +18,20 @@ from .._spec.describe import describe
 from .._spec.dtypes import beside, has_dtype
 from .._spec.filters import Answer, asks_for_kinds, decide, show_filter
 from .._spec.leaf_conditions import Allowed, Predicate
-from .._spec.nodes import Anything, Array, Conditional, Extra, Leaf, Spec
+from .._spec.nodes import (
+    Anything,
+    Array,
+    Conditional,
+    Extra,
+    ItemsOf,
+    Leaf,
+    MappingOf,
+    RecordOf,
+    Spec,
+    TupleOf,
+    Union,
+    Validated,
+)
 from .._spec.questions import one_of
 from .._spec.rewrite import map_value
 from .._spec.transform import Unchanged
@@ -27,9 +40,19 @@ from ..report import Path
 from .form_class import FormMeta, show_form_argument, want_tree
 from .replacing import extra_of_any_kind
 
+#: The dtype class of PRNG keys, which are in no array of numpy's.
+_KEY: Final = "Key"
+
 
 class Like(metaclass=FormMeta):
-    """``Like[S, X]``: every leaf's kind or whole leaf is X; of another dtype it is `Cast`."""
+    """``Like[S, X]``: every leaf's kind or whole leaf is X; of another dtype it is `Cast`.
+
+    A class of arrays keeps dtypes and shapes: ``Like[S, np.ndarray]`` is a tree of numpy arrays,
+    ``Like[S, nnx.Variable[np.ndarray]]`` one of Variables that hold such.
+    """
+
+    __typedstate_keeps_keys__: ClassVar = True
+    __typedstate_of_states__: ClassVar = True
 
     @staticmethod
     def __typedstate_form__(inner: Spec, hint: Any) -> Spec:
@@ -52,6 +75,9 @@ class Cast(metaclass=FormMeta):
     norms as S has them.
     """
 
+    __typedstate_keeps_keys__: ClassVar = True
+    __typedstate_of_states__: ClassVar = True
+
     @staticmethod
     def __typedstate_form__(inner: Spec, dtype: Any, *filters: Any) -> Spec:
         found = dtype_class(dtype)
@@ -64,6 +90,29 @@ class Cast(metaclass=FormMeta):
 
 def _is_bare(kind: Leaf) -> bool:
     return isinstance(kind.value, Anything)
+
+
+def _is_class(spec: Spec) -> bool:
+    """Whether a spec is a class of arrays, ``np.ndarray``, that says no dtype and no shape."""
+    return isinstance(spec, Array) and spec.shape is None and spec.dtypes is None
+
+
+def _of_class(value: Spec, given: Spec) -> Spec:
+    """What is given; a class of arrays with the dtypes and shapes of what stood there."""
+    if not (isinstance(given, Array) and _is_class(given)):
+        return given
+    cls = given.cls
+
+    def change(spec: Array | Anything) -> Spec:
+        if isinstance(spec, Anything):
+            return given
+        return spec if spec.dtype == _KEY else replace(spec, cls=cls)
+
+    match value:
+        case Array() | TupleOf() | ItemsOf() | MappingOf() | RecordOf() | Union() | Validated():
+            return map_value(value, change)
+        case _:
+            return given
 
 
 class _OfDtypes(msgspec.Struct, frozen=True):
@@ -124,7 +173,7 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
     @property
     def holds_arrays(self) -> bool:
         """Whole leaves in their place may hold none."""
-        return self.dtype is not None or bool(self.kinds)
+        return self.dtype is not None or bool(self.kinds) or all(map(_is_class, self.values))
 
     @property
     def needs_kinds(self) -> bool:
@@ -174,8 +223,12 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
             changed = replace(spec, value=value) if isinstance(spec, Leaf) else value
             return changed if not self.kinds else self._kinds(spec, value)
         if not self.kinds:
-            return one_of(self.values)
+            return one_of(self._whole(value))
         return self._kinds(spec, value)
+
+    def _whole(self, value: Spec) -> tuple[Spec, ...]:
+        """What stands for the whole leaf."""
+        return tuple(_of_class(value, given) for given in self.values)
 
     @property
     def keeps_kinds(self) -> bool:
@@ -201,13 +254,13 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
         options: list[Spec] = []
         for kind in self.kinds:
             if isinstance(kind.value, Anything) and isinstance(spec, Leaf):
-                held = one_of((value, *self.values))
+                held = one_of((value, *self._whole(value)))
                 changed = replace(spec, kind=kind.kind, value=held, exact=kind.exact)
                 options.append(replace(changed, predicates=(), by_dims=True))
                 continue
-            held = kind.value if not isinstance(kind.value, Anything) else value
-            options.append(Leaf(kind.kind, one_of((held, *self.values)), kind.exact))
-        return one_of((*options, *self.values))
+            held = value if isinstance(kind.value, Anything) else _of_class(value, kind.value)
+            options.append(Leaf(kind.kind, one_of((held, *self._whole(value))), kind.exact))
+        return one_of((*options, *self._whole(value)))
 
     def _retype(self, spec: Array | Anything) -> Spec:
         assert self.dtype is not None

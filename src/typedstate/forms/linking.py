@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, get_args
 
 from .._spec.describe import describe
 from .._spec.dims import Expr, Name
@@ -11,6 +11,7 @@ from .._spec.nodes import (
     Argument,
     Bound,
     FlatSpec,
+    Likeness,
     Map,
     SameSpec,
     ScopedSpec,
@@ -43,6 +44,8 @@ class Bind(metaclass=FormMeta):
     ``len``, its number of entries.
     """
 
+    __typedstate_keeps_keys__: ClassVar = True
+
     @staticmethod
     def __typedstate_form__(inner: Spec, text: str) -> Spec:
         owner = f"Bind[{describe(inner)}, {text!r}]"
@@ -65,6 +68,8 @@ class Bind(metaclass=FormMeta):
 class Scoped(metaclass=FormMeta):
     """``Scoped[S, "teacher"]``: the names of S, kept apart from those of the call."""
 
+    __typedstate_keeps_keys__: ClassVar = True
+
     @staticmethod
     def __typedstate_form__(inner: Spec, scope: Any) -> Spec:
         if not isinstance(scope, str) or not scope:
@@ -73,10 +78,19 @@ class Scoped(metaclass=FormMeta):
 
 
 class Same(metaclass=FormMeta):
-    """``Same[H, "T"]``: all trees of a call with this name have like keys, kinds and shapes."""
+    """``Same[H, "T"]``: all trees of a call with this name have like keys, kinds and shapes.
+
+    ``Same[H, "T", "shapes"]`` agrees with them in keys and shapes, an average in float32 of
+    bfloat16 parameters say; ``Same[H, "T", "keys"]`` in keys, shardings beside their state say.
+    """
+
+    __typedstate_keeps_keys__: ClassVar = True
 
     @staticmethod
-    def __typedstate_form__(inner: Spec, group: Any) -> Spec:
+    def __typedstate_form__(inner: Spec, group: Any, by: Any = "structure") -> Spec:
         if not isinstance(group, str) or not group:
             raise SchemaError(f'Same[{describe(inner)}, {group!r}]: give a name, "T"')
-        return SameSpec(inner, group)
+        if by not in get_args(Likeness):
+            known = ", ".join(map(repr, get_args(Likeness)))
+            raise SchemaError(f"Same[{describe(inner)}, {group!r}, {by!r}]: give one of {known}")
+        return SameSpec(inner, group, by)

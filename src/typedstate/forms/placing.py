@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, assert_never
+from typing import Any, ClassVar, Final, assert_never
 
 import msgspec
 from msgspec.structs import replace
@@ -73,6 +73,9 @@ class Placed(metaclass=FormMeta):
     ``shard_map``, where S has the sizes of one shard, it has those of the whole arrays.
     """
 
+    __typedstate_keeps_keys__: ClassVar = True
+    __typedstate_of_states__: ClassVar = True
+
     @staticmethod
     def __typedstate_form__(inner: Spec, *rules: Any) -> Spec:
         if rules:
@@ -88,6 +91,9 @@ class PlacedBy(metaclass=FormMeta):
     own. `Shardings` and `Specs` of it, and the trees that are derived from it, go by them.
     """
 
+    __typedstate_keeps_keys__: ClassVar = True
+    __typedstate_of_states__: ClassVar = True
+
     @staticmethod
     def __typedstate_form__(inner: Spec, rules: Any) -> Spec:
         return _placed(inner, "PlacedBy", rules)
@@ -100,6 +106,9 @@ class Sharded(metaclass=FormMeta):
     axes. All other axes of S are then declared as not split. Over a `Like` it says where
     moments lie otherwise than their parameters, as ``optimizer_sharding`` has it.
     """
+
+    __typedstate_keeps_keys__: ClassVar = True
+    __typedstate_of_states__: ClassVar = True
 
     @staticmethod
     def __typedstate_form__(inner: Spec, text: str) -> Spec:

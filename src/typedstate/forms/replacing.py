@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 import jax
 import msgspec
@@ -36,6 +36,9 @@ _jax: Final = cast(Any, jax)
 class Pure(metaclass=FormMeta):
     """``Pure[S]``: nested dicts of values, as ``nnx.to_pure_dict`` gives."""
 
+    __typedstate_keeps_keys__: ClassVar = True
+    __typedstate_of_states__: ClassVar = True
+
     @staticmethod
     def __typedstate_form__(inner: Spec) -> Spec:
         return transformed(want_tree(inner, "Pure"), Unwrapping(pure=True))
@@ -43,6 +46,9 @@ class Pure(metaclass=FormMeta):
 
 class Values(metaclass=FormMeta):
     """``Values[S]``: a State of values, as ``nnx.pure`` gives."""
+
+    __typedstate_keeps_keys__: ClassVar = True
+    __typedstate_of_states__: ClassVar = True
 
     @staticmethod
     def __typedstate_form__(inner: Spec) -> Spec:
@@ -52,6 +58,9 @@ class Values(metaclass=FormMeta):
 class Abstract(metaclass=FormMeta):
     """``Abstract[S]``: a ``jax.ShapeDtypeStruct`` in the place of each array."""
 
+    __typedstate_keeps_keys__: ClassVar = True
+    __typedstate_of_states__: ClassVar = True
+
     @staticmethod
     def __typedstate_form__(inner: Spec) -> Spec:
         return transformed(want_tree(inner, "Abstract"), Abstracting())
@@ -60,6 +69,9 @@ class Abstract(metaclass=FormMeta):
 class Shardings(metaclass=FormMeta):
     """``Shardings[S]``: a ``NamedSharding`` in the place of each array."""
 
+    __typedstate_keeps_keys__: ClassVar = True
+    __typedstate_of_states__: ClassVar = True
+
     @staticmethod
     def __typedstate_form__(inner: Spec) -> Spec:
         return transformed(want_tree(inner, "Shardings"), Replacing("Shardings", NamedSharding))
@@ -67,6 +79,9 @@ class Shardings(metaclass=FormMeta):
 
 class Specs(metaclass=FormMeta):
     """``Specs[S]``: a ``PartitionSpec`` in the place of each array."""
+
+    __typedstate_keeps_keys__: ClassVar = True
+    __typedstate_of_states__: ClassVar = True
 
     @staticmethod
     def __typedstate_form__(inner: Spec) -> Spec:
@@ -89,7 +104,7 @@ class Unwrapping(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
     def of_any_leaf(self) -> tuple[Predicate, ...]:
         """No Variables."""
-        return (Predicate("a value", lambda leaf: not variables.is_variable(leaf)),)
+        return (_A_VALUE,)
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """The value of a Variable."""
@@ -130,7 +145,7 @@ class Abstracting(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
     def of_any_leaf(self) -> tuple[Predicate, ...]:
         """All that it holds is abstract."""
-        return (holding("jax.ShapeDtypeStruct", jax.ShapeDtypeStruct),)
+        return (_ABSTRACT,)
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """Arrays become abstract; ``jax.eval_shape`` makes arrays of Python numbers too."""
@@ -169,9 +184,7 @@ class Replacing(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
     def of_any_leaf(self) -> tuple[Predicate, ...]:
         """It holds these, or is one."""
-        return (
-            holding("a PartitionSpec" if self.form == "Specs" else "a NamedSharding", self.cls),
-        )
+        return (_A_SPEC if self.form == "Specs" else _A_SHARDING,)
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """A Variable may hold it, or it stands for the Variable."""
@@ -215,6 +228,14 @@ def holding(text: str, cls: type) -> Predicate:
         return all(map(is_one, parts))
 
     return Predicate(text, test)
+
+
+_A_VALUE: Final = Predicate("a value", lambda leaf: not variables.is_variable(leaf))
+_ABSTRACT: Final = holding("jax.ShapeDtypeStruct", jax.ShapeDtypeStruct)
+_A_SHARDING: Final = holding("a NamedSharding", NamedSharding)
+_A_SPEC: Final = holding("a PartitionSpec", PartitionSpec)
+#: What these forms say of the leaves of a state of which nothing else is known, by its text.
+OF_ANY_LEAF: Final = {one.text: one for one in (_A_VALUE, _ABSTRACT, _A_SHARDING, _A_SPEC)}
 
 
 def extra_of_any_kind(extra: Extra) -> Extra:

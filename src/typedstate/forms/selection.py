@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from .._annotations.hint_kinds import variable_class
 from .._spec.composition import transformed
@@ -22,6 +22,8 @@ def _selected(inner: Spec, form: str, selecting: Selecting) -> Spec:
 class Only(metaclass=FormMeta):
     """``Only[S, *filters]``: just the leaves that any of these NNX filters selects."""
 
+    __typedstate_of_states__: ClassVar = True
+
     @staticmethod
     def __typedstate_form__(inner: Spec, *filters: Any) -> Spec:
         return _selected(inner, "Only", Selecting(filters, keep=True))
@@ -30,6 +32,8 @@ class Only(metaclass=FormMeta):
 class Rest(metaclass=FormMeta):
     """``Rest[S, *filters]``: the leaves that none of these NNX filters selects."""
 
+    __typedstate_of_states__: ClassVar = True
+
     @staticmethod
     def __typedstate_form__(inner: Spec, *filters: Any) -> Spec:
         return _selected(inner, "Rest", Selecting(filters, keep=False))
@@ -37,6 +41,8 @@ class Rest(metaclass=FormMeta):
 
 class Plus(metaclass=FormMeta):
     """``Plus[S, *kinds]``: leaves of these kinds may stand anywhere in it."""
+
+    __typedstate_of_states__: ClassVar = True
 
     @staticmethod
     def __typedstate_form__(inner: Spec, *kinds: Any) -> Spec:

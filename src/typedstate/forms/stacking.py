@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import EllipsisType
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec.structs import replace
@@ -45,6 +45,9 @@ class Stacked(metaclass=FormMeta):
 
     What ``nnx.vmap`` and ``nnx.scan`` make of a module's state.
     """
+
+    __typedstate_keeps_keys__: ClassVar = True
+    __typedstate_of_states__: ClassVar = True
 
     @staticmethod
     def __typedstate_form__(inner: Spec, dim: Any, *filters: Any) -> Spec:

@@ -72,7 +72,7 @@ def raw(spec: Spec) -> Spec:
         case NoValue():
             return _EMPTY
         case Leaf(kind=kind, value=value) if kind is OptArray:
-            return value
+            return Union((value, spec))  # a live optimizer holds the tuples of optax with its own
         case StateOfSpec(Leaf(kind=kind)) if kind is OptArray:
             return _ANY
         case Anything() | ValueSpec() | StateSpec():
@@ -173,7 +173,10 @@ if TYPE_CHECKING:
 else:
 
     class Raw(metaclass=FormMeta):
-        """``Raw[AdamState[S]]``: what ``tx.init(params)`` returns, for params with state S."""
+        """``Raw[AdamState[S]]``: what ``tx.init(params)`` returns, for params with state S.
+
+        ``opt_state`` of a live ``nnx.Optimizer`` is such a tuple too, with Variables in it.
+        """
 
         @staticmethod
         def __typedstate_form__(inner: Spec) -> Spec:

@@ -18,6 +18,7 @@ from typedstate import (
     Abstract,
     Alias,
     Axis,
+    Merges,
     Only,
     Pure,
     Report,
@@ -59,6 +60,8 @@ def test_declarations() -> None:
     seen(assert_type(Alias("values").key, Hashable), str)
     seen(assert_type(Shared("embed.embedding"), Shared), Shared)
     seen(assert_type(Shared("embed.embedding").path, str), str)
+    seen(assert_type(Merges("params", "rest"), Merges), Merges)
+    seen(assert_type(Merges("params").parameters, tuple[str, ...]), tuple)
     seen(assert_type(Axis(1, "layers"), Axis), Axis)
     seen(assert_type(Axis(1, None).partition_name, str | EllipsisType | None), type(None))
     tied = Tied({"values": nnx.Param(jnp.ones(2))})

@@ -1,0 +1,91 @@
+"""Whether anything can stand in a tree: forms may leave nothing of a part."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from .nodes import (
+    Anything,
+    Argument,
+    Array,
+    Bound,
+    Conditional,
+    EntriesSpec,
+    FlatSpec,
+    Instance,
+    ItemsOf,
+    Leaf,
+    Literally,
+    Map,
+    MappingOf,
+    ModuleState,
+    Node,
+    NoValue,
+    Partition,
+    RecordOf,
+    SameSpec,
+    SchemaRef,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+    TupleOf,
+    Union,
+    Validated,
+    Within,
+)
+from .questions import root_of
+from .transform import Impossible
+
+
+def may_hold(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
+    """Whether a tree that is like `spec` may have a leaf."""
+    match spec:
+        case Node(ref):
+            root = root_of(ref)  # a form that reads paths makes a schema for each level
+            if root in seen:
+                return False
+            try:
+                schema = ref.resolve()
+            except Impossible:  # no tree can be such
+                return False
+            inner = [field.spec for field in schema.fields if field.shared is None]
+            inner += [below for _, below in schema.extra.patterns]
+            return bool(schema.extra.allowed) or any(may_hold(one, seen | {root}) for one in inner)
+        case (
+            Bound(inner=inner)
+            | ScopedSpec(inner=inner)
+            | SameSpec(inner=inner)
+            | FlatSpec(inner=inner)
+            | Argument(inner=inner)
+        ):
+            return may_hold(inner, seen)
+        case EntriesSpec(items, extra=extra):
+            below = (item for item in items if item is not None)
+            return bool(extra.allowed) or any(may_hold(item, seen) for item in below)
+        case Map(entry=entry, extra=extra):
+            return bool(extra.allowed) or may_hold(entry, seen)
+        case Union(options):
+            return any(may_hold(option, seen) for option in options)
+        case Conditional(yes=yes, no=no):
+            return any(option is not None and may_hold(option, seen) for option in (yes, no))
+        case NoValue():
+            return False
+        case (
+            Anything()
+            | Instance()
+            | Literally()
+            | Array()
+            | TupleOf()
+            | ItemsOf()
+            | MappingOf()
+            | RecordOf()
+            | Partition()
+            | Validated()
+            | Leaf()
+            | StateOfSpec()
+            | Within()
+            | ModuleState()
+        ):
+            return True
+        case _:
+            assert_never(spec)

@@ -1,0 +1,48 @@
+"""Refuses a signature that says `Same` of trees of which none are alike."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from .._spec.describe import describe
+from .._spec.disjoint import less_strict, why_never
+from .._spec.nodes import Likeness, SameSpec, Spec, TupleOf
+from ..errors import SchemaError
+
+_ADVICE: Final[dict[Likeness, str]] = {
+    "structure": '; a third argument "shapes" compares keys and shapes alone, "keys" keys alone',
+    "shapes": '; a third argument "keys" compares keys alone',
+    "keys": "",
+}
+
+
+def refuse_unlike(owner: str, hints: Iterable[tuple[str, Spec]]) -> None:
+    """Raises SchemaError where no value can satisfy two hints of one `Same`.
+
+    Args:
+      owner: the function.
+      hints: the name of each parameter with what it takes.
+    """
+    found = [(name, same) for name, spec in hints for same in _every(spec)]
+    for (first, one), (second, other) in itertools.combinations(found, 2):
+        if one.group != other.group:
+            continue
+        by = less_strict(one.by, other.by)
+        reason = why_never(one.inner, other.inner, by)
+        if reason:
+            trees = f"{describe(one.inner)} and {describe(other.inner)}"
+            raise SchemaError(
+                f"{owner}: no {first} and {second} can be alike as Same[..., {one.group!r}] says "
+                f"of {trees}: {reason}{_ADVICE[by]}"
+            )
+
+
+def _every(spec: Spec) -> Iterator[SameSpec]:
+    """Those that always have a tree: not those in a union or a list."""
+    if isinstance(spec, SameSpec):
+        yield spec
+    elif isinstance(spec, TupleOf):
+        for item in spec.items:
+            yield from _every(item)

@@ -1,0 +1,27 @@
+"""What a hint of a signature needs: parsing, a check at all, jaxtyping's scope."""
+
+from __future__ import annotations
+
+import typing
+from typing import Any
+
+from .._annotations.array_hints import is_jaxtyped
+
+
+def says_something(hint: Any) -> bool:
+    """Whether any value at all is refused."""
+    return hint is not Any and hint is not object
+
+
+def may_be_ours(hint: Any) -> bool:
+    """Whether a hint needs parsing: no plain class, no hint of typing without arguments."""
+    if hint is None or hint is Any:
+        return False
+    return type(hint) is not type or hint.__module__ != "builtins"
+
+
+def has_jaxtyped(hint: Any) -> bool:
+    """Whether a hint of jaxtyping's stands anywhere in it."""
+    if is_jaxtyped(hint):
+        return True
+    return any(has_jaxtyped(arg) for arg in typing.get_args(hint) if not isinstance(arg, str))
