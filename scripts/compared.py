@@ -251,8 +251,9 @@ def verdict(tool: Tool, case: str) -> str:
         if case in RIGHT:
             return "**refused**"
         text = str(error)
-        named = len(text) < 4000 and PLACES[case] in text
-        return "named" if named else f"{len(text):,} characters"
+        if PLACES[case] not in text:
+            return "no place"
+        return "named" if len(text) < 4000 else f"in {round(len(text), -3):,} characters"
     return "accepted" if case in RIGHT else "**accepted**"
 
 
