@@ -1,9 +1,10 @@
 """The command line: one tree of commands, each a module with an `add_parser`.
 
 ``typedstate`` and ``python -m typedstate``. A command exits with 0 where what it asks holds, 1
-where it does not, 2 where it was asked wrongly. Where ``argcomplete`` is installed, shells
-complete it: ``eval "$(register-python-argcomplete typedstate)"``.
+where it does not, 2 where it was asked wrongly. With the extra ``[completion]`` shells complete it:
+``eval "$(register-python-argcomplete typedstate)"``.
 """
+# PYTHON_ARGCOMPLETE_OK
 
 from __future__ import annotations
 

@@ -74,9 +74,12 @@ def test_what_differs_in_a_flat_tree_is_named_and_filled(params: Any, tmp_path: 
         restore(tmp_path / "c", HINTS[1])
     codes = {(one.path, one.code) for one in refused.value.report.violations}
     assert codes == {("head.scale", "extra")}
-    found = restore(tmp_path / "c", HINTS[1], allow=["extra"], fill=params)
+    with pytest.raises(StateTypeError, match="the given model has it"):
+        restore(tmp_path / "c", HINTS[1], allow=["extra"], fill=params)
+    found = restore(tmp_path / "c", HINTS[1], allow=["extra", "missing"], fill=params)
     assert found.left_out == ("['head/scale'].value",)
-    assert "head/scale" not in found.state
+    assert found.filled == ("head.bias",)
+    assert set(found.state) == set(flattened(HINTS[1], params))
 
 
 def test_a_flat_checkpoint_is_not_the_nested_one(params: Any, tmp_path: Path) -> None:
