@@ -124,7 +124,8 @@ def test_a_manager_saves_with_the_document(tmp_path: Path, net: Any, equal: Any)
 @pytest.mark.skipif(not hasattr(v1, "save_pytree_async"), reason="this Orbax has no v1 interface")
 def test_the_v1_interface_saves_in_the_background(tmp_path: Path, net: Any, equal: Any) -> None:
     about = save_args(net, NetState).custom_metadata
-    v1.save_pytree_async(tmp_path / "tree", net, custom_metadata=about).result()
+    saving = getattr(v1, "save_async", v1.save_pytree_async)  # its newer name
+    saving(tmp_path / "tree", net, custom_metadata=about).result()
     assert verify(tmp_path / "tree", NetState).unknown == ()
     assert equal(restore(tmp_path / "tree", NetState).state, net)
     v1.save_checkpointables(tmp_path / "items", {"model": net, "config": {"lr": 0.1}})

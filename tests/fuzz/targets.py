@@ -228,7 +228,8 @@ def source(tree: Any) -> None:
     namespace: dict[str, Any] = {}
     exec(text, namespace)
     again = namespace[schema_.__name__]
-    assert to_source(again) == text
+    written = [line for line in text.splitlines() if not line.startswith("# ")]
+    assert to_source(again).splitlines() == written  # comments are the inference's alone
     assert fits(tree, again) is fits(tree, schema_)
 
 

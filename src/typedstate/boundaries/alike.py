@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from .._spec.describe import describe
-from .._spec.disjoint import less_strict, why_never
 from .._spec.nodes import Likeness, SameSpec, Spec, TupleOf
 from ..errors import SchemaError
 
@@ -26,6 +25,10 @@ def refuse_unlike(owner: str, hints: Iterable[tuple[str, Spec]]) -> None:
       hints: the name of each parameter with what it takes.
     """
     found = [(name, same) for name, spec in hints for same in _every(spec)]
+    if len(found) < 2:
+        return
+    from .._spec.disjoint import less_strict, why_never
+
     for (first, one), (second, other) in itertools.combinations(found, 2):
         if one.group != other.group:
             continue

@@ -8,10 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._compat import axis_rules, variables
-from .._validation import Guard
 from ..errors import SchemaError
 from ..report import Path, Violation, show_path
-from .nnx_functions import unmergeable
 
 if TYPE_CHECKING:
     from .._validation.findings import Findings
@@ -63,6 +61,9 @@ def see_belonging(
       merges: those that have its states.
       values: of all parameters.
     """
+    from .._validation import Guard
+    from .nnx_functions import unmergeable
+
     graphdef, states = values[name], tuple(values[one] for one in merges)
     try:
         violations = unmergeable(graphdef, states)

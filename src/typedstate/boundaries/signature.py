@@ -26,7 +26,7 @@ from .._spec.binds import check_binds
 from ..errors import SchemaError, StateTypeError, TypedStateWarning
 from ..mode import MODE
 from ..report import Path, Report
-from . import own_source, refusals, swapped
+from . import own_source
 from .alike import refuse_unlike
 from .enforced import Enforced
 from .hints import has_jaxtyped, may_be_ours, says_something
@@ -241,6 +241,8 @@ class Boundary:
         walk = self._walk(values)
         report = walk.report(self.name)
         if not report:
+            from . import refusals, swapped
+
             wrong = refusals.wrong(self.function, self.others, others)
             names = ["" if item.kind in _SPREAD else item.name for item in self.ours]
             report = swapped.named(report, names, values, self._walk)
@@ -285,6 +287,8 @@ class Boundary:
         walk = _walk_of(result, call, value)
         report = walk.report(self.name)
         if not report:
+            from . import swapped
+
             items: Any = cast(Any, value) if type(value) is tuple else ()
             names = [f"{result.name}[{index}]" for index in range(len(items))]
             report = swapped.named(report, names, items, partial(_walk_of, result, call))
@@ -305,6 +309,8 @@ class Boundary:
           plain: what beartype refuses.
           depth: of the call below this one, for a warning.
         """
+        from . import refusals
+
         __tracebackhide__ = True
         results = [item for item in self.results if item.spec is not None]
         message = refusals.render(self.name, report, what, [*self.ours, *results, *plain])
@@ -315,6 +321,8 @@ class Boundary:
 
     def refuse_plain(self, item: Enforced, value: Any, reason: str) -> None:
         """Refuses a value of a hint that beartype checks, as any other."""
+        from . import refusals
+
         __tracebackhide__ = True
         whats = {RETURN: "return value", "yield": "yielded value"}
         report = Report(self.name, (refusals.violation(item, value, reason),))
