@@ -8,35 +8,20 @@ from typing import Final, assert_never, get_args
 from ..report import Path, show_path
 from .describe import class_name, describe
 from .dims import Fixed, SingleDim, VariadicDim
+from .node_groups import StateSpec, ValueSpec, WrapperSpec
 from .nodes import (
     Anything,
-    Argument,
     Array,
-    Bound,
-    Conditional,
     EntriesSpec,
-    FlatSpec,
     Instance,
-    ItemsOf,
     Leaf,
     Likeness,
-    Literally,
-    Map,
-    MappingOf,
-    ModuleState,
     Node,
     NoValue,
     Partition,
-    RecordOf,
-    SameSpec,
     SchemaRef,
-    ScopedSpec,
     Spec,
-    StateOfSpec,
-    TupleOf,
     Union,
-    Validated,
-    Within,
 )
 from .questions import container_of, root_of
 
@@ -81,30 +66,9 @@ def _leaves(spec: Spec, path: Path, seen: frozenset[SchemaRef]) -> Iterator[tupl
             for index, entry in enumerate(items):
                 if entry is not None:
                     yield from _leaves(entry, (*path, index), seen)
-        case (
-            Bound(inner=inner)
-            | ScopedSpec(inner=inner)
-            | SameSpec(inner=inner)
-            | Argument(inner=inner)
-        ):
-            yield from _leaves(inner, path, seen)
-        case (
-            Anything()
-            | NoValue()
-            | Literally()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Validated()
-            | Map()
-            | StateOfSpec()
-            | Union()
-            | Within()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case WrapperSpec():
+            yield from _leaves(spec.inner, path, seen)
+        case Anything() | Union() | ValueSpec() | StateSpec():
             return
         case _:
             assert_never(spec)
@@ -125,34 +89,9 @@ def _may_have(spec: Spec, path: Path) -> bool:
             at = path[0]
             item = items[at] if isinstance(at, int) and 0 <= at < len(items) else None
             return bool(extra.allowed) if item is None else _may_have(item, path[1:])
-        case (
-            Bound(inner=inner)
-            | ScopedSpec(inner=inner)
-            | SameSpec(inner=inner)
-            | Argument(inner=inner)
-        ):
-            return _may_have(inner, path)
-        case (
-            Anything()
-            | NoValue()
-            | Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
-            | Leaf()
-            | Map()
-            | StateOfSpec()
-            | Union()
-            | Within()
-            | FlatSpec()
-            | Conditional()
-            | ModuleState()
-        ):
+        case WrapperSpec():
+            return _may_have(spec.inner, path)
+        case Anything() | Union() | ValueSpec() | StateSpec():
             return True
         case _:
             assert_never(spec)
