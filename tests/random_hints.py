@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from flax.traverse_util import flatten_dict
 from hypothesis import strategies as st
 from jax.sharding import PartitionSpec
 from jaxtyping import Array, Float, Int, Shaped
@@ -22,6 +23,7 @@ from typedstate import (
     Bind,
     Entries,
     Exactly,
+    Flat,
     Only,
     Plus,
     Pure,
@@ -49,10 +51,17 @@ class Case:
     Attributes:
       hint: what stands behind the colon.
       build: makes a tree that fits it anew.
+      shapes: the hint of its abstract tree, where that is not `Abstract` around it.
     """
 
     hint: Any
     build: Callable[[], Any]
+    shapes: Any = None
+
+    @property
+    def abstract(self) -> Any:
+        """The hint of the same tree with shapes in the place of arrays."""
+        return Abstract[self.hint] if self.shapes is None else self.shapes
 
 
 def schema_of(fields: dict[Any, Any], extra: Any = "forbid", name: str = "Random") -> Any:
@@ -147,7 +156,7 @@ def form_cases(draw: st.DrawFn) -> Case:
     def state() -> Any:
         return nnx.State(case.build())
 
-    match draw(st.integers(0, 12)):
+    match draw(st.integers(0, 14)):
         case 0:
             return Case(Plus[case.hint, nnx.Intermediate], state)
         case 1:
@@ -172,8 +181,20 @@ def form_cases(draw: st.DrawFn) -> Case:
             return Case(Sharded[case.hint, "a=x"], state)
         case 10:
             return Case(Pure[Stacked[case.hint, "2*n"]], lambda: pure_stack(state()))
+        case 11:
+            flat = Flat[Abstract[case.hint]]
+            return Case(Flat[case.hint], lambda: nnx.to_flat_state(state()), flat)
+        case 12:
+            pure = Flat[Pure[case.hint], "//"]
+            return Case(pure, lambda: joined(state()), Flat[Pure[Abstract[case.hint]], "//"])
         case _:
             return Case(case.hint, state)
+
+
+def joined(state: Any) -> dict[str, Any]:
+    """The values of a state by their whole paths, each path one name."""
+    values = flatten_dict(nnx.to_pure_dict(state))
+    return {"//".join(map(str, path)): value for path, value in values.items()}
 
 
 def pure_stack(state: Any) -> Any:

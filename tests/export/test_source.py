@@ -23,6 +23,7 @@ from typedstate import (
     Exactly,
     Only,
     Pure,
+    SchemaDocument,
     SchemaError,
     Scoped,
     Shared,
@@ -218,3 +219,11 @@ def test_what_has_no_source_is_said(schema: Any, text: str) -> None:
 def test_schemas_made_by_exec_find_the_names_around_them(future: str) -> None:
     source = future + to_source(Everything)
     assert _classes(_run(source)) == _classes(Everything)
+
+
+def test_a_schema_that_was_read_from_its_document() -> None:
+    document = SchemaDocument.of(MlpState)
+    read = SchemaDocument.from_json(document.to_json()).to_schema()
+    written = _run(to_source(read))
+    assert SchemaDocument.of(written) == document
+    assert _classes(read) == _classes(written)

@@ -20,6 +20,8 @@ from tests import zoo
 from tests.random_hints import Case, form_cases
 from typedstate import (
     Abstract,
+    Alias,
+    Flat,
     Like,
     Only,
     Placed,
@@ -33,6 +35,7 @@ from typedstate import (
     StateMap,
     TypedState,
     Values,
+    abstract,
     check,
     diff,
     explain,
@@ -54,6 +57,9 @@ FORMS = [
     StateMap[int, zoo.LinearState],
     tuple[zoo.LinearState, Float[Array, "batch din"]],
     zoo.LinearState | zoo.MlpState,
+    Flat[zoo.MlpState],
+    Flat[Pure[zoo.StackState], "/"],
+    tuple[Flat[zoo.LinearState], Float[Array, "batch din"]],
 ]
 
 
@@ -117,7 +123,8 @@ def test_states_fit(hint: Any, data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     "hint",
     [zoo.ConvNetState, zoo.AttentionState, zoo.StackState, FixedState, Pure[zoo.MlpState],
-     Only[zoo.ConvNetState, nnx.Param], Abstract[zoo.MlpState], Stacked[zoo.MlpState, "4"]],
+     Only[zoo.ConvNetState, nnx.Param], Abstract[zoo.MlpState], Stacked[zoo.MlpState, "4"],
+     Flat[zoo.StackState], Flat[FixedState, "."], StateMap[int, zoo.LinearState]],
     ids=str,
 )  # fmt: skip
 @given(st.data())
@@ -139,6 +146,24 @@ def test_random_hints_have_examples_after_their_document_too(
     read = SchemaDocument.of(case.hint).to_schema()
     assert check(value, read) is value
     assert not diff(value, read)
+
+
+def test_a_tree_whose_paths_have_no_order_is_flat_too() -> None:
+    class Mixed(TypedState):
+        first: Annotated[zoo.LinearState, Alias(0)]
+        last: zoo.LinearState
+
+    made: Any = example(Flat[Mixed], 0)
+    pairs = made.items() if isinstance(made, dict) else made  # Flax sorts the paths, or can't
+    assert {path for path, _ in pairs} == {
+        (0, "kernel"),
+        (0, "bias"),
+        ("last", "kernel"),
+        ("last", "bias"),
+    }
+    assert fits(made, Flat[Mixed])
+    shapes = abstract(Flat[Mixed], like=made)
+    assert fits(shapes, Flat[Abstract[Mixed]])
 
 
 @given(states(zoo.LinearState, din=3))

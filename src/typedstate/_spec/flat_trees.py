@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, assert_never, cast
 
 import msgspec
+from flax import nnx
 
 from .._compat import variables
 from .node_groups import StateSpec, ValueSpec
@@ -83,6 +85,17 @@ def unflattened(mapping: Mapping[Hashable, Any], ref: SchemaRef) -> tuple[FlatSp
         if isinstance(tree, dict) and not keys.isdisjoint(tree):
             return spec, tree
     return None
+
+
+def flattened(tree: Any, spec: FlatSpec) -> Any:
+    """A nested tree as a flat one, of the kind that Flax makes: of a State by path a `FlatState`.
+
+    Flax sorts the paths of one; where keys of a level have no order, it is a dict.
+    """
+    if spec.separator is None and variables.is_state(tree):
+        with contextlib.suppress(TypeError):
+            return nnx.to_flat_state(tree)
+    return flat(tree, spec.separator)
 
 
 def flat(tree: Any, separator: str | None) -> Tree:

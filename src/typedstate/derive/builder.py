@@ -10,7 +10,6 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, assert_never, cast
 
 import msgspec
-from flax import nnx
 from flax.nnx import filterlib
 from msgspec.structs import replace
 
@@ -116,10 +115,7 @@ class Builder(msgspec.Struct):
         if like is not ABSENT:
             tree = flat_trees.nested(like, spec)
             like = like if isinstance(tree, flat_trees.Misfit) else tree
-        found = self._top(spec.inner, replace(site, like=like))
-        if spec.separator is None and variables.is_state(found):
-            return nnx.to_flat_state(found)
-        return flat_trees.flat(found, spec.separator)
+        return flat_trees.flattened(self._top(spec.inner, replace(site, like=like)), spec)
 
     # -- Trees ---------------------------------------------------------------------------
 

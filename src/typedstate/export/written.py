@@ -148,10 +148,13 @@ def _ref(hint: HintMeta) -> ClassRef:
 
 
 def field_hint(ref: SchemaRef, name: str) -> Any:
-    """The annotation of a field as it stands in the class, None where it can't be written so."""
-    if not isinstance(ref, ClassRef):
+    """The annotation of a field as it stands in the class, None where it can't be written so.
+
+    A class that was read from a document has fields without annotations.
+    """
+    found = ref.declared.get(name) if isinstance(ref, ClassRef) else None
+    if not isinstance(ref, ClassRef) or found is None:
         return None
-    found = ref.declared[name]
     context = Context(f"{ref.name}.{name}", ({}, found.local, {}), found.typevars)
     raw = found.raw
     try:

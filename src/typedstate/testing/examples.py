@@ -14,7 +14,8 @@ from typing_extensions import TypeForm
 
 from .._annotations.spec_of import name_of, spec_of
 from .._compat import variables
-from .._spec.nodes import Leaf, Spec
+from .._spec.flat_trees import flattened
+from .._spec.nodes import FlatSpec, Leaf, Spec
 from .._spec.questions import outermost_names
 from .._spec.written_dims import written_names
 from ..derive.trees import shardings
@@ -75,9 +76,14 @@ def example(
 
 
 def wrapped(spec: Spec, tree: Any) -> Any:
-    """Nested dicts as a State, or as they are where the hint wants dicts or the root is a leaf."""
+    """Nested dicts as a State, or as they are where the hint wants dicts or the root is a leaf.
+
+    Where the hint wants a flat tree, its leaves by path.
+    """
     from ..comparison.levels import container_of
 
+    if isinstance(spec, FlatSpec):
+        return flattened(wrapped(spec.inner, tree), spec)
     if isinstance(tree, tuple):
         items: tuple[Any, ...] = cast(Any, tree)
         below = getattr(spec, "items", (spec,) * len(items))

@@ -31,6 +31,7 @@ from .._spec.nodes import (
     EntriesSpec,
     Extra,
     Field,
+    FlatSpec,
     Instance,
     ItemsOf,
     Leaf,
@@ -85,6 +86,8 @@ class Generator(msgspec.Struct):
         return self._top(spec)
 
     def _top(self, spec: Spec) -> Any:
+        if isinstance(spec, FlatSpec):
+            return self._top(spec.inner)
         found = self._tree(At(spec, Scope(0), outermost=True), (), required=True)
         return {} if found is ABSENT else found
 

@@ -16,7 +16,7 @@ from typing_extensions import TypeForm
 from .._annotations.spec_of import spec_of
 from .._compat import axis_rules, variables
 from .._spec.dtypes import has_dtype
-from .._spec.nodes import Array, EntriesSpec, Leaf, Map, Node
+from .._spec.nodes import Array, EntriesSpec, FlatSpec, Leaf, Map, Node, Spec
 from ..report import Code, Path, show_path
 from .choosing import Place, Unsatisfied
 from .examples import placed, wrapped
@@ -77,13 +77,18 @@ def broken_states(hint: Any, **sizes: Any) -> st.SearchStrategy[BrokenState]:
 
     @st.composite
     def build(draw: st.DrawFn) -> BrokenState:
+        spec = spec_of(hint)
         tree, places = _drawn(draw, hint, None, sizes)
-        faults = [fault for place in places for fault in _faults(place, tree)]
+        faults = [
+            fault
+            for place in places
+            for fault in _faults(place, tree)
+            if _is_said(fault, spec, tree)
+        ]
         if not faults:
             reject()
         chosen = faults[draw(st.integers(0, len(faults) - 1))]
-        broken = chosen.apply(_copied(tree))
-        value = wrapped(spec_of(hint), broken)
+        value = wrapped(spec, chosen.apply(_copied(tree)))
         return BrokenState(value, chosen.name, chosen.code, show_path(chosen.path))
 
     return build()
@@ -163,6 +168,18 @@ def _faults(place: Place, tree: Any) -> Iterator[_Fault]:
         yield from _leaf_faults(place, spec, old)
 
 
+def _is_said(fault: _Fault, spec: Spec, tree: Any) -> bool:
+    """Whether a tree as the hint has it says what was done.
+
+    A flat tree has no branch without leaves, and where a separator joins its keys they are all str.
+    """
+    if not isinstance(spec, FlatSpec):
+        return True
+    if fault.name == "str keys":
+        return spec.separator is None
+    return fault.code != "missing" or len(_at(tree, fault.path[:-1])) > 1
+
+
 def _leaf_faults(place: Place, spec: Leaf, old: Any) -> Iterator[_Fault]:
     path, kind = place.path, spec.kind
     value = variables.raw_value(old) if kind is not None else old
@@ -221,6 +238,8 @@ def _at(tree: Any, path: Path) -> Any:
 
 
 def _with(tree: Any, path: Path, new: Any) -> Any:
+    if not path:
+        return new
     _at(tree, path[:-1])[path[-1]] = new
     return tree
 
