@@ -83,10 +83,12 @@ class Layer:
       schema: its class in the catalogue.
       sizes: of the schema's dims, in their order; None where nothing bears the name, or where
         it stands for a run of axes.
+      open: a run of axes in it takes any sizes.
     """
 
     schema: Any
     sizes: tuple[tuple[str, int | None], ...]
+    open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def layer_of(branch: BranchSeen, key: Hashable) -> Layer | None:
         spec = _spec(schema)
         sizes: Sizes = {}
         if unify(spec, branch, sizes):
-            return Layer(schema, _named(spec, sizes))
+            return Layer(schema, _named(spec, sizes), _is_open(spec, branch))
     return None
 
 
@@ -224,9 +226,19 @@ def _named(spec: Spec, sizes: Sizes) -> tuple[tuple[str, int | None], ...]:
     return tuple((name, sizes.get(name)) for name in found if name not in runs)
 
 
-@cache
+def _is_open(spec: Spec, branch: BranchSeen) -> bool:
+    fields = spec.ref.resolve().fields if isinstance(spec, Node) else ()
+    return any(_runs_of(field.spec) for field in fields if field.key in branch.items)
+
+
 def _runs(spec: Node) -> frozenset[str]:
     """The names that stand for runs of axes."""
+    return frozenset(run for field in spec.ref.resolve().fields for run in _runs_of(field.spec))
+
+
+@cache
+def _runs_of(spec: Spec) -> frozenset[str]:
+    """The names that stand for runs of axes in a leaf."""
     found: set[str] = set()
 
     def visit(part: Any) -> None:
@@ -238,8 +250,7 @@ def _runs(spec: Node) -> frozenset[str]:
             for option in part.options:
                 visit(option)
 
-    for item in spec.ref.resolve().fields:
-        visit(item.spec)
+    visit(spec)
     return frozenset(found)
 
 

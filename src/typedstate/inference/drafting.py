@@ -29,10 +29,12 @@ class Drafter:
     Attributes:
       what: each sub-state is, by identity.
       drafts: the classes, by module class or by keys.
+      fixes_all: every size is written, so those too that a run of a Flax layer's axes leaves open.
     """
 
     what: dict[int, What] = field(default_factory=dict[int, What])
     drafts: dict[object, Draft] = field(default_factory=dict[object, Draft])
+    fixes_all: bool = False
     _variants: dict[object, list[tuple[dict[Hashable, object], Draft]]] = field(
         default_factory=dict[object, list[tuple[dict[Hashable, object], Draft]]]
     )
@@ -81,7 +83,7 @@ class Drafter:
     ) -> int:
         """Says what a sub-state is; gives its height above the leaves."""
         layer = layer_of(branch, path[-1])
-        if layer is not None:
+        if layer is not None and not (self.fixes_all and layer.open):
             self.what[id(branch)] = layer
             return 0
         if is_optimizer(branch.cls):
@@ -185,7 +187,7 @@ def _title(path: tuple[Hashable, ...]) -> str:
 
 def draft_of(trees: Sequence[BranchSeen], title: str, settings: Settings) -> list[Draft]:
     """The classes that the examples need, each with its fields; that of the whole last."""
-    drafter = Drafter()
+    drafter = Drafter(fixes_all=settings.fixes_all)
     drafts = drafter.drafts_of(trees, title)
     fields = Fields(drafter.what, settings)
     for draft in drafts:

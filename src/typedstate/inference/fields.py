@@ -94,7 +94,7 @@ class Fields:
             absent = any(item is None for item in column)
             draft.fields.append(FieldUse(key, use, absent, shared))
             slots += found
-        draft.groups = link(draft, slots, self.settings.examples)
+        draft.groups = link(draft, slots, self.settings)
         name_dims(draft, self.settings)
 
     def use(self, column: Column, key: str, owner: Draft, sole: bool = False) -> Found:

@@ -63,7 +63,9 @@ def infer(
       name: of the schema; without, that of the module class.
       vary: for a function: the values of its keyword arguments. The first of each belong
         together; the others are tried one at a time.
-      fix: write sizes as numbers: all of them, or those that have these names at the top.
+      fix: write sizes as numbers: all of them, or those that have these names at the top. Where
+        all are, a Flax layer whose class leaves a run of axes open, such as ``nnx.Conv``, is
+        written as a class of its own.
       model: of an optimizer alone: the module that it updates, or the schema of one.
 
     Raises:

@@ -31,6 +31,7 @@ from .roles import (
     Role,
     common,
 )
+from .settings import Settings
 from .text import key_text
 from .uses import ArrayUse, Draft, Group, LeafUse, Sizes, Slot
 
@@ -39,19 +40,19 @@ _AT_HOME: Final = frozenset({HEADS, KV_HEADS, HEAD_DIM, *_ALONE})
 _MAX_NOTES: Final = 3
 
 
-def link(draft: Draft, slots: list[Slot], examples: int) -> list[Group]:
+def link(draft: Draft, slots: list[Slot], settings: Settings) -> list[Group]:
     """Groups the axes of a class; each slot is told its group."""
     groups = [Group([slot], slot.sizes, slot.role) for slot in slots]
     for slot, group in zip(slots, groups, strict=True):
         slot.group = group
     aligned = _align_biases(draft)
-    rule = _Varying(draft) if examples > 1 else _Structural(draft)
+    rule = _Varying(draft) if settings.examples > 1 else _Structural(draft)
     for first, second in _alike(slots):
         if first.group is second.group or (id(first) in aligned or id(second) in aligned):
             continue
         if rule.one(first, second) and _agree(first.group.sizes, second.group.sizes):
             _union(first.group, second.group)
-    if examples == 1:
+    if settings.examples == 1 and not settings.fixes_all:
         draft.notes = list(_notes(draft, slots))
     seen: dict[int, Group] = {id(slot.group): slot.group for slot in slots}
     for group in seen.values():

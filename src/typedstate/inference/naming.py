@@ -217,7 +217,7 @@ def _weight(group: Group) -> tuple[int, int]:
 def _unique(base: str, group: Group, taken: set[str]) -> str:
     if base not in taken:
         return base
-    for slot in group.slots:
+    for slot in () if group.role.kind == WINDOW else group.slots:
         joint = f"{word(slot.field)}_{base}"
         if joint not in taken:
             return joint

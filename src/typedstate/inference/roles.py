@@ -244,11 +244,16 @@ def of_leaf(key: str, rank: int, sole: bool) -> tuple[Role, ...]:
     return tuple(Role(ANY) for _ in range(rank))
 
 
+_TOLD: Final = (
+    VOCAB, CLASSES, HEADS, KV_HEADS, HEAD_DIM, INNER, RANK, LENGTH, LAYERS, WINDOW, PLACE,
+)  # fmt: skip
+
+
 def common(roles: Sequence[Role]) -> Role:
     """The role of axes that are one."""
     kinds = {role.kind for role in roles}
     names = [role.name for role in roles if role.name]
-    for kind in (VOCAB, CLASSES, HEADS, KV_HEADS, HEAD_DIM, INNER, RANK, LENGTH, LAYERS, PLACE):
+    for kind in _TOLD:
         if kind in kinds:
             own = [role.name for role in roles if role.kind == kind and role.name]
             return Role(kind, own[0] if own else "")
