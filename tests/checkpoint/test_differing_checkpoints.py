@@ -224,15 +224,16 @@ def test_a_key_of_another_implementation_is_itself(tmp_path: Path) -> None:
 def test_a_resume_does_not_begin_anew_in_silence(tmp_path: Path, net: Any, equal: Any) -> None:
     model = Net(seed=5)
     optimizer = nnx.Optimizer(model, optax.adam(1e-3), wrt=nnx.Param)
-    whole = nnx.State({"model": nnx.state(model), "optimizer": nnx.state(optimizer)})
+    parts = {"model": nnx.state(model), "optimizer": nnx.state(optimizer)}
+    whole = nnx.State({name: part.raw_mapping for name, part in parts.items()})
     hint = infer(whole)
-    alone = nnx.State({"model": nnx.filter_state(nnx.state(model), nnx.Param)})
+    alone = nnx.State({"model": nnx.state(model, nnx.Param).raw_mapping})
     with ocp.StandardCheckpointer() as checkpointer:
         checkpointer.save(tmp_path / "weights", alone)
     missing = [one.path for one in verify(tmp_path / "weights", hint).violations]
     assert {"model.norm.mean", "model.norm.var", "optimizer"} <= set(missing)
     with pytest.raises(
-        StateTypeError, match=r"model.drop.rngs.key: missing, .* \(it may be absent"
+        StateTypeError, match=r"model.drop.rngs.(default.)?key: missing, .* \(it may be absent"
     ):
         restore(tmp_path / "weights", hint, fill=whole)
     found = restore(tmp_path / "weights", hint, fill=whole, allow={"missing"})

@@ -90,6 +90,10 @@ def test_a_checkpoint_beside_a_schema(capsys: pytest.CaptureFixture[str]) -> Non
     )
 
 
+@pytest.mark.skipif(
+    "default" in nnx.state(nnx.Dropout(0.5, rngs=nnx.Rngs(0))).get("rngs", {}),
+    reason="the streams of this Flax's dropout have names of their own",
+)
 def test_a_checkpoint_beside_a_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "diff", "0.12.8/model.msgpack", f"{__name__}:wider") == (
         1,
@@ -190,7 +194,7 @@ def test_what_is_no_layer_of_flax_has_no_kind(
     assert not fits(nnx.State({"table": Table(jnp.ones((3, 2)))}), inferred)
     save(tmp_path / "y", state, inferred)
     table = restore(tmp_path / "y", inferred, dtype=jnp.float32).state["table"]
-    assert table.shape == (3, 2)
+    assert jax.tree.leaves(table)[0].shape == (3, 2)
     assert (
         inspect(tmp_path / "y").unknown
         == "kinds that are not Flax's are known by name alone: Table"
