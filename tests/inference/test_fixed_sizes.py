@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import pytest
 from flax import nnx
 
+from tests import zoo
 from typedstate import explain, infer, to_source
 
 
@@ -27,7 +29,7 @@ class Pyramid(nnx.Module):
         self.wave = nnx.Conv(2, 4, 7, rngs=rngs)
         self.stem = nnx.Conv(3, 4, (7, 7), rngs=rngs)
         self.back = nnx.ConvTranspose(4, 3, (2, 2), rngs=rngs)
-        self.stages = nnx.List([Stage(4, 4, rngs), Stage(16, 4, rngs, projects=False)])
+        self.stages = zoo.list_of([Stage(4, 4, rngs), Stage(16, 4, rngs, projects=False)])
         self.norm = nnx.LayerNorm(16, rngs=rngs)
         self.merge = nnx.LinearGeneral((4, 8), (2, 16), axis=(0, 1), rngs=rngs)
         self.attention = nnx.MultiHeadAttention(2, 8, rngs=rngs)
@@ -49,8 +51,8 @@ def with_kernel(state: Any, path: tuple[Any, ...], change: Any) -> Any:
     layer = state
     for key in path:
         layer = layer[key]
-    kernel = layer["kernel"][...]
-    layer["kernel"] = nnx.Param(jnp.zeros(change(kernel.shape), kernel.dtype))
+    (kernel,) = jax.tree.leaves(layer["kernel"])
+    layer["kernel"] = zoo.leaf(nnx.Param, jnp.zeros(change(kernel.shape), kernel.dtype))
     return state
 
 
