@@ -209,7 +209,6 @@ def classes() -> Iterator[Place]:
     yield Place("Boxes[int, X]", lambda x: Boxes[int, x], lambda hint, x: Boxes([1], {"a": x}))
     yield Place("class(Box[X])", lambda x: _statement(Box[x]), lambda hint, x: hint(x))
     yield Place("class(Box[X]) again", _twice, lambda hint, x: hint(x))
-    yield Place("InitVar", _initial, None)
     yield Place("NamedTuple", _named_tuple, lambda hint, x: hint(1, x))
     yield Place("Pair[X]", lambda x: Pair[x], lambda hint, x: Pair(1, x))
     yield Place("class(Pair[X])", lambda x: _statement(Pair[x]), lambda hint, x: hint(1, x))
@@ -281,10 +280,6 @@ def _twice(x: Any) -> Any:
 
 def _record(x: Any) -> Any:
     return dataclasses.make_dataclass("Record", [("held", x)])
-
-
-def _initial(x: Any) -> Any:
-    return dataclasses.InitVar[x]
 
 
 def _named_tuple(x: Any) -> Any:

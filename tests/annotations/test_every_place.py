@@ -52,7 +52,7 @@ LEFT_TO_TYPE_CHECKERS = (
     *(collections.abc.AsyncIterable, collections.abc.AsyncIterator),
     *(collections.abc.AsyncGenerator, types.AsyncGeneratorType),
     *(contextlib.AbstractContextManager, contextlib.AbstractAsyncContextManager),
-    *(typing.TypeGuard, typing_extensions.TypeIs, getattr(typing, "TypeIs", None)),
+    *(typing.TypeGuard, typing_extensions.TypeIs),  # typing's own where it has one
 )
 
 FOUND = [*classes(), *subscripted()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -39,6 +40,8 @@ def said(name: str) -> list[transcript.Said]:
 def test_commands_say_what_stands_there(name: str, tmp_path: Path) -> None:
     if name == "doctor" and (metadata.version("flax"), metadata.version("jax")) != DOCTOR:
         pytest.skip("other leaves on this Flax")
+    if name == "help" and sys.version_info >= (3, 13):
+        pytest.skip("argparse lays help out otherwise")
     with transcript.shell(tmp_path):
         for wanted in said(name):
             assert str(transcript.run(wanted.command)) == str(wanted)

@@ -262,7 +262,7 @@ def declare(body: str, bases: str = "TypedState", before: str = "") -> Any:
         (
             "a: 'nnx.Param[Float'",
             "S.a: the annotation 'nnx.Param[Float' can't be evaluated (SyntaxError: '[' was "
-            "never closed (<string>, line 1))",
+            "never closed (<annotation>, line 1))",
         ),
         (
             "a: 'Float.nope'",

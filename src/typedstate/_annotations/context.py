@@ -53,7 +53,8 @@ class Context(msgspec.Struct, frozen=True):
         """Evaluates the text of an annotation, which is the user's own source code."""
         scope = _Names(self.names)
         try:
-            return eval(text, scope)  # a lambda in it, e.g. of a validator, finds the names too
+            # A lambda in it, e.g. of a validator, finds the names too; its source is no file.
+            return eval(compile(text, "<annotation>", "eval"), scope)
         except NameError as error:
             raise NotYet(str(error), name=error.name) from None
         except SchemaError:
