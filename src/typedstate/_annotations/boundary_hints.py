@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from .._compat import scalars
 from .._spec.leaf_conditions import Predicate
-from .._spec.node_groups import StateSpec, ValueSpec
+from .._spec.node_groups import ContainerSpec, StateSpec, ValueSpec
 from .._spec.nodes import (
     Anything,
     Array,
@@ -23,7 +23,6 @@ from .._spec.nodes import (
     MappingOf,
     NoValue,
     Partition,
-    RecordOf,
     Spec,
     TupleOf,
     Union,
@@ -86,7 +85,7 @@ def holds_state_or_array(spec: Spec) -> bool:
     match spec:
         case Anything() | NoValue() | Instance() | Literally():
             return False
-        case TupleOf() | ItemsOf() | MappingOf() | RecordOf() | Validated() | Union():
+        case ContainerSpec() | Validated() | Union():
             return any(holds_state_or_array(part) for part in parts(spec))
         case Array() | Partition() | StateSpec():
             return True

@@ -40,7 +40,7 @@ def is_number(cls: type) -> bool:
 
 def is_symbolic_size(value: object) -> bool:
     """Whether a value is a size that ``jax.export.symbolic_shape`` makes."""
-    return not isinstance(value, int) and type(value) is _symbolic()
+    return not isinstance(value, int | None) and type(value) is _symbolic()
 
 
 @functools.cache

@@ -4,34 +4,18 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from .node_groups import StateSpec, ValueSpec, WrapperSpec
 from .nodes import (
     Anything,
-    Argument,
-    Array,
-    Bound,
     Conditional,
     EntriesSpec,
     FlatSpec,
-    Instance,
-    ItemsOf,
-    Leaf,
-    Literally,
     Map,
-    MappingOf,
-    ModuleState,
     Node,
     NoValue,
-    Partition,
-    RecordOf,
-    SameSpec,
     SchemaRef,
-    ScopedSpec,
     Spec,
-    StateOfSpec,
-    TupleOf,
     Union,
-    Validated,
-    Within,
 )
 from .questions import root_of
 from .transform import Impossible
@@ -51,14 +35,8 @@ def may_hold(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
             inner = [field.spec for field in schema.fields if field.shared is None]
             inner += [below for _, below in schema.extra.patterns]
             return bool(schema.extra.allowed) or any(may_hold(one, seen | {root}) for one in inner)
-        case (
-            Bound(inner=inner)
-            | ScopedSpec(inner=inner)
-            | SameSpec(inner=inner)
-            | FlatSpec(inner=inner)
-            | Argument(inner=inner)
-        ):
-            return may_hold(inner, seen)
+        case WrapperSpec() | FlatSpec():
+            return may_hold(spec.inner, seen)
         case EntriesSpec(items, extra=extra):
             below = (item for item in items if item is not None)
             return bool(extra.allowed) or any(may_hold(item, seen) for item in below)
@@ -70,22 +48,7 @@ def may_hold(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
             return any(option is not None and may_hold(option, seen) for option in (yes, no))
         case NoValue():
             return False
-        case (
-            Anything()
-            | Instance()
-            | Literally()
-            | Array()
-            | TupleOf()
-            | ItemsOf()
-            | MappingOf()
-            | RecordOf()
-            | Partition()
-            | Validated()
-            | Leaf()
-            | StateOfSpec()
-            | Within()
-            | ModuleState()
-        ):
+        case Anything() | ValueSpec() | StateSpec():
             return True
         case _:
             assert_never(spec)

@@ -72,11 +72,12 @@ def nested(value: Any, spec: FlatSpec) -> Tree | Misfit:
 def unflattened(mapping: Mapping[Hashable, Any], ref: SchemaRef) -> tuple[FlatSpec, Tree] | None:
     """A flat tree where a nested one is declared: what it is, and the nested tree.
 
-    None where the keys are no paths, or where no path begins with a key that is declared.
+    None where a declared key is there, the keys are no paths, or no path begins with a declared one.
     """
-    keys = {field.key for field in ref.resolve().fields}
-    if not keys.isdisjoint(mapping):
+    fields = ref.resolve().fields
+    if not mapping or not fields or any(field.key in mapping for field in fields):
         return None
+    keys = {field.key for field in fields}
     for separator in (None, ".", "/"):
         if not all(len(_path(key, separator) or ()) > 1 for key in mapping):
             continue

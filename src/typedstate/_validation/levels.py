@@ -67,19 +67,14 @@ def see_node(walk: Walker, value: Any, spec: Node, path: Path, scope: Scope) -> 
     mapping = enter(walk, value, spec, path, schema.container)
     if mapping is None:
         return
-    if (
-        mapping
-        and isinstance(next(iter(mapping)), str | tuple)
-        and not mapping.keys() & {field.key for field in schema.fields}
-    ):
-        found = flat_trees.unflattened(mapping, spec.ref)
-        if found is not None:
-            walk.found.order += 1
-            note = suggestions.flat_note(found[0].separator)
-            expected = f"a nested tree {describe(spec)}"
-            actual = f"a flat one with keys such as {show_key(next(iter(mapping)))}"
-            walk.found.add(path, "container", expected, actual, note)
-            mapping = found[1]
+    found = flat_trees.unflattened(mapping, spec.ref)
+    if found is not None:
+        walk.found.order += 1
+        note = suggestions.flat_note(found[0].separator)
+        expected = f"a nested tree {describe(spec)}"
+        actual = f"a flat one with keys such as {show_key(next(iter(mapping)))}"
+        walk.found.add(path, "container", expected, actual, note)
+        mapping = found[1]
     wrapped = suggestions.too_deep(mapping, schema) if len(mapping) == 1 else None
     if wrapped is not None:
         walk.found.order += 1

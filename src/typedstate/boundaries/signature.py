@@ -247,8 +247,7 @@ class Boundary:
             names = ["" if item.kind in _SPREAD else item.name for item in self.ours]
             report = swapped.named(report, names, values, self._walk)
             both = (*report.violations, *wrong.values())
-            rest = report.dims, report.unknown, report.cause, report.explained
-            self.refuse(Report(report.hint, both, *rest), "arguments", [*wrong])
+            self.refuse(dataclasses.replace(report, violations=both), "arguments", [*wrong])
             return KnownCall(ExplainedCall((), None, report, {}, None), ())
         every = zip(self.ours, values, found, strict=True)
         learned = [one or _learn(item, value, walk) for item, value, one in every]
