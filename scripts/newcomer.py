@@ -20,9 +20,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.environment import CHANGES_WORDS
+
 PAGE = Path(__file__).parents[1] / "docs" / "index.md"
 #: What a newcomer's terminal does not set, and tools heed.
-UNUSUAL = ("PYTHONPATH", "XLA_FLAGS", "TYPEDSTATE", "COLUMNS", "CI", "FORCE_COLOR", "NO_COLOR")
+UNUSUAL = ("PYTHONPATH", "XLA_FLAGS", "TYPEDSTATE", *CHANGES_WORDS)
 FENCE = re.compile(r'^```(\w+)(?: title="(.+?)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 

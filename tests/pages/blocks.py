@@ -223,7 +223,7 @@ def _command(page: Page, command: str) -> str:
     assert program in ("python", "pytest"), f"{page.path}: {command}"
     # The folder of the page stands for a project's own.
     words = [sys.executable, *(["-m", "pytest"] if program == "pytest" else []), *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(page.folder), "PYTEST_ADDOPTS": ""}
+    environment = {**os.environ, "PYTHONPATH": str(page.folder)}
     done = subprocess.run(
         words, cwd=page.folder, env=environment, capture_output=True, text=True, check=False
     )

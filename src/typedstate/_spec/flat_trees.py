@@ -72,7 +72,7 @@ def nested(value: Any, spec: FlatSpec) -> Tree | Misfit:
 def unflattened(mapping: Mapping[Hashable, Any], ref: SchemaRef) -> tuple[FlatSpec, Tree] | None:
     """A flat tree where a nested one is declared: what it is, and the nested tree.
 
-    None where a declared key is there, the keys are no paths, or no path begins with a declared one.
+    None where a declared key is there, keys are no paths, or no path begins with a declared one.
     """
     fields = ref.resolve().fields
     if not mapping or not fields or any(field.key in mapping for field in fields):
