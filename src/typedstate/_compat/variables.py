@@ -121,10 +121,10 @@ def plain_of(variable: Any) -> Any:
     return kind._new(value, metadata)
 
 
+#: What Flax gives every Variable.
+_DEFAULTED: Final = frozenset(metadata_of(Variable(None)))
 #: What a Variable made here is not, whatever Flax makes by default.
-_PLAIN_METADATA: Final = dict.fromkeys(
-    {"has_ref", "hijax", "is_hijax", "ref"} & set(metadata_of(Variable(None))), False
-)
+_PLAIN_METADATA: Final = dict.fromkeys({"has_ref", "hijax", "is_hijax", "ref"} & _DEFAULTED, False)
 
 
 def is_reference(value: object) -> bool:
@@ -163,8 +163,16 @@ def make_variable(kind: type, value: Any, metadata: Mapping[str, Any]) -> Any:
     """A leaf of a state that holds any value; no constructor of the user's runs."""
     if VariableState is not None:
         return VariableState(kind, value, **metadata)
-    defaults = {**metadata_of(Variable(None)), **_PLAIN_METADATA}
-    return cast(Any, kind).from_metadata(value, {**defaults, **metadata})
+    if not metadata.keys() >= _DEFAULTED:
+        metadata = {**_default_metadata(), **metadata}
+    return cast(Any, kind).from_metadata(value, dict(metadata))
+
+
+def _default_metadata() -> Mapping[str, Any]:
+    """The metadata of a Variable that is made here, as Flax's settings have it now."""
+    if _PLAIN_METADATA.keys() | {"eager_sharding"} == _DEFAULTED:  # asking one costs ten times that
+        return {**_PLAIN_METADATA, "eager_sharding": nnx.using_eager_sharding()}
+    return {**metadata_of(Variable(None)), **_PLAIN_METADATA}
 
 
 def in_state(variable: Any) -> Any:
