@@ -21,6 +21,7 @@ _variables: Final[Any] = variablelib
 _tree: Final[Any] = jax.tree
 AbstractValue: Final[Any] = cast(Any, jax).core.AbstractValue
 _Tracer: Final[Any] = cast(Any, jax).core.Tracer
+_ShapedArray: Final[Any] = cast(Any, jax).core.ShapedArray
 #: The slot in which a Variable keeps its raw value.
 RAW_SLOT: Final = "_raw_value" if "_raw_value" in Variable.__slots__ else "raw_value"
 _read_raw: Final[Callable[[Any], Any]] = operator.attrgetter("__get__")(vars(Variable)[RAW_SLOT])
@@ -100,6 +101,29 @@ def is_variable_state(value: object) -> bool:
 def aval_of(value: Any) -> Hashable:
     """The abstract value of a plain JAX array, None for all else."""
     return value.aval if type(value) in _WITH_AVAL else None
+
+
+def array_signs(leaf: Any) -> tuple[Any, ...] | None:
+    """Classes, shape and dtype of a leaf; None where these may not be all that a check reads."""
+    if Variable in type(leaf).__mro__:
+        if VariableState is not None:
+            return None
+        raw = _read_raw(leaf)
+    else:
+        raw = leaf
+    cls = type(raw)
+    if cls in _WITH_AVAL:
+        return None if is_deleted(raw) else (type(leaf), cls, raw.aval.shape, raw.aval.dtype)
+    if cls is np.ndarray:
+        return type(leaf), cls, raw.shape, raw.dtype
+    if cls is jax.ShapeDtypeStruct:
+        plain = not getattr(raw, "is_ref", False)
+    elif isinstance(raw, _Tracer):
+        plain = type(raw.aval) is _ShapedArray and raw.aval.sharding.mesh.empty  # else of a shard
+    else:
+        return None
+    plain = plain and all(type(size) is int for size in raw.shape)
+    return (type(leaf), cls, raw.shape, raw.dtype) if plain else None
 
 
 def plain_of(variable: Any) -> Any:

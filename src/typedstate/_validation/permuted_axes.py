@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
 from msgspec.structs import replace
 
 from .._spec import dims
+from .._spec.dims import Expr
 from ..report import Code, Path, Violation, show_path
 from .dim_binding import Conflict, Observation, SeenSize, settle
 from .scopes import Var
@@ -76,42 +77,41 @@ def turned(
       conflicts: sizes that disagree.
       given: sizes from ``dims=``.
     """
-    return moved(batches, conflicts, given) or permuted(batches, conflicts, given)
+    names = {name for one in conflicts for name in dims.names_of(one.seen.expr)}
+    places = {(one.seen.root, one.seen.path) for one in conflicts}
+    leaves = _concerned(batches, names, places)
+    return _moved_stack(batches, leaves, names, given) or _permuted(batches, leaves, given)
 
 
-def permuted(
-    batches: Iterable[Iterable[Observation]],
-    conflicts: Sequence[Conflict],
-    given: Mapping[Var, int],
+def _permuted(
+    batches: Iterable[Iterable[Observation]], leaves: _Leaves, given: Mapping[Var, int]
 ) -> list[Permuted]:
     """The arrays that explain conflicts: at least two axes fit what all others say of them.
 
     First each array is held against all others, then against those of other hints: of a model
     from elsewhere every kernel is transposed.
     """
-    leaves = _by_place(batches)
-    suspects = list(itertools.islice(_suspects(leaves, conflicts), _MAX_SUSPECTS))
-    votes = _Votes(leaves, given)
+    suspects = [place for place, seen in leaves.items() if _can_be_turned(seen)][:_MAX_SUSPECTS]
+    votes = _Votes(batches, leaves, suspects, given)
     alone = [found for place in suspects if (found := _fitting(leaves[place], votes.of(place)))]
     if alone:
         return alone
-    kinds = {place: tuple(id(seen.dim) for seen in leaves[place]) for place in leaves}
+    kinds = votes.kinds()
     return [
         found for place in suspects if (found := _fitting(leaves[place], votes.of(place, kinds)))
     ]
 
 
-def moved(
+def _moved_stack(
     batches: Sequence[Sequence[Observation]],
-    conflicts: Sequence[Conflict],
+    leaves: _Leaves,
+    names: set[Var],
     given: Mapping[Var, int],
 ) -> list[Permuted]:
     """The arrays of a stack, where its axis stands elsewhere in all of them.
 
-    That is looked for first: against each other they agree, so `permuted` would blame any.
+    That is looked for first: against each other they agree, so `_permuted` would blame any.
     """
-    leaves = _by_place(batches)
-    names = {name for one in conflicts for name in dims.names_of(one.seen.expr)}
     for name in sorted(names):
         stack = {place: seen for place, seen in leaves.items() if _stands_in(name, seen)}
         ranks = {len(seen) for seen in stack.values()}
@@ -124,13 +124,33 @@ def moved(
     return []
 
 
-def _by_place(batches: Iterable[Iterable[Observation]]) -> dict[_Place, list[SeenSize]]:
-    """The sizes of each array."""
-    leaves: dict[_Place, list[SeenSize]] = defaultdict(list)
-    for item in itertools.chain.from_iterable(batches):
-        if isinstance(item, SeenSize):
-            leaves[item.root, item.path].append(item)
+def _concerned(
+    batches: Iterable[Iterable[Observation]], names: set[Var], places: set[_Place]
+) -> dict[_Place, list[SeenSize]]:
+    """The sizes of each array at one of these places, or with one of these names."""
+    seen = [item for batch in batches for item in batch if isinstance(item, SeenSize)]
+    near = places | {(item.root, item.path) for item in seen if _has(item.expr, names)}
+    leaves: dict[_Place, list[SeenSize]] = {}
+    for item in seen:
+        place = item.root, item.path
+        if place in near:
+            leaves.setdefault(place, []).append(item)
     return leaves
+
+
+def _has(expr: Expr[Var], names: set[Var]) -> bool:
+    name = expr.name if isinstance(expr, dims.Name) else None  # as of most
+    own = dims.names_of(expr)
+    return name in names if name else not names.isdisjoint(own)
+
+
+def _can_be_turned(seen: list[SeenSize]) -> bool:
+    """Whether an array has a few axes, and what was seen of each is its whole size."""
+    if not 2 <= len(seen) <= _MAX_AXES:
+        return False
+    return all(isinstance(one.axis, int) and not one.note for one in seen) and not any(
+        one.dim.broadcast for one in seen
+    )
 
 
 def _stands_in(name: Var, seen: list[SeenSize]) -> bool:
@@ -182,31 +202,32 @@ def without(batch: Iterable[Observation], places: set[_Place]) -> list[Observati
     ]
 
 
-def _suspects(leaves: _Leaves, conflicts: Sequence[Conflict]) -> Iterator[_Place]:
-    """The arrays of two or more axes that have a name, or are a place, of a conflict."""
-    names = {name for conflict in conflicts for name in dims.names_of(conflict.seen.expr)}
-    places = {(conflict.seen.root, conflict.seen.path) for conflict in conflicts}
-    for place, seen in leaves.items():
-        if not 2 <= len(seen) <= _MAX_AXES:
-            continue
-        if any(not isinstance(one.axis, int) or one.note or one.dim.broadcast for one in seen):
-            continue
-        own = {name for one in seen for name in dims.names_of(one.expr)}
-        if place in places or not names.isdisjoint(own):
-            yield place
-
-
 class _Votes:
     """The sizes that arrays give to names."""
 
-    def __init__(self, leaves: _Leaves, given: Mapping[Var, int]) -> None:
-        self._given = given
+    def __init__(
+        self,
+        batches: Iterable[Iterable[Observation]],
+        leaves: _Leaves,
+        suspects: Iterable[_Place],
+        given: Mapping[Var, int],
+    ) -> None:
+        self._given, self._leaves = given, leaves
+        self._seen = [one for batch in batches for one in batch if isinstance(one, SeenSize)]
+        suspected = itertools.chain.from_iterable(leaves[place] for place in suspects)
+        asked = {name for seen in suspected for name in dims.names_of(seen.expr)}
         self._by_name: dict[Var, list[tuple[_Place, SeenSize]]] = defaultdict(list)
-        self._leaves = leaves
-        for place, every in leaves.items():
-            for seen in every:
-                if isinstance(seen.expr, dims.Name) and isinstance(seen.size, int):
-                    self._by_name[seen.expr.name].append((place, seen))
+        for seen in self._seen if asked else ():
+            name = seen.expr.name if isinstance(seen.expr, dims.Name) else None
+            if name in asked and isinstance(seen.size, int):
+                self._by_name[name].append(((seen.root, seen.path), seen))
+
+    def kinds(self) -> Mapping[_Place, tuple[int, ...]]:
+        """The dims of each array by their ids: those of one hint are of one kind."""
+        found: dict[_Place, tuple[int, ...]] = defaultdict(tuple)
+        for seen in self._seen:
+            found[seen.root, seen.path] += (id(seen.dim),)
+        return found
 
     def of(
         self, place: _Place, kinds: Mapping[_Place, tuple[int, ...]] | None = None

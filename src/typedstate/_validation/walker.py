@@ -23,6 +23,7 @@ class Walker(Protocol):
         decision) and the leaf that is walked.
       empty: absent branches that are walked as empty ones.
       tried: alternatives within alternatives.
+      repeatable: by id, specs of map entries, and whether like entries are walked once.
     """
 
     found: Findings
@@ -31,6 +32,7 @@ class Walker(Protocol):
     stretch: int
     empty: list[Spec]
     tried: Tried
+    repeatable: dict[int, tuple[Spec, bool]]
 
     def below(
         self, value: Any, spec: Spec, path: Path, scope: Scope, *, outermost: bool = False
