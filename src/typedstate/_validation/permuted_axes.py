@@ -15,7 +15,6 @@ import msgspec
 from msgspec.structs import replace
 
 from .._spec import dims
-from .._spec.dims import Expr
 from ..report import Code, Path, Violation, show_path
 from .dim_binding import Conflict, Observation, SeenSize, settle
 from .scopes import Var
@@ -79,27 +78,25 @@ def turned(
     """
     names = {name for one in conflicts for name in dims.names_of(one.seen.expr)}
     places = {(one.seen.root, one.seen.path) for one in conflicts}
-    leaves = _concerned(batches, names, places)
-    return _moved_stack(batches, leaves, names, given) or _permuted(batches, leaves, given)
+    every = _Sizes(batches)
+    leaves = every.near(names, places)
+    return _moved_stack(batches, leaves, names, given) or _permuted(every, leaves, given)
 
 
-def _permuted(
-    batches: Iterable[Iterable[Observation]], leaves: _Leaves, given: Mapping[Var, int]
-) -> list[Permuted]:
+def _permuted(every: _Sizes, leaves: _Leaves, given: Mapping[Var, int]) -> list[Permuted]:
     """The arrays that explain conflicts: at least two axes fit what all others say of them.
 
     First each array is held against all others, then against those of other hints: of a model
     from elsewhere every kernel is transposed.
     """
     suspects = [place for place, seen in leaves.items() if _can_be_turned(seen)][:_MAX_SUSPECTS]
-    votes = _Votes(batches, leaves, suspects, given)
-    alone = [found for place in suspects if (found := _fitting(leaves[place], votes.of(place)))]
-    if alone:
-        return alone
-    kinds = votes.kinds()
-    return [
-        found for place in suspects if (found := _fitting(leaves[place], votes.of(place, kinds)))
-    ]
+
+    def fitting(kinds: Mapping[_Place, tuple[int, ...]] | None = None) -> list[Permuted]:
+        arrays = [leaves[place] for place in suspects]
+        found = [_fitting(array, every.votes(array, given, kinds)) for array in arrays]
+        return [one for one in found if one]
+
+    return fitting() or (fitting(every.kinds()) if suspects else [])
 
 
 def _moved_stack(
@@ -122,26 +119,6 @@ def _moved_stack(
             if all(found) and _settles(batches, [one for one in found if one], given):
                 return [one for one in found if one]
     return []
-
-
-def _concerned(
-    batches: Iterable[Iterable[Observation]], names: set[Var], places: set[_Place]
-) -> dict[_Place, list[SeenSize]]:
-    """The sizes of each array at one of these places, or with one of these names."""
-    seen = [item for batch in batches for item in batch if isinstance(item, SeenSize)]
-    near = places | {(item.root, item.path) for item in seen if _has(item.expr, names)}
-    leaves: dict[_Place, list[SeenSize]] = {}
-    for item in seen:
-        place = item.root, item.path
-        if place in near:
-            leaves.setdefault(place, []).append(item)
-    return leaves
-
-
-def _has(expr: Expr[Var], names: set[Var]) -> bool:
-    name = expr.name if isinstance(expr, dims.Name) else None  # as of most
-    own = dims.names_of(expr)
-    return name in names if name else not names.isdisjoint(own)
 
 
 def _can_be_turned(seen: list[SeenSize]) -> bool:
@@ -202,25 +179,32 @@ def without(batch: Iterable[Observation], places: set[_Place]) -> list[Observati
     ]
 
 
-class _Votes:
-    """The sizes that arrays give to names."""
+class _Sizes:
+    """All sizes that were seen, by the names that they give a size."""
 
-    def __init__(
-        self,
-        batches: Iterable[Iterable[Observation]],
-        leaves: _Leaves,
-        suspects: Iterable[_Place],
-        given: Mapping[Var, int],
-    ) -> None:
-        self._given, self._leaves = given, leaves
+    def __init__(self, batches: Iterable[Iterable[Observation]]) -> None:
         self._seen = [one for batch in batches for one in batch if isinstance(one, SeenSize)]
-        suspected = itertools.chain.from_iterable(leaves[place] for place in suspects)
-        asked = {name for seen in suspected for name in dims.names_of(seen.expr)}
-        self._by_name: dict[Var, list[tuple[_Place, SeenSize]]] = defaultdict(list)
-        for seen in self._seen if asked else ():
-            name = seen.expr.name if isinstance(seen.expr, dims.Name) else None
-            if name in asked and isinstance(seen.size, int):
-                self._by_name[name].append(((seen.root, seen.path), seen))
+        self._by_name: dict[Var, list[SeenSize]] = {}
+        self._others: list[SeenSize] = []
+        for seen in self._seen:
+            if isinstance(seen.expr, dims.Name):
+                self._by_name.setdefault(seen.expr.name, []).append(seen)
+            else:
+                self._others.append(seen)
+
+    def near(self, names: set[Var], places: set[_Place]) -> dict[_Place, list[SeenSize]]:
+        """The sizes of each array at one of these places, or with one of these names."""
+        found = [seen for name in names for seen in self._by_name.get(name, ())]
+        found += [
+            seen for seen in self._others if any(name in names for name in dims.names_of(seen.expr))
+        ]
+        near = places | {(seen.root, seen.path) for seen in found}
+        paths = {path for _, path in near}
+        leaves: dict[_Place, list[SeenSize]] = {}
+        for seen in self._seen:
+            if seen.path in paths and (seen.root, seen.path) in near:
+                leaves.setdefault((seen.root, seen.path), []).append(seen)
+        return leaves
 
     def kinds(self) -> Mapping[_Place, tuple[int, ...]]:
         """The dims of each array by their ids: those of one hint are of one kind."""
@@ -229,25 +213,32 @@ class _Votes:
             found[seen.root, seen.path] += (id(seen.dim),)
         return found
 
-    def of(
-        self, place: _Place, kinds: Mapping[_Place, tuple[int, ...]] | None = None
+    def votes(
+        self,
+        array: list[SeenSize],
+        given: Mapping[Var, int],
+        kinds: Mapping[_Place, tuple[int, ...]] | None,
     ) -> dict[Var, SeenSize | int]:
         """Names of an array with a size that most others give them, or that was given.
 
         Args:
-          place: of the array.
-          kinds: arrays of the same kind have no vote either.
+          array: its sizes.
+          given: sizes from ``dims=``.
+          kinds: where given, arrays of the same kind have no vote either.
         """
+        root, path = array[0].root, array[0].path
+        own = None if kinds is None else kinds[root, path]
         found: dict[Var, SeenSize | int] = {}
-        own = {name for seen in self._leaves[place] for name in dims.names_of(seen.expr)}
-        for name in own:
-            if name in self._given:
-                found[name] = self._given[name]
+        for name in {name for seen in array for name in dims.names_of(seen.expr)}:
+            if name in given:
+                found[name] = given[name]
                 continue
             others = [
                 seen
-                for at, seen in self._by_name[name]
-                if at != place and (kinds is None or kinds[at] != kinds[place])
+                for seen in self._by_name.get(name, ())
+                if isinstance(seen.size, int)
+                and (seen.path != path or seen.root != root)
+                and (kinds is None or kinds[seen.root, seen.path] != own)
             ]
             if others:
                 [(size, count)] = Counter(seen.size for seen in others).most_common(1)
