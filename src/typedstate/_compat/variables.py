@@ -105,7 +105,7 @@ def aval_of(value: Any) -> Hashable:
 
 def array_signs(leaf: Any) -> tuple[Any, ...] | None:
     """Classes, shape and dtype of a leaf; None where these may not be all that a check reads."""
-    outer: Any = type(leaf)
+    outer = cast(Any, type(leaf))
     if Variable in outer.__mro__:
         if VariableState is not None:
             return None
