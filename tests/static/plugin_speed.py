@@ -51,6 +51,12 @@ def environment(folder: Path, *, stubs: bool) -> Path:
     return folder / "bin" / "python"
 
 
+def with_byte_code(folder: Path) -> dict[str, str]:
+    """The variables of a Python that keeps its byte code, as users have it, in a folder."""
+    kept = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPYCACHEPREFIX": str(folder / "byte_code")}
+
+
 @dataclass
 class Side:
     """A project as one side checks it.
@@ -85,6 +91,7 @@ class Side:
         done = subprocess.run(
             [sys.executable, "-m", *command],
             cwd=self.project,
+            env=with_byte_code(self.project.parent),
             capture_output=True,
             text=True,
             check=False,

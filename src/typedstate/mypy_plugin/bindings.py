@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -37,10 +38,18 @@ def _functions(source: str) -> dict[tuple[int, int], ast.AST]:
     except SyntaxError:
         return {}
     found: dict[tuple[int, int], ast.AST] = {_WHOLE: tree}
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             found[node.lineno, node.end_lineno or node.lineno] = node
     return found
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every statement below another; their expressions, by far the most nodes, hold none."""
+    for part in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for child in getattr(node, part, ()):
+            yield child
+            yield from _statements(child)
 
 
 @lru_cache(maxsize=256)
