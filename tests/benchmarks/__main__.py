@@ -27,7 +27,7 @@ def rows(quick: bool = False) -> Iterator[Row]:
     yield from start_cases.off(effort)
     yield from call_cases.step(size // 5, effort)
     yield from value_cases.failing(size, effort)
-    yield from start_cases.first_check(effort, *((20, 100) if quick else (200, 10_000)))
+    yield from start_cases.first_check(effort, *((20, 100) if quick else (200, 1_000)))
     yield from value_cases.memory((sizes[1], sizes[-1]))
     yield from start_cases.imports(effort)
 
