@@ -106,12 +106,13 @@ def aval_of(value: Any) -> Hashable:
 def array_signs(leaf: Any) -> tuple[Any, ...] | None:
     """Classes, shape and dtype of a leaf; None where these may not be all that a check reads."""
     outer = cast(Any, type(leaf))
-    if Variable in outer.__mro__:
-        if VariableState is not None:
+    raw: Any = leaf
+    if VariableState is not None and outer is VariableState:
+        outer, raw = leaf.type, object.__getattribute__(leaf, "value")
+    elif Variable in outer.__mro__:
+        if VariableState is not None:  # no leaf of a state there
             return None
-        raw: Any = _read_raw(leaf)
-    else:
-        raw = leaf
+        raw = _read_raw(leaf)
     cls = cast(Any, type(raw))
     if cls in _WITH_AVAL:
         return None if is_deleted(raw) else (outer, cls, raw.aval.shape, raw.aval.dtype)
