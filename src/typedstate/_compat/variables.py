@@ -108,10 +108,8 @@ def array_signs(leaf: Any) -> tuple[Any, ...] | None:
     outer = cast(Any, type(leaf))
     raw: Any = leaf
     if VariableState is not None and outer is VariableState:
-        outer, raw = leaf.type, object.__getattribute__(leaf, "value")
+        outer, raw = (outer, leaf.type), object.__getattribute__(leaf, "value")
     elif Variable in outer.__mro__:
-        if VariableState is not None:  # no leaf of a state there
-            return None
         raw = _read_raw(leaf)
     cls = cast(Any, type(raw))
     if cls in _WITH_AVAL:
