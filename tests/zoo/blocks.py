@@ -5,13 +5,13 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float
 
 from tests.zoo import (
     Animal,
     BatchNormState,
     ConvNet,
     ConvNetState,
+    KernelState,
     LinearState,
     Mlp,
     MlpState,
@@ -43,13 +43,9 @@ class ScannedState(TypedState):
     head: Bind[LinearState, "din=d dout=classes"]
 
 
-class GateState(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-
-
 class GruState(TypedState):
     dense_i: Bind[LinearState, "din dout=3*hidden"]
-    dense_h: Bind[GateState, "din=hidden dout=3*hidden"]
+    dense_h: Bind[KernelState, "din=hidden dout=3*hidden"]
     rngs: StateMap[str, StreamState] | None  # up to Flax 0.10
 
 
