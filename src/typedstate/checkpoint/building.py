@@ -1,4 +1,4 @@
-"""Values laid into the tree that a hint declares, as a state or as the Variables of a module."""
+"""Puts arrays into the declared tree: into an abstract state, or into a module's Variables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .stored import Path
 
 
 def finished(target: Any, arrays: Mapping[Path, Any], hint: Any) -> Any:
-    """An abstract tree with arrays in the place of its abstract ones, checked."""
+    """An abstract tree whose abstract values are replaced by arrays, checked against the hint."""
     state = replaced(target, None, (), lambda path, leaf: arrays.get(path, leaf))
     return check(state, hint)
 
@@ -86,7 +86,7 @@ def _rebuilt(value: Any, path: Path, leaf_at: Callable[[Path, Any], Any]) -> Any
 
 
 def as_declared(slot: Slot, value: Any) -> Any:
-    """What was read as the schema has it: of numbers the PRNG keys."""
+    """The array of a slot as declared: numbers that stand for PRNG keys become keys."""
     is_key = hasattr(value, "dtype") and is_key_dtype(value.dtype)
     if slot.implementation is None:
         as_numbers = is_key and not is_key_dtype(slot.stored.dtype)

@@ -1,4 +1,4 @@
-"""The way back of a mapping: from a state to the tensors that it would be made of."""
+"""Applies a mapping backwards: makes foreign tensors of a state."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def exported(
     weights: Weights[Any], state: Any, dims: Mapping[str, int]
 ) -> Iterator[tuple[str, Any]]:
-    """Yields name and array of each tensor, one at a time."""
+    """Yields the name and the numpy array of each foreign tensor, one at a time."""
     check(state, weights.hint)
     tree = module_tree(state).mapping if is_module(state) else state
     leaves = {show_path(path): leaf for path, leaf in _flat(tree, ())}
@@ -71,7 +71,7 @@ def _of_rule(
 
 
 def write(path: AnyPath, tensors: Mapping[str, Any]) -> None:
-    """Writes a safetensors file, which has its name once it is whole."""
+    """Writes a safetensors file under another name, and renames it once it is whole."""
     import safetensors.numpy
 
     place = LocalPath(fspath(path))
