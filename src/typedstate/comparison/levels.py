@@ -1,4 +1,4 @@
-"""One level of a tree, as its keys are declared: fields, like entries, undeclared keys."""
+"""`Level`: the keys of one level of a tree, whichever spec declares them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from .side import At, Side, open_binds
 
 
 class Level(msgspec.Struct, frozen=True):
-    """One level of a tree, whatever describes it.
+    """The keys of one level of a tree.
 
     Attributes:
-      fields: by key; what is shared with another path stands among those of the second only.
-      entry: what stands under every other key, where keys are open.
-      keys: the class of those, None for any.
+      fields: the declared fields by key.
+      extra: the patterns of undeclared keys, and whether any are allowed.
+      container: the container: a State, a dict, or any.
+      entry: the spec of the entries of a map or a run; None for a level with declared keys.
+      keys: the class of the keys of entries, ``int`` or ``str``; None for any.
+      length: the number of entries as an expression; None if it is free.
     """
 
     fields: dict[Hashable, Field]
@@ -33,7 +36,7 @@ class Level(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, spec: Node | Map | EntriesSpec | StateOfSpec) -> Level:
-        """The level that a tree's spec describes."""
+        """The level that a spec describes."""
         match spec:
             case Node(ref):
                 schema = ref.resolve()
@@ -50,7 +53,7 @@ class Level(msgspec.Struct, frozen=True):
                 assert_never(spec)
 
     def under(self, key: Hashable) -> Iterator[Spec]:
-        """The specs under a key that is not a field."""
+        """Yields the specs that an undeclared key must fit."""
         for pattern, spec in self.extra.patterns:
             if key_patterns.matches(pattern, key):
                 yield spec
@@ -64,7 +67,7 @@ class Level(msgspec.Struct, frozen=True):
 
 
 def container_of(spec: Spec) -> Container:
-    """Of which container a tree is, at its root; ``any`` for what is none."""
+    """The container of a tree at its root; ``any`` for a spec that is no tree."""
     within = open_binds(Side(), At(spec, Scope(0), outermost=True)).spec
     if isinstance(within, Union):
         return container_of(within.options[0])
