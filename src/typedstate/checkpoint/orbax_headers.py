@@ -78,7 +78,7 @@ def _key(entry: Mapping[str, Any]) -> Hashable:
 def _headers(
     folder: Any, names: list[str], *, zarr3: bool
 ) -> list[tuple[tuple[int, ...], np.dtype[Any]]]:
-    """The shape and dtype of each array, in the order of the names."""
+    """Shape and dtype of each array."""
     tensorstore: Any = import_module("tensorstore")
     base: dict[str, Any] = {"driver": "file", "path": f"{folder}/"}
     if (folder / _MANIFEST).exists():

@@ -232,12 +232,12 @@ def _show_sharding(sharding: Any) -> str:
 
 
 def read_arrays(folder: Any, wanted: Mapping[Path, tuple[Any, Any]]) -> dict[Path, Any]:
-    """Reads some leaves of a tree, each directly to its devices.
+    """The arrays of some leaves of a tree, made where they belong.
 
     Args:
-      folder: the folder of the tree.
-      wanted: by stored path a ``jax.ShapeDtypeStruct`` with the sharding of the result, and
-        whether the stored value is an array.
+      folder: of the tree.
+      wanted: by stored path the ``jax.ShapeDtypeStruct`` to make, with its sharding, and
+        whether the value is an array.
     """
     if not wanted:
         return {}

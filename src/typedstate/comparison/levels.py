@@ -16,15 +16,12 @@ from .side import At, Side, open_binds
 
 
 class Level(msgspec.Struct, frozen=True):
-    """The keys of one level of a tree.
+    """One level of a tree, whatever describes it.
 
     Attributes:
-      fields: the declared fields by key.
-      extra: the patterns of undeclared keys, and whether any are allowed.
-      container: the container: a State, a dict, or any.
-      entry: the spec of the entries of a map or a run; None for a level with declared keys.
-      keys: the class of the keys of entries, ``int`` or ``str``; None for any.
-      length: the number of entries as an expression; None if it is free.
+      fields: by key; what is shared with another path stands among those of the second only.
+      entry: what stands under every other key, where keys are open.
+      keys: the class of those, None for any.
     """
 
     fields: dict[Hashable, Field]
@@ -53,7 +50,7 @@ class Level(msgspec.Struct, frozen=True):
                 assert_never(spec)
 
     def under(self, key: Hashable) -> Iterator[Spec]:
-        """Yields the specs that an undeclared key must fit."""
+        """The specs under a key that is not a field."""
         for pattern, spec in self.extra.patterns:
             if key_patterns.matches(pattern, key):
                 yield spec

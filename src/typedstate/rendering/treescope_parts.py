@@ -99,7 +99,7 @@ class _Drawing:
 
 
 def _clean(text: str) -> str:
-    """A text of anyone's on one line; treescope escapes what has power over a page."""
+    """A text of any origin on one line; treescope escapes HTML."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
