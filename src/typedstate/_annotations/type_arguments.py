@@ -19,12 +19,12 @@ from .parse import parse
 
 
 class TypeArgument(msgspec.Struct, frozen=True):
-    """A hint in the place of a type variable.
+    """A hint that replaces a type variable.
 
     Attributes:
-      hint: what was written.
-      owner: stands for the subscription, or the class statement, that wrote it.
-      index: of the argument there.
+      hint: the hint as it was written.
+      owner: an object for the subscription, or the class statement, that wrote it.
+      index: the position of the argument in that subscription.
     """
 
     hint: Any

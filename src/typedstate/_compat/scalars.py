@@ -1,7 +1,7 @@
-"""Python numbers as JAX and numpy hand them on: tracers, numpy's scalars, dtypes by their names.
+"""Python numbers as JAX and numpy pass them on: as tracers, numpy scalars, names of dtypes.
 
-A hint such as ``temperature: float`` speaks of a Python number. Inside of a transform JAX puts a
-tracer without axes in its place, so that is what the hint means there.
+A hint such as ``temperature: float`` means a Python number. Inside a transform JAX replaces it by a
+tracer without axes, which the hint therefore accepts.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ class _Restoring:
     """Copies containers with Python's own numbers in the place of what stands for them.
 
     Attributes:
-      is_traced: a tracer was among them.
-      is_changed: a scalar of numpy, or the name of a dtype, was.
+      is_traced: whether there was a tracer among them.
+      is_changed: whether there was a scalar of numpy, or the name of a dtype, among them.
     """
 
     def __init__(self, dtypes: bool = False) -> None:

@@ -55,11 +55,11 @@ class Emitter:
     """Writes functions, and keeps what they compare with.
 
     Attributes:
-      names: what the functions read as globals.
-      functions: their texts.
-      shapes: the shapes of arrays, each once.
-      sources: how code reaches an array of each shape.
-      places: which shape belongs to the array at a path.
+      names: the globals of the functions, by name.
+      functions: the texts of the functions.
+      shapes: the shapes of arrays, without repetition.
+      sources: for each shape, the text that reads an array with it.
+      places: the index of the shape of the array at each path.
     """
 
     def __init__(self) -> None:

@@ -25,8 +25,8 @@ class Known:
     """The cache of accepted values of one hint class, kept on the class.
 
     Attributes:
-      structures: of its values.
-      calls: its values, each as a call of one argument.
+      structures: the structures of the accepted values.
+      calls: the accepted values, each as a call of one argument.
     """
 
     __slots__ = ("calls", "structures")

@@ -34,9 +34,9 @@ class Equation(msgspec.Struct, frozen=True):
     """An axis, or a fixed size, with the expression that it has to equal.
 
     Attributes:
-      axis: the axis.
-      size: over other axes.
-      broadcast: size 1 fits too.
+      axis: the axis, or the fixed size.
+      size: the expression over other axes.
+      broadcast: whether size 1 fits too.
     """
 
     axis: AxisRef | int
@@ -58,9 +58,9 @@ class SizeConstraints:
     """The sizes that the arrays of one call may have.
 
     Attributes:
-      equations: what has to hold.
-      sizes: of the call's names, over axes.
-      source: the generated code; empty as long as no other sizes came.
+      equations: the equations that must hold.
+      sizes: the size of each name of the call, as an expression over axes.
+      source: the generated code; empty until a call with other sizes comes.
     """
 
     __slots__ = (

@@ -26,8 +26,8 @@ class ValueCode:
     """Lines for one value and its parts, by the trace of its walk.
 
     Attributes:
-      text: the functions written so far.
-      guards: those that no line asks yet, by path.
+      text: the emitter with the functions written so far.
+      guards: the guards that no line asks yet, by path.
     """
 
     def __init__(self, text: Emitter, trace: Trace, live_lines: LiveLines) -> None:

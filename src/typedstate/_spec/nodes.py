@@ -37,8 +37,8 @@ class Instance(ValueSpec, frozen=True):
     """``float``, ``jax.sharding.NamedSharding``: an instance of a class.
 
     Attributes:
-      cls: the class. For a number of Python's, a tracer without axes is as good.
-      numpy: for a number of Python's, one of numpy's is as good.
+      cls: the class. For ``int``, ``float`` and the like, a tracer without axes fits too.
+      numpy: whether for such a class a numpy scalar fits too.
     """
 
     cls: type
@@ -58,12 +58,12 @@ class Array(ValueSpec, frozen=True):
 
     Attributes:
       dtype: the name of the dtype class, e.g. ``Float``; empty for any dtype.
-      dtypes: the names of the dtypes that fit, None for any.
-      shape: its dims, None for any shape.
-      cls: the class that the array must have; None for whatever has shape and dtype.
-      abstract: a ``jax.ShapeDtypeStruct`` stands for the array.
-      inserted: further axes with their places, the last inserted last: where a run of axes
-        stands before one, its place in `shape` can't be known.
+      dtypes: the names of the dtypes that fit; None for any.
+      shape: the dims; None for any shape.
+      cls: the class of the array; None for any object with shape and dtype.
+      abstract: whether a ``jax.ShapeDtypeStruct`` replaces the array.
+      inserted: further axes with their positions in the order of insertion. They are not in
+        `shape`, as their position behind a run of axes is only known for a real array.
     """
 
     dtype: str
@@ -109,9 +109,9 @@ class RecordOf(ContainerSpec, frozen=True):
     """A NamedTuple, dataclass or TypedDict of values: `get` reads a field by name.
 
     Attributes:
-      cls: its class.
-      fields: name and spec of each field.
-      required: the names that must be there; fewer than all for a TypedDict only.
+      cls: the class of the record.
+      fields: the name and the spec of each field.
+      required: the names that must be present; all of them, except in a TypedDict.
     """
 
     cls: type
@@ -121,13 +121,14 @@ class RecordOf(ContainerSpec, frozen=True):
 
 @final
 class Partition(ValueSpec, frozen=True):
-    """A PartitionSpec or NamedSharding that stands for an array.
+    """A PartitionSpec or NamedSharding that replaces an array.
 
     Attributes:
-      cls: which of the two.
-      names: declared for the array's axes, None for any.
-      shape: the array's, None for any: no more names than axes, sizes that can be divided.
-      rules: of a `Placed` or `PlacedBy` that it stands for.
+      cls: the class, one of these two.
+      names: the declared axis names of the array; None for any.
+      shape: the dims of the array, which bound the number of names and must be divisible; None
+        for any.
+      rules: the axis rules of the `Placed` or `PlacedBy` that is replaced; None without one.
     """
 
     cls: type
@@ -149,15 +150,17 @@ class Leaf(StateSpec, frozen=True):
     """A Variable of a kind, or a raw leaf.
 
     Attributes:
-      kind: the Variable class; None for a raw leaf.
-      value: what it holds.
-      exact: no subclass of the kind.
-      names: axis names in its sharding metadata, None for any; ``...`` for as many axes
-        without a name as the rank leaves.
-      predicates: validators over the value.
-      by_dims: the names are declared by dims: metadata may be without any.
-      placed: its array must be placed by these names, or by those of its metadata.
-      stacked: the axes that `Stacked` put in without a name; metadata may leave out their None.
+      kind: the class of the Variable; None for a raw leaf.
+      value: the spec of its value.
+      exact: whether subclasses of the kind are refused.
+      names: the axis names in its sharding metadata; None for any; ``...`` in them for as many
+        axes without a name as the rank requires.
+      predicates: the validators of the value.
+      by_dims: whether the names are declared by dims, so that metadata may have none.
+      placed: the condition that its array is placed by these names, or by those of its
+        metadata; None without it.
+      stacked: the positions of axes that `Stacked` inserted without a name; metadata may lack
+        their None.
     """
 
     kind: type | None
@@ -205,11 +208,12 @@ class Field(msgspec.Struct, frozen=True):
 
     Attributes:
       name: the attribute.
-      key: the state's key.
-      spec: what stands there.
-      optional: may be absent.
-      shared: path of the Variable that this one is, dotted from the root.
-      decided: a filter that can't be asked again has decided whether it is there.
+      key: the key in the state.
+      spec: the spec of the leaf or sub-state.
+      optional: whether it may be absent.
+      shared: the path from the root, with dots, of the Variable that this one is; None if it is
+        not shared.
+      decided: whether a filter that can't be asked again has decided on its presence.
     """
 
     name: str
@@ -294,9 +298,9 @@ class Argument(WrapperSpec, frozen=True):
     """A type argument within a generic schema: its names are those of where it was written.
 
     Attributes:
-      inner: what was written.
-      owner: stands for the subscription that wrote it.
-      index: of the argument, and of the alternative of a union in it.
+      inner: the spec of the argument.
+      owner: an object for the subscription that wrote it.
+      index: the position of the argument, then that of an alternative of a union in it.
     """
 
     inner: Spec
@@ -334,8 +338,8 @@ class FlatSpec(StateSpec, OneChildSpec, frozen=True):
     """``Flat[S]``: every leaf by its whole path.
 
     Attributes:
-      inner: the tree that it is, nested.
-      separator: joins the keys of a path to one name; None where the path is a tuple.
+      inner: the spec of the nested tree.
+      separator: the text that joins the keys of a path to one name; None for paths as tuples.
     """
 
     inner: Spec
@@ -349,9 +353,9 @@ class Conditional(StateSpec, frozen=True):
     Attributes:
       filter: an NNX filter.
       path: the keys from the form's root, for filters that read the path.
-      yes: what a selected leaf must be, None where it must not be there.
-      no: what the others must be, None where they must not be there.
-      open: nothing in the tree shows what the filter reads, so either will do.
+      yes: the spec of a selected leaf; None if it must be absent.
+      no: the spec of a leaf that is not selected; None if it must be absent.
+      open: whether the tree does not show what the filter reads, so that either spec fits.
     """
 
     filter: Any

@@ -1,7 +1,7 @@
-"""Arrays whose axes stand in another order: a transposed kernel, a stacked axis that moved.
+"""Recognises arrays whose axes are in another order: a transposed kernel, a moved stacked axis.
 
-Weights from elsewhere are often transposed. Told axis by axis, such an array is wrong twice and
-gives its names sizes for which right arrays are blamed; told at once, it alone is.
+Foreign weights are often transposed. Judged axis by axis, such an array has two violations, and it
+binds sizes to names for which right arrays are blamed. Judged as a whole, it alone is refused.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Permuted(msgspec.Struct, frozen=True):
     """An array that fits with its axes in another order.
 
     Attributes:
-      seen: its axes that have a size in the hint.
-      axes: of the array, in the order in which they fit, as ``jnp.transpose`` takes them.
-      witnesses: where the sizes were seen by which it fits.
-      note: what is likely to have happened.
+      seen: the sizes of its axes, for those with a name or expression in the hint.
+      axes: the order of axes in which it fits, as ``jnp.transpose`` takes it.
+      witnesses: the places, as text, of the sizes with which it fits.
+      note: the likely cause.
     """
 
     seen: tuple[SeenSize, ...]

@@ -26,10 +26,10 @@ class Scope:
     """One occurrence of a schema: where its names live.
 
     Attributes:
-      number: of this scope; names that are not linked are variables of it.
-      links: names that stand for expressions over the variables of outer scopes.
-      around: of a bound schema, the scope of the class in whose annotation the `Bind` stands.
-      sites: where the type arguments in the class's fields were written, by their owner.
+      number: the number of this scope; a name without link is a variable of the scope.
+      links: the linked names, each as an expression over variables of outer scopes.
+      around: for a schema in a `Bind`, the scope of the class that wrote the `Bind`.
+      sites: the scope in which each type argument was written, by the argument's owner.
     """
 
     __slots__ = ("_own", "around", "links", "number", "sites")
@@ -105,11 +105,11 @@ class WrittenAt(msgspec.Struct, frozen=True):
     """The scope in which the type arguments of one occurrence of a generic schema are written.
 
     Attributes:
-      scope: whose names they are.
-      links: of a `Bind` around the generic schema.
-      number: of the scope that their schemas have, at the top of a signature; else each has its
-        own.
-      key: tells occurrences apart.
+      scope: the scope of the names in the arguments.
+      links: the links of a `Bind` around the generic schema.
+      number: at the top of a signature, the number of the scope that the schemas in the
+        arguments share; else None, and each has a scope of its own.
+      key: a key of the occurrence.
     """
 
     scope: Scope

@@ -222,8 +222,8 @@ class Cause(NamedTuple):
     """A mistake that explains most violations of a report.
 
     Attributes:
-      text: as a report says it; empty where nothing is recognised.
-      explained: those violations, by their place among all.
+      text: the cause as a report shows it; empty if none is recognised.
+      explained: the indices of the violations that it explains.
     """
 
     text: str = ""

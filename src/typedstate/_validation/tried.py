@@ -32,11 +32,11 @@ _SMALL: Final = (Leaf, NoValue, Array, Instance, Anything, Literally)
 
 
 class Once(msgspec.Struct, frozen=True):
-    """What was found of one alternative.
+    """The findings of one alternative.
 
     Attributes:
-      value: that was walked; it stays alive, as it is known by its id.
-      part: what was found.
+      value: the value that was walked; kept alive, as it is known by its ``id``.
+      part: the findings.
       start: the order at which its walk began.
       end: the order at which it ended.
     """
@@ -51,7 +51,7 @@ class Tried:
     """The alternatives of unions within unions that were walked in a value.
 
     Attributes:
-      unions: how many lie around what is walked.
+      unions: the number of unions around the current value.
     """
 
     __slots__ = ("_choices", "_found", "unions")

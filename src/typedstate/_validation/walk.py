@@ -70,14 +70,14 @@ class Walk:
     """The check of one call: any number of values whose outermost names are shared.
 
     Attributes:
-      found: what was seen of them so far.
-      occurrences: the scopes of the schemas in the value that is walked.
-      asked: the spec of the value that is visited, and its hint.
-      depth: how many levels lie above the one that is walked.
-      stretch: how many levels lie between a spec without keys of its own (`StateOf`, a filter's
-        decision) and the leaf that is walked.
-      empty: absent branches that are walked as empty ones.
-      tried: alternatives within alternatives.
+      found: the findings so far.
+      occurrences: the scopes of the schemas in the current value.
+      asked: the spec and the hint of the current value.
+      depth: the number of levels above the current one.
+      stretch: the number of levels between a spec without keys of its own (`StateOf`, a filter
+        decision) and the current leaf.
+      empty: the specs of absent branches that are being walked as empty ones.
+      tried: the alternatives of nested unions that were walked.
     """
 
     __slots__ = ("asked", "depth", "empty", "found", "occurrences", "stretch", "tried")

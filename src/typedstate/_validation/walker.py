@@ -16,13 +16,13 @@ class Walker(Protocol):
     """A walk under way.
 
     Attributes:
-      found: what was seen so far.
+      found: the findings so far.
       occurrences: the scopes of the schemas that were met.
-      depth: how many levels lie above the one that is walked.
-      stretch: how many levels lie between a spec without keys of its own (`StateOf`, a filter's
-        decision) and the leaf that is walked.
-      empty: absent branches that are walked as empty ones.
-      tried: alternatives within alternatives.
+      depth: the number of levels above the current one.
+      stretch: the number of levels between a spec without keys of its own (`StateOf`, a filter
+        decision) and the current leaf.
+      empty: the specs of absent branches that are being walked as empty ones.
+      tried: the alternatives of nested unions that were walked.
     """
 
     found: Findings

@@ -21,8 +21,8 @@ class Test(msgspec.Struct, frozen=True):
     """The check of one parameter, or of the return value.
 
     Attributes:
-      enforce: refuses a value that does not fit.
-      cls: the class of which ``isinstance`` already says yes, None where none decides.
+      enforce: raises for a value that does not fit.
+      cls: a class all of whose instances fit; None if there is none.
     """
 
     enforce: Callable[[Any], None]

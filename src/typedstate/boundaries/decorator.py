@@ -82,11 +82,11 @@ def checked_by_hook(target: Any) -> Any:
 
 
 class DecoratorSite(msgspec.Struct, frozen=True):
-    """The place in the source at which a decorator stands.
+    """The place of a decorator in the source.
 
     Attributes:
       local: the names of the enclosing function or class.
-      covered: by the import hook.
+      covered: whether the import hook added the decorator.
     """
 
     local: Mapping[str, Any]

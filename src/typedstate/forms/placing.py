@@ -175,7 +175,7 @@ class Naming(Unchanged, msgspec.Struct, frozen=True, eq=False):
         return f"Sharded[{name}, {self.text!r}]"
 
     def entered(self) -> Naming:
-        """The transform inside a schema: only linked names are known outside of it."""
+        """A new schema: only what is linked is known outside of it."""
         return replace(self, groups=(self.pending, *self.groups), pending=())
 
     def bound(self, links: Links) -> Naming:

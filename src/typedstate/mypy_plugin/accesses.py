@@ -186,7 +186,7 @@ def _literal(typ: Type) -> Hashable | None:
 
 
 def _present(typ: Type) -> Type:
-    """The type of a key's item without None: the key of an absent field raises."""
+    """The type of a key's item without None: an optional field that is absent raises."""
     found = get_proper_type(typ)
     if not isinstance(found, UnionType):
         return typ

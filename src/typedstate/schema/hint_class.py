@@ -28,9 +28,9 @@ class HintMeta(type):
     """The metaclass of hint classes.
 
     Attributes:
-      __typedstate_build__: makes the spec; called once, when the hint is first used.
-      __typedstate_known__: what was accepted; never that of a base.
-      __typedstate_written__: of a subscription: what was subscripted, and with what.
+      __typedstate_build__: makes the spec; called once, at the first use of the hint.
+      __typedstate_known__: the cache of accepted values; not shared with a base.
+      __typedstate_written__: for a subscription, the form or generic class, and its arguments.
     """
 
     __typedstate_build__: Callable[[], Spec] | None
