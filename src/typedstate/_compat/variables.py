@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import types
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, Final, cast
 
@@ -243,6 +243,16 @@ def mapping_of(value: Any) -> Mapping[Hashable, Any] | None:
         return dict(cast(Mapping[Hashable, Any], value))
     except Exception:  # a class of the user's own may do anything
         return None
+
+
+def leaves_of(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Yields the path and the value of each leaf of nested states and dicts, in their order."""
+    mapping = mapping_of(tree)
+    if mapping is None:
+        yield path, tree
+        return
+    for key, item in tuple(mapping.items()):
+        yield from leaves_of(item, (*path, key))
 
 
 def is_shaped(value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar, cast
 
 import jax
@@ -151,7 +151,7 @@ def update(
     findings = _Findings(type(node).__name__)
     found = _joined(states, findings)
     tree = modules.module_tree(node)
-    live = dict(_flat(tree.mapping, ()))
+    live = dict(variables.leaves_of(tree.mapping))
     added: dict[Path, Any] = {}
     given: dict[Path, tuple[Path, Any]] = {}
     for path, leaf in found.items():
@@ -281,19 +281,10 @@ def _joined(states: tuple[Any, ...], findings: _Findings) -> dict[Path, Any]:
 
 def _readable(state: Any, findings: _Findings) -> list[tuple[Path, Any]]:
     try:
-        return list(_flat(state, ()))
+        return list(variables.leaves_of(state))
     except RecursionError:
         findings.add((), "container", "a state", "a tree nested too deeply to read")
         return []
-
-
-def _flat(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    mapping = variables.mapping_of(value)
-    if mapping is None:
-        yield path, value
-        return
-    for key, item in dict(mapping).items():
-        yield from _flat(item, (*path, key))
 
 
 def _siblings(found: Mapping[Path, Any], path: Path) -> dict[Any, Any]:

@@ -11,6 +11,7 @@ from flax import nnx
 from .._compat.variables import (
     is_variable,
     kind_of,
+    leaves_of,
     make_variable,
     mapping_of,
     metadata_of,
@@ -30,17 +31,8 @@ def finished(target: Any, arrays: Mapping[Path, Any], hint: Any) -> Any:
 
 def values_of(tree: Any) -> Iterator[tuple[Path, Any]]:
     """Yields the path and the abstract value of each array of a tree."""
-    return _values(tree, ())
-
-
-def _values(tree: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    mapping = mapping_of(tree)
-    if mapping is not None:
-        for key, item in mapping.items():
-            yield from _values(item, (*path, key))
-        return
-    value = raw_value(tree) if is_variable(tree) else tree
-    yield from _parts(value, path)
+    for path, leaf in leaves_of(tree):
+        yield from _parts(raw_value(leaf) if is_variable(leaf) else leaf, path)
 
 
 def _parts(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 import jax
 
-from .._compat.variables import is_variable, kind_of, mapping_of, raw_value
+from .._compat.variables import is_variable, kind_of, leaves_of, raw_value
 from .._validation.key_patterns import int_of
 from ..comparison.compare import diff
 from ..errors import SchemaError
@@ -34,7 +34,7 @@ def write(hint: Any, name: str, state: Any) -> dict[str, Any]:
     """
     kinds: dict[str, str] = {}
     keys: dict[str, str] = {}
-    for path, leaf in _flat(state, ()):
+    for path, leaf in leaves_of(state):
         value = raw_value(leaf) if is_variable(leaf) else leaf
         if is_variable(leaf):
             kinds[show_path(path)] = kind_of(leaf).__name__
@@ -59,15 +59,6 @@ def _schema(hint: Any) -> tuple[Any, Mapping[str, Any]]:
     return document.model_dump(mode="json", by_alias=True, exclude_defaults=True), names
 
 
-def _flat(tree: Any, path: tuple[Hashable, ...]) -> Iterator[tuple[tuple[Hashable, ...], Any]]:
-    mapping = mapping_of(tree)
-    if mapping is None:
-        yield path, tree
-        return
-    for key, item in mapping.items():
-        yield from _flat(item, (*path, key))
-
-
 def kinds(document: Mapping[str, Any]) -> Mapping[str, str]:
     """The names of the Variables' classes, by path as text."""
     found: Mapping[str, str] = document.get("kinds", {})
@@ -82,7 +73,7 @@ def with_kinds(
     if not known:
         return leaves
     of: dict[Path, str] = {}
-    for path, leaf in _flat(held(leaves), ()):
+    for path, leaf in leaves_of(held(leaves)):
         ints = (key if (number := int_of(key)) is None else number for key in path)
         of[leaf.path] = known.get(show_path(path)) or known.get(show_path(tuple(ints)), "")
     return tuple(replace(leaf, kind=of.get(leaf.path, "")) for leaf in leaves)

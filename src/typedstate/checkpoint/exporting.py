@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from .._compat.modules import is_module, module_tree
-from .._compat.variables import is_variable, mapping_of, raw_value
+from .._compat.variables import is_variable, leaves_of, raw_value
 from ..checking import check
 from ..report import show_path
 from .errors import AnyPath, CheckpointError
@@ -30,18 +30,12 @@ def exported(
     """Yields the name and the numpy array of each foreign tensor, one at a time."""
     check(state, weights.hint)
     tree = module_tree(state).mapping if is_module(state) else state
-    leaves = {show_path(path): leaf for path, leaf in _flat(tree, ())}
+    leaves = {
+        show_path(path): raw_value(leaf) if is_variable(leaf) else leaf
+        for path, leaf in leaves_of(tree)
+    }
     for rule in weights.rules:
         yield from _of_rule(rule, leaves, dims)
-
-
-def _flat(tree: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    mapping = mapping_of(tree)
-    if mapping is None:
-        yield path, raw_value(tree) if is_variable(tree) else tree
-        return
-    for key, item in mapping.items():
-        yield from _flat(item, (*path, key))
 
 
 def _of_rule(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 import jax
 import numpy as np
 
-from .._compat.variables import is_variable, mapping_of, raw_value
+from .._compat.variables import is_variable, leaves_of, mapping_of, raw_value
 from .._spec.describe import describe
 from ..errors import StateTypeError
 from ..report import Report, Violation, show_path
@@ -85,7 +85,7 @@ def plan_of(
             if given is None:
                 _refuse(verdict, report, f"fill= has no {violation.path} either")
             tree, kinded = _with(tree, keys, _plain(given)), _with(kinded, keys, given)
-            plan.filled |= {show_path(path): (path, leaf) for path, leaf in _flat(given, keys)}
+            plan.filled |= {show_path(path): (path, leaf) for path, leaf in leaves_of(given, keys)}
         else:
             slot = next((slot for slot in plan.slots if slot.path == keys), None)
             wanted = None if slot is None else _wanted_dtype(slot, _at(fill, keys), dtype)
@@ -112,7 +112,7 @@ def _beside(verdict: Verdict, model: Any) -> Report:
         return report
     leaves = (
         (path, StoredLeaf(path, tuple(value.shape), value.dtype))
-        for path, value in _flat(_plain(model), ())
+        for path, value in leaves_of(_plain(model))
         if hasattr(value, "shape") and hasattr(value, "dtype")
     )
     declared = Alignment.of(nested(leaves), verdict.declared.spec).slots
@@ -162,15 +162,6 @@ def _abstract(value: Any) -> Any:
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return shaped(value.shape, value.dtype)
     return value
-
-
-def _flat(tree: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    mapping = mapping_of(tree)
-    if mapping is None:
-        yield path, tree
-        return
-    for key, item in mapping.items():
-        yield from _flat(item, (*path, key))
 
 
 def _at(tree: Any, path: Path) -> Any:

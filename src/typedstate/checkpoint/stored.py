@@ -16,6 +16,7 @@ from flax.nnx.training import optimizer
 from .._compat.unknown_kind import UnknownKind
 from .._compat.variables import make_variable
 from .._validation.key_patterns import int_of
+from ..rendering.byte_counts import show_bytes
 from ..report import show_path
 from .key_numbers import IMPLEMENTATIONS, key_dtype
 from .libraries import is_dict, shaped
@@ -25,7 +26,6 @@ Format = Literal["orbax", "safetensors", "msgpack"]
 #: The sort of a stored value: an array, a Python number, a str, or nothing.
 What = Literal["array", "scalar", "string", "empty"]
 
-_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 _SHOWN: Final = 200
 #: `save` adds this to the name of a checkpoint that it replaces, until the new one has the name.
 ASIDE: Final = ".replaced-"
@@ -208,14 +208,6 @@ def nested(items: Any) -> dict[Hashable, Any]:
             below = inner
         below[path[-1] if path else ""] = value
     return tree
-
-
-def show_bytes(count: float) -> str:
-    """A count of bytes as a person reads it: ``1.5 MiB``."""
-    unit = 0
-    while count >= 1024 and unit < len(_UNITS) - 1:
-        count, unit = count / 1024, unit + 1
-    return f"{count:.0f} {_UNITS[unit]}" if unit == 0 else f"{count:.1f} {_UNITS[unit]}"
 
 
 def value_level(node: Any) -> str | None:

@@ -16,10 +16,10 @@ from .._compat import axis_rules, variables
 from .._sharding.axis_names import show_names
 from .._spec.filters import WILDCARD
 from .._validation.show_value import describe_value
+from ..rendering.byte_counts import show_bytes
 from ..report import Path, show_key, show_path
 
 MAX_DEPTH: Final = 100  # levels of a tree that are drawn
-_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 @dataclass(slots=True)
@@ -137,14 +137,6 @@ def summed(path: Path, text: str, below: list[Branch]) -> Branch:
         nbytes=sum(item.nbytes or 0 for item in below) if counted else None,
         below=below,
     )
-
-
-def show_bytes(count: int) -> str:
-    """A number of bytes as people read it."""
-    size, unit = float(count), 0
-    while size >= 1024 and unit < len(_UNITS) - 1:
-        size, unit = size / 1024, unit + 1
-    return f"{count} B" if unit == 0 else f"{size:.1f} {_UNITS[unit]}"
 
 
 def of_value(value: Any, path: Path = ()) -> Branch:

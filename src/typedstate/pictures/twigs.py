@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from .._spec.filters import WILDCARD
+from ..rendering.byte_counts import show_bytes
 from ..rendering.twig import Mark, Twig
 from ..report import Report, show_key
-from .outline import Branch, show_bytes
+from .outline import Branch
 
 
 def twig_of(tree: Branch, report: Report | None) -> Twig:
