@@ -331,18 +331,7 @@ def _driven(invoke: str, items: list[str], last: list[str]) -> list[str]:
         f"§generator = {invoke}",
         "try:",
         "    §found = §next(§generator)",
-        "    while True:",
-        *(f"        {line}" for line in items),
-        "        §held = [§found]",
-        "        del §found",  # nothing that was yielded stays alive by us
-        "        try:",
-        "            §sent = yield §held.pop()",
-        "        except §GeneratorExit:",
-        "            raise",
-        "        except §BaseException as §error:",
-        "            §found = §generator.throw(§error)",
-        "        else:",
-        "            §found = §generator.send(§sent)",
+        *_relayed(items, "§generator.throw", "§generator.send"),
         "except §StopIteration as §stop:",
         "    §found = §stop.value",
         "finally:",
@@ -352,12 +341,9 @@ def _driven(invoke: str, items: list[str], last: list[str]) -> list[str]:
     ]
 
 
-def _driven_async(invoke: str, items: list[str]) -> list[str]:
-    """Runs an asynchronous generator and checks what it yields."""
+def _relayed(items: list[str], throw: str, send: str) -> list[str]:
+    """The loop that yields what a generator yielded, once it is checked, and hands answers on."""
     return [
-        f"§generator = {invoke}",
-        "try:",
-        "    §found = await §anext(§generator)",
         "    while True:",
         *(f"        {line}" for line in items),
         "        §held = [§found]",
@@ -367,9 +353,19 @@ def _driven_async(invoke: str, items: list[str]) -> list[str]:
         "        except §GeneratorExit:",
         "            raise",
         "        except §BaseException as §error:",
-        "            §found = await §generator.athrow(§error)",
+        f"            §found = {throw}(§error)",
         "        else:",
-        "            §found = await §generator.asend(§sent)",
+        f"            §found = {send}(§sent)",
+    ]
+
+
+def _driven_async(invoke: str, items: list[str]) -> list[str]:
+    """Runs an asynchronous generator and checks what it yields."""
+    return [
+        f"§generator = {invoke}",
+        "try:",
+        "    §found = await §anext(§generator)",
+        *_relayed(items, "await §generator.athrow", "await §generator.asend"),
         "except §StopAsyncIteration:",
         "    pass",
         "finally:",

@@ -221,10 +221,14 @@ def _unique(base: str, group: Group, taken: set[str]) -> str:
         joint = f"{word(slot.field)}_{base}"
         if joint not in taken:
             return joint
+    return _numbered(base, "", taken)
+
+
+def _numbered(stem: str, end: str, taken: set[str]) -> str:
     number = 2
-    while f"{base}{number}" in taken:
+    while f"{stem}{number}{end}" in taken:
         number += 1
-    return f"{base}{number}"
+    return f"{stem}{number}{end}"
 
 
 def titles(drafts: Sequence[Draft], name: str | None) -> dict[int, str]:
@@ -282,10 +286,7 @@ def _with_place(draft: Draft, title: str, taken: set[str]) -> str:
             name = f"{stem}State"
             if name not in taken:
                 return name
-    number = 2
-    while f"{stem}{number}State" in taken:
-        number += 1
-    return f"{stem}{number}State"
+    return _numbered(stem, "State", taken)
 
 
 def class_name(title: str) -> str:
