@@ -126,8 +126,7 @@ class Partition(ValueSpec, frozen=True):
     Attributes:
       cls: the class, one of these two.
       names: the declared axis names of the array; None for any.
-      shape: the dims of the array, which bound the number of names and must be divisible; None
-        for any.
+      shape: the dims of the array, to compare with names and mesh; None for any.
       rules: the axis rules of the `Placed` or `PlacedBy` that is replaced; None without one.
     """
 
@@ -157,10 +156,8 @@ class Leaf(StateSpec, frozen=True):
         axes without a name as the rank requires.
       predicates: the validators of the value.
       by_dims: whether the names are declared by dims, so that metadata may have none.
-      placed: the condition that its array is placed by these names, or by those of its
-        metadata; None without it.
-      stacked: the positions of axes that `Stacked` inserted without a name; metadata may lack
-        their None.
+      placed: whether and how its array must be placed by these names, or its metadata's.
+      stacked: the axes that `Stacked` inserted without a name; metadata may lack their None.
     """
 
     kind: type | None
@@ -211,8 +208,7 @@ class Field(msgspec.Struct, frozen=True):
       key: the key in the state.
       spec: the spec of the leaf or sub-state.
       optional: whether it may be absent.
-      shared: the path from the root, with dots, of the Variable that this one is; None if it is
-        not shared.
+      shared: the path from the root, with dots, of the Variable that this one is, if any.
       decided: whether a filter that can't be asked again has decided on its presence.
     """
 
