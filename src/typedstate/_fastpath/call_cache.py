@@ -173,7 +173,7 @@ class CallCache:
         return CallCache, (len(self.latest.specializations),)
 
     def follow(self, specializations: tuple[Specialization, ...]) -> KnownCall | None:
-        """The call with these specializations, where the constraints of one like it allow it."""
+        """The call with these specializations, if constraints of a call like it allow its sizes."""
         key = tuple(one.structure for one in specializations)
         for explained in self._explained.get(key, ()):
             constraints = explained.constraints

@@ -52,7 +52,7 @@ class Item(NamedTuple):
 
 
 class Emitter:
-    """Writes functions, and keeps what they compare with.
+    """Writes functions, and keeps the objects that they compare with.
 
     Attributes:
       names: the globals of the functions, by name.
@@ -120,7 +120,7 @@ class Emitter:
         return self.constant(self._records.setdefault(same, record), "n")
 
     def class_name(self, cls: Any) -> str:
-        """The name by which code knows a class: its own where that is an identifier."""
+        """The global name of a class: its own name, if that is an identifier."""
         found = self._classes.get(cls)
         if found is None:
             name: str = cls.__name__

@@ -44,7 +44,7 @@ class Equation(msgspec.Struct, frozen=True):
     broadcast: bool = False
 
     def arguments(self) -> set[int]:
-        """The arguments whose axes stand in the equation."""
+        """The arguments with axes in the equation."""
         own = set[int]() if isinstance(self.axis, int) else {self.axis[0]}
         return own | {argument for argument, _, _ in dims.names_of(self.size)}
 
@@ -101,7 +101,7 @@ class SizeConstraints:
             return False
 
     def named(self, specializations: Sequence[Any]) -> dict[str, Size]:
-        """The sizes of the call's names, where a call with these specializations is allowed."""
+        """The sizes of the call's names, if the equations hold for them; else None."""
         return self._named(*specializations)
 
     def _generate(self) -> None:

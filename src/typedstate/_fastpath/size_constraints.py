@@ -48,7 +48,7 @@ class _Observed(msgspec.Struct):
     fixed_names: set[Var] = msgspec.field(default_factory=set[Var])
 
     def see(self, items: Iterable[Observation]) -> None:
-        """Sorts what was seen."""
+        """Sorts observations."""
         for item in items:
             if isinstance(item, Choice):
                 for option in item.options:

@@ -138,7 +138,7 @@ class Structure:
         self.latest = self._specializations[key] = self._specialize(code.shapes)
 
     def sized(self, value: Any) -> Specialization | None:
-        """The structure with a value's sizes; None, or an error, where the value is not alike."""
+        """The specialization for a value's sizes; None or an exception if it is not alike."""
         key, shapes = self.code.read(value)
         found = self._specializations.get(key)
         if found is None:
@@ -175,7 +175,7 @@ class StructureCache:
         return StructureCache, ()
 
     def match(self, value: Any) -> Specialization | None:
-        """The structure and sizes of a value; None where it is like no accepted one."""
+        """The specialization of a value; None if it is like no accepted one."""
         for structure in self._known:
             try:
                 latest = structure.latest
@@ -194,7 +194,7 @@ class StructureCache:
         return self._accepted > _policy.delay
 
     def learn(self, value: Any, trace: Trace) -> Specialization | None:
-        """Generates the code of a value that the walk accepted, where that can be."""
+        """Generates the code for a value that the walk accepted, if that is possible."""
         if not self._limit():
             return None
         structure = generated(lambda: Structure(_fastpath.generate(value, trace)))

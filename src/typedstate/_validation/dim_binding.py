@@ -1,4 +1,4 @@
-"""Names of dims get their sizes: all names first, expressions after, each with its origin.
+"""Binds sizes to names of dims: all names first, then expressions, each with its origin.
 
 The walk observes sizes while it walks; `settle` compares them. A name's size is the one
 that most leaves agree on, so that a single wrong leaf is the one that is blamed.
@@ -70,7 +70,7 @@ Observation = SeenSize | Choice
 
 
 class Conflict(msgspec.Struct, frozen=True):
-    """A size that disagrees: `expected` says with what, and where that was seen."""
+    """A size that disagrees; `expected` names the other size and its place."""
 
     seen: SeenSize
     expected: str
@@ -147,7 +147,7 @@ def _agrees(choice: Choice, sizes: Sizes) -> bool:
 def _bind_names(
     observations: Iterable[SeenSize], sizes: Sizes, conflicts: list[Conflict]
 ) -> list[SeenSize]:
-    """Binds what is a bare name; returns what is an expression."""
+    """Binds plain names; returns the observations of expressions."""
     expressions: list[SeenSize] = []
     by_name: dict[Var, list[SeenSize]] = {}
     runs: dict[Var, list[SeenSize]] = {}  # ``*d`` and ``d`` are two names

@@ -109,7 +109,7 @@ class Branch(msgspec.Struct):
         )
 
     def take(self, other: Branch) -> None:
-        """Adds what an alternative that fits has found, but for its sizes."""
+        """Adds the findings of an alternative that fits, without its sizes."""
         self.splits += other.splits
         self.unknown += other.unknown
         self.present += other.present
@@ -169,7 +169,7 @@ class Findings(msgspec.Struct):
     _closed: int = 0
 
     def after(self) -> Findings:
-        """The same call, for its result, which has no say in what the arguments have bound."""
+        """The findings for the call's result, which can't change sizes that arguments bound."""
         return Findings(
             self.given,
             part=self.part.copy(),

@@ -1,7 +1,7 @@
 """Names the optax transformation that an optimizer's state belongs to, for notes in reports.
 
-A state keeps the names of what optax holds, and the places of a chain; nothing else tells makes
-apart. Sources: ``optax/_src/alias.py``, ``optax/_src/transform.py``.
+A state keeps the field names of optax's states and their positions in a chain; nothing else tells
+the transformations apart. Sources: ``optax/_src/alias.py``, ``optax/_src/transform.py``.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _WRAPPERS: Final = {
 
 
 def make_of(tree: Any, depth: int = 0) -> Make | None:
-    """The make of what stands under ``opt_state``; None for what is not known."""
+    """The make of the state under ``opt_state``; None if it is not known."""
     mapping = variables.mapping_of(tree)
     if not mapping or depth > _MAX_DEPTH:
         return None

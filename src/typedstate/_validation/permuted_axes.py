@@ -84,10 +84,10 @@ def permuted(
     conflicts: Sequence[Conflict],
     given: Mapping[Var, int],
 ) -> list[Permuted]:
-    """The arrays that explain conflicts: at least two axes fit what all others say of them.
+    """The arrays that explain conflicts: in another order, two or more of their axes fit.
 
-    First each array is held against all others, then against those of other hints: of a model
-    from elsewhere every kernel is transposed.
+    Each array is compared with all others first, then with those of other hints, as in a foreign
+    model every kernel may be transposed.
     """
     leaves = _by_place(batches)
     suspects = list(itertools.islice(_suspects(leaves, conflicts), _MAX_SUSPECTS))
@@ -106,9 +106,9 @@ def moved(
     conflicts: Sequence[Conflict],
     given: Mapping[Var, int],
 ) -> list[Permuted]:
-    """The arrays of a stack, where its axis stands elsewhere in all of them.
+    """The arrays of a stack whose axis has another position in all of them.
 
-    That is looked for first: against each other they agree, so `permuted` would blame any.
+    They are looked for before `permuted`, which would blame any array, as they agree.
     """
     leaves = _by_place(batches)
     names = {name for one in conflicts for name in dims.names_of(one.seen.expr)}
@@ -144,7 +144,7 @@ def _is_whole(seen: list[SeenSize]) -> bool:
 
 
 def _moved(seen: list[SeenSize], name: Var, at: int) -> Permuted | None:
-    """An array of a stack, the axis of which stands at another place than declared."""
+    """An array of a stack whose axis has another position than declared."""
     declared = next(i for i, one in enumerate(seen) if one.expr == dims.Name(name))
     actual = at % len(seen)
     if actual == declared:
@@ -236,7 +236,7 @@ class _Votes:
 
 
 def _fitting(seen: list[SeenSize], votes: Mapping[Var, SeenSize | int]) -> Permuted | None:
-    """The other order of an array's axes in which it fits; None where there is none."""
+    """The other order of axes in which an array fits; None if there is none."""
     sizes = {name: vote if isinstance(vote, int) else _size(vote) for name, vote in votes.items()}
     wanted = [dims.evaluate(one.expr, sizes) for one in seen]
     actual: list[Any] = [one.size for one in seen]

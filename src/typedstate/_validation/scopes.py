@@ -1,4 +1,4 @@
-"""Scopes: where the names of dims live that a schema, a `Bind` or a type argument writes."""
+"""`Scope`: resolves the names of dims in a schema, a `Bind` or a type argument."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NO_SITES: Final[Mapping[object, WrittenAt]] = {}
 
 
 class Scope:
-    """One occurrence of a schema: where its names live.
+    """The scope of one occurrence of a schema.
 
     Attributes:
       number: the number of this scope; a name without link is a variable of the scope.
@@ -142,7 +142,7 @@ def inside(
 
 
 def argument_scope(scope: Scope, site: WrittenAt) -> Scope:
-    """The scope of a type argument that stands, perhaps under a `Bind`, in a class with `scope`."""
+    """The scope of a type argument, perhaps in a `Bind`, in a class whose scope is `scope`."""
     links = scope.given
     if site.number is not None:
         return Scope(site.number, {**site.links, **links}, None, site.scope.sites)

@@ -51,14 +51,14 @@ class Trace(msgspec.Struct):
         return found
 
     def ask_values(self, path: Path, asked: int) -> None:
-        """The guards since `asked` were about what the Variable at a path holds."""
+        """Turns the guards since `asked` into guards on the value of the Variable at a path."""
         for index in range(asked, len(self.guards)):
             guard = self.guards[index]
             if guard.path == path:
                 self.guards[index] = Guard(path, OfValue(guard.test))
 
     def join(self, prefix: Path, part: Trace) -> None:
-        """Adds how a part of this value was read, which stands below a prefix."""
+        """Adds the trace of a part of the value, whose paths begin with a prefix."""
         self.guards += [replace(guard, path=(*prefix, *guard.path)) for guard in part.guards]
         self.live |= {(*prefix, *path) for path in part.live}
         self.records |= {(*prefix, *path): fields for path, fields in part.records.items()}

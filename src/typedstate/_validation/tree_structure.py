@@ -1,7 +1,7 @@
-"""Tree structure as `Same` compares it: the leaves, and everything else in JAX's treedef.
+"""The tree structure that `Same` compares: the leaves, and everything else in JAX's treedef.
 
-``jax.tree.map``, ``jit`` and ``scan`` take two trees for alike where ``jax.tree.structure`` is
-equal, and to that the metadata of Variables and the classes of containers belong.
+``jax.tree.map``, ``jit`` and ``scan`` require equal ``jax.tree.structure``, which includes the
+metadata of Variables and the classes of containers.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def treedef_of(value: Any) -> Any:
 
 
 def same_treedef(one: Any, other: Any) -> bool:
-    """Whether JAX takes two trees for alike; what can't be compared is not."""
+    """Whether two treedefs are equal; False if they can't be compared."""
     try:
         return bool(one == other)
     except Exception:  # metadata may be anything

@@ -115,7 +115,7 @@ class Walk:
         self.tried = Tried()  # nothing of the value stays alive
 
     def show(self, spec: Spec) -> str:
-        """What was wanted, as its user wrote it where it is the whole hint."""
+        """A spec as text for reports; the whole hint as its user wrote it."""
         asked, hint = self.asked
         whole = asked.inner if isinstance(asked, Within) else asked
         return show_written(hint) if spec is whole and is_written_out(hint) else describe(spec)
@@ -269,7 +269,7 @@ class Walk:
         firsts.setdefault(by, (show_path(path, self.found.root), found))
 
     def leaf(self, value: Any, spec: Leaf, path: Path, scope: Scope) -> None:
-        """Walks a Variable, or an array that stands in a state by itself."""
+        """Walks a leaf: a Variable, or a raw array."""
         found, raw, misnamed = self.found, value, False
         found.order += 1
         if spec.kind is not None:
@@ -319,7 +319,7 @@ class Walk:
             found.shards = None
 
     def _is_of_kind(self, value: Any, spec: Leaf, wanted: type, path: Path) -> bool:
-        """Whether a value is a Variable of a kind; what it is instead is a violation."""
+        """Whether a value is a Variable of a kind; if not, adds a violation."""
         if variables.stands_for(value, wanted):
             return True
         if not variables.is_variable(value):

@@ -1,4 +1,4 @@
-"""The walk as its parts see it: each reads one kind of node, and walks on below it."""
+"""`Walker`: the walk as a protocol, for the modules that each read one kind of node."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Walker(Protocol):
     def below(
         self, value: Any, spec: Spec, path: Path, scope: Scope, *, outermost: bool = False
     ) -> None:
-        """Walks a part of the value, which stands at a path."""
+        """Walks the part of the value at a path."""
         ...
 
     def show(self, spec: Spec) -> str:
-        """What was wanted, as its user wrote it where it is the whole hint."""
+        """A spec as text for reports; the whole hint as its user wrote it."""
         ...
 
     def leaf(self, value: Any, spec: Leaf, path: Path, scope: Scope) -> None:
-        """Walks a Variable, or an array that stands in a state by itself."""
+        """Walks a leaf: a Variable, or a raw array."""
         ...
