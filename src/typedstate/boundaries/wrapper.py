@@ -331,19 +331,6 @@ def _driven(invoke: str, items: list[str], last: list[str]) -> list[str]:
         f"§generator = {invoke}",
         "try:",
         "    §found = §next(§generator)",
-        *_relayed(items, "§generator.throw", "§generator.send"),
-        "except §StopIteration as §stop:",
-        "    §found = §stop.value",
-        "finally:",
-        "    §generator.close()",
-        *last,
-        "return §found",
-    ]
-
-
-def _relayed(items: list[str], throw: str, send: str) -> list[str]:
-    """The loop that yields what a generator yielded, once it is checked, and hands answers on."""
-    return [
         "    while True:",
         *(f"        {line}" for line in items),
         "        §held = [§found]",
@@ -353,9 +340,15 @@ def _relayed(items: list[str], throw: str, send: str) -> list[str]:
         "        except §GeneratorExit:",
         "            raise",
         "        except §BaseException as §error:",
-        f"            §found = {throw}(§error)",
+        "            §found = §generator.throw(§error)",
         "        else:",
-        f"            §found = {send}(§sent)",
+        "            §found = §generator.send(§sent)",
+        "except §StopIteration as §stop:",
+        "    §found = §stop.value",
+        "finally:",
+        "    §generator.close()",
+        *last,
+        "return §found",
     ]
 
 
@@ -365,7 +358,18 @@ def _driven_async(invoke: str, items: list[str]) -> list[str]:
         f"§generator = {invoke}",
         "try:",
         "    §found = await §anext(§generator)",
-        *_relayed(items, "await §generator.athrow", "await §generator.asend"),
+        "    while True:",
+        *(f"        {line}" for line in items),
+        "        §held = [§found]",
+        "        del §found",  # nothing that was yielded stays alive by us
+        "        try:",
+        "            §sent = yield §held.pop()",
+        "        except §GeneratorExit:",
+        "            raise",
+        "        except §BaseException as §error:",
+        "            §found = await §generator.athrow(§error)",
+        "        else:",
+        "            §found = await §generator.asend(§sent)",
         "except §StopAsyncIteration:",
         "    pass",
         "finally:",
