@@ -21,6 +21,7 @@ _variables: Final[Any] = variablelib
 _tree: Final[Any] = jax.tree
 AbstractValue: Final[Any] = cast(Any, jax).core.AbstractValue
 _Tracer: Final[Any] = cast(Any, jax).core.Tracer
+_ShapedArray: Final[Any] = cast(Any, jax).core.ShapedArray
 #: The slot in which a Variable keeps its raw value.
 RAW_SLOT: Final = "_raw_value" if "_raw_value" in Variable.__slots__ else "raw_value"
 _read_raw: Final[Callable[[Any], Any]] = operator.attrgetter("__get__")(vars(Variable)[RAW_SLOT])
@@ -102,6 +103,30 @@ def aval_of(value: Any) -> Hashable:
     return value.aval if type(value) in _WITH_AVAL else None
 
 
+def array_signs(leaf: Any) -> tuple[Any, ...] | None:
+    """Classes, shape and dtype of a leaf; None where these may not be all that a check reads."""
+    outer = cast(Any, type(leaf))
+    if Variable in outer.__mro__:
+        if VariableState is not None:
+            return None
+        raw: Any = _read_raw(leaf)
+    else:
+        raw = leaf
+    cls = cast(Any, type(raw))
+    if cls in _WITH_AVAL:
+        return None if is_deleted(raw) else (outer, cls, raw.aval.shape, raw.aval.dtype)
+    if cls is np.ndarray:
+        return outer, cls, raw.shape, raw.dtype
+    if cls is jax.ShapeDtypeStruct:
+        plain = not getattr(raw, "is_ref", False)
+    elif isinstance(raw, _Tracer):
+        plain = type(raw.aval) is _ShapedArray and raw.aval.sharding.mesh.empty  # else of a shard
+    else:
+        return None
+    plain = plain and all(type(size) is int for size in raw.shape)
+    return (outer, cls, raw.shape, raw.dtype) if plain else None
+
+
 def plain_of(variable: Any) -> Any:
     """The Variable that a hijax variable stands for, read without touching the user's jaxpr."""
     if _Hijax is None or Variable in type(variable).__mro__:
@@ -121,10 +146,11 @@ def plain_of(variable: Any) -> Any:
     return kind._new(value, metadata)
 
 
+#: What Flax gives every Variable.
+_DEFAULTED: Final = frozenset(metadata_of(Variable(None)))
 #: What a Variable made here is not, whatever Flax makes by default.
-_PLAIN_METADATA: Final = dict.fromkeys(
-    {"has_ref", "hijax", "is_hijax", "ref"} & set(metadata_of(Variable(None))), False
-)
+_PLAIN_METADATA: Final = dict.fromkeys({"has_ref", "hijax", "is_hijax", "ref"} & _DEFAULTED, False)
+_ONLY_EAGER_IS_SET: Final = [*_DEFAULTED.difference(_PLAIN_METADATA)] == ["eager_sharding"]
 
 
 def is_reference(value: object) -> bool:
@@ -163,8 +189,16 @@ def make_variable(kind: type, value: Any, metadata: Mapping[str, Any]) -> Any:
     """A leaf of a state that holds any value; no constructor of the user's runs."""
     if VariableState is not None:
         return VariableState(kind, value, **metadata)
-    defaults = {**metadata_of(Variable(None)), **_PLAIN_METADATA}
-    return cast(Any, kind).from_metadata(value, {**defaults, **metadata})
+    if not metadata.keys() >= _DEFAULTED:
+        metadata = {**_default_metadata(), **metadata}
+    return cast(Any, kind).from_metadata(value, dict(metadata))
+
+
+def _default_metadata() -> Mapping[str, Any]:
+    """The metadata of a Variable that is made here, as Flax's settings have it now."""
+    if _ONLY_EAGER_IS_SET:  # asking a Variable costs ten times that
+        return {**_PLAIN_METADATA, "eager_sharding": nnx.using_eager_sharding()}
+    return {**metadata_of(Variable(None)), **_PLAIN_METADATA}
 
 
 def in_state(variable: Any) -> Any:

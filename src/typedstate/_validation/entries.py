@@ -17,6 +17,7 @@ from ..report import Path, show_key
 from . import guards, key_patterns, suggestions, undeclared
 from .dim_binding import SeenSize
 from .levels import enter, see_fields
+from .repeats import Repeats
 from .scopes import Scope
 from .show_value import describe_value
 from .walker import Walker
@@ -51,10 +52,11 @@ def see_map(walk: Walker, value: Any, spec: Map, path: Path, scope: Scope) -> No
         more = ", ..." if len(text_keys) > 3 else ""
         walk.found.add(path, "key", "int keys", f"str keys {shown}{more}", note)
     _entry_keys(walk, unknown, mapping, spec, path, scope)
+    repeats = Repeats(walk, spec, len(entries), scope)
     for key, item in entries.items():
         child = (*path, key)
         walk.occurrences.entry = child
-        walk.below(item, spec.entry, child, scope)
+        repeats.see(item, child)
     if spec.length is not None or spec.key == "int":
         _length(walk, entries, spec, path, scope)
     walk.depth -= 1

@@ -5,6 +5,7 @@ The walk collects them; `Findings.report` settles the names and says what is wro
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, cast
 
@@ -255,7 +256,7 @@ class Findings(msgspec.Struct):
             *(Finding(one.seen[0].order, one.violation()) for one in turned),
             *(_conflict(conflict) for conflict in conflicts),
             *self._uneven(sizes),
-            *_astray(self.part.present),
+            *_astray(self.part.present, self.trees),
             *(_lost(seen) for seen in absent if dims.evaluate(seen.expr, sizes.known) != 0),
         ]
         found.sort(key=lambda item: item.order)
@@ -305,11 +306,13 @@ def _length_of(seen: SeenSize) -> str:
     return seen.text.removeprefix("the number of entries (").removesuffix(")")
 
 
-def _astray(present: list[Presence]) -> Iterator[Finding]:
+def _astray(present: list[Presence], trees: list[Tree]) -> Iterator[Finding]:
     """The optional leaves of moments, say, that are there where the parameters have none."""
+    several = {names for names, count in Counter(tree.names for tree in trees).items() if count > 1}
     by_leaf: dict[Hashable, list[Presence]] = {}
-    for item in present:
-        by_leaf.setdefault((item.tree.names, item.path), []).append(item)
+    for item in present if several else ():
+        if item.tree.names in several:
+            by_leaf.setdefault((item.tree.names, item.path), []).append(item)
     for group in by_leaf.values():
         depth = min(item.tree.depth for item in group)
         of_use: dict[Hashable, Presence] = {}

@@ -7,6 +7,7 @@ scopes of the schemas in it.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import NamedTuple
 
 from .._spec.nodes import SchemaRef
 from .._spec.questions import root_of
@@ -15,16 +16,25 @@ from .findings import Findings, Tree
 from .scopes import Scope, inside
 
 
+class Made(NamedTuple):
+    """A scope that was made, of which schema and where."""
+
+    number: int
+    ref: SchemaRef | None
+    path: Path
+
+
 class Occurrences:
     """The scopes of the schemas that a walk met.
 
     Attributes:
+      made: the scopes made since it was set to a list; None if nobody asks for them.
       argument_at: the current use of a type argument, and the length of its path.
       tree_at: the current tree, and the length of its path.
       entry: the path of the entry of a map that was entered last.
     """
 
-    __slots__ = ("_found", "argument_at", "entry", "tree_at")
+    __slots__ = ("_found", "argument_at", "entry", "made", "tree_at")
 
     def __init__(self, found: Findings) -> None:
         """Starts at the root of a value; scopes are counted in the findings of its call."""
@@ -32,6 +42,7 @@ class Occurrences:
         self.argument_at: tuple[Hashable, int] | None = None
         self.tree_at: tuple[Tree, int] | None = None
         self.entry: Path | None = None
+        self.made: list[Made] | None = None
 
     def scope_inside(self, ref: SchemaRef, path: Path, scope: Scope, outermost: bool) -> Scope:
         """The scope of one occurrence of a schema."""
@@ -68,4 +79,6 @@ class Occurrences:
         if self.tree_at is not None:
             tree, depth = self.tree_at
             tree.scopes[path[depth:], None if ref is None else root_of(ref)] = number
+        if self.made is not None:
+            self.made.append(Made(number, ref, path))
         return number

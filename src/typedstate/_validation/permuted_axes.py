@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -76,42 +76,39 @@ def turned(
       conflicts: sizes that disagree.
       given: sizes from ``dims=``.
     """
-    return moved(batches, conflicts, given) or permuted(batches, conflicts, given)
+    names = {name for one in conflicts for name in dims.names_of(one.seen.expr)}
+    places = {(one.seen.root, one.seen.path) for one in conflicts}
+    every = _Sizes(batches)
+    leaves = every.near(names, places)
+    return _moved_stack(batches, leaves, names, given) or _permuted(every, leaves, given)
 
 
-def permuted(
-    batches: Iterable[Iterable[Observation]],
-    conflicts: Sequence[Conflict],
-    given: Mapping[Var, int],
-) -> list[Permuted]:
+def _permuted(every: _Sizes, leaves: _Leaves, given: Mapping[Var, int]) -> list[Permuted]:
     """The arrays that explain conflicts: in another order, two or more of their axes fit.
 
     Each array is compared with all others first, then with those of other hints, as in a foreign
     model every kernel may be transposed.
     """
-    leaves = _by_place(batches)
-    suspects = list(itertools.islice(_suspects(leaves, conflicts), _MAX_SUSPECTS))
-    votes = _Votes(leaves, given)
-    alone = [found for place in suspects if (found := _fitting(leaves[place], votes.of(place)))]
-    if alone:
-        return alone
-    kinds = {place: tuple(id(seen.dim) for seen in leaves[place]) for place in leaves}
-    return [
-        found for place in suspects if (found := _fitting(leaves[place], votes.of(place, kinds)))
-    ]
+    suspects = [place for place, seen in leaves.items() if _can_be_turned(seen)][:_MAX_SUSPECTS]
+
+    def fitting(kinds: Mapping[_Place, tuple[int, ...]] | None = None) -> list[Permuted]:
+        arrays = [leaves[place] for place in suspects]
+        found = [_fitting(array, every.votes(array, given, kinds)) for array in arrays]
+        return [one for one in found if one]
+
+    return fitting() or (fitting(every.kinds()) if suspects else [])
 
 
-def moved(
+def _moved_stack(
     batches: Sequence[Sequence[Observation]],
-    conflicts: Sequence[Conflict],
+    leaves: _Leaves,
+    names: set[Var],
     given: Mapping[Var, int],
 ) -> list[Permuted]:
     """The arrays of a stack whose axis has another position in all of them.
 
-    They are looked for before `permuted`, which would blame any array, as they agree.
+    They are looked for before `_permuted`, which would blame any array, as they agree.
     """
-    leaves = _by_place(batches)
-    names = {name for one in conflicts for name in dims.names_of(one.seen.expr)}
     for name in sorted(names):
         stack = {place: seen for place, seen in leaves.items() if _stands_in(name, seen)}
         ranks = {len(seen) for seen in stack.values()}
@@ -124,13 +121,13 @@ def moved(
     return []
 
 
-def _by_place(batches: Iterable[Iterable[Observation]]) -> dict[_Place, list[SeenSize]]:
-    """The sizes of each array."""
-    leaves: dict[_Place, list[SeenSize]] = defaultdict(list)
-    for item in itertools.chain.from_iterable(batches):
-        if isinstance(item, SeenSize):
-            leaves[item.root, item.path].append(item)
-    return leaves
+def _can_be_turned(seen: list[SeenSize]) -> bool:
+    """Whether an array has a few axes, and what was seen of each is its whole size."""
+    if not 2 <= len(seen) <= _MAX_AXES:
+        return False
+    return all(isinstance(one.axis, int) and not one.note for one in seen) and not any(
+        one.dim.broadcast for one in seen
+    )
 
 
 def _stands_in(name: Var, seen: list[SeenSize]) -> bool:
@@ -182,51 +179,66 @@ def without(batch: Iterable[Observation], places: set[_Place]) -> list[Observati
     ]
 
 
-def _suspects(leaves: _Leaves, conflicts: Sequence[Conflict]) -> Iterator[_Place]:
-    """The arrays of two or more axes that have a name, or are a place, of a conflict."""
-    names = {name for conflict in conflicts for name in dims.names_of(conflict.seen.expr)}
-    places = {(conflict.seen.root, conflict.seen.path) for conflict in conflicts}
-    for place, seen in leaves.items():
-        if not 2 <= len(seen) <= _MAX_AXES:
-            continue
-        if any(not isinstance(one.axis, int) or one.note or one.dim.broadcast for one in seen):
-            continue
-        own = {name for one in seen for name in dims.names_of(one.expr)}
-        if place in places or not names.isdisjoint(own):
-            yield place
+class _Sizes:
+    """All sizes that were seen, by the names that they give a size."""
 
+    def __init__(self, batches: Iterable[Iterable[Observation]]) -> None:
+        self._seen = [one for batch in batches for one in batch if isinstance(one, SeenSize)]
+        self._by_name: dict[Var, list[SeenSize]] = {}
+        self._others: list[SeenSize] = []
+        for seen in self._seen:
+            if isinstance(seen.expr, dims.Name):
+                self._by_name.setdefault(seen.expr.name, []).append(seen)
+            else:
+                self._others.append(seen)
 
-class _Votes:
-    """The sizes that arrays give to names."""
+    def near(self, names: set[Var], places: set[_Place]) -> dict[_Place, list[SeenSize]]:
+        """The sizes of each array at one of these places, or with one of these names."""
+        found = [seen for name in names for seen in self._by_name.get(name, ())]
+        found += [
+            seen for seen in self._others if any(name in names for name in dims.names_of(seen.expr))
+        ]
+        near = places | {(seen.root, seen.path) for seen in found}
+        paths = {path for _, path in near}
+        leaves: dict[_Place, list[SeenSize]] = {}
+        for seen in self._seen:
+            if seen.path in paths and (seen.root, seen.path) in near:
+                leaves.setdefault((seen.root, seen.path), []).append(seen)
+        return leaves
 
-    def __init__(self, leaves: _Leaves, given: Mapping[Var, int]) -> None:
-        self._given = given
-        self._by_name: dict[Var, list[tuple[_Place, SeenSize]]] = defaultdict(list)
-        self._leaves = leaves
-        for place, every in leaves.items():
-            for seen in every:
-                if isinstance(seen.expr, dims.Name) and isinstance(seen.size, int):
-                    self._by_name[seen.expr.name].append((place, seen))
+    def kinds(self) -> Mapping[_Place, tuple[int, ...]]:
+        """The dims of each array by their ids: those of one hint are of one kind."""
+        found: dict[_Place, tuple[int, ...]] = defaultdict(tuple)
+        for seen in self._seen:
+            found[seen.root, seen.path] += (id(seen.dim),)
+        return found
 
-    def of(
-        self, place: _Place, kinds: Mapping[_Place, tuple[int, ...]] | None = None
+    def votes(
+        self,
+        array: list[SeenSize],
+        given: Mapping[Var, int],
+        kinds: Mapping[_Place, tuple[int, ...]] | None,
     ) -> dict[Var, SeenSize | int]:
         """Names of an array with a size that most others give them, or that was given.
 
         Args:
-          place: of the array.
-          kinds: arrays of the same kind have no vote either.
+          array: its sizes.
+          given: sizes from ``dims=``.
+          kinds: where given, arrays of the same kind have no vote either.
         """
+        root, path = array[0].root, array[0].path
+        own = None if kinds is None else kinds[root, path]
         found: dict[Var, SeenSize | int] = {}
-        own = {name for seen in self._leaves[place] for name in dims.names_of(seen.expr)}
-        for name in own:
-            if name in self._given:
-                found[name] = self._given[name]
+        for name in {name for seen in array for name in dims.names_of(seen.expr)}:
+            if name in given:
+                found[name] = given[name]
                 continue
             others = [
                 seen
-                for at, seen in self._by_name[name]
-                if at != place and (kinds is None or kinds[at] != kinds[place])
+                for seen in self._by_name.get(name, ())
+                if isinstance(seen.size, int)
+                and (seen.path != path or seen.root != root)
+                and (kinds is None or kinds[seen.root, seen.path] != own)
             ]
             if others:
                 [(size, count)] = Counter(seen.size for seen in others).most_common(1)

@@ -78,9 +78,19 @@ class Walk:
         decision) and the current leaf.
       empty: the specs of absent branches that are being walked as empty ones.
       tried: the alternatives of nested unions that were walked.
+      repeatable: by the ``id`` of a map entry's spec, whether like entries are walked once.
     """
 
-    __slots__ = ("asked", "depth", "empty", "found", "occurrences", "stretch", "tried")
+    __slots__ = (
+        "asked",
+        "depth",
+        "empty",
+        "found",
+        "occurrences",
+        "repeatable",
+        "stretch",
+        "tried",
+    )
 
     def __init__(self, given: Mapping[str, int] | None = None) -> None:
         """Starts with sizes of outermost names from ``dims=``."""
@@ -90,6 +100,7 @@ class Walk:
         self.asked: tuple[Spec | None, Any] = None, None
         self.empty: list[Spec] = []
         self.tried = Tried()
+        self.repeatable: dict[int, tuple[Spec, bool]] = {}
 
     def visit(self, value: object, spec: Spec, root: str = "", hint: Any = None) -> None:
         """Walks one value of the call.

@@ -23,6 +23,7 @@ class Walker(Protocol):
         decision) and the current leaf.
       empty: the specs of absent branches that are being walked as empty ones.
       tried: the alternatives of nested unions that were walked.
+      repeatable: by the ``id`` of a map entry's spec, whether like entries are walked once.
     """
 
     found: Findings
@@ -31,6 +32,7 @@ class Walker(Protocol):
     stretch: int
     empty: list[Spec]
     tried: Tried
+    repeatable: dict[int, tuple[Spec, bool]]
 
     def below(
         self, value: Any, spec: Spec, path: Path, scope: Scope, *, outermost: bool = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 import jax
@@ -76,7 +75,13 @@ def with_kinds(
     for path, leaf in leaves_of(held(leaves)):
         ints = (key if (number := int_of(key)) is None else number for key in path)
         of[leaf.path] = known.get(show_path(path)) or known.get(show_path(tuple(ints)), "")
-    return tuple(replace(leaf, kind=of.get(leaf.path, "")) for leaf in leaves)
+    return tuple(_with_kind(leaf, of.get(leaf.path, "")) for leaf in leaves)
+
+
+def _with_kind(leaf: StoredLeaf, kind: str) -> StoredLeaf:
+    """As ``dataclasses.replace``, which takes six times as long."""
+    path, shape, dtype, what = leaf.path, leaf.shape, leaf.dtype, leaf.what
+    return StoredLeaf(path, shape, dtype, what, leaf.sharding, leaf.where, leaf.key_impl, kind)
 
 
 def implementations(document: Mapping[str, Any]) -> Mapping[str, str]:

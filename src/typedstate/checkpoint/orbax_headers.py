@@ -26,6 +26,9 @@ _ARRAYS: Final = ("jax.Array", "np.ndarray")
 _SHOWN: Final = 400
 _SEQUENCE, _DICT = 1, 2
 
+#: Shape and dtype.
+_Header = tuple[tuple[int, ...], np.dtype[Any]]
+
 
 def read_headers(folder: Any, tree: Mapping[str, Any]) -> tuple[StoredLeaf, ...] | None:
     """The leaves of a tree; None if the JSON has an unexpected form.
@@ -75,9 +78,7 @@ def _key(entry: Mapping[str, Any]) -> Hashable:
     return key
 
 
-def _headers(
-    folder: Any, names: list[str], *, zarr3: bool
-) -> list[tuple[tuple[int, ...], np.dtype[Any]]]:
+def _headers(folder: Any, names: list[str], *, zarr3: bool) -> list[_Header]:
     """Shape and dtype of each array."""
     tensorstore: Any = import_module("tensorstore")
     base: dict[str, Any] = {"driver": "file", "path": f"{folder}/"}
@@ -87,22 +88,30 @@ def _headers(
     file = "zarr.json" if zarr3 else ".zarray"
     futures = [store.read(f"{name}/{file}") for name in names]
     dtype = "data_type" if zarr3 else "dtype"
-    found = (_result(folder, name, future) for name, future in zip(names, futures, strict=True))
-    return [_header(one, dtype) for one in found]
+    read: dict[bytes, _Header] = {}  # layers are alike, and so are most headers
+    found: list[_Header] = []
+    for name, future in zip(names, futures, strict=True):
+        text = _text(folder, name, future)
+        header = read.get(text)
+        if header is None:
+            header = read[text] = _header(text, dtype)
+        found.append(header)
+    return found
 
 
-def _result(folder: Any, name: str, future: Any) -> Any:
+def _text(folder: Any, name: str, future: Any) -> bytes:
     try:
-        return future.result()
+        found = future.result()
     except ValueError as error:  # what TensorStore raises of files
         text = str(error).partition(" [tensorstore_spec")[0][:_SHOWN]
         raise CheckpointError(folder, f"the header of {name} can't be read: {text}") from None
-
-
-def _header(found: Any, dtype: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
     if found.state != "value" or len(found.value) > _MAX_HEADER:
         raise ValueError(found.state)
-    header: Any = json.loads(found.value)
+    return bytes(found.value)
+
+
+def _header(text: bytes, dtype: str) -> _Header:
+    header: Any = json.loads(text)
     shape: list[Any] = header["shape"]
     if not all(type(size) is int and size >= 0 for size in shape):
         raise ValueError(shape)
@@ -115,11 +124,8 @@ def _shardings(folder: Any) -> dict[str, str]:
     if not file.exists():
         return {}
     entries: Any = json.loads(file.read_text())
-    return {
-        base64.b64decode(name).decode(): _show(json.loads(text))
-        for name, text in entries.items()
-        if text
-    }
+    shown = {text: _show(json.loads(text)) for text in set(entries.values()) if text}
+    return {base64.b64decode(name).decode(): shown[text] for name, text in entries.items() if text}
 
 
 def _show(sharding: Any) -> str:

@@ -163,7 +163,7 @@ def read_leaves(found: Found) -> tuple[StoredLeaf, ...]:
     """The leaves of a tree, from its metadata."""
     whole = _json(found.folder / _METADATA, _MAX_METADATA) or {}
     leaves = read_headers(found.folder, whole) or _read_by_orbax(found)
-    if not any(str(leaf.dtype) == "uint32" for leaf in leaves):
+    if not any(leaf.dtype == np.uint32 for leaf in leaves if leaf.dtype is not None):
         return leaves
     keys = _key_implementations(found.folder)
     return tuple(_with_keys(leaf, keys) for leaf in leaves) if keys else leaves
@@ -231,13 +231,16 @@ def _show_sharding(sharding: Any) -> str:
     return show_sharding(spec, names, getattr(sharding, "shape", ()))
 
 
-def read_arrays(folder: Any, wanted: Mapping[Path, tuple[Any, Any]]) -> dict[Path, Any]:
+def read_arrays(
+    folder: Any, wanted: Mapping[Path, tuple[Any, Any]], *, partly: bool
+) -> dict[Path, Any]:
     """The arrays of some leaves of a tree, made where they belong.
 
     Args:
       folder: of the tree.
       wanted: by stored path the ``jax.ShapeDtypeStruct`` to make, with its sharding, and
         whether the value is an array.
+      partly: whether there are leaves that are not wanted; to look for them takes time.
     """
     if not wanted:
         return {}
@@ -246,7 +249,7 @@ def read_arrays(folder: Any, wanted: Mapping[Path, tuple[Any, Any]]) -> dict[Pat
         item = _tree_of({path: shaped for path, (shaped, _) in wanted.items()})
         args = _tree_of({path: _restore_arg(ocp, *both) for path, both in wanted.items()})
         with ocp.PyTreeCheckpointer() as checkpointer:
-            given = ocp.args.PyTreeRestore(item=item, restore_args=args, partial_restore=True)
+            given = ocp.args.PyTreeRestore(item=item, restore_args=args, partial_restore=partly)
             found: Any = checkpointer.restore(folder, args=given)
     return {path: _at(found, path) for path in wanted}
 

@@ -49,7 +49,8 @@ def _from_orbax(checkpoint: Checkpoint, reading: Reading) -> dict[Path, Any]:
         for path, (leaf, target) in reading.items()
         if leaf.what != "empty"
     }
-    found = orbax_reader.read_arrays(place_of(checkpoint.location), wanted)
+    partly = len(wanted) < len(checkpoint.leaves)
+    found = orbax_reader.read_arrays(place_of(checkpoint.location), wanted, partly=partly)
     empty = {path: None for path, (leaf, _) in reading.items() if leaf.what == "empty"}
     return found | empty
 
