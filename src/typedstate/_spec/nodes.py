@@ -205,11 +205,11 @@ class Field(msgspec.Struct, frozen=True):
 
     Attributes:
       name: the attribute.
-      key: the key in the state.
-      spec: the spec of the leaf or sub-state.
-      optional: whether it may be absent.
-      shared: the path from the root, with dots, of the Variable that this one is, if any.
-      decided: whether a filter that can't be asked again has decided on its presence.
+      key: the state's key.
+      spec: what stands there.
+      optional: may be absent.
+      shared: path of the Variable that this one is, dotted from the root.
+      decided: a filter that can't be asked again has decided whether it is there.
     """
 
     name: str

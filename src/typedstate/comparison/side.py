@@ -1,4 +1,4 @@
-"""`Side` and `At`: a spec on one side of a comparison, with the scope of its names."""
+"""One side of a comparison: its specs, and the scopes in which their names live."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from .._validation.walk import WRITES_NO_NAME
 
 
 class Side(msgspec.Struct):
-    """One of the two sides; makes a scope for each occurrence of a schema."""
+    """One of the two, with a scope for each occurrence of a schema."""
 
     scopes: int = 0
     apart: dict[str, int] = msgspec.field(default_factory=dict[str, int])
 
     def new_scope(self) -> Scope:
-        """The scope of a further occurrence."""
+        """The scope of another occurrence."""
         self.scopes += 1
         return Scope(self.scopes)
 
     def new_name(self, text: str) -> Expr[Var]:
-        """A new size that nothing else refers to."""
+        """A size of which nothing else is known."""
         self.scopes += 1
         return Name(Var(self.scopes, text))
 
 
 class At(msgspec.Struct, frozen=True):
-    """A spec with the scope of its names."""
+    """A spec and where its names live."""
 
     spec: Spec
     scope: Scope
@@ -49,7 +49,7 @@ class At(msgspec.Struct, frozen=True):
 
 
 def open_binds(side: Side, at: At) -> At:
-    """The spec inside `Bind`, `Scoped` and `Same`, with the scope of its names."""
+    """The spec within `Bind`, `Scoped` and `Same`, with the scope of its names."""
     spec, scope = at.spec, at.scope
     if scope.around is not None and type(spec) not in WRITES_NO_NAME:
         scope = scope.written()

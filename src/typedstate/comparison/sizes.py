@@ -13,12 +13,12 @@ from .._spec import dims
 from .._spec.dims import Expr, Fixed, Name, Opaque, Product, Sum
 from .._validation.scopes import Var
 
-#: A sum of products of atoms: the coefficient of each product.
+#: A sum of products: how often each product of atoms stands in it.
 Polynomial = Mapping[tuple[str, ...], int]
 
 
 def polynomial(expr: Expr[Var], known: Mapping[Var, Polynomial]) -> Polynomial:
-    """The normal form of an expression; an operation that is never solved is one atom."""
+    """The normal form of an expression; operations that are never solved are atoms."""
     match expr:
         case Fixed(value):
             return _clean({(): value})
