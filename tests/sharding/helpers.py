@@ -13,7 +13,7 @@ from jax.sharding import NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float
 
 from tests.zoo import as_dict, leaf, state
-from tests.zoo.meshes import rules_of, set_mesh
+from tests.zoo.meshes import rules_of as rules_of, set_mesh as set_mesh
 from tests.zoo.tower import TowerState
 from typedstate import Report, Sharded, TypedState
 
