@@ -49,6 +49,7 @@ from tests.zoo.trees import (
     list_of as list_of,
     named as named,
     state as state,
+    stored as stored,
 )
 from typedstate import (
     Alias,

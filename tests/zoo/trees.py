@@ -35,12 +35,13 @@ def named(kind: type[nnx.Variable[Any]], value: Any, *names: Any) -> Any:
 
 def state(tree: Any) -> nnx.State[Any, Any]:
     """A State of nested dicts, Variables as the installed Flax keeps them."""
-    return nnx.State(_stored(tree))
+    return nnx.State(stored(tree))
 
 
-def _stored(tree: Any) -> Any:
+def stored(tree: Any) -> Any:
+    """A tree whose Variables are leaves as the states of the installed Flax hold them."""
     if isinstance(tree, dict):
-        return {key: _stored(item) for key, item in tree.items()}
+        return {key: stored(item) for key, item in tree.items()}
     if HAS_VARIABLE_STATE and isinstance(tree, nnx.Variable):
         return tree.to_state()
     return tree

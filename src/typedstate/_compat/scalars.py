@@ -51,7 +51,7 @@ def _symbolic() -> type:
 
 
 def is_traced_scalar(value: object, cls: type) -> bool:
-    """Whether a tracer without axes stands for a Python number of a class.
+    """Whether a value is a tracer without axes that may be a Python number of a class.
 
     An ``int`` may be traced as any integer or a bool, as ``True`` is an ``int``; a ``float`` as
     any floating point number, but not as an integer.
@@ -63,7 +63,7 @@ def is_traced_scalar(value: object, cls: type) -> bool:
 
 
 def is_numpy_scalar(value: object, cls: type) -> bool:
-    """Whether a scalar of numpy, e.g. ``np.prod(shape)``, stands for a Python number of a class."""
+    """Whether a value is a numpy scalar, e.g. ``np.prod(shape)``, for a number of a class."""
     return not IS_STRICT and cls in _NUMBERS and isinstance(value, _NUMBERS[cls][1])
 
 
@@ -148,7 +148,7 @@ def _maker(cls: type) -> Callable[[Any], Any] | None:
 
 
 def _dtype_of(value: Any) -> Any:
-    """The dtype that a scalar type or a name is for JAX; None where it is none."""
+    """JAX's dtype of a scalar type or a name; None if it is none."""
     is_type = isinstance(value, ScalarMeta) or (
         isinstance(value, type) and issubclass(value, np.generic)
     )
@@ -169,7 +169,7 @@ def _is_dtype(hint: Any) -> bool:
 
 
 def _parts(hint: Any) -> tuple[Any, ...]:
-    """The hints within a hint; what stands behind one in ``Annotated`` is none."""
+    """The hints in a hint, without the metadata of ``Annotated``."""
     args: tuple[Any, ...] = get_args(hint)
     return args[:1] if get_origin(hint) is Annotated else args
 

@@ -107,7 +107,7 @@ def _partition_note(declared: Names, resolved: Names, actual: Names, mesh: Any) 
 def in_metadata(
     metadata: Mapping[str, Any], stacked: tuple[int, ...], rank: int | None
 ) -> Names | None:
-    """The names of every axis by a Variable's metadata, None where it has none."""
+    """The names of every axis in a Variable's metadata; None if it has none."""
     if not stacked or rank is None:
         return axis_rules.declared_names(metadata)
     written = axis_rules.written_names(metadata)

@@ -52,7 +52,7 @@ class Wanted(msgspec.Struct):
         return sizes
 
     def visible(self, entry: Any) -> tuple[Any, ...]:
-        """The axes of an entry that split it, where they can be seen."""
+        """The mesh axes of an entry whose split can be seen."""
         sizes = self.sizes()
         return tuple(
             name for name in axes_of(entry) if sizes.get(name, 2) != 1 and name not in self.hidden

@@ -1,4 +1,4 @@
-"""`Merges`: a GraphDef in a signature that belongs to states beside it."""
+"""`Merges`: ties a GraphDef in a signature to the states beside it."""
 
 from __future__ import annotations
 

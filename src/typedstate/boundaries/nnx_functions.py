@@ -1,4 +1,4 @@
-"""`merge` and `update`: Flax's, refusing what Flax silently accepts, with nothing changed then."""
+"""`merge` and `update`: as Flax's, but they refuse wrong states, and change nothing then."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _merge_trees(definition: Any, states: tuple[Any, ...], hint: Any) -> None:
 
 
 def unmergeable(graphdef: Any, states: tuple[Any, ...]) -> list[Violation]:
-    """Why these states are not those of a GraphDef, by keys, kinds and axis names."""
+    """The violations of states against a GraphDef: keys, kinds and axis names."""
     findings = _Findings("the GraphDef")
     found = _joined(states, findings)
     _compare_slots(getattr(graphdef, "_graphdef", graphdef), found, findings)
@@ -215,7 +215,7 @@ def _refuse_deleted(path: Path, leaf: Any, findings: _Findings) -> None:
 
 
 def _rehearse(twin: Any, added: Mapping[Path, Any], findings: _Findings) -> None:
-    """Adds the new leaves to a twin: what Flax can't add, it notices halfway through."""
+    """Adds the new leaves to a twin first, as Flax notices errors only halfway through."""
     for path, leaf in added.items():
         try:
             nnx.update(twin, _without_values(_nested({path: leaf})))
@@ -262,7 +262,7 @@ def _compare_array(path: Path, old: Any, value: Any, findings: _Findings) -> Non
 
 
 def _joined(states: tuple[Any, ...], findings: _Findings) -> dict[Path, Any]:
-    """The leaves of all states by path; one that stands in two states is refused."""
+    """The leaves of all states by path; a leaf in two states is a violation."""
     found: dict[Path, Any] = {}
     for index, state in enumerate(states):
         if variables.mapping_of(state) is None:

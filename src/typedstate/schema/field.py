@@ -1,6 +1,6 @@
-"""One annotation of a schema's body: what it declares, and the mistakes that can be seen in it.
+"""`Declaration`: one annotation of a schema's body, with the mistakes that can be seen in it.
 
-`schema` gathers these and parses them when their names are known.
+`typed_state` gathers declarations, and parses them once their names are known.
 """
 
 from __future__ import annotations
