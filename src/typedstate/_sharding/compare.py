@@ -156,8 +156,8 @@ class Question(msgspec.Struct, frozen=True):
       rules: the rules of a `Placed`; None without one.
       given: see `compare_names`.
       rank: the rank of the array that a partition is for; None if it is not known.
-      stacked: the positions of axes without a name that metadata may lack.
-      answer: the first answer.
+      stacked: the axes without a name that metadata may leave out.
+      answer: of the first time.
     """
 
     about: Literal["names", "placement", "partition"]

@@ -39,7 +39,7 @@ class Wanted(msgspec.Struct):
     Attributes:
       names: the names, resolved by axis rules.
       mesh: the mesh of these axes; None to compare names alone.
-      hidden: the mesh axes whose split can't be seen, with the reason.
+      hidden: the axes whose split can't be seen, with the reason.
     """
 
     names: Names

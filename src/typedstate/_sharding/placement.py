@@ -63,7 +63,7 @@ def compare_placement(
 
 
 def _resolved(declared: Names, rank: int, rules: Rules | None, own: Any) -> Names | Outcome:
-    """The mesh axes of declared names, or the outcome if the names themselves are wrong."""
+    """The names of mesh axes, or what is wrong with them whatever the placement."""
     try:
         wanted = resolve(declared, rules, own)
     except ValueError as error:
@@ -79,7 +79,7 @@ def _resolved(declared: Names, rank: int, rules: Rules | None, own: Any) -> Name
 def _compare_cached(
     at: NamedSharding, shape: Shape, names: Names, rules: Rules | None, own: Any, context: Any
 ) -> Outcome:
-    """The comparison on a mesh; `context` is part of the cache key only, as `resolve` reads it."""
+    """The comparison on a mesh; `context` stands in the key only, as `resolve` reads it."""
     return _compare_on_mesh(at, shape, names, rules, own)
 
 

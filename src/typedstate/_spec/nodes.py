@@ -127,7 +127,7 @@ class Partition(ValueSpec, frozen=True):
       cls: the class, one of these two.
       names: the declared axis names of the array; None for any.
       shape: the dims of the array, to compare with names and mesh; None for any.
-      rules: the axis rules of the `Placed` or `PlacedBy` that is replaced; None without one.
+      rules: of a `Placed` or `PlacedBy` that it stands for.
     """
 
     cls: type
@@ -151,13 +151,13 @@ class Leaf(StateSpec, frozen=True):
     Attributes:
       kind: the class of the Variable; None for a raw leaf.
       value: the spec of its value.
-      exact: whether subclasses of the kind are refused.
-      names: the axis names in its sharding metadata; None for any; ``...`` in them for as many
-        axes without a name as the rank requires.
-      predicates: the validators of the value.
-      by_dims: whether the names are declared by dims, so that metadata may have none.
-      placed: whether and how its array must be placed by these names, or its metadata's.
-      stacked: the axes that `Stacked` inserted without a name; metadata may lack their None.
+      exact: no subclass of the kind.
+      names: axis names in its sharding metadata, None for any; ``...`` for as many axes
+        without a name as the rank leaves.
+      predicates: validators over the value.
+      by_dims: the names are declared by dims: metadata may be without any.
+      placed: its array must be placed by these names, or by those of its metadata.
+      stacked: the axes that `Stacked` put in without a name; metadata may leave out their None.
     """
 
     kind: type | None

@@ -164,7 +164,7 @@ class _Emitter:
         return None if one and not self.settings.fixes_all else group.text
 
     def _with_names(self, schema: Any, names: tuple[tuple[str, Any], ...], key: str) -> Any:
-        """A class of the catalogue, derived so that its leaves have axis names."""
+        """A class of the catalogue whose leaves have axis names."""
         found = self.named.get((schema, names))
         if found is None:
             stem = schema.__name__.removesuffix("State")
@@ -225,7 +225,7 @@ def _bound(schema: Any, links: list[tuple[str, str | None]]) -> Any:
 
 
 def _annotated(hint: Any, metadata: Any) -> Any:
-    """A hint with metadata; for an optional hint, the part without None gets it."""
+    """A hint with metadata; of an optional one, that of what may be there."""
     args: tuple[Any, ...] = getattr(hint, "__args__", ())
     if type(None) in args and len(args) == 2:
         return cast(Any, Annotated[args[0], metadata]) | None

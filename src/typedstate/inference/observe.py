@@ -70,9 +70,9 @@ class LeafSeen:
     Attributes:
       kind: the class of its Variable; None for a raw leaf.
       value: the value of the leaf.
-      names: the axis names in its sharding metadata; None if it has none.
-      shared: for a Variable that the state has at another path, that path from the root; else
-        None.
+      names: axis names in its sharding metadata, None without any.
+      shared: the path from the root where this Variable stands in the state, None where that
+        is here.
     """
 
     kind: type | None

@@ -116,7 +116,7 @@ class LeafUse:
       kind: the class of its Variable; None for a raw leaf.
       value: the use of its value.
       names: the axis names in its sharding metadata; None if it has none, or they differ.
-      exact: whether all occurrences are of that class itself, not of a subclass.
+      exact: whether all are of that kind itself.
     """
 
     kind: type | None
@@ -131,7 +131,7 @@ class LayerUse:
 
     Attributes:
       schema: the class of the catalogue.
-      dims: pairs of a dim of the class and its slot.
+      dims: its dims.
       names: the axis names in the sharding metadata of its leaves, by key.
     """
 

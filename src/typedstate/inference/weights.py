@@ -45,7 +45,7 @@ def role_here(role: Role, key: str) -> Role:
 def layer_names(
     branches: Sequence[BranchSeen | None],
 ) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-    """The axis names of a layer's leaves by key, if they are the same in all occurrences."""
+    """The axis names of a layer's leaves, by key, where all of its places have them."""
     names: dict[str, set[tuple[Any, ...] | None]] = {}
     for branch in branches:
         for key, item in branch.items.items() if branch is not None else ():

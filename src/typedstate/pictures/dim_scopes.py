@@ -72,7 +72,7 @@ def within(links: Links, more: Links) -> dict[str, Expr[str]]:
 
 
 def shown(links: Links, names: list[str]) -> str:
-    """The links of the given names as text, without those that a form's title has already."""
+    """Links as a `Bind` has them: those of the names given, but what a form's title says."""
     pairs = [(name.removeprefix(_HIDDEN), name, show_expr(links[name])) for name in links]
     told = [
         name if name == to else f"{name}={to.replace(_HIDDEN, '')}"
