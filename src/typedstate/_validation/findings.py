@@ -145,8 +145,8 @@ class Findings(msgspec.Struct):
       groups: the first tree of each `Same`, by its name and by the aspects that must agree.
       sized: the dims of arrays that fit except for sizes, to be used again for arrays like them:
         by the ``id`` of the spec, which is kept alive, and the abstract value.
-      depth: the nesting of type arguments around the current leaf.
-      trees: the trees that may have to agree with others of the same schema.
+      depth: of the type arguments that are looked at.
+      trees: those that may have to agree with others of the same schema.
     """
 
     given: Mapping[str, int] = msgspec.field(default_factory=dict[str, int])
