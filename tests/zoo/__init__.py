@@ -149,6 +149,8 @@ class NamesState(TypedState):
 
 
 class Mlp(nnx.Module):
+    """Two layers, up and down."""
+
     def __init__(self, d: int, hidden: int, *, use_bias: bool = True, rngs: nnx.Rngs) -> None:
         self.up = nnx.Linear(d, hidden, use_bias=use_bias, rngs=rngs)
         self.down = nnx.Linear(hidden, d, use_bias=use_bias, rngs=rngs)
@@ -158,6 +160,8 @@ class Mlp(nnx.Module):
 
 
 class ConvNet(nnx.Module):
+    """A convolution, a batch norm, a dropout and a head."""
+
     def __init__(self, c: int, f: int, classes: int, rngs: nnx.Rngs) -> None:
         self.conv = nnx.Conv(c, f, (3, 3), rngs=rngs)
         self.norm = nnx.BatchNorm(f, rngs=rngs)
@@ -166,6 +170,8 @@ class ConvNet(nnx.Module):
 
 
 class Stack(nnx.Module):
+    """A list of MLPs, an empty list, and a dict of heads."""
+
     def __init__(self, d: int, hidden: int, depth: int, rngs: nnx.Rngs) -> None:
         self.layers = list_of([Mlp(d, hidden, rngs=rngs) for _ in range(depth)])
         self.empty = list_of([])
@@ -173,11 +179,15 @@ class Stack(nnx.Module):
 
 
 class Embedding(nnx.Module):
+    """A table that is one Param."""
+
     def __init__(self, vocab: int, d: int, rngs: nnx.Rngs) -> None:
         self.embedding = nnx.Param(jax.random.normal(rngs.params(), (vocab, d)))
 
 
 class Tied(nnx.Module):
+    """A head that is the embedding again, and an array without a Variable."""
+
     def __init__(self, vocab: int, d: int, rngs: nnx.Rngs) -> None:
         self.embed = Embedding(vocab, d, rngs)
         self.head = self.embed.embedding
@@ -185,6 +195,8 @@ class Tied(nnx.Module):
 
 
 class Blocks(nnx.Module):
+    """MLPs that are one stack, as ``nnx.vmap`` makes it."""
+
     def __init__(self, d: int, hidden: int, layers: int, rngs: nnx.Rngs) -> None:
         @nnx.split_rngs(splits=layers)
         @nnx.vmap(in_axes=(0,), out_axes=0)
@@ -195,6 +207,8 @@ class Blocks(nnx.Module):
 
 
 class Names(nnx.Module):
+    """Attributes that State has as methods."""
+
     def __init__(self, n: int) -> None:
         self.values = nnx.Param(jnp.ones(n))
         self.items = dict_of({"x": nnx.Param(jnp.ones(n)), "y": nnx.Param(jnp.ones(n))})

@@ -78,6 +78,8 @@ class Experts(nnx.Module):
 
 
 class Block(nnx.Module):
+    """An MLP with batch norm, noise and a residual."""
+
     def __init__(self, d: int, hidden: int, rngs: nnx.Rngs) -> None:
         self.mlp = Mlp(d, hidden, rngs=rngs)
         self.norm = nnx.BatchNorm(d, rngs=rngs)
@@ -109,6 +111,8 @@ class Scanned(nnx.Module):
 
 
 class Recurrent(nnx.Module):
+    """A GRU under ``nnx.RNN``, and a head."""
+
     def __init__(self, d: int, hidden: int, rngs: nnx.Rngs) -> None:
         self.rnn = nnx.RNN(nnx.GRUCell(d, hidden, rngs=rngs))
         self.head = nnx.Linear(hidden, d, rngs=rngs)

@@ -25,6 +25,8 @@ class DecoderState(TypedState):
 
 
 class Layer(nnx.Module):
+    """Attention and two layers, each behind a norm."""
+
     def __init__(self, d: int, heads: int, rngs: nnx.Rngs) -> None:
         self.attention = nnx.MultiHeadAttention(heads, d, decode=False, rngs=rngs)
         self.first = nnx.LayerNorm(d, rngs=rngs)

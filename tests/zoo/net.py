@@ -17,6 +17,8 @@ class NetState(TypedState):
 
 
 class Net(nnx.Module):
+    """A list of layers, a batch norm, a dropout and a head."""
+
     def __init__(self, *, d: int = 8, classes: int = 4, layers: int = 2, seed: int = 0) -> None:
         rngs = nnx.Rngs(seed)
         self.layers = list_of([nnx.Linear(d, d, rngs=rngs) for _ in range(layers)])
