@@ -47,7 +47,7 @@ class Wanted(msgspec.Struct):
     hidden: Mapping[Any, str] = msgspec.field(default_factory=dict[Any, str])
 
     def sizes(self) -> Mapping[Any, int]:
-        """Of the mesh's axes."""
+        """The sizes of the mesh's axes."""
         sizes: Mapping[Any, int] = {} if self.mesh is None else self.mesh.shape
         return sizes
 

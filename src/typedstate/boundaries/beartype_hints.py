@@ -86,7 +86,7 @@ def tester(
 
 
 def _with_scalars(enforce: Callable[[Any], None], hint: Any, kind: Any) -> Callable[[Any], None]:
-    """Checks a value; if it does not fit, checks it again with JAX's scalars as numbers."""
+    """Enforces a hint, but accepts JAX's scalars for the numbers in it."""
     from beartype.door import is_bearable
 
     def enforce_others(value: Any) -> None:
