@@ -36,7 +36,7 @@ class Context(msgspec.Struct, frozen=True):
       package: the function's top-level package; empty if it is not known.
       waits: whether a missing name may still be defined; if not, the hint that needs it is not
         checked.
-      inside: the records around the hint with their type arguments, and texts being resolved.
+      inside: the records around it with their type arguments, and what texts stand for.
     """
 
     owner: str

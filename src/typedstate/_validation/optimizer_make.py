@@ -1,7 +1,7 @@
 """Names the optax transformation that an optimizer's state belongs to, for notes in reports.
 
-A state keeps the field names of optax's states and their positions in a chain; nothing else tells
-the transformations apart. Sources: ``optax/_src/alias.py``, ``optax/_src/transform.py``.
+A state keeps the names of what optax holds, and the places of a chain; nothing else tells makes
+apart. Sources: ``optax/_src/alias.py``, ``optax/_src/transform.py``.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def _is_product(group: Group, heads: Group, width: Group) -> bool:
 
 
 def _is_fixed(settings: Settings, varied: bool) -> bool:
-    """Whether a size is written as a number, as it is fixed or the same in several examples."""
+    """Whether a size is the same in several examples, and so is written as a number."""
     return settings.examples > 1 and not varied
 
 
