@@ -113,7 +113,7 @@ def _settle_ends(draft: Draft, groups: Sequence[Group]) -> None:
 
 
 class _Varying:
-    """Ties axes that vary alike from example to example."""
+    """Axes that vary alike from example to example are one."""
 
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
@@ -146,7 +146,7 @@ class _Structural:
         return may_be_one(first, second)
 
     def _open_ended(self, slot: Slot) -> bool:
-        """Whether data enters or leaves the model at an axis, which has no name of its own."""
+        """Whether it is where data enters or leaves the model, by no special name."""
         if not self.draft.root or self.draft.cls is None or slot.below is not None or not slot.dim:
             return False
         return (slot.role.kind == IN and slot.field == self.first) or (
@@ -181,7 +181,7 @@ def may_be_one(first: Slot, second: Slot) -> bool:
 
 
 def _is_layer(slot: Slot) -> bool:
-    """Whether an axis belongs to a single layer, of Flax or of the user."""
+    """Whether an axis is one of a layer, Flax's or the user's own, and of nothing larger."""
     return slot.below is None or slot.below.has_leaves_only
 
 

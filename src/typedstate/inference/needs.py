@@ -29,7 +29,7 @@ def _demand(use: DraftUse) -> None:
 
 
 def _is_tied(group: Group) -> bool:
-    """Whether a dim is that of two axes, or of all entries of a map."""
+    """Whether two axes, or all entries of a map, have it."""
     many = group.role.kind != LAYERS and any(slot.many for slot in group.slots)
     return len(group.slots) > 1 or many
 

@@ -87,7 +87,7 @@ _SIZES: Final = (
     ),
     (re.compile(r"^(lora_)?(rank|r)$"), RANK),
 )
-#: The usual meanings of letters in an einsum.
+#: Letters of an einsum in the usual hands.
 _LETTERS: Final = {
     "D": STREAM,
     "E": STREAM,

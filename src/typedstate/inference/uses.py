@@ -60,7 +60,7 @@ class Group:
       role: the common role of the axes.
       text: the dim as the class writes it: a name, a size, an expression; None if only a
         field's class names it.
-      needed: whether users of the class, or two of its own axes, depend on it being one size.
+      needed: a class above, or two axes here, say that it is one size.
     """
 
     slots: list[Slot]
