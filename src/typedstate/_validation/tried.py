@@ -51,7 +51,7 @@ class Tried:
     """The alternatives of unions within unions that were walked in a value.
 
     Attributes:
-      unions: the number of unions around the current value.
+      unions: how many lie around what is walked.
     """
 
     __slots__ = ("_choices", "_found", "unions")
@@ -63,7 +63,7 @@ class Tried:
         self._choices: dict[Hashable, tuple[list[list[Observation]], list[Observation]]] = {}
 
     def key(self, option: Spec, at: Hashable, occurrences: Occurrences) -> Hashable:
-        """The key of an alternative; None if its findings are not kept."""
+        """What tells an alternative from others; None for one that is not kept."""
         if self.unions < 2 or isinstance(option, _SMALL):
             return None
         return id(option), at, occurrences.argument_at, occurrences.shared_tree()
