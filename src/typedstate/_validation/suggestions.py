@@ -148,7 +148,7 @@ def unknown_note(key: Hashable, known: Iterable[Hashable]) -> str:
 
 
 def container_note(value: object) -> str:
-    """The note for a value that is no state."""
+    """Why something that is no state stands where one is wanted."""
     if modules.is_module(value):
         name = class_name(type(value))
         return f"a module: nnx.state(module) is its state, Annotated[{name}, ...] takes it as it is"
