@@ -1,4 +1,4 @@
-"""`lazy_loader` with its types, which it does not write: what stands in a stub is imported late."""
+"""`lazy_loader`, with the types that it lacks: the names in a stub are imported at first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The questions that one may ask of a value: `check`, `fits`, `explain`; `source_of` a hint."""
+"""Checks of a value: `check`, `fits`, `explain`; and `source_of`, the generated code of a hint."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def fits(value: object, hint: TypeForm[T], *, dims: Mapping[str, int] | None = N
 
 
 def explain(value: object, hint: Any, *, dims: Mapping[str, int] | None = None) -> Report:
-    """Everything in which a value does not fit a hint; the report is truthy where it fits.
+    """Reports every way in which a value does not fit a hint; the report is truthy if it fits.
 
     Raises:
-      SchemaError: the hint, or a name in `dims`, can mean nothing.
+      SchemaError: the hint means nothing, or `dims` has a name that the hint lacks.
     """
     spec = spec_of(hint)
     walk = _validation.Walk(given=given_sizes(dims, hint, spec))

@@ -1,7 +1,7 @@
 """The command line: one tree of commands, each a module with an `add_parser`.
 
-``typedstate`` and ``python -m typedstate``. A command exits with 0 where what it asks holds, 1
-where it does not, 2 where it was asked wrongly. With the extra ``[completion]`` shells complete it:
+``typedstate`` and ``python -m typedstate``. A command exits with 0 if its answer is yes, 1 if it is
+no, 2 if it was called wrongly. With the extra ``[completion]`` shells complete it:
 ``eval "$(register-python-argcomplete typedstate)"``.
 """
 # PYTHON_ARGCOMPLETE_OK

@@ -1,4 +1,4 @@
-"""Development mode: whether boundaries enforce, warn or are not there at all."""
+"""The mode of boundaries: they enforce, warn, or are left out."""
 
 from __future__ import annotations
 

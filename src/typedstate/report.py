@@ -64,11 +64,11 @@ class Violation:
     """One way in which a value does not fit its hint.
 
     Attributes:
-      path: where, e.g. ``params.blocks[0].up.kernel``; empty for the value itself.
+      path: the path as text, e.g. ``params.blocks[0].up.kernel``; empty for the value itself.
       code: one of `CODES`.
-      expected: what the hint says.
-      actual: what was found; never an array's contents.
-      note: the likely cause or fix, where one is recognised.
+      expected: the declaration.
+      actual: the value that was found, by class, dtype and shape; never an array's contents.
+      note: the likely cause or fix; empty if none is recognised.
       keys: the path as a tuple of keys.
     """
 
@@ -133,11 +133,11 @@ class Report:
 
     Attributes:
       hint: the hint, as its user wrote it.
-      violations: all of them, in tree order.
-      dims: the sizes of the names of the outermost schema.
-      unknown: what could not be decided.
-      cause: what most violations have in common, where one is recognised.
-      explained: the violations that have it, by their place among all; the text shows three.
+      violations: all violations, in tree order.
+      dims: the sizes of the outermost schema's names; a tuple for ``*name``.
+      unknown: the facts that could not be decided, such as shardings under tracing.
+      cause: the common cause of most violations; empty if none is recognised.
+      explained: the indices of the violations with that cause; the text shows three of them.
     """
 
     hint: str

@@ -19,7 +19,7 @@ from typedstate.doctor.guard import outcome
 
 
 def _stored(value: Any) -> Any:
-    return zoo._stored(value)
+    return zoo.stored(value)
 
 
 def holder(hint: Any) -> Any:

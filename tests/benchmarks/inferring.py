@@ -19,7 +19,7 @@ from typing import Any
 import jax
 from flax import nnx
 
-from tests.inference.gpt import GPT, abstract
+from tests.zoo.published import GPT, abstract
 from typedstate import infer
 from typedstate.cli import main as command
 
@@ -27,7 +27,7 @@ LEAVES, MODELS = 10_000, 10
 PROJECT = """
 from flax import nnx
 
-from tests.inference.gpt import GPT
+from tests.zoo.published import GPT
 
 
 def make_{index}(layers: int = {layers}) -> nnx.Module:

@@ -6,7 +6,7 @@ import time
 
 from flax import nnx
 
-from tests.inference.gpt import GPT, abstract
+from tests.zoo.published import GPT, abstract
 from typedstate import infer
 
 

@@ -270,14 +270,14 @@ def test_jaxtyped_names_the_parameter_and_the_hint_only() -> None:
     with pytest.raises(TypeCheckError) as caught:
         by_jaxtyped(LinearState)(WRONG)
     assert "The problem arose whilst typechecking parameter 'value'." in str(caught.value)
-    assert "Expected type: <class 'tests.zoo.LinearState'>." in str(caught.value)
+    assert f"Expected type: {LinearState!r}." in str(caught.value)
     assert REASON not in str(caught.value)
 
 
 def test_typeguard_names_the_class_only() -> None:
     with pytest.raises(typeguard.TypeCheckError) as caught:
         by_typeguard(LinearState)(WRONG)
-    assert str(caught.value).endswith("is not an instance of tests.zoo.LinearState")
+    assert str(caught.value).endswith("is not an instance of tests.zoo.layers.LinearState")
 
 
 def test_a_union_loses_the_reason_under_beartype_and_keeps_it_under_checked() -> None:

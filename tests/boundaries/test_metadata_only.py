@@ -21,10 +21,11 @@ import pydantic
 import pytest
 from beartype import beartype
 from flax import nnx
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec as P
+from jax.sharding import NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float
 
 from tests.zoo import leaf, state
+from tests.zoo.meshes import mesh_of
 from typedstate import (
     Placed,
     Report,
@@ -66,10 +67,6 @@ Turned = Sharded[WeightState, "d=tensor hidden=fsdp"]
 class Weight(nnx.Module):
     def __init__(self, value: Any) -> None:
         self.w = nnx.Param(value)
-
-
-def mesh_of() -> Mesh:
-    return jax.make_mesh((4, 2), ("fsdp", "tensor"), axis_types=(AxisType.Auto,) * 2)
 
 
 def placed() -> jax.Array:

@@ -18,6 +18,7 @@ import orbax.checkpoint as ocp
 from flax import nnx
 from jaxtyping import Array, Float, Int8
 
+from tests.zoo import DenseState
 from typedstate import Bind, Stacked, StateMap, StateTypeError, TypedState
 from typedstate.checkpoint import CheckpointError, restore, save
 
@@ -25,11 +26,6 @@ try:
     import orbax.checkpoint.experimental.v1 as v1
 except ImportError:  # Orbax < 0.11.20
     v1 = None
-
-
-class DenseState(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-    bias: nnx.Param[Float[Array, "dout"]]
 
 
 class NetState(TypedState):

@@ -12,7 +12,7 @@ import orbax.checkpoint as ocp
 import pytest
 from flax import nnx, serialization
 
-from tests.checkpoint.checkpoint_models import Net
+from tests.zoo.net import Net
 
 try:
     import orbax.checkpoint.experimental.v1 as v1

@@ -11,24 +11,12 @@ from flax import nnx
 from jaxtyping import Array, Float
 from safetensors.numpy import save_file
 
+from tests.zoo import DenseState, EmbedState, KernelState, NormState, ScaleState
 from typedstate import Bind, Stacked, StateMap, TypedState
 from typedstate.checkpoint import Rule, Weights
 
 D, HEADS, KV, HD, HIDDEN, VOCAB, LAYERS, EXPERTS = 12, 4, 2, 3, 20, 32, 3, 5
 DIMS = {"heads": HEADS, "kv": KV}
-
-
-class ScaleState(TypedState):
-    scale: nnx.Param[Float[Array, "d"]]
-
-
-class KernelState(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-
-
-class DenseState(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-    bias: nnx.Param[Float[Array, "dout"]]
 
 
 class HeadsState(TypedState):
@@ -57,10 +45,6 @@ class BlockState(TypedState):
     mlp: Bind[MlpState, "d hidden"]
     before: Bind[ScaleState, "d"]
     after: Bind[ScaleState, "d"]
-
-
-class EmbedState(TypedState):
-    embedding: nnx.Param[Float[Array, "vocab d"]]
 
 
 class LlamaState(TypedState):
@@ -132,11 +116,6 @@ def llama_weights(hint: Any = LlamaState, entry: str = "[{i}]") -> Weights[Any]:
 
 
 # -- Encoder with one tensor for query, key and value --------------------------------------
-
-
-class NormState(TypedState):
-    scale: nnx.Param[Float[Array, "d"]]
-    bias: nnx.Param[Float[Array, "d"]]
 
 
 class EncoderAttentionState(TypedState):

@@ -16,7 +16,8 @@ from flax import nnx
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, BFloat16, Float, Int8, Shaped
 
-from tests.checkpoint.checkpoint_models import DenseState, Net, NetState
+from tests.zoo import LinearState
+from tests.zoo.net import Net, NetState
 from typedstate import Cast, Placed, StateTypeError, TypedState, explain, infer
 from typedstate.checkpoint import restore, save, verify
 from typedstate.layers import RngStreamState
@@ -127,8 +128,8 @@ def test_a_float_kernel_does_not_become_int8_in_silence(tmp_path: Path) -> None:
 def test_two_dtypes_that_fit_are_a_choice(tmp_path: Path) -> None:
     path = wrote(tmp_path / "c", {"kernel": jnp.ones((2, 3), jnp.int32)})
     with pytest.raises(StateTypeError, match="dtype= says to what kernel is cast"):
-        restore(path, DenseState, allow=["dtype"])
-    restored = restore(path, DenseState, allow=["dtype"], dtype=jnp.float16)
+        restore(path, LinearState, allow=["dtype"])
+    restored = restore(path, LinearState, allow=["dtype"], dtype=jnp.float16)
     assert restored.state.kernel[...].dtype == jnp.float16
 
 

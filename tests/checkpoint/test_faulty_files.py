@@ -18,7 +18,7 @@ import pytest
 from flax import nnx, serialization
 from safetensors.numpy import save_file
 
-from tests.checkpoint.checkpoint_models import DenseState
+from tests.zoo import LinearState
 from typedstate import StateTypeError
 from typedstate.checkpoint import CheckpointError, inspect, is_checkpoint, restore, save, verify
 
@@ -203,7 +203,7 @@ def test_a_symlink_to_a_checkpoint_is_followed(tmp_path: Path, written: Any) -> 
 
 @pytest.fixture
 def dense(tmp_path: Path) -> Path:
-    save(tmp_path / "c", DENSE, DenseState)
+    save(tmp_path / "c", DENSE, LinearState)
     return tmp_path / "c"
 
 
@@ -238,7 +238,7 @@ def test_truncated_arrays_are_named(dense: Path) -> None:
     for file in files:
         file.write_bytes(file.read_bytes()[:-20])
     said = rf"^{dense}: the header of (bias|kernel)\.value can't be read: .*Requested byte range"
-    for work in (lambda: inspect(dense), lambda: restore(dense, DenseState)):
+    for work in (lambda: inspect(dense), lambda: restore(dense, LinearState)):
         with pytest.raises(CheckpointError, match=said):
             work()
 
@@ -277,8 +277,8 @@ def test_a_document_is_never_run(dense: Path) -> None:
     document = whole["custom_metadata"]["typedstate"]
     document["schema"]["root"] = {"type": "instance", "class": "builtins.eval"}
     about.write_text(json.dumps(whole))
-    assert str(verify(dense, DenseState).unknown[-1]) == (
-        "written for another schema: DenseState, which can't be compared: schema document, root: "
+    assert str(verify(dense, LinearState).unknown[-1]) == (
+        "written for another schema: LinearState, which can't be compared: schema document, root: "
         "the class builtins.eval is unknown; give kinds={'builtins.eval': it}"
     )
 
@@ -296,17 +296,17 @@ def test_steps_and_items_that_are_not_there(written: Any) -> None:
 
 def test_a_state_that_does_not_fit_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(StateTypeError, match="kernel: missing"):
-        save(tmp_path / "c", nnx.State({"bias": nnx.Param(jnp.zeros(3))}), DenseState)
+        save(tmp_path / "c", nnx.State({"bias": nnx.Param(jnp.zeros(3))}), LinearState)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_something_else_is_left_alone(dense: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="there is something already: overwrite=True"):
-        save(dense, DENSE, DenseState)
+        save(dense, DENSE, LinearState)
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.tex").write_text("important")
     with pytest.raises(CheckpointError, match="no checkpoint: it is left alone"):
-        save(tmp_path / "work", DENSE, DenseState, overwrite=True)
+        save(tmp_path / "work", DENSE, LinearState, overwrite=True)
     assert (tmp_path / "work" / "thesis.tex").read_text() == "important"
 
 
@@ -314,7 +314,7 @@ KILLED = """
 import os, signal, sys
 sys.path.insert(0, {folder!r})
 import jax, jax.numpy as jnp, orbax.checkpoint
-from tests.checkpoint.checkpoint_models import DenseState
+from tests.zoo import LinearState
 from flax import nnx
 from typedstate.checkpoint import save
 
@@ -332,7 +332,7 @@ def run():
     sys.addaudithook(count)
     array = jnp.full((2, 3), 2.0)
     new = nnx.State({{"kernel": nnx.Param(array), "bias": nnx.Param(jnp.zeros(3))}})
-    save({path!r}, new, DenseState, overwrite=True)
+    save({path!r}, new, LinearState, overwrite=True)
     print("events", events, flush=True)
     os._exit(0)
 
@@ -372,14 +372,14 @@ def test_a_kill_leaves_the_old_or_the_new_one_or_is_refused(dense: Path) -> None
     outcomes: list[str] = []
     for point in range(10):
         shutil.rmtree(dense)
-        save(dense, DENSE, DenseState)
+        save(dense, DENSE, LinearState)
         assert saved(1 + point * (total - 1) // 9) == 0  # it was killed
         try:
-            kernel = np.asarray(restore(dense, DenseState).state.kernel[...])
+            kernel = np.asarray(restore(dense, LinearState).state.kernel[...])
         except CheckpointError:
             assert "an interrupted save left the older one whole, at /c.replaced-" in refused(dense)
             aside = next(dense.parent.glob("c.replaced-*"))
-            assert (np.asarray(restore(aside, DenseState).state.kernel[...]) == 1).all()
+            assert (np.asarray(restore(aside, LinearState).state.kernel[...]) == 1).all()
             outcomes.append("refused")
             aside.rename(dense)
         else:

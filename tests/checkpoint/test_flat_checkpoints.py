@@ -10,8 +10,8 @@ import orbax.checkpoint as ocp
 import pytest
 from flax import nnx
 
-from tests.checkpoint.checkpoint_models import NetState
 from tests.checkpoint.conftest import raw
+from tests.zoo.net import NetState
 from typedstate import Flat, Only, Pure, StateTypeError
 from typedstate.checkpoint import inspect, restore, save, verify
 from typedstate.checkpoint.flat_names import unflattened

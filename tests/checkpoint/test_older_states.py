@@ -12,18 +12,19 @@ import pytest
 from flax import nnx, serialization
 from jaxtyping import Array, Float
 
-from tests.checkpoint.checkpoint_models import DenseState, NetState
+from tests.zoo import LinearState
+from tests.zoo.net import NetState
 from typedstate import Bind, Only, Pure, Stacked, StateMap, StateTypeError, TypedState, explain
 from typedstate.checkpoint import migrate, restore, verify
 from typedstate.layers import Chain, OptimizerState, TraceState
 
 
 class ListState(TypedState):
-    layers: StateMap[int, Bind[DenseState, "din=d dout=d"]]
+    layers: StateMap[int, Bind[LinearState, "din=d dout=d"]]
 
 
 class ScanState(TypedState):
-    layers: Bind[Stacked[DenseState, "n"], "din=d dout=d"]
+    layers: Bind[Stacked[LinearState, "n"], "din=d dout=d"]
 
 
 def entries(count: int = 3) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def test_what_can_not_be_placed_is_named() -> None:
 def test_kinds_that_a_state_shows_are_not_changed() -> None:
     state = nnx.State({"kernel": nnx.BatchStat(jnp.ones((2, 3))), "bias": nnx.Param(jnp.ones(3))})
     with pytest.raises(StateTypeError, match="kernel: expected Param, found BatchStat"):
-        migrate(state, DenseState)
+        migrate(state, LinearState)
 
 
 def test_a_scan_axis_is_not_taken_from_the_wrong_leaves() -> None:

@@ -16,8 +16,8 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
 from tests import zoo
-from tests.checkpoint.checkpoint_models import Net, NetState
 from tests.checkpoint.conftest import WRITERS, raw, v1
+from tests.zoo.net import Net, NetState
 from typedstate import Abstract, Only, Pure, StateMap, TypedState, explain, infer
 from typedstate.checkpoint import (
     CheckpointError,

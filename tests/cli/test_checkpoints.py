@@ -10,18 +10,18 @@ import jax.numpy as jnp
 import pytest
 from flax import nnx
 
-from tests.checkpoint import checkpoint_models
+from tests.zoo import net
 from typedstate import fits, infer
 from typedstate.checkpoint import inspect, restore, save
 from typedstate.cli import main
 
-SCHEMA = f"{checkpoint_models.__name__}:NetState"
+SCHEMA = f"{net.__name__}:NetState"
 ocp = pytest.importorskip("orbax.checkpoint")
 
 
 @pytest.fixture(autouse=True)
 def _where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(Path(checkpoint_models.__file__).parent / "older")
+    monkeypatch.chdir(Path(__file__).parents[1] / "checkpoint" / "older")
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -113,8 +113,8 @@ def test_a_checkpoint_beside_a_model(capsys: pytest.CaptureFixture[str]) -> None
     ]
 
 
-def wider() -> checkpoint_models.Net:
-    return checkpoint_models.Net(d=4, classes=5)
+def wider() -> net.Net:
+    return net.Net(d=4, classes=5)
 
 
 def test_kinds_are_shown_where_save_wrote_them(
@@ -129,7 +129,7 @@ def test_kinds_are_shown_where_save_wrote_them(
 unknown: Orbax does not keep of which kind a Variable was
 """,
     )
-    save(tmp_path / "saved", wider(), checkpoint_models.NetState)
+    save(tmp_path / "saved", wider(), net.NetState)
     status, shown = run(capsys, "show", str(tmp_path / "saved"), "--filter", "norm.*")
     assert (status, shown.splitlines()[1:]) == (
         0,

@@ -12,9 +12,9 @@ import pytest
 from typedstate import SchemaDocument, diff
 from typedstate.cli import main
 
-from . import models
+from . import shop
 
-M = models.__name__
+M = shop.__name__
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
@@ -132,7 +132,7 @@ def test_check_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_diff(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "diff", f"{M}:ModelState", f"{M}:DenseState") == (
         1,
-        f"{diff(models.ModelState, models.DenseState)}\n",
+        f"{diff(shop.ModelState, shop.DenseState)}\n",
         "",
     )
     assert run(capsys, "diff", f"{M}:make", f"{M}:ModelState") == (
@@ -146,8 +146,8 @@ def test_diff(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_diff_by_direction(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    class Wider(models.DenseState):
-        more: models.nnx.Param | None
+    class Wider(shop.DenseState):
+        more: shop.nnx.Param | None
 
     old = tmp_path / "old.json"
     old.write_text(SchemaDocument.of(Wider).to_json())
@@ -183,7 +183,7 @@ def test_infer_writes_checks_and_notices(
 
 
 def test_document(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    text = SchemaDocument.of(models.ModelState).to_json()
+    text = SchemaDocument.of(shop.ModelState).to_json()
     assert run(capsys, "document", f"{M}:ModelState") == (0, text, "")
     file = tmp_path / "states.json"
     assert run(capsys, "document", f"{M}:ModelState", "-o", file) == (0, f"{file}\n", "")

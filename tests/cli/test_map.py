@@ -9,9 +9,9 @@ import pytest
 
 from typedstate.cli import main
 
-from . import models
+from . import shop
 
-M = models.__name__
+M = shop.__name__
 SCHEMA = f"{M}:ModelState"
 save_file = pytest.importorskip("safetensors.numpy").save_file
 PROPOSED = """# A proposal, by names and shapes: read every line, then Weights.prove it.

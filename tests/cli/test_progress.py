@@ -15,7 +15,7 @@ from typedstate.cli import main
 from typedstate.commands import progress as module
 from typedstate.commands.progress import progress
 
-from . import models
+from . import shop
 
 
 class Terminal(io.StringIO):
@@ -88,11 +88,11 @@ def test_a_command_tells_what_it_does(
     monkeypatch.setattr("sys.stderr", terminal)
     threads = SimpleNamespace(Thread=threading.Thread, Event=lambda: Seconds(1))
     monkeypatch.setattr(module, "threading", threads)
-    assert main(["show", f"{models.__name__}:make"]) == 0
+    assert main(["show", f"{shop.__name__}:make"]) == 0
     said = [text for text in terminal.getvalue().split("\r") if text.strip()]
     assert said == [
-        f"building {models.__name__}:make ... 1 s",
-        f"drawing {models.__name__}:make ... 1 s",
+        f"building {shop.__name__}:make ... 1 s",
+        f"drawing {shop.__name__}:make ... 1 s",
     ]
     assert capsys.readouterr().out.startswith("Model: 3 leaves")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import jax
 import pytest
-from jax.sharding import AxisType
+
+from tests.zoo.meshes import mesh_of
 
 
 @pytest.fixture
 def mesh() -> jax.sharding.Mesh:
-    return jax.make_mesh((4, 2), ("fsdp", "tensor"), axis_types=(AxisType.Auto,) * 2)
+    return mesh_of()
 
 
 @pytest.fixture(autouse=True)

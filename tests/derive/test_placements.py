@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 from tests.derive.helpers import BIASED, GIVEN, Named, model
 from tests.zoo import LinearState
+from tests.zoo.meshes import mesh_of, set_mesh
 from typedstate import (
     Abstract,
     Only,
@@ -29,9 +30,6 @@ from typedstate import (
 )
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")
-
-
-around: Any = getattr(jax, "set_mesh", None) or getattr(jax.sharding, "use_mesh", None)
 
 
 def test_specs_and_shardings_fit_their_forms(mesh: jax.sharding.Mesh) -> None:
@@ -91,7 +89,7 @@ def test_specs_are_constraints_and_shardings_of_jit_under_a_mesh(
 ) -> None:
     model_state: Any = nnx.state(model(nnx.Rngs(0)))
     found = specs(Named, like=model_state)
-    with around(mesh):
+    with set_mesh(mesh):
         for placed in [
             jax.jit(lambda x: jax.lax.with_sharding_constraint(x, found))(model_state),
             jax.jit(lambda x: x, in_shardings=(found,), out_shardings=found)(model_state),
@@ -101,7 +99,7 @@ def test_specs_are_constraints_and_shardings_of_jit_under_a_mesh(
 
 
 def test_trees_for_explicit_axes() -> None:
-    explicit = jax.make_mesh((4, 2), ("fsdp", "tensor"), axis_types=(AxisType.Explicit,) * 2)
+    explicit = mesh_of(AxisType.Explicit)
     model_state: Any = nnx.state(model(nnx.Rngs(0)))
     found: list[Any] = []
 
@@ -110,7 +108,7 @@ def test_trees_for_explicit_axes() -> None:
         return inner
 
     on_mesh = shardings(Named, explicit, like=model_state)
-    with around(explicit):
+    with set_mesh(explicit):
         placed = jax.device_put(model_state, on_mesh)
         out = jax.jit(body, in_shardings=(on_mesh,), out_shardings=on_mesh)(placed)
     for report in (*found, explain(out, Placed[Named])):

@@ -10,7 +10,7 @@ import optax
 import pytest
 from flax import nnx
 
-from tests.inference.gpt import MLP
+from tests.zoo.published import MLP
 from typedstate import (
     Bind,
     Only,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.inference.gpt import GPT, abstract
+from tests.zoo.published import GPT, abstract
 from typedstate import SchemaError, infer, to_source
 from typedstate.inference.stale import stale
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from flax import nnx
 
-from tests.inference.gpt import GPT, abstract
 from tests.zoo import Mlp
+from tests.zoo.published import GPT, abstract
 from typedstate import Abstract, SchemaError, explain, infer, to_source
 
 

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import pytest
 from flax import nnx
 
-from tests.inference.gpt import (
+from tests.zoo import leaf, list_of
+from tests.zoo.published import (
     GPT,
     ConvNet,
     Dense,
@@ -22,7 +23,6 @@ from tests.inference.gpt import (
     Statistics,
     abstract,
 )
-from tests.zoo import leaf, list_of
 from typedstate import Abstract, explain, infer, to_source
 
 own_streams = pytest.mark.skipif(

@@ -6,6 +6,7 @@ from typing import Any
 
 from flax import nnx
 
+from tests.zoo import as_dict, leaf
 from typedstate._compat import variables
 
 Path = tuple[Any, ...]
@@ -28,7 +29,7 @@ def changed(
     state: Any, path: Path, *, kind: Any = None, value: Any = None, drop: bool = False
 ) -> nnx.State[Any, Any]:
     """A copy in which the leaf at `path` has another kind or value, or is gone."""
-    tree = _copy(state)
+    tree = as_dict(state)
     parent = tree
     for key in path[:-1]:
         parent = parent[key]
@@ -38,17 +39,6 @@ def changed(
         new = value(variables.raw_value(old)) if callable(value) else value
         parent[path[-1]] = leaf(kind, variables.raw_value(old) if new is None else new)
     return nnx.State(_pruned(tree))
-
-
-def leaf(kind: Any, value: Any) -> Any:
-    """A leaf as the states of the installed Flax hold it."""
-    variable = kind(value)
-    return variable if variables.VariableState is None else variable.to_state()
-
-
-def _copy(tree: Any) -> Any:
-    mapping = variables.mapping_of(tree)
-    return tree if mapping is None else {key: _copy(item) for key, item in mapping.items()}
 
 
 def _pruned(tree: dict[Any, Any]) -> dict[Any, Any]:

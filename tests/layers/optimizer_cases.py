@@ -13,6 +13,7 @@ from flax import nnx
 from jaxtyping import Array, Float32
 from optax import contrib
 
+from tests.zoo import Mlp
 from typedstate import Bind, Only, StateMap, TypedState
 from typedstate.layers import (
     AdabeliefState,
@@ -60,11 +61,8 @@ class ModelState(TypedState):
     down: Bind[KernelState, "din=hidden dout=d"]
 
 
-class Model(nnx.Module):
-    def __init__(self, d: int = 2, hidden: int = 3) -> None:
-        rngs = nnx.Rngs(0)
-        self.up = nnx.Linear(d, hidden, rngs=rngs)
-        self.down = nnx.Linear(hidden, d, rngs=rngs)
+def mlp(d: int = 2, hidden: int = 3) -> Mlp:
+    return Mlp(d, hidden, rngs=nnx.Rngs(0))
 
 
 P = Only[ModelState, nnx.Param]
@@ -92,7 +90,7 @@ class Case:
 
 
 def optimizer(tx: Any, model: Any = None, wrt: Any = nnx.Param) -> Any:
-    return nnx.Optimizer(Model() if model is None else model, tx, wrt=wrt)
+    return nnx.Optimizer(mlp() if model is None else model, tx, wrt=wrt)
 
 
 NOISE = {"key": jax.random.key(0)}

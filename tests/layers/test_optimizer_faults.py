@@ -12,7 +12,7 @@ import pytest
 from flax import nnx
 
 from tests.layers.mutations import changed, flat, leaf, leaves_of
-from tests.layers.optimizer_cases import CASES, KEPT, Case, Model, name_of
+from tests.layers.optimizer_cases import CASES, KEPT, Case, mlp, name_of
 from typedstate import explain, fits
 from typedstate._compat import variables
 from typedstate.layers import OptimizerState, Raw
@@ -92,7 +92,7 @@ def with_leaf(state: Any, index: int, change: Any) -> Any:
 
 @pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_a_wrong_leaf_of_what_optax_returns_is_refused_with_its_path(case: Case) -> None:
-    state = case.tx.init(nnx.state(Model(), nnx.Param))
+    state = case.tx.init(nnx.state(mlp(), nnx.Param))
     hint = Raw[case.hint]
     items = jax.tree.flatten_with_path(state, is_leaf=variables.is_variable)[0]
     for index, (path, item) in enumerate(items):
@@ -124,7 +124,7 @@ def test_what_is_wrong_with_adam_is_said_in_one_line() -> None:
     assert str(explain(broken, hint)).splitlines()[1] == (
         '  opt_state[0].mu.up.bias: expected Inexact[Array, "dout"], found MaskedNode [array]'
     )
-    raw = with_leaf(case.tx.init(nnx.state(Model(), nnx.Param)), 0, retyped)
+    raw = with_leaf(case.tx.init(nnx.state(mlp(), nnx.Param)), 0, retyped)
     assert str(explain(raw, Raw[case.hint])).splitlines()[1] == (
         "  [0].count: expected dtype Int, found float32[] [dtype]"
     )

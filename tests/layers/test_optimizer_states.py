@@ -18,9 +18,9 @@ from tests.layers.optimizer_cases import (
     KEPT,
     RATE,
     Case,
-    Model,
     ModelState,
     P,
+    mlp,
     name_of,
     optimizer,
 )
@@ -50,7 +50,7 @@ def test_optimizer_state_fits(case: Case) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_raw_state_fits(case: Case) -> None:
-    state = case.tx.init(nnx.state(Model(), nnx.Param))
+    state = case.tx.init(nnx.state(mlp(), nnx.Param))
     report = explain(state, Raw[case.hint])
     assert report, str(report)
 
@@ -61,7 +61,7 @@ def test_optimizer_state_fits_after_an_update(case: Case) -> None:
         pytest.skip("its update takes the loss as well")
     if case.name == "muon" and variables.VariableState is not None:
         pytest.skip("optax's muon finds no leaves in a VariableState")
-    params = nnx.state(Model(), nnx.Param)
+    params = nnx.state(mlp(), nnx.Param)
     state = case.tx.init(params)
     _, state = jax.jit(case.tx.update)(params, state, params)
     report = explain(state, Raw[case.hint])
@@ -70,7 +70,7 @@ def test_optimizer_state_fits_after_an_update(case: Case) -> None:
 
 @pytest.mark.parametrize("case", KEPT, ids=name_of)
 def test_raw_and_kept_states_are_told_apart(case: Case) -> None:
-    raw = case.tx.init(nnx.state(Model(), nnx.Param))
+    raw = case.tx.init(nnx.state(mlp(), nnx.Param))
     assert not fits(raw, OptimizerState[case.hint])
     if jax.tree.leaves(raw):
         assert not fits(case.state, Raw[case.hint])
@@ -82,8 +82,8 @@ def test_moments_agree_with_each_other() -> None:
         optimizer: OptimizerState[AdamState[Bind[ModelState, "d hidden"]]]
 
     def whole(hidden: int) -> Any:
-        model = nnx.state(Model())
-        kept = dict(nnx.state(optimizer(optax.adam(RATE), Model(2, hidden))).raw_mapping)
+        model = nnx.state(mlp())
+        kept = dict(nnx.state(optimizer(optax.adam(RATE), mlp(2, hidden))).raw_mapping)
         kept.pop("model", None)
         return nnx.State({"model": dict(model.raw_mapping), "optimizer": kept})
 
@@ -139,7 +139,7 @@ def test_model_and_optimizer() -> None:
 
 def test_lookahead_keeps_the_state_of_the_fast_optimizer() -> None:
     tx = optax.lookahead(optax.adam(RATE), sync_period=2, slow_step_size=0.5)
-    params = optax.LookaheadParams.init_synced(nnx.state(Model(), nnx.Param))
+    params = optax.LookaheadParams.init_synced(nnx.state(mlp(), nnx.Param))
     state = tx.init(params)
     hint = Raw[Lookahead[AdamState[P]]]
     assert explain(state, hint), str(explain(state, hint))

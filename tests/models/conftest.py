@@ -7,12 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.zoo.sharded_transformer import (
-    RULES,
-    abstract_training,
-    mesh_of,
-    rules_of,
-)
+from tests.zoo.meshes import mesh_of, rules_of
+from tests.zoo.sharded_transformer import RULES, abstract_training
 
 
 @pytest.fixture(autouse=True)

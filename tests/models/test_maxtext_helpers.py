@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import pytest
 from flax import nnx
 
 from tests.models.maxtext_helpers import shardings_of, specs_of, with_shardings
+from tests.zoo.meshes import mesh_of, set_mesh
 from tests.zoo.sharded_transformer import (
     RULES,
     TrainingState,
     abstract_training,
     batch,
     loss_of,
-    mesh_of,
     new_training,
 )
 from typedstate import PlacedBy, Specs, checked, explain
@@ -45,9 +43,8 @@ def test_the_helpers_carry_a_training_from_its_shapes_to_its_steps() -> None:
         return nnx.state(training), loss
 
     compiled = jax.jit(step, out_shardings=(shardings, None))
-    around: Any = getattr(jax, "set_mesh", None) or jax.sharding.use_mesh
     losses = []
-    with around(mesh):
+    with set_mesh(mesh):
         state = jax.jit(start, out_shardings=shardings)()
         for _ in range(20):
             state, loss = compiled(state, batch(mesh))

@@ -27,10 +27,8 @@ from tests.models.maxtext_helpers import (
     with_shardings,
 )
 from tests.zoo import as_dict, named
-from tests.zoo.sharded_transformer import (
-    mesh_of,
-    value_of,
-)
+from tests.zoo.meshes import mesh_of
+from tests.zoo.sharded_transformer import value_of
 from typedstate import StateTypeError
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")

@@ -15,7 +15,7 @@ from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float
 
-from tests.zoo import state
+from tests.zoo import LinearState, state
 from typedstate import (
     Bind,
     Entries,
@@ -31,11 +31,6 @@ from typedstate import (
 from typedstate.rendering.html import MEANINGS
 from typedstate.rendering.terminal import styled
 from typedstate.report import CODES
-
-
-class LinearState(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-    bias: nnx.Param[Float[Array, "dout"]] | None
 
 
 class ModelState(TypedState):

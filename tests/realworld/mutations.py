@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from tests.zoo import as_dict
 from typedstate._annotations.spec_of import spec_of
 from typedstate._compat import variables
 from typedstate._spec.node_groups import LevelSpec
@@ -17,12 +18,6 @@ from typedstate._spec.nodes import Spec
 from typedstate._validation.scopes import Scope
 from typedstate.comparison.levels import Level
 from typedstate.comparison.side import At, Side, open_binds
-
-
-def as_dict(state: Any) -> Any:
-    """A state as dicts of Variables."""
-    mapping = variables.mapping_of(state)
-    return state if mapping is None else {key: as_dict(item) for key, item in mapping.items()}
 
 
 def mutations(state: Any, schema: Any, count: int, seed: int) -> Iterator[tuple[str, Any]]:

@@ -23,8 +23,9 @@ from flax import nnx
 
 from tests.realworld.model import Model
 from tests.realworld.models import add_checkouts, of_checkouts
-from tests.realworld.mutations import as_dict, mutations
+from tests.realworld.mutations import mutations
 from tests.realworld.schemas import BY_HAND
+from tests.zoo import as_dict
 from typedstate import (
     Abstract,
     Only,

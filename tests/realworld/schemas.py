@@ -2,49 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from flax import nnx
-from jaxtyping import Array, Float, Key, UInt32
+from jaxtyping import Array, Float
 
+from tests.zoo import (
+    EmbedState,
+    LinearState,
+    NormState,
+    ScaleState,
+    StreamState,
+    UncachedAttentionState,
+)
 from typedstate import Bind, StateMap, TypedState
 
 
-class Linear(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-    bias: nnx.Param[Float[Array, "dout"]] | None
-
-
-class Norm(TypedState):
-    scale: nnx.Param[Float[Array, "d"]]
-    bias: nnx.Param[Float[Array, "d"]] | None
-
-
-class Stream(TypedState):
-    key: Annotated[nnx.RngKey, Key[Array, ""]]
-    count: Annotated[nnx.RngCount, UInt32[Array, ""]]
-
-
 class Dropout(TypedState):
-    rngs: Stream | None
+    rngs: StreamState | None
 
 
-class Heads(TypedState):
-    kernel: nnx.Param[Float[Array, "d heads hd"]]
-    bias: nnx.Param[Float[Array, "heads hd"]]
-
-
-class HeadsOut(TypedState):
-    kernel: nnx.Param[Float[Array, "heads hd d"]]
-    bias: nnx.Param[Float[Array, "d"]]
-
-
-class Attention(TypedState):
-    query: Bind[Heads, "d heads hd"]
-    key: Bind[Heads, "d heads hd"]
-    value: Bind[Heads, "d heads hd"]
-    out: Bind[HeadsOut, "d heads hd"]
-    rngs: Stream | None
+class Attention(UncachedAttentionState):
+    rngs: StreamState | None
 
 
 class Patches(TypedState):
@@ -61,22 +38,18 @@ class VitEmbeddings(TypedState):
 
 class VitLayer(TypedState):
     attention: Bind[Attention, "d"]
-    linear1: Bind[Linear, "din=d dout=mlp"]
-    linear2: Bind[Linear, "din=mlp dout=d"]
-    layernorm_before: Bind[Norm, "d"]
-    layernorm_after: Bind[Norm, "d"]
+    linear1: Bind[LinearState, "din=d dout=mlp"]
+    linear2: Bind[LinearState, "din=mlp dout=d"]
+    layernorm_before: Bind[NormState, "d"]
+    layernorm_after: Bind[NormState, "d"]
     dropout: Dropout | None
 
 
 class Vit(TypedState):
     pos_embeddings: Bind[VitEmbeddings, "d"]
     layers: Bind[StateMap[int, Bind[VitLayer, "d mlp"]], "len=depth"]
-    ln: Bind[Norm, "d"]
-    classifier: Bind[Linear, "din=d dout=labels"]
-
-
-class Scale(TypedState):
-    scale: nnx.Param[Float[Array, "d"]]
+    ln: Bind[NormState, "d"]
+    classifier: Bind[LinearState, "din=d dout=labels"]
 
 
 class Projection(TypedState):
@@ -88,32 +61,28 @@ class QwenAttention(TypedState):
     k_proj: Bind[Projection, "a=d b=kv c=hd"]
     v_proj: Bind[Projection, "a=d b=kv c=hd"]
     o_proj: Bind[Projection, "a=heads b=hd c=d"]
-    q_norm: Bind[Scale, "d=hd"]
-    k_norm: Bind[Scale, "d=hd"]
+    q_norm: Bind[ScaleState, "d=hd"]
+    k_norm: Bind[ScaleState, "d=hd"]
 
 
 class QwenMlp(TypedState):
-    gate_proj: Bind[Linear, "din=d dout=mlp"]
-    up_proj: Bind[Linear, "din=d dout=mlp"]
-    down_proj: Bind[Linear, "din=mlp dout=d"]
+    gate_proj: Bind[LinearState, "din=d dout=mlp"]
+    up_proj: Bind[LinearState, "din=d dout=mlp"]
+    down_proj: Bind[LinearState, "din=mlp dout=d"]
 
 
 class QwenLayer(TypedState):
     attn: Bind[QwenAttention, "d heads kv hd"]
     mlp: Bind[QwenMlp, "d mlp"]
-    input_layernorm: Bind[Scale, "d"]
-    post_attention_layernorm: Bind[Scale, "d"]
-
-
-class Embedding(TypedState):
-    embedding: nnx.Param[Float[Array, "vocab d"]]
+    input_layernorm: Bind[ScaleState, "d"]
+    post_attention_layernorm: Bind[ScaleState, "d"]
 
 
 class Qwen3(TypedState):
-    embedder: Bind[Embedding, "vocab d"]
+    embedder: Bind[EmbedState, "vocab d"]
     layers: Bind[StateMap[int, Bind[QwenLayer, "d mlp heads kv hd"]], "len=depth"]
-    final_norm: Bind[Scale, "d"]
-    lm_head: Bind[Linear, "din=d dout=vocab"]
+    final_norm: Bind[ScaleState, "d"]
+    lm_head: Bind[LinearState, "din=d dout=vocab"]
 
 
 class MambaNorm(TypedState):
@@ -130,10 +99,10 @@ class DepthwiseConv(TypedState):
 
 
 class Mixer(TypedState):
-    in_proj: Bind[Linear, "din=d dout=2*(inner+state)+heads"]
+    in_proj: Bind[LinearState, "din=d dout=2*(inner+state)+heads"]
     conv1d: Bind[DepthwiseConv, "features=inner+2*state window"]
     norm: Bind[MambaNorm, "d=inner"]
-    out_proj: Bind[Linear, "din=inner dout=d"]
+    out_proj: Bind[LinearState, "din=inner dout=d"]
     A_log: nnx.Param[Float[Array, "heads"]]
     D: nnx.Param[Float[Array, "heads"]]
     dt_bias: nnx.Param[Float[Array, "heads"]]
@@ -145,7 +114,7 @@ class MambaBlock(TypedState):
 
 
 class MambaBackbone(TypedState):
-    embedder: Bind[Embedding, "vocab d"]
+    embedder: Bind[EmbedState, "vocab d"]
     layers: Bind[StateMap[int, Bind[MambaBlock, "d inner=2*d state heads window"]], "len=depth"]
     final_norm: Bind[MambaNorm, "d"]
 

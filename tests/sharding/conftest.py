@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import pytest
 
-from tests.sharding.helpers import mesh_of
+from tests.zoo.meshes import mesh_of
 
 
 @pytest.fixture

@@ -5,26 +5,17 @@ from __future__ import annotations
 import warnings
 from typing import Annotated, Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
-from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
+from jax.sharding import NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float
 
 from tests.zoo import as_dict, leaf, state
+from tests.zoo.meshes import rules_of as rules_of, set_mesh as set_mesh
 from tests.zoo.tower import TowerState
 from typedstate import Report, Sharded, TypedState
-
-
-def mesh_of(kind: AxisType = AxisType.Auto, shape: tuple[int, ...] = (4, 2)) -> jax.sharding.Mesh:
-    return jax.make_mesh(shape, ("fsdp", "tensor"), axis_types=(kind,) * 2)
-
-
-set_mesh: Any = getattr(jax, "set_mesh", None) or getattr(jax.sharding, "use_mesh", None)
-#: `flax.core.spmd` has the context of rules on every supported Flax.
-rules_of: Any = nn.logical_axis_rules
 
 
 class NamedState(TypedState):

@@ -8,23 +8,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax.sharding import AxisType, Mesh
+from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
 from tests.zoo import leaf, state
-from typedstate import Placed, Report, Sharded, TypedState
+from tests.zoo.meshes import mesh_of
+from typedstate import Placed, Sharded, TypedState
 
 shard_map: Any = jax.shard_map
-
-
-def mesh_of(*kinds: AxisType) -> Mesh:
-    kinds = kinds or (AxisType.Auto, AxisType.Auto)
-    return jax.make_mesh((4, 2), ("fsdp", "tensor"), axis_types=kinds)
-
-
-class LinearState(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-    bias: nnx.Param[Float[Array, "dout"]]
 
 
 def inside(
@@ -40,15 +31,6 @@ def inside(
         tree
     )
     return found[0]
-
-
-def lines(report: Report) -> list[str]:
-    return [str(violation) for violation in report.violations]
-
-
-def unknown(report: Report) -> list[str]:
-    assert report, report
-    return [str(item) for item in report.unknown]
 
 
 class VectorState(TypedState):

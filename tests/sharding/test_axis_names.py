@@ -15,7 +15,8 @@ from hypothesis import given
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
-from tests.sharding.helpers import NamedState, messages, put, rules_of, unknown, weight
+from tests.sharding.helpers import NamedState, messages, put, unknown, weight
+from tests.zoo.meshes import rules_of
 from typedstate import Axis, Placed, PlacedBy, SchemaError, Stacked, TypedState, explain
 from typedstate._compat import axis_rules, variables
 from typedstate._sharding import axis_names

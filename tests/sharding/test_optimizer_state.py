@@ -8,7 +8,8 @@ import jax
 import pytest
 from flax.nnx.training.optimizer import OptVariable
 
-from tests.sharding.helpers import NamedState, messages, moments, rules_of, unknown
+from tests.sharding.helpers import NamedState, messages, moments, unknown
+from tests.zoo.meshes import rules_of
 from typedstate import Like, Placed, Sharded, TypedState, explain, shardings
 from typedstate._compat import axis_rules, variables
 

@@ -11,8 +11,9 @@ from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float
 
-from tests.sharding.helpers import MeshNamedState, NamedState, mesh_of, put, rules_of, weight
+from tests.sharding.helpers import MeshNamedState, NamedState, put, weight
 from tests.zoo import leaf, named, state
+from tests.zoo.meshes import mesh_of, rules_of
 from typedstate import Placed, Report, Shardings, Specs, TypedState, explain, fits
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")

@@ -18,11 +18,11 @@ from tests.sharding.helpers import (
     NamedState,
     messages,
     put,
-    rules_of,
     unknown,
     weight,
 )
 from tests.zoo import leaf, named, state
+from tests.zoo.meshes import rules_of
 from typedstate import (
     Abstract,
     Like,

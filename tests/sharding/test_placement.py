@@ -12,8 +12,9 @@ from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float, Key
 
-from tests.sharding.helpers import MeshNamedState, mesh_of, messages, put, set_mesh, weight
+from tests.sharding.helpers import MeshNamedState, messages, put, weight
 from tests.zoo import named, state
+from tests.zoo.meshes import mesh_of, set_mesh
 from typedstate import Placed, TypedState, explain
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")

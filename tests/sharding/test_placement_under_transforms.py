@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import pytest
 from jax.sharding import AxisType, PartitionSpec as P
 
-from tests.sharding.helpers import MeshNamedState, mesh_of, messages, put, set_mesh, unknown, weight
+from tests.sharding.helpers import MeshNamedState, messages, put, unknown, weight
+from tests.zoo.meshes import mesh_of, set_mesh
 from typedstate import Placed, Report, explain
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")

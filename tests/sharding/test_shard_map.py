@@ -11,17 +11,10 @@ from flax import nnx
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
-from tests.sharding.shards import (
-    LinearState,
-    Split,
-    Whole,
-    inside,
-    lines,
-    mesh_of,
-    unknown,
-    vector,
-)
-from tests.zoo import leaf, named, state
+from tests.sharding.helpers import messages as lines, unknown
+from tests.sharding.shards import Split, Whole, inside, vector
+from tests.zoo import DenseState, leaf, named, state
+from tests.zoo.meshes import mesh_of
 from typedstate import (
     Bind,
     Placed,
@@ -39,8 +32,8 @@ pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual
 
 
 class ModelState(TypedState):
-    up: Bind[LinearState, "din=d dout=hidden"]
-    down: Bind[LinearState, "din=hidden dout=d"]
+    up: Bind[DenseState, "din=d dout=hidden"]
+    down: Bind[DenseState, "din=hidden dout=d"]
     scale: Annotated[nnx.Param[Float[Array, "d"]], P(None)]
 
 

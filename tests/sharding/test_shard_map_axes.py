@@ -11,30 +11,19 @@ from flax import nnx
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float, Key
 
-from tests.sharding.shards import (
-    LinearState,
-    Split,
-    Whole,
-    inside,
-    lines,
-    mesh_of,
-    shard_map,
-    unknown,
-    vector,
-)
-from tests.zoo import leaf, named, state
+from tests.sharding.helpers import messages as lines, unknown
+from tests.sharding.shards import Split, Whole, inside, shard_map, vector
+from tests.zoo import DenseState, leaf, named, state
+from tests.zoo.meshes import mesh_of, set_mesh
 from typedstate import Placed, Report, Sharded, StateTypeError, TypedState, checked, explain, fits
 
 pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")
 
 
-around: Any = getattr(jax, "set_mesh", None) or getattr(jax.sharding, "use_mesh", None)
-
-
 def partly(kind: AxisType, hint: Any, spec: P) -> Report:
     mesh = mesh_of(kind, kind)
     tree = state({"w": leaf(nnx.Param, jnp.ones((8, 4)))})
-    with around(mesh):
+    with set_mesh(mesh):
         placed = jax.device_put(tree, NamedSharding(mesh, spec))
         manual = P(*(name if name == "fsdp" else None for name in spec))
         return inside(
@@ -91,7 +80,7 @@ def runs_nnx_shard_map() -> bool:
 
 
 class HolderState(TypedState):
-    linear: LinearState
+    linear: DenseState
 
 
 def test_a_module_in_nnx_shard_map() -> None:

@@ -13,7 +13,8 @@ from hypothesis import given, settings, strategies as st
 from jax.sharding import NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float
 
-from tests.sharding.helpers import mesh_of, messages, weight
+from tests.sharding.helpers import messages, weight
+from tests.zoo.meshes import mesh_of
 from typedstate import (
     Axis,
     Placed,

@@ -8,15 +8,10 @@ import flax.traverse_util
 import jax.numpy as jnp
 import pytest
 from flax import nnx
-from jaxtyping import Array, Float
 
 from tests import zoo
+from tests.zoo import LinearState
 from typedstate import Flat, Pure, StateMap, TypedState, explain
-
-
-class LinearState(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-    bias: nnx.Param[Float[Array, "dout"]] | None
 
 
 class ModelState(TypedState):

@@ -62,7 +62,7 @@ def test_check_raises_the_report() -> None:
 def broken(leaves: int) -> dict[str, Any]:
     """A state of many leaves, every one of which is wrong."""
     wrong = nnx.BatchStat(jnp.full((3, 3), 7777.0))
-    stored = zoo._stored(wrong)
+    stored = zoo.stored(wrong)
     block = {"up": {"kernal": stored, "bias": stored}, "down": {"kernel": stored}, "mor\ne": stored}
     return {"layers": {index: dict(block) for index in range(leaves // 4)}}
 

@@ -1,6 +1,13 @@
-"""Real NNX models of tiny sizes, each with a schema written by hand.
+"""Real NNX models of tiny sizes, each with a schema written by hand, and what tests make of them.
 
-Flax 0.10 has no ``nnx.List`` and ``nnx.Dict``: plain containers stand for them there.
+* Here: `ZOO`, one model of each kind. The names of `layers` and `trees` are imported from here.
+* `layers`: schemas of single layers.
+* `trees`: leaves, states, lists and dicts as the installed Flax holds them.
+* `blocks`: models that Flax's transforms build, or that gather leaves as they run.
+* `transformed`: what Flax and JAX make of a model, beside the form that says so.
+* `tower`, `decoder`, `net`: deep models to count, to train and to store.
+* `published`: models in the shape of public ones, without schemas, for `infer`.
+* `meshes`, `sharded_transformer`: meshes, and a model that is split over one.
 """
 
 from __future__ import annotations
@@ -13,8 +20,37 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
-from jaxtyping import Array, Float, Int, Key, UInt32
+from jaxtyping import Array, Float, Int, UInt32
 
+from tests.zoo.layers import (
+    BatchNormState as BatchNormState,
+    ConvState as ConvState,
+    DenseState as DenseState,
+    DropoutState as DropoutState,
+    EmbedState as EmbedState,
+    HeadsState as HeadsState,
+    KernelState as KernelState,
+    LinearState as LinearState,
+    LoraLinearState as LoraLinearState,
+    LoraState as LoraState,
+    LstmState as LstmState,
+    NormState as NormState,
+    OutState as OutState,
+    ScaleState as ScaleState,
+    StreamsState as StreamsState,
+    StreamState as StreamState,
+)
+from tests.zoo.trees import (
+    HAS_VARIABLE_STATE as HAS_VARIABLE_STATE,
+    as_dict as as_dict,
+    data as data,
+    dict_of as dict_of,
+    leaf as leaf,
+    list_of as list_of,
+    named as named,
+    state as state,
+    stored as stored,
+)
 from typedstate import (
     Alias,
     Bind,
@@ -28,83 +64,7 @@ from typedstate import (
     TypedState,
 )
 
-#: ``nnx.List``, or a list where a module's list attribute is a node of its own.
-list_of: Callable[[list[Any]], Any] = getattr(nnx, "List", list)
-#: ``nnx.Dict``, or a dict.
-dict_of: Callable[[dict[str, Any]], Any] = getattr(nnx, "Dict", dict)
-#: Marks an array attribute as data where Flax wants that.
-data: Callable[[Any], Any] = getattr(nnx, "data", lambda value: value)
-#: Up to Flax 0.10 a state's leaves are ``nnx.VariableState``.
-HAS_VARIABLE_STATE = not isinstance(
-    next(iter(nnx.to_flat_state(nnx.state(nnx.Linear(1, 1, rngs=nnx.Rngs(0))))))[1], nnx.Variable
-)
-
-
-def leaf(kind: type[nnx.Variable[Any]], value: Any, **metadata: Any) -> Any:
-    """A leaf as the states of the installed Flax hold it."""
-    variable = kind(value, **metadata)
-    return variable.to_state() if HAS_VARIABLE_STATE else variable
-
-
-def named(kind: type[nnx.Variable[Any]], value: Any, *names: Any) -> Any:
-    """A leaf with axis names in its sharding metadata; no mesh is needed to make it."""
-    return leaf(kind, value, sharding=names, eager_sharding=False)
-
-
-def state(tree: Any) -> nnx.State[Any, Any]:
-    """A State of nested dicts, Variables as the installed Flax keeps them."""
-    return nnx.State(_stored(tree))
-
-
-def _stored(tree: Any) -> Any:
-    if isinstance(tree, dict):
-        return {key: _stored(item) for key, item in tree.items()}
-    if HAS_VARIABLE_STATE and isinstance(tree, nnx.Variable):
-        return tree.to_state()
-    return tree
-
-
-def as_dict(tree: Any) -> Any:
-    """A state as nested plain dicts that hold its own leaves, free to be changed."""
-    if isinstance(tree, nnx.State):
-        tree = tree.raw_mapping
-    return {key: as_dict(item) for key, item in tree.items()} if isinstance(tree, dict) else tree
-
-
 # -- Schemas -------------------------------------------------------------------------------
-
-
-class LinearState(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-    bias: nnx.Param[Float[Array, "dout"]] | None
-
-
-class ConvState(TypedState):
-    kernel: nnx.Param[Float[Array, "*window cin cout"]]
-    bias: nnx.Param[Float[Array, "cout"]] | None
-
-
-class NormState(TypedState):
-    scale: nnx.Param[Float[Array, "d"]]
-    bias: nnx.Param[Float[Array, "d"]]
-
-
-class BatchNormState(NormState):
-    mean: nnx.BatchStat[Float[Array, "d"]]
-    var: nnx.BatchStat[Float[Array, "d"]]
-
-
-class StreamState(TypedState):
-    key: Annotated[nnx.RngKey, Key[Array, ""]]
-    count: Annotated[nnx.RngCount, UInt32[Array, ""]]
-
-
-class StreamsState(TypedState):
-    dropout: StreamState
-
-
-class DropoutState(TypedState):
-    rngs: StreamState | StreamsState  # of one stream, or up to Flax 0.10 of all
 
 
 class MlpState(TypedState):
@@ -119,21 +79,14 @@ class ConvNetState(TypedState):
     head: Bind[LinearState, "din=f dout=classes"]
 
 
-class HeadsState(TypedState):
-    kernel: nnx.Param[Float[Array, "d heads hd"]]
-    bias: nnx.Param[Float[Array, "heads hd"]]
-
-
-class OutState(TypedState):
-    kernel: nnx.Param[Float[Array, "heads hd d"]]
-    bias: nnx.Param[Float[Array, "d"]]
-
-
-class AttentionState(TypedState):
+class UncachedAttentionState(TypedState):
     query: Bind[HeadsState, "d heads hd"]
     key: Bind[HeadsState, "d heads hd"]
     value: Bind[HeadsState, "d heads hd"]
     out: Bind[OutState, "d heads hd"]
+
+
+class AttentionState(UncachedAttentionState):
     cached_key: nnx.Cache[Float[Array, "*batch time heads hd"]] | None
     cached_value: nnx.Cache[Float[Array, "*batch time heads hd"]] | None
     cache_index: nnx.Cache[Int[Array, ""]] | None
@@ -147,23 +100,6 @@ class StackState(TypedState):
 
 class SequentialState(TypedState):
     layers: Entries[Bind[LinearState, "din dout=d"], None, Bind[NormState, "d"]]
-
-
-class LoraState(TypedState):
-    lora_a: nnx.LoRAParam[Float[Array, "din r"]]
-    lora_b: nnx.LoRAParam[Float[Array, "r dout"]]
-
-
-class LoraLinearState(LinearState):
-    lora: Bind[LoraState, "din r dout"]
-
-
-class LstmState(TypedState, extra={"i{}": Bind[LinearState, "din=d dout=h"]}):
-    hf: Bind[LinearState, "din=h dout=h"]
-    hg: Bind[LinearState, "din=h dout=h"]
-    hi: Bind[LinearState, "din=h dout=h"]
-    ho: Bind[LinearState, "din=h dout=h"]
-    rngs: StateMap[str, StreamState] | None  # up to Flax 0.10
 
 
 class TiedState(TypedState):
@@ -213,6 +149,8 @@ class NamesState(TypedState):
 
 
 class Mlp(nnx.Module):
+    """Two layers, up and down."""
+
     def __init__(self, d: int, hidden: int, *, use_bias: bool = True, rngs: nnx.Rngs) -> None:
         self.up = nnx.Linear(d, hidden, use_bias=use_bias, rngs=rngs)
         self.down = nnx.Linear(hidden, d, use_bias=use_bias, rngs=rngs)
@@ -222,6 +160,8 @@ class Mlp(nnx.Module):
 
 
 class ConvNet(nnx.Module):
+    """A convolution, a batch norm, a dropout and a head."""
+
     def __init__(self, c: int, f: int, classes: int, rngs: nnx.Rngs) -> None:
         self.conv = nnx.Conv(c, f, (3, 3), rngs=rngs)
         self.norm = nnx.BatchNorm(f, rngs=rngs)
@@ -230,6 +170,8 @@ class ConvNet(nnx.Module):
 
 
 class Stack(nnx.Module):
+    """A list of MLPs, an empty list, and a dict of heads."""
+
     def __init__(self, d: int, hidden: int, depth: int, rngs: nnx.Rngs) -> None:
         self.layers = list_of([Mlp(d, hidden, rngs=rngs) for _ in range(depth)])
         self.empty = list_of([])
@@ -237,11 +179,15 @@ class Stack(nnx.Module):
 
 
 class Embedding(nnx.Module):
+    """A table that is one Param."""
+
     def __init__(self, vocab: int, d: int, rngs: nnx.Rngs) -> None:
         self.embedding = nnx.Param(jax.random.normal(rngs.params(), (vocab, d)))
 
 
 class Tied(nnx.Module):
+    """A head that is the embedding again, and an array without a Variable."""
+
     def __init__(self, vocab: int, d: int, rngs: nnx.Rngs) -> None:
         self.embed = Embedding(vocab, d, rngs)
         self.head = self.embed.embedding
@@ -249,6 +195,8 @@ class Tied(nnx.Module):
 
 
 class Blocks(nnx.Module):
+    """MLPs that are one stack, as ``nnx.vmap`` makes it."""
+
     def __init__(self, d: int, hidden: int, layers: int, rngs: nnx.Rngs) -> None:
         @nnx.split_rngs(splits=layers)
         @nnx.vmap(in_axes=(0,), out_axes=0)
@@ -259,6 +207,8 @@ class Blocks(nnx.Module):
 
 
 class Names(nnx.Module):
+    """Attributes that State has as methods."""
+
     def __init__(self, n: int) -> None:
         self.values = nnx.Param(jnp.ones(n))
         self.items = dict_of({"x": nnx.Param(jnp.ones(n)), "y": nnx.Param(jnp.ones(n))})

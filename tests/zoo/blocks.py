@@ -5,13 +5,13 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float
 
 from tests.zoo import (
     Animal,
     BatchNormState,
     ConvNet,
     ConvNetState,
+    KernelState,
     LinearState,
     Mlp,
     MlpState,
@@ -43,13 +43,9 @@ class ScannedState(TypedState):
     head: Bind[LinearState, "din=d dout=classes"]
 
 
-class GateState(TypedState):
-    kernel: nnx.Param[Float[Array, "din dout"]]
-
-
 class GruState(TypedState):
     dense_i: Bind[LinearState, "din dout=3*hidden"]
-    dense_h: Bind[GateState, "din=hidden dout=3*hidden"]
+    dense_h: Bind[KernelState, "din=hidden dout=3*hidden"]
     rngs: StateMap[str, StreamState] | None  # up to Flax 0.10
 
 
@@ -82,6 +78,8 @@ class Experts(nnx.Module):
 
 
 class Block(nnx.Module):
+    """An MLP with batch norm, noise and a residual."""
+
     def __init__(self, d: int, hidden: int, rngs: nnx.Rngs) -> None:
         self.mlp = Mlp(d, hidden, rngs=rngs)
         self.norm = nnx.BatchNorm(d, rngs=rngs)
@@ -113,6 +111,8 @@ class Scanned(nnx.Module):
 
 
 class Recurrent(nnx.Module):
+    """A GRU under ``nnx.RNN``, and a head."""
+
     def __init__(self, d: int, hidden: int, rngs: nnx.Rngs) -> None:
         self.rnn = nnx.RNN(nnx.GRUCell(d, hidden, rngs=rngs))
         self.head = nnx.Linear(hidden, d, rngs=rngs)

@@ -11,11 +11,12 @@ from typing import Annotated, Any
 import jax
 import jax.numpy as jnp
 import optax
-from flax import linen, nnx
+from flax import nnx
 from flax.nnx.training.optimizer import OptState
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec as P
+from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float, UInt32
 
+from tests.zoo.meshes import rules_of, set_mesh
 from typedstate import Axis, Bind, Only, Stacked, TypedState
 from typedstate.layers import AdamState
 
@@ -29,8 +30,6 @@ RULES = (
     ("norm", None),
     ("layers", None),
 )
-#: `flax.core.spmd` has the context of rules on every supported Flax.
-rules_of: Any = linen.logical_axis_rules
 
 # -- The declaration -----------------------------------------------------------------------------
 
@@ -159,15 +158,9 @@ def new_training() -> Any:
     return optimizer(Transformer(nnx.Rngs(0)), optax.adam(1e-2), wrt=nnx.Param)
 
 
-def mesh_of(kind: AxisType = AxisType.Auto) -> Mesh:
-    """Eight devices: four for fsdp, two for tensor parallelism."""
-    return jax.make_mesh((4, 2), ("fsdp", "tensor"), axis_types=(kind,) * 2)
-
-
 def abstract_training(mesh: Mesh) -> tuple[Any, Any]:
     """Graphdef and abstract state of the training, every leaf with its sharding."""
-    around: Any = getattr(jax, "set_mesh", None) or jax.sharding.use_mesh
-    with around(mesh), rules_of(RULES):
+    with set_mesh(mesh), rules_of(RULES):
         graphdef, state = nnx.split(nnx.eval_shape(new_training))
         named: Any = nnx.get_named_sharding(state, mesh)
     placed = jax.tree.map(

@@ -14,6 +14,8 @@ class TowerState(TypedState):
 
 
 class Tower(nnx.Module):
+    """A list of MLPs and a head."""
+
     def __init__(self, d: int, hidden: int, layers: int, vocab: int, rngs: nnx.Rngs) -> None:
         self.blocks = list_of([Mlp(d, hidden, rngs=rngs) for _ in range(layers)])
         self.head = nnx.Linear(d, vocab, rngs=rngs)

@@ -1,1 +1,1 @@
-"""From an annotation to its spec: `spec_of` for a hint at run time, `parse` where one stands."""
+"""Turns annotations into specs: `spec_of` a hint given at run time, `parse` a written one."""

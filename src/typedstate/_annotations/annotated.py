@@ -53,7 +53,7 @@ def annotated(hint: Any, context: Context, parse: Parse) -> Spec:
 
 
 def _described(inner: Any, schema: Any, context: Context, parse: Parse) -> Spec:
-    """``Annotated[Module, S]``: S says what the state of a module is, or what a tree is."""
+    """``Annotated[Module, S]``: S describes the state of a module, or a tree."""
     while isinstance(inner, typing.NewType):
         inner = inner.__supertype__
     if isinstance(inner, str | typing.ForwardRef):
@@ -112,7 +112,7 @@ def _check_names(leaf: Leaf, item: PartitionSpec, context: Context) -> None:
 
 
 def held(hint: Any, context: Context, parse: Parse) -> Spec:
-    """Parses what a Variable holds."""
+    """Parses the hint of a Variable's value."""
     spec = parse(hint, context)
     if isinstance(spec, Leaf):
         raise context.error("a Variable holds no Variable: give the type of its value")

@@ -1,4 +1,4 @@
-"""Hints of a function's signature: which are for beartype, and what else they accept there."""
+"""Hints of a function's signature: tells which ones beartype checks, and widens them for JAX."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from .hint_kinds import TYPE_ALIASES
 
 
 def mentions_schema(hint: Any, above: tuple[Any, ...] = ()) -> bool:
-    """Whether a schema or a form stands anywhere in a hint, or in what the hint stands for."""
+    """Whether a hint, or an alias in it, contains a schema or a form."""
     if hasattr(hint, "__typedstate_spec__"):
         return True
     if any(hint is one for one in above):  # an alias within itself
@@ -81,7 +81,7 @@ def own_or_for_beartype(hint: Any, spec: Spec, context: Context) -> Spec:
 
 
 def holds_state_or_array(spec: Spec) -> bool:
-    """Whether a state, a Variable or an array stands anywhere in a spec."""
+    """Whether a spec contains a state, a Variable or an array."""
     match spec:
         case Anything() | NoValue() | Instance() | Literally():
             return False

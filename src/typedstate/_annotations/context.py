@@ -1,4 +1,4 @@
-"""The context of a hint: its owner for messages, and the names that it may refer to."""
+"""`Context`: the owner of a hint, for messages, and the names that the hint may refer to."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ class NotYet(NameError):
     """A name in an annotation that is not defined yet.
 
     Attributes:
-      of_record: what needs it is a field of a record of the function's own package.
+      of_record: whether the name is in a field of a record of the function's own package.
     """
 
     of_record: bool = False
 
 
 class Context(msgspec.Struct, frozen=True):
-    """The context in which a hint stands.
+    """The context of a hint.
 
     Attributes:
-      owner: for messages: ``ModelState.blocks`` or ``step(state)``.
-      names: where its forward references are looked up, in this order.
-      typevars: what stands for the type variables of a generic schema.
-      boundary: a hint of a function; what is no state or array there is beartype's.
-      package: the top-level one of that function; empty where it is not known.
-      waits: a name that is missing may still come; otherwise what needs it is left alone.
+      owner: the field or parameter, for messages: ``ModelState.blocks`` or ``step(state)``.
+      names: the namespaces in which forward references are looked up, in this order.
+      typevars: the arguments of the type variables of a generic schema.
+      boundary: whether it is a hint of a function, of which beartype checks all that is neither
+        state nor array.
+      package: the function's top-level package; empty if it is not known.
+      waits: whether a missing name may still be defined; if not, the hint that needs it is not
+        checked.
       inside: the records around it with their type arguments, and what texts stand for.
     """
 

@@ -25,7 +25,7 @@ class Deferred:
     """
 
     def __init__(self, form: Any, args: tuple[Any, ...]) -> None:
-        """Keeps what was subscripted with what."""
+        """Keeps the form and its arguments."""
         self.form = form
         self.args = args
         self.__parameters__ = tuple(dict.fromkeys(_type_variables(args)))
@@ -71,12 +71,12 @@ class Deferred:
 
 
 def one_structure(spec: Spec, var: TypeVar) -> SameSpec:
-    """A spec at a boundary: what one type variable stands for has the same keys in one call."""
+    """The spec of a type variable at a boundary: all its values in one call have the same keys."""
     return SameSpec(spec, f"~{var.__name__}", "keys")
 
 
 def of_variable(hint: Any, specs: Iterable[Spec], context: Context) -> Spec | None:
-    """What a type variable by itself means beside hints that are forms of it; else None."""
+    """The spec of a bare type variable beside hints that are forms of it; else None."""
     if not isinstance(hint, TypeVar):
         return None
     found = one_structure(parse(hint, context), hint)
@@ -104,7 +104,7 @@ def _type_variables(args: tuple[Any, ...]) -> list[TypeVar]:
 
 
 def _arguments(deferred: Deferred, context: Context) -> tuple[Any, ...]:
-    """The arguments of a form; what nothing is known of is a state where it is one of states."""
+    """The arguments of a form; an unknown type variable is a state, if the form takes states."""
     first, *rest = deferred.args
     of_states = context.boundary and getattr(deferred.form, "__typedstate_of_states__", False)
     is_unknown = isinstance(first, TypeVar) and first not in context.typevars
@@ -138,7 +138,7 @@ def substitute(arg: Any, table: dict[TypeVar, Any]) -> Any:
 
 
 def is_written_out(hint: Any) -> bool:
-    """Whether a hint reads better as it was written than by what it means: forms, unions."""
+    """Whether a hint is shown as it was written, as forms and unions are."""
     is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     return is_union or (hasattr(hint, "__typedstate_spec__") and isinstance(hint, type))
 

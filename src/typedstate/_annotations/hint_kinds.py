@@ -72,7 +72,7 @@ def show_validator(item: Any) -> str:
 
 
 def is_value_hint(item: Any) -> bool:
-    """Whether metadata says what a Variable holds whose class can't be subscripted."""
+    """Whether metadata is the hint of a Variable's value, for classes that can't be subscripted."""
     if get_origin(item) in (*UNIONS, *ITEMS, *MAPPINGS, tuple):
         return True
     cls: Any = item

@@ -1,8 +1,8 @@
-"""The annotations of a class or a function, whether or not they can be evaluated yet.
+"""Reads the annotations of a class or a function, also those that can't be evaluated yet.
 
-From Python 3.14 on annotations are evaluated when they are asked for (PEP 649), so that a name that
-is not there yet is no error before. Such an annotation is given as its text, as all are after
-``from __future__ import annotations``: what resolves those texts resolves it too.
+From Python 3.14 on, annotations are evaluated when they are read (PEP 649), and a name may still be
+undefined then. Such an annotation is returned as text, as all are after ``from __future__ import
+annotations``, and is resolved later like those.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Annotation to spec: every hint is parsed once, here.
+"""`parse`: turns an annotation into a spec; every hint is parsed once, here.
 
-Schema classes and forms bring their own spec by `__typedstate_spec__`; everything else that
-may stand behind a colon is recognised in `parse`. Nothing in a hint is ever called.
+Schema classes and forms give their own spec by `__typedstate_spec__`; `parse` recognises every
+other annotation. Nothing in a hint is ever called.
 """
 
 from __future__ import annotations
@@ -267,7 +267,7 @@ def _check_count(hint: Any, origin: Any, args: tuple[Any, ...], context: Context
 
 
 def _own_container(cls: Any, args: tuple[Any, ...], context: Context) -> Spec | None:
-    """Of a subclass of a list, dict or other container: what its base says of the items."""
+    """The spec of a subclass of a list, dict or other container, by the item hints of its base."""
     own: type = cls
     if own in _CONTAINERS or not issubclass(own, _CONTAINERS):
         return None
@@ -319,7 +319,7 @@ def _spread(args: tuple[Any, ...]) -> Iterator[Any]:
 
 
 def _mistake(hint: Any, context: Context) -> Spec:
-    """Says what is wrong with something that is no hint, and the likely fix."""
+    """The message for an object that is no hint, with the likely fix."""
     if isinstance(hint, tuple):
         raise context.error("a tuple where a type was meant: is there a trailing comma?")
     if variables.is_variable(hint):

@@ -81,7 +81,7 @@ def _writers(cls: Any, tables: dict[type, Any]) -> list[type]:
 
 
 def _inherited(cls: type) -> dict[str, Any]:
-    """What a TypedDict has of its bases among its own annotations."""
+    """The annotations that a TypedDict has from its bases; empty for other classes."""
     if not typing_extensions.is_typeddict(cls):
         return {}
     found: dict[str, Any] = {}

@@ -1,8 +1,8 @@
 """Type arguments of generic schemas: their names of dims belong to where they are written.
 
-``OptimizerState[AdamState[NetState]]`` uses NetState twice, for ``mu`` and ``nu``; it is written
-once, so it has one set of names: those of the call at the top of a signature, in a class body
-those of the field in which it stands.
+``OptimizerState[AdamState[NetState]]`` uses NetState twice, for ``mu`` and ``nu``, but it is
+written once, so it has one set of names: at the top of a signature those of the call, in a class
+body those of the field.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from .parse import parse
 
 
 class TypeArgument(msgspec.Struct, frozen=True):
-    """A hint in the place of a type variable.
+    """A hint that replaces a type variable.
 
     Attributes:
-      hint: what was written.
-      owner: stands for the subscription, or the class statement, that wrote it.
-      index: of the argument there.
+      hint: the hint as it was written.
+      owner: an object for the subscription, or the class statement, that wrote it.
+      index: the position of the argument in that subscription.
     """
 
     hint: Any
@@ -66,7 +66,7 @@ _TREES = (Node, Bound, Map, EntriesSpec, ScopedSpec, Argument)
 
 
 def from_table(table: dict[Any, Any], owner: object) -> dict[Any, Any]:
-    """Type arguments for type variables; one that is passed on stays what it was."""
+    """Wraps the arguments of type variables; an argument that is passed on is not wrapped again."""
     return {
         var: TypeArgument(arg, owner, index) if is_written(arg) else arg
         for index, (var, arg) in enumerate(table.items())
@@ -74,5 +74,5 @@ def from_table(table: dict[Any, Any], owner: object) -> dict[Any, Any]:
 
 
 def is_written(arg: Any) -> bool:
-    """Whether an argument is written here: no type variable, nor what stands for one."""
+    """Whether an argument is written here, as opposed to a type variable or its argument."""
     return not isinstance(arg, TypeArgument | TypeVar)

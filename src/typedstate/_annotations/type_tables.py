@@ -1,4 +1,4 @@
-"""What stands for the type variables of a class, and for those of its bases."""
+"""Tables of type variables and their arguments, for a class and for its bases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Table = Mapping[Any, Any]
 
 
 def table_of(cls: Any, args: tuple[Any, ...], outer: Table) -> dict[Any, Any]:
-    """What stands for a class's own type variables: what it is subscripted with, or defaults.
+    """The table of a class's own type variables: the arguments of its subscription, or defaults.
 
     Args:
       cls: the class.
@@ -32,7 +32,7 @@ def table_of(cls: Any, args: tuple[Any, ...], outer: Table) -> dict[Any, Any]:
 
 
 def tables_of_bases(cls: type, table: Table) -> dict[type, Table]:
-    """For a class and each of its bases, what stands for its type variables."""
+    """The tables of a class and of each of its bases."""
     found: dict[type, Table] = {cls: table}
     for base in original_bases(cls):
         origin = get_origin(base) or base
@@ -50,7 +50,7 @@ def original_bases(cls: type) -> tuple[Any, ...]:
 
 
 def put(hint: Any, table: Table) -> Any:
-    """A hint with what stands for its type variables in their places.
+    """A hint whose type variables are replaced by their arguments.
 
     Raises:
       SchemaError: ``typing`` takes no such argument, e.g. ``ClassVar`` within a list.

@@ -19,7 +19,7 @@ _NAMES_KEY: Final[str] = next(key for key in SHARDING_KEYS if key in _partitione
 
 
 def declared_names(metadata: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """The axis names in a Variable's sharding metadata, None where it has none."""
+    """The axis names in a Variable's sharding metadata; None if it has none."""
     for key in SHARDING_KEYS:
         names = metadata.get(key)
         if names is not None:
@@ -90,7 +90,7 @@ def context_mesh() -> Any:
 
 
 def mesh_of(metadata: Mapping[str, Any]) -> Any:
-    """The mesh of a Variable's own, None where its metadata has none."""
+    """The mesh in a Variable's metadata; None if it has none."""
     mesh = metadata.get("mesh")
     return mesh if isinstance(mesh, Mesh | AbstractMesh) and not mesh.empty else None
 

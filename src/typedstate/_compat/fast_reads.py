@@ -36,7 +36,7 @@ KEY_IMPLEMENTATION: Final = "_impl"
 
 
 def slot_of(variable: Any) -> str | None:
-    """The attribute that is a leaf's raw value, for generated code; None where it has none."""
+    """The attribute with a leaf's raw value, for generated code; None if there is none."""
     if is_variable_state(variable):
         reads_reference = is_reference(raw_value(variable))
         return None if reads_reference else "value"

@@ -14,8 +14,8 @@ class GraphDefLeaf(msgspec.Struct, frozen=True):
     """One leaf that a GraphDef wants.
 
     Attributes:
-      path: its keys.
-      kind: its Variable class, None for a raw leaf.
+      path: the keys of the leaf.
+      kind: the class of its Variable; None for a raw leaf.
       metadata: the Variable's metadata.
     """
 

@@ -1,7 +1,7 @@
 """The places of a live module's leaves, read once for code that recognises modules like it.
 
 Guarded code asks it for every node of a module that was accepted; the rules are those of
-`leaves.module_tree`.
+`modules.module_tree`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class Child(msgspec.Struct, frozen=True):
     """One attribute or item of a node.
 
     Attributes:
-      place: an attribute's name, a mapping's key, an index.
-      key: in the state.
-      value: the one that was accepted.
+      place: the name of an attribute, the key of a mapping, or an index.
+      key: the key in the state.
+      value: the value in the accepted module.
       role: a node has leaves below it, a leaf is in the state, the rest is ignored.
-      item: what Flax's flatten gives for it, where that must be asked each time.
+      item: the item of Flax's flatten, for a node that must be flattened at each check.
     """
 
     place: Hashable
@@ -40,11 +40,11 @@ class NodeLayout(msgspec.Struct, frozen=True):
 
     Attributes:
       kind: ``attributes`` of an object; the ``mapping`` of a State; ``items`` of a dict, list or
-        tuple; ``flatten``, where Flax's own function must be asked each time.
-      children: what decides; with a record of data names only those that are data.
-      size: of the attributes or items, None where names and record decide.
-      record: which attributes are data, as the node itself says.
-      unset: names that the record calls data and that are not there.
+        tuple; ``flatten``, if Flax's own function must be called at each check.
+      children: the children to compare; if the node has a record, only those that are data.
+      size: the number of attributes or items; None if names and record decide.
+      record: the node's own record of which attributes are data; None without one.
+      unset: names that the record calls data and that the node lacks.
     """
 
     kind: Kind

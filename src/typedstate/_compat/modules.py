@@ -104,7 +104,7 @@ def _children(node: object, path: Path, walk: _Walk) -> dict[Hashable, Any]:
 
 
 def unwrap(item: Any) -> tuple[Any, bool | None]:
-    """An attribute's value and whether Flax calls it data; None where its class decides."""
+    """An attribute's value, and whether Flax calls it data; None if its class decides."""
     if _WRAPPERS and isinstance(item, _WRAPPERS):
         return item.value, isinstance(item, _WRAPPERS[0])
     return item, None
@@ -116,7 +116,7 @@ def is_node(value: object) -> bool:
 
 
 def is_object(value: object) -> bool:
-    """Whether Flax takes a value for one object, wherever it stands."""
+    """Whether Flax identifies a value by its object, so that it may be shared."""
     # Flax asks JAX for the type of an AbstractRef, and JAX has none
     return not isinstance(value, AbstractValue) and bool(_graph.is_graph_node(value))
 
@@ -137,7 +137,7 @@ def keeps_attributes(node: object) -> bool:
 
 
 def data_names(node: Any) -> dict[str, bool] | None:
-    """A node's own record of which attributes are data; None where classes decide."""
+    """A node's own record of which attributes are data; None if their classes decide."""
     if not _WRAPPERS or not node._pytree__is_pytree:
         return None
     return cast(dict[str, bool], operator.attrgetter(RECORD)(node))

@@ -1,4 +1,4 @@
-"""Modules and slots of Flax that promise nothing, for the probe, which reports on them.
+"""Private modules and slots of Flax, for the probe, which reports on them.
 
 All is `Any`: the probe runs on Flaxes whose names differ, and asks instead of assuming.
 """

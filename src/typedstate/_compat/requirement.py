@@ -1,6 +1,6 @@
-"""The oldest Flax and JAX that this package runs on, asked for before either is imported.
+"""Requires the oldest supported Flax and JAX, before either is imported.
 
-`import typedstate` alone asks nothing: pytest and mypy find the package where Flax is not needed.
+`import typedstate` alone requires nothing, as pytest and mypy import it without Flax.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Python numbers as JAX and numpy hand them on: tracers, numpy's scalars, dtypes by their names.
+"""Python numbers as JAX and numpy pass them on: as tracers, numpy scalars, names of dtypes.
 
-A hint such as ``temperature: float`` speaks of a Python number. Inside of a transform JAX puts a
-tracer without axes in its place, so that is what the hint means there.
+A hint such as ``temperature: float`` means a Python number. Inside a transform JAX replaces it by a
+tracer without axes, which the hint therefore accepts.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _symbolic() -> type:
 
 
 def is_traced_scalar(value: object, cls: type) -> bool:
-    """Whether a tracer without axes stands for a Python number of a class.
+    """Whether a value is a tracer without axes that may be a Python number of a class.
 
     An ``int`` may be traced as any integer or a bool, as ``True`` is an ``int``; a ``float`` as
     any floating point number, but not as an integer.
@@ -63,7 +63,7 @@ def is_traced_scalar(value: object, cls: type) -> bool:
 
 
 def is_numpy_scalar(value: object, cls: type) -> bool:
-    """Whether a scalar of numpy, e.g. ``np.prod(shape)``, stands for a Python number of a class."""
+    """Whether a value is a numpy scalar, e.g. ``np.prod(shape)``, for a number of a class."""
     return not IS_STRICT and cls in _NUMBERS and isinstance(value, _NUMBERS[cls][1])
 
 
@@ -106,8 +106,8 @@ class _Restoring:
     """Copies containers with Python's own numbers in the place of what stands for them.
 
     Attributes:
-      is_traced: a tracer was among them.
-      is_changed: a scalar of numpy, or the name of a dtype, was.
+      is_traced: whether there was a tracer among them.
+      is_changed: whether there was a scalar of numpy, or the name of a dtype, among them.
     """
 
     def __init__(self, dtypes: bool = False) -> None:
@@ -148,7 +148,7 @@ def _maker(cls: type) -> Callable[[Any], Any] | None:
 
 
 def _dtype_of(value: Any) -> Any:
-    """The dtype that a scalar type or a name is for JAX; None where it is none."""
+    """JAX's dtype of a scalar type or a name; None if it is none."""
     is_type = isinstance(value, ScalarMeta) or (
         isinstance(value, type) and issubclass(value, np.generic)
     )
@@ -169,7 +169,7 @@ def _is_dtype(hint: Any) -> bool:
 
 
 def _parts(hint: Any) -> tuple[Any, ...]:
-    """The hints within a hint; what stands behind one in ``Annotated`` is none."""
+    """The hints in a hint, without the metadata of ``Annotated``."""
     args: tuple[Any, ...] = get_args(hint)
     return args[:1] if get_origin(hint) is Annotated else args
 

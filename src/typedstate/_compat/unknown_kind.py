@@ -1,4 +1,4 @@
-"""The kind of a Variable of which nothing says the kind, as that of a stored array is."""
+"""`UnknownKind`: the kind of a Variable whose kind is not known, e.g. in a checkpoint."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ from flax import nnx
 
 
 class UnknownKind(nnx.Variable[Any]):
-    """Stands for any kind: no format of checkpoints keeps of which kind a Variable was."""
+    """Stands for any kind: no format of checkpoints keeps the kinds of Variables."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import types
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, Final, cast
 
@@ -60,7 +60,7 @@ _is_ref: Final[Callable[[Any], bool]] = getattr(
 
 
 def is_variable(value: object) -> bool:
-    """Whether a value is a leaf with a kind: a Variable, or what stands for one in a state."""
+    """Whether a value is a leaf with a kind: a Variable, or a ``VariableState``."""
     if type(value) in _CONCRETE:
         return False
     bases = type(value).__mro__
@@ -127,7 +127,7 @@ def array_signs(leaf: Any) -> tuple[Any, ...] | None:
 
 
 def plain_of(variable: Any) -> Any:
-    """The Variable that a hijax variable stands for, read without touching the user's jaxpr."""
+    """The plain Variable of a hijax variable, read without a trace in the user's jaxpr."""
     if _Hijax is None or Variable in type(variable).__mro__:
         return variable
     if isinstance(variable, _Tracer):
@@ -166,7 +166,7 @@ def is_array(value: object) -> bool:
 
 
 def array_class(cls: Any) -> Any:
-    """The class that stands for a class of arrays: itself, but for a copy of ``jax.Array``.
+    """A class of arrays; ``jax.Array`` for a copy of it.
 
     Its name leads to no class on some versions of JAX, so that cloudpickle sends a copy of it.
     """
@@ -175,7 +175,7 @@ def array_class(cls: Any) -> Any:
 
 
 def is_plain_array(value: object) -> bool:
-    """Whether Flax takes a value for a leaf by its class, where nothing says that it is data."""
+    """Whether Flax takes a value for a leaf by its class alone."""
     return isinstance(value, jax.Array | np.ndarray)
 
 
@@ -208,7 +208,7 @@ def in_state(variable: Any) -> Any:
 
 
 def hollow(kind: type, value: Any, metadata: Mapping[str, Any]) -> Any:
-    """A leaf that holds what is no value, with metadata that is no metadata; nothing is called."""
+    """A leaf with any objects for value and metadata; no constructor is called."""
     model = Variable(None) if VariableState is None else VariableState(kind, None)
     made: Any = kind if VariableState is None else VariableState
     found: Any = object.__new__(made)
@@ -221,15 +221,15 @@ def hollow(kind: type, value: Any, metadata: Mapping[str, Any]) -> Any:
 
 
 def is_traced(value: object) -> bool:
-    """Whether a value is a tracer, or the abstract value that stands for one."""
+    """Whether a value is a tracer or its abstract value."""
     return type(value) not in _CONCRETE and isinstance(value, _Tracer | AbstractValue)
 
 
 def stands_for(value: object, kind: type) -> bool:
-    """Whether a value is what JAX's functions or optax make of a Variable of a kind.
+    """Whether a value is one that JAX's functions or optax make of a Variable of a kind.
 
-    Where Variables are hijax ones by default, they are leaves to JAX: ``jax.tree.map`` gives values
-    in their place, and an optimizer takes their moments for those of arrays.
+    If Variables are hijax ones by default, they are leaves to JAX: ``jax.tree.map`` replaces them
+    by its results, and an optimizer treats their moments as those of arrays.
     """
     if not HIJAX_BY_DEFAULT:
         return False
@@ -254,7 +254,7 @@ def type_of(value: Any) -> Any:
 
 
 def without_values(leaf: Any) -> Any:
-    """A stand-in for an array whose values are not read; like an array, Flax takes it for data."""
+    """A stand-in for an array, which Flax takes for data and whose values are not read."""
     if not isinstance(leaf, jax.Array | np.ndarray):
         return leaf
     array = cast(Any, leaf)
@@ -276,6 +276,16 @@ def mapping_of(value: Any) -> Mapping[Hashable, Any] | None:
         return dict(cast(Mapping[Hashable, Any], value))
     except Exception:  # a class of the user's own may do anything
         return None
+
+
+def leaves_of(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Yields the path and the value of each leaf of nested states and dicts, in their order."""
+    mapping = mapping_of(tree)
+    if mapping is None:
+        yield path, tree
+        return
+    for key, item in tuple(mapping.items()):
+        yield from leaves_of(item, (*path, key))
 
 
 def is_shaped(value: Any) -> bool:

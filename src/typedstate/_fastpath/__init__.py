@@ -1,6 +1,6 @@
-"""Values like accepted ones are recognised by generated code; all others are walked and learned.
+"""Recognises values like accepted ones by generated code; walks and learns all others.
 
-What generates code is imported by the first check that learns.
+The modules that generate code are imported when a check first needs them.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ class AliasPattern:
     """Recognises which objects of a live module are shared, by their ids in the order of the walk.
 
     Attributes:
-      ids: of objects that were seen together, hence alive at one time: where those of a
-        module are the same, so is its sharing, and no set of them has to be made.
+      ids: the ids of objects that were once alive together. A module with the same ids has the
+        same aliases, so that no set of its objects has to be made.
     """
 
     __slots__ = ("_pattern", "_walk", "ids")

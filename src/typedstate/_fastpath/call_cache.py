@@ -1,7 +1,7 @@
-"""The calls that were accepted: what is like one of them needs no walk.
+"""The accepted calls of a boundary: a call like one of them needs no walk.
 
-A call is known by the specializations of its arguments. One with the same structures and other
-sizes is held against the size constraints of one that was explained. A bare question, e.g.
+A call is known by the specializations of its arguments. A call with the same structures and other
+sizes is compared with the size constraints of an explained call. A bare question, e.g.
 ``isinstance``, is a call of one argument.
 """
 
@@ -32,12 +32,12 @@ class ExplainedCall(msgspec.Struct, eq=False, dict=True):
     """A call that the walk accepted.
 
     Attributes:
-      specializations: of its arguments.
-      found: what was seen of them; None where nothing will be compared with it.
-      report: what it said.
-      roots: where the arrays of each argument stand.
-      constraints: the sizes that others like it may have.
-      results: the same with a result, by the result's name and structure.
+      specializations: the specializations of its arguments.
+      found: the findings of the walk; None if no result will be compared with them.
+      report: the report of the walk.
+      roots: the reference to each argument's arrays, by the argument's name.
+      constraints: the constraints on the sizes of calls like it; None if there are none yet.
+      results: the constraints that include a result, by the result's name and structure.
     """
 
     specializations: tuple[Specialization, ...]
@@ -71,9 +71,9 @@ class KnownCall(msgspec.Struct, eq=False, dict=True, weakref=True):
     """A call whose arguments were accepted, or of which a warning was given.
 
     Attributes:
-      explained: the call that was walked, this one or one like it.
-      specializations: of its own arguments.
-      results: the specializations of results accepted for it.
+      explained: the call that was walked: this one, or one like it.
+      specializations: the specializations of its own arguments.
+      results: the specializations of the results that were accepted for it.
     """
 
     explained: ExplainedCall
@@ -153,8 +153,9 @@ class CallCache:
     """The calls that were accepted at one boundary; bounded.
 
     Attributes:
-      known: by the specializations of their arguments; by itself where it is a single one.
-      latest: the one that was accepted last; before that one which is like none.
+      known: the known calls by the specializations of their arguments; a single specialization
+        is a key without a tuple.
+      latest: the call that was accepted last; at first a call that no other is like.
     """
 
     __slots__ = ("_explained", "_limit", "known", "latest")
@@ -172,7 +173,7 @@ class CallCache:
         return CallCache, (len(self.latest.specializations),)
 
     def follow(self, specializations: tuple[Specialization, ...]) -> KnownCall | None:
-        """The call with these specializations, where the constraints of one like it allow it."""
+        """The call with these specializations, if constraints of a call like it allow its sizes."""
         key = tuple(one.structure for one in specializations)
         for explained in self._explained.get(key, ()):
             constraints = explained.constraints

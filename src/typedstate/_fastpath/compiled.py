@@ -1,4 +1,4 @@
-"""Generated source, compiled in one way: its lines are shown in tracebacks while it lives."""
+"""Compiles generated source; tracebacks show its lines as long as the code is alive."""
 
 from __future__ import annotations
 

@@ -52,14 +52,14 @@ class Item(NamedTuple):
 
 
 class Emitter:
-    """Writes functions, and keeps what they compare with.
+    """Writes functions, and keeps the objects that they compare with.
 
     Attributes:
-      names: what the functions read as globals.
-      functions: their texts.
-      shapes: the shapes of arrays, each once.
-      sources: how code reaches an array of each shape.
-      places: which shape belongs to the array at a path.
+      names: the globals of the functions, by name.
+      functions: the texts of the functions.
+      shapes: the shapes of arrays, without repetition.
+      sources: for each shape, the text that reads an array with it.
+      places: the index of the shape of the array at each path.
     """
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ class Emitter:
         return self.constant(self._records.setdefault(same, record), "n")
 
     def class_name(self, cls: Any) -> str:
-        """The name by which code knows a class: its own where that is an identifier."""
+        """The global name of a class: its own name, if that is an identifier."""
         found = self._classes.get(cls)
         if found is None:
             name: str = cls.__name__

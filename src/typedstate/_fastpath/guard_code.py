@@ -1,7 +1,7 @@
 """Guarded code: functions that say whether a value is like one that the walk accepted.
 
 A verdict depends on keys, classes, dtypes and sizes, and on the answers of guards. The code
-compares all of these but the sizes, which it is given; `SizeConstraints` say which go together.
+compares all of these but the sizes; `SizeConstraints` tell which sizes fit together.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ class GuardedCode(msgspec.Struct, frozen=True, eq=False):
     """The functions that were generated for one structure.
 
     Attributes:
-      source: its text.
-      like: takes a value and shapes, says whether it is like the accepted one; may raise, for no.
-      read: gives a key and the shapes of a value; equal shapes have one key; may raise, for no.
-      shapes: of the value that was accepted.
-      places: which shape belongs to the array at a path.
+      source: the text of the functions.
+      like: whether a value with given shapes is like the accepted one; an exception means no.
+      read: the shapes of a value, and a key that is equal for equal shapes; an exception means
+        that the value is not like the accepted one.
+      shapes: the shapes of the accepted value.
+      places: the index of the shape of the array at each path.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""Does a value fit a hint class: known, or else walked, reported and learned."""
+"""Checks a value against a hint class: it is known, or it is walked, reported and learned."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Known:
     """The cache of accepted values of one hint class, kept on the class.
 
     Attributes:
-      structures: of its values.
-      calls: its values, each as a call of one argument.
+      structures: the structures of the accepted values.
+      calls: the accepted values, each as a call of one argument.
     """
 
     __slots__ = ("calls", "structures")
@@ -40,7 +40,7 @@ class Known:
         return Known, ()
 
     def accepts(self, value: object) -> Specialization | None:
-        """The structure and sizes of a value like an accepted one; None where it must be walked."""
+        """The specialization of a value like an accepted one; None if it must be walked."""
         calls = self.calls
         try:
             latest = calls.latest.specializations[0]
@@ -99,7 +99,7 @@ def _known_with(hint: Any, dims: Mapping[str, int]) -> Known | None:
 
 
 def _new_known(hint: Any, dims: Mapping[str, int] | None) -> Known:
-    """Keeps what will be accepted with the class itself, for a bounded number of given sizes."""
+    """A cache, kept on the class itself; one for each of a bounded number of given sizes."""
     known = Known()
     if not dims:
         hint.__typedstate_known__ = known

@@ -34,9 +34,9 @@ class Equation(msgspec.Struct, frozen=True):
     """An axis, or a fixed size, with the expression that it has to equal.
 
     Attributes:
-      axis: the axis.
-      size: over other axes.
-      broadcast: size 1 fits too.
+      axis: the axis, or the fixed size.
+      size: the expression over other axes.
+      broadcast: whether size 1 fits too.
     """
 
     axis: AxisRef | int
@@ -44,7 +44,7 @@ class Equation(msgspec.Struct, frozen=True):
     broadcast: bool = False
 
     def arguments(self) -> set[int]:
-        """The arguments whose axes stand in the equation."""
+        """The arguments with axes in the equation."""
         own = set[int]() if isinstance(self.axis, int) else {self.axis[0]}
         return own | {argument for argument, _, _ in dims.names_of(self.size)}
 
@@ -58,9 +58,9 @@ class SizeConstraints:
     """The sizes that the arrays of one call may have.
 
     Attributes:
-      equations: what has to hold.
-      sizes: of the call's names, over axes.
-      source: the generated code; empty as long as no other sizes came.
+      equations: the equations that must hold.
+      sizes: the size of each name of the call, as an expression over axes.
+      source: the generated code; empty until a call with other sizes comes.
     """
 
     __slots__ = (
@@ -101,7 +101,7 @@ class SizeConstraints:
             return False
 
     def named(self, specializations: Sequence[Any]) -> dict[str, Size]:
-        """The sizes of the call's names, where a call with these specializations is allowed."""
+        """The sizes of the call's names, if the equations hold for them; else None."""
         return self._named(*specializations)
 
     def _generate(self) -> None:

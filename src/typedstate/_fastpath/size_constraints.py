@@ -1,9 +1,9 @@
 """Equations between the axes of one call, learned from the walk of accepted values.
 
-Values that are like accepted ones but for the sizes of their arrays would be walked in the same
-way, and the same dims would be seen with other sizes. Whether those agree is all that is left to
-decide: `SizeConstraints` decide it by the rules of `dim_binding.settle`, in generated code, or
-leave it to the walk.
+A value that differs from an accepted one only in sizes of its arrays would be walked in the same
+way, with other sizes for the same dims. The only open question is whether these sizes agree.
+`SizeConstraints` answer it in generated code, by the rules of `dim_binding.settle`, or leave it to
+the walk.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class _Observed(msgspec.Struct):
     """The axes that the walk saw with their sizes, sorted by the equations that they take part in.
 
     Attributes:
-      exact: the axes of each name that stands by itself.
-      broad: the axes of each ``#name``.
-      mixed: axes with an expression, and whether size 1 fits too.
-      fixed_axes: must keep the size seen, because a union or a shard decided by it.
-      fixed_names: bound to such axes, part of an expression that was not solved, or ``#*name``.
+      exact: the axes of each name that is written alone, with their sizes.
+      broad: the axes of each ``#name``, with their sizes.
+      mixed: the axes with an expression, with whether size 1 fits too, and their sizes.
+      fixed_axes: the axes that must keep their size, because a union or a shard decided by it.
+      fixed_names: the names of such axes, names in expressions that were not solved, ``#*name``.
     """
 
     roots: Mapping[str, ArgumentRef]
@@ -48,7 +48,7 @@ class _Observed(msgspec.Struct):
     fixed_names: set[Var] = msgspec.field(default_factory=set[Var])
 
     def see(self, items: Iterable[Observation]) -> None:
-        """Sorts what was seen."""
+        """Sorts observations."""
         for item in items:
             if isinstance(item, Choice):
                 for option in item.options:

@@ -1,8 +1,8 @@
-"""Statements of guarded code, which are written in any order and sorted by stages.
+"""Statements of guarded code, written in any order and sorted by stages.
 
-All that is looked at together is fetched before any of it is read, so that the processor waits
-once for what is not in its cache. A local name is ``v#0`` for the value of a function and
-``v#1``, ``r#1``, ... for what is below it, until it is known where the statements will stand.
+Objects that are compared together are all fetched before the first is read, so that the processor
+waits once for memory outside of its cache. A local name is ``v#0`` for the value of a function and
+``v#1``, ``r#1``, ... for values below it, until the position of the statements is known.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Line(NamedTuple):
 
 
 def refuse(condition: str, stage: int = KIND) -> Line:
-    """Refuses where a condition holds."""
+    """Refuses the value if a condition holds."""
     return Line(stage, f"if {condition}: return False")
 
 
 def differs(text: str, known: str) -> str:
-    """Says that what `text` reads once is neither the known object nor equal to it."""
+    """The condition that the object of an expression is neither the known one nor equal to it."""
     return f"{text} is not None" if known == "None" else f"{known} is not {text} != {known}"
 
 

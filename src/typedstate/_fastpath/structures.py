@@ -1,8 +1,8 @@
-"""Known structures of one hint, each with the sizes in which it was seen.
+"""Known structures of one hint, each with the sizes that were seen.
 
-A specialization says that a value is like an accepted one and which sizes it has. Whether the
-sizes of all arguments go together, `SizeConstraints` say, or a call that was accepted with the very
-same specializations.
+A specialization recognises values that are like an accepted one and have its sizes. Whether the
+sizes of all arguments agree is known from `SizeConstraints`, or from an accepted call with the same
+specializations.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ def generated(make: Callable[[], T]) -> T | None:
 
 
 class RecompilePolicy(msgspec.Struct, frozen=True):
-    """When the values of a hint have code generated.
+    """Decides when code is generated for the values of a hint.
 
     Attributes:
-      delay: how many are accepted without: most hints see but one value, e.g. at the only trace of
-        a jitted function.
-      free: how many structures then get code at once; a later one only if its number is a power
-        of two.
+      delay: the number of first values that get no code, as most hints see one value only, e.g.
+        at the only trace of a jitted function.
+      free: the number of structures that then get code at once; a later one gets code only if
+        its number is a power of two.
     """
 
     delay: int = 1
@@ -90,9 +90,9 @@ class Specialization:
     """A structure with sizes.
 
     Attributes:
-      match: whether a value has both; may raise, which means no.
-      shapes: of its arrays, each once.
-      structure: that has these sizes.
+      match: whether a value has the structure and the sizes; an exception means no.
+      shapes: the shapes of its arrays, without repetition.
+      structure: the structure with these sizes.
     """
 
     __slots__ = ("__weakref__", "match", "shapes", "structure")
@@ -122,7 +122,7 @@ class Structure:
     """Values that are alike but for the sizes of their arrays.
 
     Attributes:
-      code: what recognises them.
+      code: the guarded code that recognises them.
       latest: the specialization that was used last.
     """
 
@@ -138,7 +138,7 @@ class Structure:
         self.latest = self._specializations[key] = self._specialize(code.shapes)
 
     def sized(self, value: Any) -> Specialization | None:
-        """The structure with a value's sizes; None, or an error, where the value is not alike."""
+        """The specialization for a value's sizes; None or an exception if it is not alike."""
         key, shapes = self.code.read(value)
         found = self._specializations.get(key)
         if found is None:
@@ -175,7 +175,7 @@ class StructureCache:
         return StructureCache, ()
 
     def match(self, value: Any) -> Specialization | None:
-        """The structure and sizes of a value; None where it is like no accepted one."""
+        """The specialization of a value; None if it is like no accepted one."""
         for structure in self._known:
             try:
                 latest = structure.latest
@@ -194,7 +194,7 @@ class StructureCache:
         return self._accepted > _policy.delay
 
     def learn(self, value: Any, trace: Trace) -> Specialization | None:
-        """Generates the code of a value that the walk accepted, where that can be."""
+        """Generates the code for a value that the walk accepted, if that is possible."""
         if not self._limit():
             return None
         structure = generated(lambda: Structure(_fastpath.generate(value, trace)))

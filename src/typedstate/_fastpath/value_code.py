@@ -26,8 +26,8 @@ class ValueCode:
     """Lines for one value and its parts, by the trace of its walk.
 
     Attributes:
-      text: the functions written so far.
-      guards: those that no line asks yet, by path.
+      text: the emitter with the functions written so far.
+      guards: the guards that no line asks yet, by path.
     """
 
     def __init__(self, text: Emitter, trace: Trace, live_lines: LiveLines) -> None:
@@ -59,7 +59,7 @@ class ValueCode:
         return [self._raw("v#0", value, path, source), *guards]
 
     def asked(self, guards: list[Guard], name: str = "v#0", stage: int = ASK) -> list[Line]:
-        """Lines that ask guards again, where signs don't show that the answers are the same."""
+        """Lines that ask guards again, unless their signs show that the answers are the same."""
         asked = [f"{self.text.constant(guard.test, 'g')}({name})" for guard in guards]
         signed = [i for i, guard in enumerate(guards) if guard.signs is not None]
         lines = [refuse(f"not {asked[i]}", stage) for i in range(len(guards)) if i not in signed]
@@ -76,7 +76,7 @@ class ValueCode:
         return differs(text, "None" if found is None else self.text.constant(found, "k"))
 
     def other_class(self, name: str, value: Any) -> str:
-        """Says that what is called `name` is of another class than a value."""
+        """The condition that the object `name` is of another class than a value."""
         return f"type({name}) is not {self.text.class_name(type(value))}"
 
     def _mapping(

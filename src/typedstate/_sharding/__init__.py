@@ -1,1 +1,1 @@
-"""Axis names beside meshes: an array is placed as declared, or not, or that can't be seen."""
+"""Compares placements with declared axis names: match, mismatch, or unknown."""

@@ -1,4 +1,4 @@
-"""Axis names: as they are written, resolved by rules, and whether a mesh can split by them."""
+"""Axis names: shows them, resolves them by rules, and tells whether a mesh can split by them."""
 
 from __future__ import annotations
 

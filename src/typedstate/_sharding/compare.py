@@ -1,6 +1,6 @@
-"""Axis names against meshes: what a declaration says, and what a leaf shows.
+"""Compares declared axis names with the metadata and the placement of a leaf.
 
-The walk asks `ask` of each leaf and keeps a `question`, which the fast path asks again.
+The walk calls `ask` for each leaf and keeps a `Question`, which the fast path asks again.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _partition_note(declared: Names, resolved: Names, actual: Names, mesh: Any) 
 def in_metadata(
     metadata: Mapping[str, Any], stacked: tuple[int, ...], rank: int | None
 ) -> Names | None:
-    """The names of every axis by a Variable's metadata, None where it has none."""
+    """The names of every axis in a Variable's metadata; None if it has none."""
     if not stacked or rank is None:
         return axis_rules.declared_names(metadata)
     written = axis_rules.written_names(metadata)
@@ -150,11 +150,12 @@ class Question(msgspec.Struct, frozen=True):
     Equal questions are one object, so that the fast path can treat like leaves alike.
 
     Attributes:
-      about: ``names`` in metadata, the ``placement`` of the value, or the ``partition`` it is.
-      names: as declared, None for the metadata's own.
-      rules: of a `Placed`.
+      about: the ``names`` in metadata, the ``placement`` of the value, or, for a value that is
+        a partition, the ``partition``.
+      names: the declared names; None for those of the metadata.
+      rules: the rules of a `Placed`; None without one.
       given: see `compare_names`.
-      rank: of the array for which a partition stands.
+      rank: the rank of the array that a partition is for; None if it is not known.
       stacked: the axes without a name that metadata may leave out.
       answer: of the first time.
     """

@@ -1,4 +1,4 @@
-"""Whether something is as its axis names say: match, mismatch, or unknown where that is hidden."""
+"""`Outcome`: whether a placement matches its axis names; unknown if it can't be seen."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Outcome(msgspec.Struct, frozen=True):
     """Whether an array is as declared.
 
     Attributes:
-      outcome: match, mismatch, or unknown where it can't be seen.
-      expected: what is declared, for a report.
-      actual: what is there; for unknown, why it can't be seen.
-      note: the likely cause or fix.
-      shards: into how many each axis is split, where the value is one shard of it.
+      outcome: match, mismatch, or unknown if it can't be seen.
+      expected: the declaration, for a report.
+      actual: the placement that was found; for unknown, the reason why it can't be seen.
+      note: the likely cause or fix; may be empty.
+      shards: if the value is one shard, the number of shards along each axis.
     """
 
     outcome: Status
@@ -34,11 +34,11 @@ MATCH: Final = Outcome("match")
 
 
 class Wanted(msgspec.Struct):
-    """Declared axes, to be laid beside actual ones.
+    """Declared axis names, ready to be compared with a placement.
 
     Attributes:
-      names: resolved.
-      mesh: to which they belong; None where names stand for themselves.
+      names: the names, resolved by axis rules.
+      mesh: the mesh of these axes; None to compare names alone.
       hidden: the axes whose split can't be seen, with the reason.
     """
 
@@ -47,12 +47,12 @@ class Wanted(msgspec.Struct):
     hidden: Mapping[Any, str] = msgspec.field(default_factory=dict[Any, str])
 
     def sizes(self) -> Mapping[Any, int]:
-        """Of the mesh's axes."""
+        """The sizes of the mesh's axes."""
         sizes: Mapping[Any, int] = {} if self.mesh is None else self.mesh.shape
         return sizes
 
     def visible(self, entry: Any) -> tuple[Any, ...]:
-        """The axes of an entry that split it, where they can be seen."""
+        """The mesh axes of an entry whose split can be seen."""
         sizes = self.sizes()
         return tuple(
             name for name in axes_of(entry) if sizes.get(name, 2) != 1 and name not in self.hidden

@@ -29,7 +29,7 @@ def manual_axes(mesh: Any) -> tuple[Any, ...]:
 
 
 def is_shard(tracer: Any) -> bool:
-    """Whether a tracer is one shard of what stands outside of shard_map."""
+    """Whether a tracer is one shard of an array outside of ``shard_map``."""
     mesh = getattr(getattr(variables.type_of(tracer), "sharding", None), "mesh", None)
     return mesh is not None and not mesh.empty and bool(manual_axes(mesh))
 
@@ -61,7 +61,7 @@ def compare_shard(aval: Any, wanted: Wanted, axes: tuple[Any, ...]) -> Outcome:
 
 
 def _doubt(varying: set[Any], split: set[Any], axes: tuple[Any, ...], rank: int) -> str:
-    """Why a shard does not say whether the whole is split as declared; nothing where it does."""
+    """The reason why a shard can't show whether the whole is split as declared; empty if it can."""
     if not varying and not _tracks(axes[0]):
         return "check_vma=False keeps no record of what varies over it"
     if split - varying:

@@ -1,8 +1,8 @@
 """Asks callable filters about leaves that are declared but do not exist yet.
 
-The callable is asked with a stand-in for the leaf. What the declaration decides (its kind, its
-dtype, its rank, a size) the stand-in answers, with every kind and dtype that may stand there in
-turn; whatever else the callable looks at is noted, and then only the real leaf can say.
+The callable gets a stand-in for the leaf. The stand-in answers from the declaration: its kind,
+dtype, rank, a size; once for each kind and dtype that the declaration allows. If the callable reads
+anything else, the stand-in records it, and only the real leaf can answer.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class Outlook(msgspec.Struct):
     """One stand-in for a leaf: the answers that it gave a filter, and what the filter read of it.
 
     Attributes:
-      told: the kind of the leaf and its dtype, in this world.
-      others: what it could have been told instead, for worlds to come.
-      beyond: it looked at what is not declared.
-      held: it looked at what the leaf holds.
+      told: the kind and the dtype that this stand-in answered.
+      others: the other kinds and dtypes that later stand-ins will answer.
+      beyond: whether the filter read more than the declaration tells.
+      held: whether the filter read the value of the leaf.
     """
 
     told: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
@@ -69,9 +69,9 @@ class Answers(msgspec.Struct, frozen=True):
     """The answers of a callable filter for a declared leaf.
 
     Attributes:
-      found: all that it may say of a leaf that fits the declaration.
-      beyond: it looks at more than what is declared.
-      held: it looks at what the leaf holds, so another value may be another answer.
+      found: the possible answers for leaves that fit the declaration.
+      beyond: whether the filter reads more than the declaration tells.
+      held: whether the filter reads the value, so that the answer may differ for another value.
     """
 
     found: frozenset[bool]

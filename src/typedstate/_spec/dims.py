@@ -58,10 +58,10 @@ class SingleDim(msgspec.Struct, frozen=True):
     """One axis of an array.
 
     Attributes:
-      text: as it was written, without markers.
-      expr: its size, None for ``_``.
-      broadcast: ``#``: size 1 fits too.
-      per_leaf: ``?``: every leaf has this name to itself.
+      text: the text of the axis, without the markers ``#`` and ``?``.
+      expr: the size as an expression; None for ``_``.
+      broadcast: whether it has ``#``: size 1 fits too.
+      per_leaf: whether it has ``?``: the name has another size in each leaf.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""Flat trees: leaves by their whole path, a tuple or one name, and the nested tree they are."""
+"""Turns flat trees, whose keys are paths or joined names, into nested ones and back."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ Tree = dict[Hashable, Any]
 
 
 class Misfit(msgspec.Struct, frozen=True):
-    """Why something is no flat tree.
+    """The reason why a value is no flat tree.
 
     Attributes:
-      expected: what is wanted.
-      key: of the item that is none; None of the value as a whole.
-      note: what it is instead, and what makes a flat tree of it.
+      expected: the declaration, for a report.
+      key: the key of the wrong item; None if the value as a whole is wrong.
+      note: what the value is instead, and the call that makes a flat tree of it.
     """
 
     expected: str

@@ -11,12 +11,12 @@ from ..report import Path
 
 
 class Predicate(msgspec.Struct, frozen=True):
-    """A beartype validator over a value, or what a form says of a leaf.
+    """A condition on a value, from a beartype validator, or on a leaf, from a form.
 
     Attributes:
-      text: what it asks for.
-      test: whether a value is so.
-      reads_kind: it asks for the class of a Variable.
+      text: the condition as text, for reports.
+      test: whether a value fulfils the condition.
+      reads_kind: whether the condition asks for the class of a Variable.
     """
 
     text: str
@@ -25,10 +25,10 @@ class Predicate(msgspec.Struct, frozen=True):
 
 
 class PlacedSpec(msgspec.Struct, frozen=True):
-    """Really sharded as declared.
+    """The condition that an array is sharded as declared.
 
     Attributes:
-      rules: pairs or a callable for logical names; None for those of the context.
+      rules: axis rules for logical names, pairs or a callable; None for those of the context.
     """
 
     rules: Any = None
@@ -39,7 +39,7 @@ class Selection(msgspec.Struct, frozen=True):
 
     Attributes:
       filter: an NNX filter.
-      keep: the leaves that it selects stay; otherwise all others.
+      keep: True keeps the leaves that the filter selects, False all others.
       path: the keys from the form's root to the level where the leaves are not declared.
     """
 
@@ -52,8 +52,8 @@ class Allowed(msgspec.Struct, frozen=True):
     """Leaves that may stand under undeclared keys, at any depth.
 
     Attributes:
-      kinds: of these Variable classes; None for any leaf.
-      selections: what `Only` and `Rest` say of them.
+      kinds: the Variable classes; None for any leaf.
+      selections: the filters of `Only` and `Rest` around the schema.
     """
 
     kinds: tuple[type, ...] | None = None

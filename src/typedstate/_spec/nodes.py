@@ -37,8 +37,8 @@ class Instance(ValueSpec, frozen=True):
     """``float``, ``jax.sharding.NamedSharding``: an instance of a class.
 
     Attributes:
-      cls: the class. For a number of Python's, a tracer without axes is as good.
-      numpy: for a number of Python's, one of numpy's is as good.
+      cls: the class. For ``int``, ``float`` and the like, a tracer without axes fits too.
+      numpy: whether for such a class a numpy scalar fits too.
     """
 
     cls: type
@@ -58,12 +58,12 @@ class Array(ValueSpec, frozen=True):
 
     Attributes:
       dtype: the name of the dtype class, e.g. ``Float``; empty for any dtype.
-      dtypes: the names of the dtypes that fit, None for any.
-      shape: its dims, None for any shape.
-      cls: the class that the array must have; None for whatever has shape and dtype.
-      abstract: a ``jax.ShapeDtypeStruct`` stands for the array.
-      inserted: further axes with their places, the last inserted last: where a run of axes
-        stands before one, its place in `shape` can't be known.
+      dtypes: the names of the dtypes that fit; None for any.
+      shape: the dims; None for any shape.
+      cls: the class of the array; None for any object with shape and dtype.
+      abstract: whether a ``jax.ShapeDtypeStruct`` replaces the array.
+      inserted: further axes with their positions in the order of insertion. They are not in
+        `shape`, as their position behind a run of axes is only known for a real array.
     """
 
     dtype: str
@@ -109,9 +109,9 @@ class RecordOf(ContainerSpec, frozen=True):
     """A NamedTuple, dataclass or TypedDict of values: `get` reads a field by name.
 
     Attributes:
-      cls: its class.
-      fields: name and spec of each field.
-      required: the names that must be there; fewer than all for a TypedDict only.
+      cls: the class of the record.
+      fields: the name and the spec of each field.
+      required: the names that must be present; all of them, except in a TypedDict.
     """
 
     cls: type
@@ -121,12 +121,12 @@ class RecordOf(ContainerSpec, frozen=True):
 
 @final
 class Partition(ValueSpec, frozen=True):
-    """A PartitionSpec or NamedSharding that stands for an array.
+    """A PartitionSpec or NamedSharding that replaces an array.
 
     Attributes:
-      cls: which of the two.
-      names: declared for the array's axes, None for any.
-      shape: the array's, None for any: no more names than axes, sizes that can be divided.
+      cls: the class, one of these two.
+      names: the declared axis names of the array; None for any.
+      shape: the dims of the array, to compare with names and mesh; None for any.
       rules: of a `Placed` or `PlacedBy` that it stands for.
     """
 
@@ -149,8 +149,8 @@ class Leaf(StateSpec, frozen=True):
     """A Variable of a kind, or a raw leaf.
 
     Attributes:
-      kind: the Variable class; None for a raw leaf.
-      value: what it holds.
+      kind: the class of the Variable; None for a raw leaf.
+      value: the spec of its value.
       exact: no subclass of the kind.
       names: axis names in its sharding metadata, None for any; ``...`` for as many axes
         without a name as the rank leaves.
@@ -294,9 +294,9 @@ class Argument(WrapperSpec, frozen=True):
     """A type argument within a generic schema: its names are those of where it was written.
 
     Attributes:
-      inner: what was written.
-      owner: stands for the subscription that wrote it.
-      index: of the argument, and of the alternative of a union in it.
+      inner: the spec of the argument.
+      owner: an object for the subscription that wrote it.
+      index: the position of the argument, then that of an alternative of a union in it.
     """
 
     inner: Spec
@@ -334,8 +334,8 @@ class FlatSpec(StateSpec, OneChildSpec, frozen=True):
     """``Flat[S]``: every leaf by its whole path.
 
     Attributes:
-      inner: the tree that it is, nested.
-      separator: joins the keys of a path to one name; None where the path is a tuple.
+      inner: the spec of the nested tree.
+      separator: the text that joins the keys of a path to one name; None for paths as tuples.
     """
 
     inner: Spec
@@ -349,9 +349,9 @@ class Conditional(StateSpec, frozen=True):
     Attributes:
       filter: an NNX filter.
       path: the keys from the form's root, for filters that read the path.
-      yes: what a selected leaf must be, None where it must not be there.
-      no: what the others must be, None where they must not be there.
-      open: nothing in the tree shows what the filter reads, so either will do.
+      yes: the spec of a selected leaf; None if it must be absent.
+      no: the spec of a leaf that is not selected; None if it must be absent.
+      open: whether the tree does not show what the filter reads, so that either spec fits.
     """
 
     filter: Any

@@ -1,4 +1,4 @@
-"""Does a value fit a spec, and why not: `Walk` judges, `Findings` say what it saw.
+"""Checks a value against a spec: `Walk` judges it, `Findings` keep the violations and sizes.
 
 The modules are imported by the first check: schemas are declared and functions decorated
 without them.

@@ -57,7 +57,7 @@ def _try(
     outermost: bool,
     order: int,
 ) -> Branch:
-    """What one alternative finds; where the same was walked before, what that found."""
+    """The findings of one alternative, which is not walked again if it was walked before."""
     key = walk.tried.key(option, (path, id(value), walk.stretch), walk.occurrences)
     links = None if key is None else links_of(option, scope, outermost)
     once = None if key is None else walk.tried.find(key, links)

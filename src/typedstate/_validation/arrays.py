@@ -1,4 +1,4 @@
-"""One array beside its spec: class, dtype, shape, names and placement, validators.
+"""Compares one array with its spec: class, dtype, shape, names and placement, validators.
 
 The walk calls these for the value of a leaf; what they see goes into its findings.
 """
@@ -222,7 +222,7 @@ def is_as_named(value: Any, placed: PlacedSpec) -> bool:
 
 
 def see_partition(found: Findings, value: Any, spec: Partition, path: Path, scope: Scope) -> None:
-    """A PartitionSpec or NamedSharding, also in a Variable, against the array it stands for."""
+    """Compares a PartitionSpec or NamedSharding, also in a Variable, with the array it replaces."""
     held = variables.raw_value(value) if variables.is_variable(value) else value
     if not isinstance(held, spec.cls):
         note = suggestions.value_note(held)
@@ -255,7 +255,7 @@ def _splits(found: Findings, value: Any, shape: tuple[Dim, ...], path: Path, sco
 
 
 def _judge(found: Findings, verdict: Outcome, guard: Guard) -> None:
-    """Records what was seen of a placement, or why it can't be seen."""
+    """Records the outcome of a placement, or the reason why it is unknown."""
     path = guard.path
     found.guard(guard)
     if verdict.outcome == "mismatch":

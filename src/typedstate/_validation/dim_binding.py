@@ -1,4 +1,4 @@
-"""Names of dims get their sizes: all names first, expressions after, each with its origin.
+"""Binds sizes to names of dims: all names first, then expressions, each with its origin.
 
 The walk observes sizes while it walks; `settle` compares them. A name's size is the one
 that most leaves agree on, so that a single wrong leaf is the one that is blamed.
@@ -21,17 +21,19 @@ class SeenSize(msgspec.Struct, gc=False):  # one per axis; it is part of no cycl
     """One size that was seen where the hint has a name or an expression.
 
     Attributes:
-      expr: over variables.
-      size: what was seen; a tuple for a run of axes, then `expr` is a name.
-      dim: as written.
-      root: the argument in which it was seen.
-      path: of the leaf.
-      axis: where; all axes of a run, which need not be neighbours; None for a number of entries.
-      order: of the leaf in the tree.
-      note: how the size was seen, where that is of one shard.
-      depth: of type arguments in each other: moments have no say beside their parameters.
-      absent: the map that is not there, as text, where no entry was seen because of that: it
-        binds nothing, and others must have bound its length to 0.
+      expr: the name or expression of the hint, over variables.
+      size: the size; for a run of axes a tuple, and `expr` is a name.
+      dim: the dim as it is written.
+      root: the argument with the leaf.
+      path: the path of the leaf.
+      axis: the position of the axis; all positions of a run, which need not be neighbours; None
+        for a number of entries.
+      order: the position of the leaf in the order of the walk.
+      note: the reason for the size, if the leaf is one shard.
+      depth: the nesting of type arguments around it. A size at a smaller depth wins: moments
+        don't outvote their parameters.
+      absent: the path of an absent map, as text, whose number of entries is taken for 0; it
+        binds no name, and the size that others give must be 0.
     """
 
     expr: Expr[Var]
@@ -68,7 +70,7 @@ Observation = SeenSize | Choice
 
 
 class Conflict(msgspec.Struct, frozen=True):
-    """A size that disagrees: `expected` says with what, and where that was seen."""
+    """A size that disagrees; `expected` names the other size and its place."""
 
     seen: SeenSize
     expected: str
@@ -145,7 +147,7 @@ def _agrees(choice: Choice, sizes: Sizes) -> bool:
 def _bind_names(
     observations: Iterable[SeenSize], sizes: Sizes, conflicts: list[Conflict]
 ) -> list[SeenSize]:
-    """Binds what is a bare name; returns what is an expression."""
+    """Binds plain names; returns the observations of expressions."""
     expressions: list[SeenSize] = []
     by_name: dict[Var, list[SeenSize]] = {}
     runs: dict[Var, list[SeenSize]] = {}  # ``*d`` and ``d`` are two names

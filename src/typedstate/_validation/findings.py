@@ -31,13 +31,13 @@ class Split(msgspec.Struct, frozen=True):
     """An axis that a mesh splits: its size is looked at once the names are settled.
 
     Attributes:
-      expr: its size, over variables.
-      parts: into how many it is split.
-      text: by which mesh axes.
-      root: the argument in which the partition was seen.
-      path: of the partition.
-      axis: which is split.
-      order: of the leaf in the tree.
+      expr: the size of the axis, over variables.
+      parts: the number of parts.
+      text: the mesh axes, as text.
+      root: the argument with the partition.
+      path: the path of the partition.
+      axis: the position of the axis.
+      order: the position of the leaf in the order of the walk.
     """
 
     expr: Expr[Var]
@@ -60,13 +60,13 @@ class Presence(msgspec.Struct, frozen=True):
     """Whether an optional leaf is there; in all uses of one type argument it is or is not.
 
     Attributes:
-      tree: in which it is.
-      path: of the leaf in the tree.
-      there: whether it is.
-      root: the argument in which it was looked for.
-      at: where.
-      order: of the leaf in the tree.
-      spec: what the leaf is.
+      tree: the tree with the leaf.
+      path: the path of the leaf in that tree.
+      there: whether the leaf is present.
+      root: the argument that was walked.
+      at: the path of the leaf in that argument.
+      order: the position of the leaf in the order of the walk.
+      spec: the spec of the leaf.
     """
 
     tree: Tree
@@ -82,10 +82,10 @@ class Tree(msgspec.Struct, eq=False):
     """A tree of one schema among others of the same schema and the same names.
 
     Attributes:
-      names: whose names it has: the number of a scope; and of which schema it is.
-      use: tells type arguments apart; trees of one share their scopes.
-      depth: of type arguments in each other; 0 for a tree that is none.
-      scopes: the numbers of those of the schemas in it.
+      names: the number of the scope of its names, and its schema.
+      use: a key of the type argument; trees of one type argument share their scopes.
+      depth: the nesting of type arguments; 0 outside of one.
+      scopes: the numbers of the scopes of the schemas in it.
     """
 
     names: tuple[int, Any]
@@ -110,7 +110,7 @@ class Branch(msgspec.Struct):
         )
 
     def take(self, other: Branch) -> None:
-        """Adds what an alternative that fits has found, but for its sizes."""
+        """Adds the findings of an alternative that fits, without its sizes."""
         self.splits += other.splits
         self.unknown += other.unknown
         self.present += other.present
@@ -120,10 +120,10 @@ class SizedDim(NamedTuple):
     """A dim of an array's spec beside an array.
 
     Attributes:
-      dim: as written.
-      axis: where it stands, or all axes of a run.
-      size: of the axis, or the sizes of the run.
-      name: where it is a name of the scope around the array and nothing else, as mostly.
+      dim: the dim as it is written.
+      axis: the position of the axis, or all positions of a run.
+      size: the size of the axis, or the sizes of the run.
+      name: the name, if the dim is a plain name of the scope around the array, else None.
     """
 
     dim: Dim
@@ -136,15 +136,15 @@ class Findings(msgspec.Struct):
     """The findings about all values of one call; they hold sizes and paths but no value.
 
     Attributes:
-      given: sizes of outermost names from ``dims=``.
-      traces: how each argument was read.
-      part: what the walk, or the alternative that is tried, found so far.
-      order: the leaf that is looked at, counted through the call.
-      root: the argument that is looked at.
-      shards: into how many each axis is split, of an array of which one shard is looked at.
-      groups: the first tree of each `Same`, of those that agree in the same things.
-      sized: the sizes of an array that fitted a spec but for them, for those that are like it:
-        by the spec, which stays alive, and the abstract value.
+      given: the sizes of outermost names from ``dims=``.
+      traces: the trace of each argument.
+      part: the findings of the walk, or of the alternative that is being tried.
+      order: the number of the current leaf, counted through the call.
+      root: the current argument.
+      shards: the number of shards along each axis, if the current array is one shard.
+      groups: the first tree of each `Same`, by its name and by the aspects that must agree.
+      sized: the dims of arrays that fit except for sizes, to be used again for arrays like them:
+        by the ``id`` of the spec, which is kept alive, and the abstract value.
       depth: of the type arguments that are looked at.
       trees: those that may have to agree with others of the same schema.
     """
@@ -170,7 +170,7 @@ class Findings(msgspec.Struct):
     _closed: int = 0
 
     def after(self) -> Findings:
-        """The same call, for its result, which has no say in what the arguments have bound."""
+        """The findings for the call's result, which can't change sizes that arguments bound."""
         return Findings(
             self.given,
             part=self.part.copy(),

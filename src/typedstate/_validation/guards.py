@@ -120,7 +120,7 @@ class ShapedLike(msgspec.Struct, frozen=True):
 
 
 class OfValue(msgspec.Struct, frozen=True):
-    """The same question about what a Variable holds."""
+    """A guard on the value of a Variable."""
 
     test: Callable[[Any], bool]
 

@@ -1,4 +1,4 @@
-"""A level of a state: the keys that are declared, and those that are there."""
+"""Walks a level of a state: compares its keys with the declared ones."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _MAX_EMPTY: Final = 32
 def enter(
     walk: Walker, value: Any, spec: Spec, path: Path, container: str
 ) -> dict[Hashable, Any] | None:
-    """Goes one level down: its keys and values, or None and a violation where there is none."""
+    """The keys and values of a level; None, and a violation, if the value has no level."""
     mapping = variables.mapping_of(value)
     if mapping is None:
         note = suggestions.container_note(value)
@@ -140,7 +140,7 @@ def _missing(
     child: Path,
     scope: Scope,
 ) -> None:
-    """A declared key that is not there: a violation unless Flax drops what is empty."""
+    """Adds a violation for an absent key, unless Flax drops its branch for having no leaves."""
     spec = filters.surely(item.spec, child)
     if isinstance(spec, Conditional) and not needs_leaf(spec):
         undeclared.see_undecided(walk.found, spec, child)

@@ -28,9 +28,9 @@ class Occurrences:
     """The scopes of the schemas that a walk met.
 
     Attributes:
-      made: the scopes that were made since it was set to a list; None where nobody asks.
-      argument_at: the use of a type argument that is looked at, and the length of its path.
-      tree_at: the tree that is looked at, and the length of its path.
+      made: the scopes made since it was set to a list; None if nobody asks for them.
+      argument_at: the current use of a type argument, and the length of its path.
+      tree_at: the current tree, and the length of its path.
       entry: the path of the entry of a map that was entered last.
     """
 

@@ -59,7 +59,7 @@ _WRAPPERS: Final = {
 
 
 def make_of(tree: Any, depth: int = 0) -> Make | None:
-    """The make of what stands under ``opt_state``; None for what is not known."""
+    """The make of the state under ``opt_state``; None if it is not known."""
     mapping = variables.mapping_of(tree)
     if not mapping or depth > _MAX_DEPTH:
         return None

@@ -1,7 +1,7 @@
-"""Arrays whose axes stand in another order: a transposed kernel, a stacked axis that moved.
+"""Recognises arrays whose axes are in another order: a transposed kernel, a moved stacked axis.
 
-Weights from elsewhere are often transposed. Told axis by axis, such an array is wrong twice and
-gives its names sizes for which right arrays are blamed; told at once, it alone is.
+Foreign weights are often transposed. Judged axis by axis, such an array has two violations, and it
+binds sizes to names for which right arrays are blamed. Judged as a whole, it alone is refused.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Permuted(msgspec.Struct, frozen=True):
     """An array that fits with its axes in another order.
 
     Attributes:
-      seen: its axes that have a size in the hint.
-      axes: of the array, in the order in which they fit, as ``jnp.transpose`` takes them.
-      witnesses: where the sizes were seen by which it fits.
-      note: what is likely to have happened.
+      seen: the sizes of its axes, for those with a name or expression in the hint.
+      axes: the order of axes in which it fits, as ``jnp.transpose`` takes it.
+      witnesses: the places, as text, of the sizes with which it fits.
+      note: the likely cause.
     """
 
     seen: tuple[SeenSize, ...]
@@ -84,10 +84,10 @@ def turned(
 
 
 def _permuted(every: _Sizes, leaves: _Leaves, given: Mapping[Var, int]) -> list[Permuted]:
-    """The arrays that explain conflicts: at least two axes fit what all others say of them.
+    """The arrays that explain conflicts: in another order, two or more of their axes fit.
 
-    First each array is held against all others, then against those of other hints: of a model
-    from elsewhere every kernel is transposed.
+    Each array is compared with all others first, then with those of other hints, as in a foreign
+    model every kernel may be transposed.
     """
     suspects = [place for place, seen in leaves.items() if _can_be_turned(seen)][:_MAX_SUSPECTS]
 
@@ -105,9 +105,9 @@ def _moved_stack(
     names: set[Var],
     given: Mapping[Var, int],
 ) -> list[Permuted]:
-    """The arrays of a stack, where its axis stands elsewhere in all of them.
+    """The arrays of a stack whose axis has another position in all of them.
 
-    That is looked for first: against each other they agree, so `_permuted` would blame any.
+    They are looked for before `_permuted`, which would blame any array, as they agree.
     """
     for name in sorted(names):
         stack = {place: seen for place, seen in leaves.items() if _stands_in(name, seen)}
@@ -141,7 +141,7 @@ def _is_whole(seen: list[SeenSize]) -> bool:
 
 
 def _moved(seen: list[SeenSize], name: Var, at: int) -> Permuted | None:
-    """An array of a stack, the axis of which stands at another place than declared."""
+    """An array of a stack whose axis has another position than declared."""
     declared = next(i for i, one in enumerate(seen) if one.expr == dims.Name(name))
     actual = at % len(seen)
     if actual == declared:
@@ -248,7 +248,7 @@ class _Sizes:
 
 
 def _fitting(seen: list[SeenSize], votes: Mapping[Var, SeenSize | int]) -> Permuted | None:
-    """The other order of an array's axes in which it fits; None where there is none."""
+    """The other order of axes in which an array fits; None if there is none."""
     sizes = {name: vote if isinstance(vote, int) else _size(vote) for name, vote in votes.items()}
     wanted = [dims.evaluate(one.expr, sizes) for one in seen]
     actual: list[Any] = [one.size for one in seen]

@@ -1,4 +1,4 @@
-"""Scopes: where the names of dims live that a schema, a `Bind` or a type argument writes."""
+"""`Scope`: resolves the names of dims in a schema, a `Bind` or a type argument."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _NO_SITES: Final[Mapping[object, WrittenAt]] = {}
 
 
 class Scope:
-    """One occurrence of a schema: where its names live.
+    """The scope of one occurrence of a schema.
 
     Attributes:
-      number: of this scope; names that are not linked are variables of it.
-      links: names that stand for expressions over the variables of outer scopes.
-      around: of a bound schema, the scope of the class in whose annotation the `Bind` stands.
-      sites: where the type arguments in the class's fields were written, by their owner.
+      number: the number of this scope; a name without link is a variable of the scope.
+      links: the linked names, each as an expression over variables of outer scopes.
+      around: for a schema in a `Bind`, the scope of the class that wrote the `Bind`.
+      sites: the scope in which each type argument was written, by the argument's owner.
     """
 
     __slots__ = ("_own", "around", "links", "number", "sites")
@@ -105,11 +105,11 @@ class WrittenAt(msgspec.Struct, frozen=True):
     """The scope in which the type arguments of one occurrence of a generic schema are written.
 
     Attributes:
-      scope: whose names they are.
-      links: of a `Bind` around the generic schema.
-      number: of the scope that their schemas have, at the top of a signature; else each has its
-        own.
-      key: tells occurrences apart.
+      scope: the scope of the names in the arguments.
+      links: the links of a `Bind` around the generic schema.
+      number: at the top of a signature, the number of the scope that the schemas in the
+        arguments share; else None, and each has a scope of its own.
+      key: a key of the occurrence.
     """
 
     scope: Scope
@@ -142,7 +142,7 @@ def inside(
 
 
 def argument_scope(scope: Scope, site: WrittenAt) -> Scope:
-    """The scope of a type argument that stands, perhaps under a `Bind`, in a class with `scope`."""
+    """The scope of a type argument, perhaps in a `Bind`, in a class whose scope is `scope`."""
     links = scope.given
     if site.number is not None:
         return Scope(site.number, {**site.links, **links}, None, site.scope.sites)

@@ -78,7 +78,7 @@ _CAST: Final = {
 
 
 def too_deep(mapping: Mapping[Hashable, Any], schema: Schema) -> Hashable | None:
-    """The single key under which the whole tree stands, one level too deep."""
+    """The single key that holds the whole tree, which is one level too deep."""
     if len(mapping) != 1 or not schema.fields:
         return None
     (key,) = mapping
@@ -100,7 +100,7 @@ def closest(key: Hashable, keys: Iterable[Hashable]) -> Hashable | None:
 
 
 def stacked_note(mapping: Mapping[Hashable, Any], spec: Map) -> str:
-    """That one entry, stacked perhaps, stands where several by number are wanted."""
+    """The note for one entry, perhaps a stack, instead of several numbered ones."""
     entry = spec.entry
     while isinstance(entry, Bound | ScopedSpec | Argument):
         entry = entry.inner
@@ -115,7 +115,7 @@ def stacked_note(mapping: Mapping[Hashable, Any], spec: Map) -> str:
 
 
 def missing_note(key: Hashable, strange: Collection[Hashable]) -> str:
-    """The undeclared key that stands for a missing one: misspelt, or of another type."""
+    """The note with the undeclared key that was likely meant for a missing one."""
     if isinstance(key, int) and str(key) in strange:
         return f"there is {str(key)!r}: nnx.restore_int_paths makes it an int"
     found = closest(key, strange)
@@ -123,12 +123,12 @@ def missing_note(key: Hashable, strange: Collection[Hashable]) -> str:
 
 
 def extra_note(key: Hashable, mapping: Mapping[Hashable, Any], fields: tuple[Field, ...]) -> str:
-    """The declared key that an undeclared one stands for, where it is missing."""
+    """The note with the missing key that an undeclared one was likely meant for."""
     return unknown_note(key, [field.key for field in fields if field.key not in mapping])
 
 
 def left_out(ref: SchemaRef | None, key: Hashable) -> str:
-    """What is expected under a key that a schema declares and a form of it has left out."""
+    """The note for a key that the schema declares and a form has dropped."""
     while isinstance(ref, Derived):
         if any(field.key == key for field in ref.base.resolve().fields):
             return f"nothing, as {ref.name} {_LEAVES_OUT}"
@@ -137,7 +137,7 @@ def left_out(ref: SchemaRef | None, key: Hashable) -> str:
 
 
 def unknown_note(key: Hashable, known: Iterable[Hashable]) -> str:
-    """The known key that an unknown one stands for: misspelt, or of another type."""
+    """The note with the known key that an unknown one was likely meant for."""
     known = list(known)
     found = closest(key, known)
     if found is not None:
@@ -160,7 +160,7 @@ def container_note(value: object) -> str:
 
 
 def flat_note(separator: str | None) -> str:
-    """How a flat tree becomes a nested one."""
+    """The note with the call that nests a flat tree."""
     if separator is None:
         nest, hint = "flax.traverse_util.unflatten_dict", "Flat[...]"
     else:
@@ -170,7 +170,7 @@ def flat_note(separator: str | None) -> str:
 
 
 def kind_note(value: object, spec: Leaf) -> str:
-    """Why something that is no Variable stands where one is wanted."""
+    """The note for a leaf that is no Variable."""
     mapping = variables.mapping_of(value)
     if mapping is not None and set(mapping) == {"value"}:
         return "a checkpoint keeps a Variable's array under 'value'"
@@ -198,7 +198,7 @@ def value_note(value: object) -> str:
 
 
 def array_note(value: object, spec: Array) -> str:
-    """Why something is not the array that is wanted."""
+    """The note for a value that is no array, or another one."""
     if isinstance(value, jax.ShapeDtypeStruct):
         return "an abstract value: Abstract[...] takes those"
     if spec.abstract and variables.is_array(value):
@@ -222,8 +222,8 @@ class Cause(NamedTuple):
     """A mistake that explains most violations of a report.
 
     Attributes:
-      text: as a report says it; empty where nothing is recognised.
-      explained: those violations, by their place among all.
+      text: the cause as a report shows it; empty if none is recognised.
+      explained: the indices of the violations that it explains.
     """
 
     text: str = ""

@@ -17,9 +17,10 @@ class Guard(msgspec.Struct, frozen=True):
     """A decision that read more than keys, classes, dtypes and shapes.
 
     Attributes:
-      path: of the leaf that was asked, from the value's root.
-      test: asks again; True where the answer is the same.
-      signs: by all of which code sees, without asking, that it is; None where it has to ask.
+      path: the path of the leaf from the value's root.
+      test: decides again; True if the answer is the same.
+      signs: expressions that code compares instead: if all are unchanged, so is the answer. None
+        if `test` must be called.
     """
 
     path: Path
@@ -32,8 +33,8 @@ class Trace(msgspec.Struct):
 
     Attributes:
       guards: the decisions that guarded code must ask again.
-      live: where a live module was read in place.
-      records: where a dataclass or NamedTuple was read, by which fields.
+      live: the paths of live modules that were read in place.
+      records: the paths of dataclasses and NamedTuples, with the fields that were read.
     """
 
     guards: list[Guard] = msgspec.field(default_factory=list[Guard])
@@ -50,14 +51,14 @@ class Trace(msgspec.Struct):
         return found
 
     def ask_values(self, path: Path, asked: int) -> None:
-        """The guards since `asked` were about what the Variable at a path holds."""
+        """Turns the guards since `asked` into guards on the value of the Variable at a path."""
         for index in range(asked, len(self.guards)):
             guard = self.guards[index]
             if guard.path == path:
                 self.guards[index] = Guard(path, OfValue(guard.test))
 
     def join(self, prefix: Path, part: Trace) -> None:
-        """Adds how a part of this value was read, which stands below a prefix."""
+        """Adds the trace of a part of the value, whose paths begin with a prefix."""
         self.guards += [replace(guard, path=(*prefix, *guard.path)) for guard in part.guards]
         self.live |= {(*prefix, *path) for path in part.live}
         self.records |= {(*prefix, *path): fields for path, fields in part.records.items()}

@@ -13,7 +13,7 @@ from ..report import Code, Path
 
 
 class LeafSignature(msgspec.Struct, frozen=True):
-    """One leaf: its kind, None for a raw one; dtype and shape, empty for what is no array."""
+    """Kind of a leaf, None for a raw one; dtype and shape of an array, else empty."""
 
     kind: type | None
     dtype: str
@@ -36,7 +36,7 @@ def signature_of(value: Any) -> TreeSignature:
 
 
 def _leaves(value: Any, path: Path, kind: type | None) -> Iterator[tuple[Path, LeafSignature]]:
-    """Yields the leaves below; what a Variable holds has its kind."""
+    """Yields the leaves of a value; values in a Variable have its kind."""
     if variables.is_variable(value):
         kind, value = variables.kind_of(value), variables.raw_value(value)
     items = items_of(value)
@@ -60,7 +60,7 @@ def items_of(value: Any) -> list[tuple[Hashable, Any]] | None:
 
 
 def keys_of(value: Any, path: Path) -> Iterator[Path]:
-    """Yields the path of each Variable, and of each leaf that is none."""
+    """Yields the path of each Variable and of each raw leaf."""
     is_leaf = variables.is_variable(value) or isinstance(value, jax.sharding.PartitionSpec)
     items = None if is_leaf else items_of(value)
     if items is None:
@@ -73,7 +73,7 @@ def keys_of(value: Any, path: Path) -> Iterator[Path]:
 def other_shapes(
     first: TreeSignature, other: TreeSignature
 ) -> Iterator[tuple[Path, Code, str, str]]:
-    """Yields where keys or shapes differ, whatever the kinds and dtypes."""
+    """Yields the differences of keys and shapes; kinds and dtypes are ignored."""
     for path, code, expected, actual in differences(first, other):
         if code in ("missing", "extra"):
             yield path, code, expected, actual

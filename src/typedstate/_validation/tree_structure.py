@@ -1,7 +1,7 @@
-"""Tree structure as `Same` compares it: the leaves, and everything else in JAX's treedef.
+"""The tree structure that `Same` compares: the leaves, and everything else in JAX's treedef.
 
-``jax.tree.map``, ``jit`` and ``scan`` take two trees for alike where ``jax.tree.structure`` is
-equal, and to that the metadata of Variables and the classes of containers belong.
+``jax.tree.map``, ``jit`` and ``scan`` require equal ``jax.tree.structure``, which includes the
+metadata of Variables and the classes of containers.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class TreeStructure(msgspec.Struct, frozen=True, eq=False):
     """A tree without its values.
 
     Attributes:
-      treedef: what JAX says of it; None where it can't read the tree.
-      leaves: kinds, dtypes and shapes.
-      keys: the path of each Variable, and of each leaf that is none.
-      metadata: of each Variable.
+      treedef: JAX's treedef; None if JAX can't flatten the tree.
+      leaves: the kinds, dtypes and shapes of the leaves.
+      keys: the paths of the Variables and of the raw leaves.
+      metadata: the metadata of each Variable.
       containers: the class of each container, by its name.
     """
 
@@ -63,7 +63,7 @@ def treedef_of(value: Any) -> Any:
 
 
 def same_treedef(one: Any, other: Any) -> bool:
-    """Whether JAX takes two trees for alike; what can't be compared is not."""
+    """Whether two treedefs are equal; False if they can't be compared."""
     try:
         return bool(one == other)
     except Exception:  # metadata may be anything
@@ -71,11 +71,11 @@ def same_treedef(one: Any, other: Any) -> bool:
 
 
 class TreedefLike(msgspec.Struct, frozen=True, eq=False):
-    """Whether JAX says the same of another tree.
+    """Whether another tree has the same treedef.
 
     Attributes:
-      treedef: what it said.
-      in_place: of the state of a live module.
+      treedef: the treedef.
+      in_place: whether it is that of a live module's state.
     """
 
     treedef: Any

@@ -32,11 +32,11 @@ _SMALL: Final = (Leaf, NoValue, Array, Instance, Anything, Literally)
 
 
 class Once(msgspec.Struct, frozen=True):
-    """What was found of one alternative.
+    """The findings of one alternative.
 
     Attributes:
-      value: that was walked; it stays alive, as it is known by its id.
-      part: what was found.
+      value: the value that was walked; kept alive, as it is known by its ``id``.
+      part: the findings.
       start: the order at which its walk began.
       end: the order at which it ended.
     """
@@ -69,21 +69,21 @@ class Tried:
         return id(option), at, occurrences.argument_at, occurrences.shared_tree()
 
     def keep(self, key: Hashable, links: Hashable, once: Once) -> None:
-        """Keeps what was found of an alternative with these links."""
+        """Keeps the findings of an alternative with these links."""
         self._found[key if once.part.violations else (key, links)] = once
 
     def find(self, key: Hashable, links: Hashable) -> Once | None:
-        """What was found of an alternative, where that is the same in every alternative around.
+        """The kept findings of an alternative, if they hold in every alternative around it.
 
-        That is so where it does not fit, as names have no say in that; and of a schema whose names
-        are its own, or are linked to the same (see `links_of`).
+        They do if it does not fit, as names don't matter then; and if its names are its own, or are
+        linked to the same expressions (see `links_of`).
         """
         return self._found.get(key) or (None if links is None else self._found.get((key, links)))
 
     def choice(self, options: list[list[Observation]]) -> list[Observation]:
-        """What fitting alternatives have seen: one of them, and what all of them have.
+        """The observations of alternatives that all fit: those of one, and those that all have.
 
-        It is the same for the same alternatives in another order: the order of the first counts.
+        The order of the alternatives does not matter: the first order that was seen is used.
         """
         key = frozenset(map(id, options))
         if key not in self._choices:
@@ -100,7 +100,7 @@ def _choice(options: list[list[Observation]]) -> list[Observation]:
 
 
 def links_of(option: Spec, scope: Scope, outermost: bool) -> Hashable:
-    """What the names of an alternative stand for around it; None where that can't be said."""
+    """The outer expressions of an alternative's names; None if they can't be told."""
     binds, inner = unbind(option) if isinstance(option, Bound) else ([], option)
     if outermost or not isinstance(inner, Node) or inner.ref.owners:
         return None
@@ -108,7 +108,7 @@ def links_of(option: Spec, scope: Scope, outermost: bool) -> Hashable:
 
 
 def moved(once: Once, order: int) -> Branch:
-    """What was found, as from another leaf of the tree on."""
+    """The findings, renumbered to begin at another leaf."""
     part, by = once.part, order - once.start
     if not by:
         return part

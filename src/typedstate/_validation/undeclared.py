@@ -21,7 +21,7 @@ from .trace import Guard
 
 
 def allowed(found: Findings, value: Any, extra: Extra, path: Path) -> bool:
-    """Whether all leaves below an undeclared key are of a kind that may stand anywhere."""
+    """Whether all leaves below an undeclared key are of an allowed kind."""
     if not extra.allowed or Allowed() in extra.allowed:
         return bool(extra.allowed)
     level = len(path) - 1

@@ -34,7 +34,7 @@ from .walker import Walker
 def see_value(
     walk: Walker, value: Any, spec: Spec, path: Path, scope: Scope, outermost: bool = False
 ) -> None:
-    """Walks what a Variable holds, or a value that is no state."""
+    """Walks the value of a Variable, or a value that is no state."""
     match spec:
         case Array():
             arrays.see_array(walk.found, value, spec, path, scope)
@@ -80,7 +80,7 @@ def see_value(
 
 
 def _is_number(value: object, spec: Instance) -> bool:
-    """Whether something else than a number of Python's stands for one."""
+    """Whether a value other than a Python number is accepted as one."""
     if scalars.is_traced_scalar(value, spec.cls):
         return True
     return spec.numpy and scalars.is_numpy_scalar(value, spec.cls)

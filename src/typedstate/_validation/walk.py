@@ -70,15 +70,15 @@ class Walk:
     """The check of one call: any number of values whose outermost names are shared.
 
     Attributes:
-      found: what was seen of them so far.
-      occurrences: the scopes of the schemas in the value that is walked.
-      asked: the spec of the value that is visited, and its hint.
-      depth: how many levels lie above the one that is walked.
-      stretch: how many levels lie between a spec without keys of its own (`StateOf`, a filter's
-        decision) and the leaf that is walked.
-      empty: absent branches that are walked as empty ones.
-      tried: alternatives within alternatives.
-      repeatable: by id, specs of map entries, and whether like entries are walked once.
+      found: the findings so far.
+      occurrences: the scopes of the schemas in the current value.
+      asked: the spec and the hint of the current value.
+      depth: the number of levels above the current one.
+      stretch: the number of levels between a spec without keys of its own (`StateOf`, a filter
+        decision) and the current leaf.
+      empty: the specs of absent branches that are being walked as empty ones.
+      tried: the alternatives of nested unions that were walked.
+      repeatable: by the ``id`` of a map entry's spec, whether like entries are walked once.
     """
 
     __slots__ = (
@@ -126,7 +126,7 @@ class Walk:
         self.tried = Tried()  # nothing of the value stays alive
 
     def show(self, spec: Spec) -> str:
-        """What was wanted, as its user wrote it where it is the whole hint."""
+        """A spec as text for reports; the whole hint as its user wrote it."""
         asked, hint = self.asked
         whole = asked.inner if isinstance(asked, Within) else asked
         return show_written(hint) if spec is whole and is_written_out(hint) else describe(spec)
@@ -280,7 +280,7 @@ class Walk:
         firsts.setdefault(by, (show_path(path, self.found.root), found))
 
     def leaf(self, value: Any, spec: Leaf, path: Path, scope: Scope) -> None:
-        """Walks a Variable, or an array that stands in a state by itself."""
+        """Walks a leaf: a Variable, or a raw array."""
         found, raw, misnamed = self.found, value, False
         found.order += 1
         if spec.kind is not None:
@@ -330,7 +330,7 @@ class Walk:
             found.shards = None
 
     def _is_of_kind(self, value: Any, spec: Leaf, wanted: type, path: Path) -> bool:
-        """Whether a value is a Variable of a kind; what it is instead is a violation."""
+        """Whether a value is a Variable of a kind; if not, adds a violation."""
         if variables.stands_for(value, wanted):
             return True
         if not variables.is_variable(value):

@@ -1,4 +1,4 @@
-"""The walk as its parts see it: each reads one kind of node, and walks on below it."""
+"""`Walker`: the walk as a protocol, for the modules that each read one kind of node."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Walker(Protocol):
     """A walk under way.
 
     Attributes:
-      found: what was seen so far.
+      found: the findings so far.
       occurrences: the scopes of the schemas that were met.
-      depth: how many levels lie above the one that is walked.
-      stretch: how many levels lie between a spec without keys of its own (`StateOf`, a filter's
-        decision) and the leaf that is walked.
-      empty: absent branches that are walked as empty ones.
-      tried: alternatives within alternatives.
-      repeatable: by id, specs of map entries, and whether like entries are walked once.
+      depth: the number of levels above the current one.
+      stretch: the number of levels between a spec without keys of its own (`StateOf`, a filter
+        decision) and the current leaf.
+      empty: the specs of absent branches that are being walked as empty ones.
+      tried: the alternatives of nested unions that were walked.
+      repeatable: by the ``id`` of a map entry's spec, whether like entries are walked once.
     """
 
     found: Findings
@@ -37,13 +37,13 @@ class Walker(Protocol):
     def below(
         self, value: Any, spec: Spec, path: Path, scope: Scope, *, outermost: bool = False
     ) -> None:
-        """Walks a part of the value, which stands at a path."""
+        """Walks the part of the value at a path."""
         ...
 
     def show(self, spec: Spec) -> str:
-        """What was wanted, as its user wrote it where it is the whole hint."""
+        """A spec as text for reports; the whole hint as its user wrote it."""
         ...
 
     def leaf(self, value: Any, spec: Leaf, path: Path, scope: Scope) -> None:
-        """Walks a Variable, or an array that stands in a state by itself."""
+        """Walks a leaf: a Variable, or a raw array."""
         ...

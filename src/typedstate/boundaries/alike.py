@@ -1,4 +1,4 @@
-"""Refuses a signature that says `Same` of trees of which none are alike."""
+"""Refuses a signature whose `Same` names trees that can never be alike."""
 
 from __future__ import annotations
 

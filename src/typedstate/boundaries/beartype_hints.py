@@ -21,8 +21,8 @@ class Test(msgspec.Struct, frozen=True):
     """The check of one parameter, or of the return value.
 
     Attributes:
-      enforce: refuses a value that does not fit.
-      cls: the class of which ``isinstance`` already says yes, None where none decides.
+      enforce: raises for a value that does not fit.
+      cls: a class all of whose instances fit; None if there is none.
     """
 
     enforce: Callable[[Any], None]
@@ -86,7 +86,7 @@ def tester(
 
 
 def _with_scalars(enforce: Callable[[Any], None], hint: Any, kind: Any) -> Callable[[Any], None]:
-    """Asks only what does not fit by what stands for numbers under JAX."""
+    """Enforces a hint, but accepts JAX's scalars for the numbers in it."""
     from beartype.door import is_bearable
 
     def enforce_others(value: Any) -> None:

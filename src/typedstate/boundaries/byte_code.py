@@ -1,7 +1,7 @@
 """The import hook's cache of byte code, beside Python's own.
 
-A file is named after what decorated it: this version of typedstate, its mode and the text of the
-hook. It holds the source's time and size as PEP 552 has them, so that a change is seen.
+The name of a file has this version of typedstate, its mode and a hash of the hook's text. The file
+holds the source's time and size as in PEP 552, so that a change is noticed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WORD: Final = 0xFFFFFFFF
 
 
 def read(loader: SourceFileLoader, path: str) -> CodeType | None:
-    """The decorated code of an unchanged source; None where there is none, or it is damaged."""
+    """The decorated code of an unchanged source; None if there is none, or if it is damaged."""
     try:
         data = loader.get_data(_place(path))
         if data[: _HEAD.size] != _head(loader, path):

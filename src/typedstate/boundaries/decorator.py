@@ -1,8 +1,8 @@
 """`checked`: arguments and results of functions are enforced while one develops.
 
-Hints that hold a state or an array are checked by our specs, with the names of one call
-shared between them; all others are beartype's. A call whose arguments are like those of an
-accepted one is recognised by generated code, every other one goes to the walk.
+Hints with a state or an array are checked by specs, with the names of one call shared between them;
+beartype checks all others. A call whose arguments are like those of an accepted call is recognised
+by generated code; every other call is walked.
 """
 
 from __future__ import annotations
@@ -82,11 +82,11 @@ def checked_by_hook(target: Any) -> Any:
 
 
 class DecoratorSite(msgspec.Struct, frozen=True):
-    """The place in the source at which a decorator stands.
+    """The place of a decorator in the source.
 
     Attributes:
       local: the names of the enclosing function or class.
-      covered: by the import hook.
+      covered: whether the import hook added the decorator.
     """
 
     local: Mapping[str, Any]
@@ -98,7 +98,7 @@ def _local_names(frame: types.FrameType) -> Mapping[str, Any]:
 
 
 def _decorate(target: Any, place: DecoratorSite) -> Any:
-    """Decorates whatever may be decorated."""
+    """Decorates a function, a class, or any other object that can be."""
     if getattr(target, _MARK, False) or getattr(target, "__no_type_check__", False):
         return target
     match target:
@@ -135,7 +135,7 @@ def _class(cls: type, place: DecoratorSite) -> type:
 
 
 def _may_become_dataclass(cls: type) -> bool:
-    """Whether a decorator above may yet make fields of what a class annotates."""
+    """Whether a decorator above may still turn a class's annotations into fields."""
     own = vars(cls)
     plain = type(cls) in (type, ABCMeta) and cast(Any, cls).__new__ is object.__new__
     annotates = bool(own.get("__annotations__")) or "__annotate_func__" in own
@@ -159,7 +159,7 @@ def _checks_init(place: DecoratorSite) -> Any:
 
 
 def _is_transformed(function: types.FunctionType) -> bool:
-    """Whether a function stands for another one whose annotations it carries."""
+    """Whether a function wraps another one and has its annotations."""
     if "__wrapped__" not in vars(function):
         return False
     own = signature_of(function).parameters

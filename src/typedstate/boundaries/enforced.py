@@ -1,4 +1,4 @@
-"""What is enforced of one parameter, or of a result."""
+"""`Enforced`: the hint of one parameter or of a result, and how it is checked."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Enforced(msgspec.Struct, eq=False):
     """One parameter, or the return value, of a boundary.
 
     Attributes:
-      name: the parameter's; ``return`` for the value.
-      hint: its resolved annotation.
-      spec: what it means, None where beartype checks it.
+      name: the name of the parameter; ``return`` for the result.
+      hint: the resolved annotation.
+      spec: the spec of the hint; None if beartype checks it.
+      kind: the kind of the parameter, as in `inspect.Parameter`.
+      merges: for a GraphDef, the parameters with the states to merge.
       structures: the structures accepted so far.
-      kind: of the parameter.
-      merges: the parameters that have the states of a GraphDef.
     """
 
     name: str

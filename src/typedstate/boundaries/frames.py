@@ -1,4 +1,4 @@
-"""Functions that read their caller's frame: a check of theirs would stand between.
+"""Finds functions that read their caller's frame, which a wrapper would come between.
 
 The import hook leaves them alone, and with them those that they call and that call them in the
 same package: a reader may climb any number of frames.
@@ -18,7 +18,7 @@ _OWN: Final = "it reads its caller's frame, and a check would stand between"
 
 
 def left_alone(module: types.CodeType) -> Mapping[str, str]:
-    """Why functions of a module are left alone, by their qualified names."""
+    """The reasons why functions of a module are not wrapped, by their qualified names."""
     codes = {code.co_qualname: code for code in _functions(module)}
     found = {name: _OWN for name, code in codes.items() if _reads(code)}
     for reader in list(found):
@@ -32,7 +32,7 @@ def left_alone(module: types.CodeType) -> Mapping[str, str]:
 
 
 def reason(function: types.FunctionType) -> str:
-    """Why the hook leaves a function alone; empty for most."""
+    """The reason why the hook does not wrap a function; empty for most."""
     known: Mapping[str, str] = function.__globals__.get(PLACE, {})
     found = known.get(function.__qualname__, "")
     if found or not function.__module__:

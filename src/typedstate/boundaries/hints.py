@@ -1,4 +1,4 @@
-"""What a hint of a signature needs: parsing, a check at all, jaxtyping's scope."""
+"""Questions about hints of a signature: do they need a check, or jaxtyping's scope."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def may_be_ours(hint: Any) -> bool:
 
 
 def has_jaxtyped(hint: Any) -> bool:
-    """Whether a hint of jaxtyping's stands anywhere in it."""
+    """Whether a hint contains one of jaxtyping's."""
     if is_jaxtyped(hint):
         return True
     return any(has_jaxtyped(arg) for arg in typing.get_args(hint) if not isinstance(arg, str))

@@ -1,4 +1,4 @@
-"""`Merges`: a GraphDef in a signature that belongs to states beside it."""
+"""`Merges`: ties a GraphDef in a signature to the states beside it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Merges:
-    """``Annotated[nnx.GraphDef[Model], Merges("params", "rest")]``: with what it can be merged.
+    """``Annotated[nnx.GraphDef[Model], Merges("params", "rest")]``: the states that it merges with.
 
     Attributes:
-      parameters: those of the function that have the states, which together hold each leaf of the
-        GraphDef once. Keys, kinds and axis names are compared, as `merge` does: a GraphDef knows
-        no shapes.
+      parameters: the names of the parameters with the states, which together have each leaf of
+        the GraphDef once. Keys, kinds and axis names are compared, as `merge` does; a GraphDef
+        has no shapes.
     """
 
     parameters: tuple[str, ...]

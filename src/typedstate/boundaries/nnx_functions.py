@@ -1,8 +1,8 @@
-"""`merge` and `update`: Flax's, refusing what Flax silently accepts, with nothing changed then."""
+"""`merge` and `update`: as Flax's, but they refuse wrong states, and change nothing then."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar, cast
 
 import jax
@@ -75,7 +75,7 @@ def _merge_trees(definition: Any, states: tuple[Any, ...], hint: Any) -> None:
 
 
 def unmergeable(graphdef: Any, states: tuple[Any, ...]) -> list[Violation]:
-    """Why these states are not those of a GraphDef, by keys, kinds and axis names."""
+    """The violations of states against a GraphDef: keys, kinds and axis names."""
     findings = _Findings("the GraphDef")
     found = _joined(states, findings)
     _compare_slots(getattr(graphdef, "_graphdef", graphdef), found, findings)
@@ -151,7 +151,7 @@ def update(
     findings = _Findings(type(node).__name__)
     found = _joined(states, findings)
     tree = modules.module_tree(node)
-    live = dict(_flat(tree.mapping, ()))
+    live = dict(variables.leaves_of(tree.mapping))
     added: dict[Path, Any] = {}
     given: dict[Path, tuple[Path, Any]] = {}
     for path, leaf in found.items():
@@ -215,7 +215,7 @@ def _refuse_deleted(path: Path, leaf: Any, findings: _Findings) -> None:
 
 
 def _rehearse(twin: Any, added: Mapping[Path, Any], findings: _Findings) -> None:
-    """Adds the new leaves to a twin: what Flax can't add, it notices halfway through."""
+    """Adds the new leaves to a twin first, as Flax notices errors only halfway through."""
     for path, leaf in added.items():
         try:
             nnx.update(twin, _without_values(_nested({path: leaf})))
@@ -262,7 +262,7 @@ def _compare_array(path: Path, old: Any, value: Any, findings: _Findings) -> Non
 
 
 def _joined(states: tuple[Any, ...], findings: _Findings) -> dict[Path, Any]:
-    """The leaves of all states by path; one that stands in two states is refused."""
+    """The leaves of all states by path; a leaf in two states is a violation."""
     found: dict[Path, Any] = {}
     for index, state in enumerate(states):
         if variables.mapping_of(state) is None:
@@ -281,19 +281,10 @@ def _joined(states: tuple[Any, ...], findings: _Findings) -> dict[Path, Any]:
 
 def _readable(state: Any, findings: _Findings) -> list[tuple[Path, Any]]:
     try:
-        return list(_flat(state, ()))
+        return list(variables.leaves_of(state))
     except RecursionError:
         findings.add((), "container", "a state", "a tree nested too deeply to read")
         return []
-
-
-def _flat(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    mapping = variables.mapping_of(value)
-    if mapping is None:
-        yield path, value
-        return
-    for key, item in dict(mapping).items():
-        yield from _flat(item, (*path, key))
 
 
 def _siblings(found: Mapping[Path, Any], path: Path) -> dict[Any, Any]:

@@ -1,7 +1,7 @@
-"""Tells annotations that a function's own source has from those of imported packages.
+"""Tells annotations in a function's own source from those of imported packages.
 
 An alias of another package, e.g. ``optax.OptState``, may refer to names that only its own module
-has: its user can't mend that, so it is left alone without a warning.
+has: its user can't fix that, so the hint is not checked, without a warning.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _source(function: types.FunctionType) -> str | None:
 
 
 def is_of_others(function: types.FunctionType, annotation: object, hint: Any) -> bool:
-    """Whether what can't be evaluated in a hint is a class or an alias of another package."""
+    """Whether the part of a hint that can't be evaluated belongs to another package."""
     parts = list(_parts(hint))
     package = function.__module__.partition(".")[0]
     names = [part.__forward_arg__ for part in parts if isinstance(part, typing.ForwardRef)]

@@ -1,4 +1,4 @@
-"""What a refused call says: cause, violations, and the arguments with a mark on the wrong ones."""
+"""The message of a refused call: cause, violations, arguments with marks on the wrong ones."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def render(name: str, report: Report, what: str, shown: Iterable[Enforced]) -> s
 
 
 def _shown(item: Enforced) -> str:
-    """A hint as it was written, or what it means where that is shorter than a long one."""
+    """A hint as it was written; a long one by its spec, if that is shorter."""
     if item.spec is None or item.merges or isinstance(item.hint, Deferred | TypeVar):
         return show_argument(item.hint)
     if not is_written_out(item.hint):

@@ -1,6 +1,6 @@
-"""Values that stand in each other's place: what a report of a boundary says of them.
+"""Recognises swapped arguments, for the cause in a report.
 
-Asked where a call is refused: the walk is repeated with two of them exchanged.
+If a call is refused, the walk is repeated with two arguments exchanged.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The wrapper of a checked function: generated once, with the function's own parameters.
 
-Its source is Python text in which ``§`` stands for a prefix that no parameter has; values are
-reached by such names, never by their text.
+Its source is Python text in which ``§`` stands for a prefix that no parameter has. Objects are
+reached by global names with this prefix, never by their text.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Checkpoints beside their schemas: what they hold, whether it fits, and reading it so.
+"""Checkpoints and schemas: look into a checkpoint, verify, restore, migrate, save, map weights.
 
 Imported only when it is asked for; Orbax and safetensors are the extra ``[checkpoint]``, and are
 imported by the functions that need them.

@@ -1,9 +1,8 @@
-"""What a checkpoint holds, laid beside what a hint declares.
+"""`Alignment`: pairs each stored array with its place in the declared tree.
 
-`Alignment` lays what a checkpoint holds beside the declared tree. What formats do to a state is
-undone on the way: int keys that became text, the level ``value`` that a Variable's array got,
-PRNG keys that are kept as plain numbers. Kinds are taken from the declaration, as no format
-keeps them.
+Formats change a state: int keys become text, the array of a Variable is stored under a key
+``value``, PRNG keys become plain numbers. The alignment undoes all three. Kinds come from the
+declaration, as no format keeps them.
 """
 
 from __future__ import annotations
@@ -52,17 +51,19 @@ _MAX_DEPTH: Final = 200
 
 @dataclass(slots=True)
 class Alignment:
-    """What a checkpoint holds, laid beside a declared tree.
+    """The arrays of a checkpoint in the tree that a hint declares.
 
     Attributes:
-      implementation: of PRNG keys, where the caller says so.
-      implementations: of PRNG keys by path, where the checkpoint says so.
-      slots: every stored array that is in the tree.
-      int_keys: levels whose keys are stored as text and declared as ints.
-      value_levels: Variables whose array is stored one level deeper.
-      keys: leaves whose stored numbers are PRNG keys.
-      tree: nested dicts of ``jax.ShapeDtypeStruct``.
-      kinded: the same, with Variables of the declared kinds.
+      implementation: the PRNG implementation that the caller named, e.g. ``"threefry2x32"``;
+        None if the caller named none.
+      implementations: the PRNG implementations that the checkpoint names, by path as text.
+      slots: one `Slot` for each stored array, declared or not.
+      int_keys: paths of the levels whose keys are stored as text and declared as ints.
+      value_levels: paths of the Variables whose array is stored under a further key, ``value``
+        or ``raw_value``.
+      keys: paths of the PRNG keys that are stored as plain numbers.
+      tree: nested dicts of ``jax.ShapeDtypeStruct``, one for each slot.
+      kinded: the same tree, its leaves in Variables of the declared kinds.
     """
 
     implementation: str | None = None
@@ -82,12 +83,12 @@ class Alignment:
         implementation: str | None = None,
         implementations: Mapping[str, str] | None = None,
     ) -> Alignment:
-        """Lays nested dicts of `StoredLeaf` beside a spec."""
+        """Aligns nested dicts of `StoredLeaf` with a spec."""
         found = cls(implementation, implementations or {})
         found.tree, found.kinded = found._walk(stored, spec, ())
         return found
 
-    # Each function returns the plain tree and the one with kinds.
+    # Each function returns a pair: its part of `tree`, and the same part of `kinded`.
 
     def _walk(self, node: Any, spec: Spec, path: Path) -> tuple[Any, Any]:
         if len(path) > _MAX_DEPTH:
@@ -179,7 +180,7 @@ class Alignment:
         return self._walk(node, leaf, path)
 
     def _undeclared(self, node: Any, path: Path) -> tuple[Any, Any]:
-        """What nothing says anything of: a level ``value`` can't be told from a key."""
+        """Keys that are not declared. A key ``value`` is taken for the level of a Variable."""
         if is_dict(node):
             level = value_level(node)
             if level is not None:
@@ -291,7 +292,7 @@ class Alignment:
         return node.abstract
 
     def _option(self, node: Any, options: tuple[Spec, ...], path: Path) -> Spec:
-        """The alternative that fits best: all of it, or else of the right sort."""
+        """The first alternative that fits; if none does, one of the node's sort."""
         present = [option for option in options if option != NoValue()] or list(options)
         if len(present) == 1:
             return present[0]

@@ -1,4 +1,4 @@
-"""Values laid into the tree that a hint declares, as a state or as the Variables of a module."""
+"""Puts arrays into the declared tree: into an abstract state, or into a module's Variables."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from flax import nnx
 from .._compat.variables import (
     is_variable,
     kind_of,
+    leaves_of,
     make_variable,
     mapping_of,
     metadata_of,
@@ -23,24 +24,15 @@ from .stored import Path
 
 
 def finished(target: Any, arrays: Mapping[Path, Any], hint: Any) -> Any:
-    """An abstract tree with arrays in the place of its abstract ones, checked."""
+    """An abstract tree whose abstract values are replaced by arrays, checked against the hint."""
     state = replaced(target, None, (), lambda path, leaf: arrays.get(path, leaf))
     return check(state, hint)
 
 
 def values_of(tree: Any) -> Iterator[tuple[Path, Any]]:
     """Yields the path and the abstract value of each array of a tree."""
-    return _values(tree, ())
-
-
-def _values(tree: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    mapping = mapping_of(tree)
-    if mapping is not None:
-        for key, item in mapping.items():
-            yield from _values(item, (*path, key))
-        return
-    value = raw_value(tree) if is_variable(tree) else tree
-    yield from _parts(value, path)
+    for path, leaf in leaves_of(tree):
+        yield from _parts(raw_value(leaf) if is_variable(leaf) else leaf, path)
 
 
 def _parts(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -86,7 +78,7 @@ def _rebuilt(value: Any, path: Path, leaf_at: Callable[[Path, Any], Any]) -> Any
 
 
 def as_declared(slot: Slot, value: Any) -> Any:
-    """What was read as the schema has it: of numbers the PRNG keys."""
+    """The array of a slot as declared: numbers that stand for PRNG keys become keys."""
     is_key = hasattr(value, "dtype") and is_key_dtype(value.dtype)
     if slot.implementation is None:
         as_numbers = is_key and not is_key_dtype(slot.stored.dtype)

@@ -1,4 +1,4 @@
-"""How `diff` and `show` read a checkpoint: it is judged as `verify` does it."""
+"""Lets `diff` and `show` take a checkpoint: they judge it as `verify` does."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from .verifying import judge, judge_declared
 
 @dataclass(frozen=True, slots=True)
 class StoredTree:
-    """A checkpoint, as it stands beside a hint or another tree.
+    """A checkpoint as one side of a comparison.
 
     Attributes:
-      checkpoint: what it holds.
+      checkpoint: the inspected checkpoint.
     """
 
     checkpoint: Checkpoint
 
     @property
     def unknown(self) -> str:
-        """What the checkpoint does not say of kinds; empty where it says all."""
+        """A sentence on the kinds that the checkpoint does not name; empty if it names all."""
         return self.checkpoint.unknown
 
     @property
     def leaves(self) -> Mapping[Hashable, object]:
-        """Nested dicts of `StoredLeaf` with the keys of a state."""
+        """Nested dicts of `StoredLeaf` under the keys that a state has."""
         return self.checkpoint.held
 
     def judge(self, other: Subject, dims: Mapping[str, int] | None) -> Report:
-        """Everything in which it does not fit a hint, or another tree."""
+        """The violations of the checkpoint against a hint, or against another tree."""
         if other.hint is not None:
             return judge(self.checkpoint, other.hint, dims).report
         return judge_declared(

@@ -1,4 +1,4 @@
-"""A hint as this package reads it: what it says of a state, and what it says of a file."""
+"""A hint as checkpoints need it: its spec for a state, and its spec for stored arrays."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from .stored import Path
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AsStored(Unchanged):
-    """A schema as a file can show it: abstract arrays, no kinds, no placement, no validators."""
+    """Reduces a schema to what files keep: shapes and dtypes; no kinds, placement or validators."""
 
     @property
     def keeps_kinds(self) -> bool:
-        """No kind is stored."""
+        """False: no format keeps kinds."""
         return False
 
     @property
     def keeps_values(self) -> bool:
-        """No value is read."""
+        """False: values are not read."""
         return False
 
     def title(self, name: str) -> str:
-        """The name of the schema itself."""
+        """The name of the schema, unchanged."""
         return name
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
-        """The abstract value of a Variable."""
+        """The array of a Variable, as an abstract one."""
         if isinstance(spec, FlatSpec):  # names of a file are paths, flat or not
             return rewrite(spec.inner, self, path)
         if isinstance(spec, Leaf):
@@ -53,11 +53,11 @@ class AsStored(Unchanged):
         return Abstracting().leaf(_without_validators(spec), path)
 
     def extra(self, extra: Any, path: Path) -> Any:
-        """Undeclared leaves of any kind."""
+        """Undeclared keys may hold leaves of any kind."""
         return Unwrapping(pure=False).extra(extra, path)
 
     def container(self, container: Any) -> Any:
-        """A checkpoint is neither a State nor a dict."""
+        """Any container: a checkpoint is neither a State nor a dict."""
         return "any"
 
 
@@ -67,14 +67,14 @@ def _without_validators(spec: Spec) -> Spec:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A hint as this package reads it.
+    """A hint that a checkpoint is compared with.
 
     Attributes:
-      hint: as it was given; of ``Annotated[Module, S]`` the state that S is. None where it is
-        one tree, of which there is only the spec.
-      name: as its user wrote it.
-      spec: what it says.
-      stored: what it says of a file.
+      hint: the hint itself; for ``Annotated[Module, S]`` it is S. None if the spec was made
+        of another checkpoint or tree.
+      name: the hint as its user wrote it, for reports.
+      spec: the spec of a state.
+      stored: the spec of the stored arrays, see `AsStored`.
     """
 
     hint: Any
@@ -87,7 +87,7 @@ class Declared:
         """Reads a hint.
 
         Raises:
-          SchemaError: it can mean nothing.
+          SchemaError: the hint means nothing.
         """
         hint = _hint_of(hint)
         spec = spec_of(hint)
@@ -95,12 +95,12 @@ class Declared:
 
     @classmethod
     def of_spec(cls, spec: Spec, name: str, hint: Any = None) -> Declared:
-        """The same of what a hint says, or of a tree that is exactly so."""
+        """The same from a spec, e.g. the exact spec of another tree."""
         inner = spec.inner if isinstance(spec, ModuleState) else spec
         return cls(hint, name, inner, rewrite(inner, AsStored()) or inner)
 
     def nested(self, tree: Any) -> Any:
-        """The nested tree of a flat one that the hint describes; any other as it is."""
+        """Nests a flat tree, if the hint declares a flat one; returns any other tree as it is."""
         if not isinstance(self.spec, FlatSpec):
             return tree
         found = flat_trees.nested(tree, self.spec)
@@ -109,7 +109,7 @@ class Declared:
         return found if isinstance(tree, dict) else State(found)
 
     def flat(self, tree: Any) -> Any:
-        """The same the other way round."""
+        """Flattens a nested tree, if the hint declares a flat one."""
         if not isinstance(self.spec, FlatSpec):
             return tree
         if self.spec.separator is None and is_state(tree):
@@ -117,10 +117,10 @@ class Declared:
         return flat_trees.flat(tree, self.spec.separator)
 
     def judge(self, tree: Any, dims: Mapping[str, int] | None) -> Report:
-        """Everything in which an aligned tree does not fit.
+        """The violations of an aligned tree, see `Alignment.tree`.
 
         Raises:
-          SchemaError: a name in `dims` is none of the hint's, or its size no natural number.
+          SchemaError: `dims` has a name that the hint lacks, or a size that is no natural number.
         """
         given = given_sizes(dims, self.hint, self.spec)
         return judge(tree, self.stored, self.name, given)
@@ -132,7 +132,7 @@ def _hint_of(hint: Any) -> Any:
 
 
 def judge(tree: Any, spec: Spec, name: str, dims: Mapping[str, int] | None = None) -> Report:
-    """Everything in which a tree of abstract values does not fit a spec."""
+    """The violations of a tree of abstract values against a spec, in words that suit a file."""
     walk = Walk(given=dims or {})
     walk.visit(tree, spec)
     found = walk.report(name)
@@ -142,7 +142,7 @@ def judge(tree: Any, spec: Spec, name: str, dims: Mapping[str, int] | None = Non
 
 
 def _in_words_of_files(violation: Violation) -> Violation:
-    """What is stored is an array, though an abstract one stands for it."""
+    """Says Array for ShapeDtypeStruct: the abstract value stands for a stored array."""
     return Violation(
         violation.path,
         violation.code,
@@ -154,12 +154,12 @@ def _in_words_of_files(violation: Violation) -> Violation:
 
 
 def dtype_fits(dtype: Any, dtypes: tuple[Any, ...] | None) -> bool:
-    """Whether an array of a dtype is what is declared."""
+    """Whether a dtype is one of the declared; None allows any."""
     return dtypes is None or has_dtype(dtype, dtypes)
 
 
 def only_dtype(dtypes: tuple[Any, ...] | None) -> Any:
-    """The dtype that is declared, None where several would do."""
+    """The only declared dtype; None if several fit."""
     if dtypes is None or len(dtypes) != 1 or not isinstance(dtypes[0], str):
         return None
     return jax.numpy.dtype(dtypes[0])

@@ -1,14 +1,14 @@
-"""The document of a schema beside the weights: the one place that knows how it is written."""
+"""Reads and writes the JSON that `save` puts beside the weights: schema, kinds, PRNG keys."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import jax
 
-from .._compat.variables import is_variable, kind_of, mapping_of, raw_value
+from .._compat.variables import is_variable, kind_of, leaves_of, raw_value
 from .._validation.key_patterns import int_of
 from ..comparison.compare import diff
 from ..errors import SchemaError
@@ -26,11 +26,14 @@ _SHOWN: Final = 6
 
 
 def write(hint: Any, name: str, state: Any) -> dict[str, Any]:
-    """What `save` puts beside the weights of a state, as JSON data: the schema's document, and
-    what no format keeps of the state itself."""
+    """The JSON data that `save` puts beside the weights.
+
+    It has the schema's document, and what no format keeps of a state: the kinds of its Variables
+    and the implementations of its PRNG keys, both by path as text.
+    """
     kinds: dict[str, str] = {}
     keys: dict[str, str] = {}
-    for path, leaf in _flat(state, ()):
+    for path, leaf in leaves_of(state):
         value = raw_value(leaf) if is_variable(leaf) else leaf
         if is_variable(leaf):
             kinds[show_path(path)] = kind_of(leaf).__name__
@@ -47,7 +50,7 @@ def write(hint: Any, name: str, state: Any) -> dict[str, Any]:
 
 
 def _schema(hint: Any) -> tuple[Any, Mapping[str, Any]]:
-    """The document of a hint as JSON data, None where it has none, and what its names mean."""
+    """The document of a hint as JSON data (None if it has none), and the objects that it names."""
     try:
         document, names = document_and_names(hint)
     except SchemaError:
@@ -55,17 +58,8 @@ def _schema(hint: Any) -> tuple[Any, Mapping[str, Any]]:
     return document.model_dump(mode="json", by_alias=True, exclude_defaults=True), names
 
 
-def _flat(tree: Any, path: tuple[Hashable, ...]) -> Iterator[tuple[tuple[Hashable, ...], Any]]:
-    mapping = mapping_of(tree)
-    if mapping is None:
-        yield path, tree
-        return
-    for key, item in mapping.items():
-        yield from _flat(item, (*path, key))
-
-
 def kinds(document: Mapping[str, Any]) -> Mapping[str, str]:
-    """The kind of each Variable by its path."""
+    """The names of the Variables' classes, by path as text."""
     found: Mapping[str, str] = document.get("kinds", {})
     return found
 
@@ -73,12 +67,12 @@ def kinds(document: Mapping[str, Any]) -> Mapping[str, str]:
 def with_kinds(
     leaves: tuple[StoredLeaf, ...], document: Mapping[str, Any] | None
 ) -> tuple[StoredLeaf, ...]:
-    """Leaves with the kinds that `save` wrote."""
+    """Leaves with the kinds that `save` wrote; without a document unchanged."""
     known: Mapping[str, str] = {} if document is None else kinds(document)
     if not known:
         return leaves
     of: dict[Path, str] = {}
-    for path, leaf in _flat(held(leaves), ()):
+    for path, leaf in leaves_of(held(leaves)):
         ints = (key if (number := int_of(key)) is None else number for key in path)
         of[leaf.path] = known.get(show_path(path)) or known.get(show_path(tuple(ints)), "")
     return tuple(_with_kind(leaf, of.get(leaf.path, "")) for leaf in leaves)
@@ -91,13 +85,13 @@ def _with_kind(leaf: StoredLeaf, kind: str) -> StoredLeaf:
 
 
 def implementations(document: Mapping[str, Any]) -> Mapping[str, str]:
-    """How the PRNG keys at each path were implemented."""
+    """The PRNG implementations, e.g. ``"threefry2x32"``, by path as text."""
     found: Mapping[str, str] = document.get("keys", {})
     return found
 
 
 def is_kind(name: str, wanted: type) -> bool:
-    """Whether a kind that is known by its name is a wanted one or a subclass of it."""
+    """Whether a name is that of a class or of one of its subclasses."""
     if name == wanted.__name__:
         return True
     below: list[type] = type.__subclasses__(wanted)
@@ -105,10 +99,10 @@ def is_kind(name: str, wanted: type) -> bool:
 
 
 def document_of(metadata: Mapping[str, Any], path: AnyPath) -> Mapping[str, Any] | None:
-    """The document in a checkpoint's metadata, None without one; it is data, never evaluated.
+    """The JSON that `save` wrote, None if there is none. It is validated, and never evaluated.
 
     Raises:
-      CheckpointError: it is none of ours, or of a newer version.
+      CheckpointError: the JSON was not written by `save`, or by a newer version.
     """
     document = metadata.get(DOCUMENT_KEY)
     if document is None:
@@ -137,10 +131,10 @@ def document_of(metadata: Mapping[str, Any], path: AnyPath) -> Mapping[str, Any]
 
 
 class _Stranger:
-    """Stands for a validator that the hint does not have: it is compared, never asked."""
+    """Stands for a validator that is known by name only: `diff` compares it, nothing calls it."""
 
     def is_valid(self, value: Any) -> bool:
-        """A checkpoint's weights are not read."""
+        """Raises: no value is ever validated by a name."""
         raise NotImplementedError
 
 
@@ -156,7 +150,7 @@ def _validators(data: Any) -> Iterator[str]:
 
 
 def difference(document: Mapping[str, Any], hint: Any, name: str) -> str:
-    """How a hint differs from the one that a checkpoint was written for; empty if it doesn't."""
+    """The difference from the schema that a checkpoint was written for, as text; empty if none."""
     written, (own, names) = document.get("schema"), _schema(hint)
     if written == own and (own is not None or document["hint"] == name):
         return ""

@@ -1,4 +1,4 @@
-"""What is wrong with a file, as opposed to a value: `CheckpointError`."""
+"""`CheckpointError`: a file is wrong; `StateTypeError` says that a value is."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ class CheckpointError(ValueError):
     """
 
     def __init__(self, path: AnyPath, reason: str) -> None:
-        """Keeps the path beside the reason."""
+        """Makes the message of path and reason."""
         super().__init__(f"{fspath(path)}: {reason}")
         self.path, self.reason = fspath(path), reason

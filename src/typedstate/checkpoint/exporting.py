@@ -1,4 +1,4 @@
-"""The way back of a mapping: from a state to the tensors that it would be made of."""
+"""Applies a mapping backwards: makes foreign tensors of a state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from .._compat.modules import is_module, module_tree
-from .._compat.variables import is_variable, mapping_of, raw_value
+from .._compat.variables import is_variable, leaves_of, raw_value
 from ..checking import check
 from ..report import show_path
 from .errors import AnyPath, CheckpointError
@@ -27,21 +27,15 @@ if TYPE_CHECKING:
 def exported(
     weights: Weights[Any], state: Any, dims: Mapping[str, int]
 ) -> Iterator[tuple[str, Any]]:
-    """Yields name and array of each tensor, one at a time."""
+    """Yields the name and the numpy array of each foreign tensor, one at a time."""
     check(state, weights.hint)
     tree = module_tree(state).mapping if is_module(state) else state
-    leaves = {show_path(path): leaf for path, leaf in _flat(tree, ())}
+    leaves = {
+        show_path(path): raw_value(leaf) if is_variable(leaf) else leaf
+        for path, leaf in leaves_of(tree)
+    }
     for rule in weights.rules:
         yield from _of_rule(rule, leaves, dims)
-
-
-def _flat(tree: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    mapping = mapping_of(tree)
-    if mapping is None:
-        yield path, raw_value(tree) if is_variable(tree) else tree
-        return
-    for key, item in mapping.items():
-        yield from _flat(item, (*path, key))
 
 
 def _of_rule(
@@ -71,7 +65,7 @@ def _of_rule(
 
 
 def write(path: AnyPath, tensors: Mapping[str, Any]) -> None:
-    """Writes a safetensors file, which has its name once it is whole."""
+    """Writes a safetensors file under another name, and renames it once it is whole."""
     import safetensors.numpy
 
     place = LocalPath(fspath(path))

@@ -1,4 +1,4 @@
-"""Flat trees as files keep them: joined names, or paths that became text."""
+"""Nests flat trees whose keys are joined names, or paths that a format wrote as text."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _KEYS: Final = (str, int, bytes, type(None))
 
 
 def unflattened(node: Any, separator: str | None) -> Any:
-    """The nested tree of a flat one; what is no flat tree, a nested one too, is as it was.
+    """Nests a flat tree; returns any other value, a nested tree too, as it was.
 
     Args:
-      node: nested dicts as stored.
-      separator: what joins the keys of a name; without, a path is the text of a tuple, which is
-        what Orbax and Flax's msgpack make of one.
+      node: dicts as stored.
+      separator: the text that joins keys to a name. None: a path is stored as the text of a
+        tuple, e.g. ``"('layers', 0)"``, as Orbax and Flax's msgpack write it.
     """
     if not is_dict(node):
         return node

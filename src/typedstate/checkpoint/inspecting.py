@@ -26,19 +26,19 @@ def inspect(
     item: str | None = None,
     progress: Progress | None = None,
 ) -> Checkpoint:
-    """What a checkpoint holds, from its metadata: no weight is read.
+    """Reads what a checkpoint holds from its metadata; reads no weight.
 
     Args:
       path: a folder that Orbax wrote (a checkpoint of its v0 or v1 interface, or the root of a
         CheckpointManager or v1 ``training.Checkpointer``), a ``.safetensors`` file or a folder
         of such, or a file of ``flax.serialization``. ``file://`` works as
         the path does, another URL where Orbax knows it.
-      step: of a CheckpointManager's folder; without, the newest.
-      item: of a checkpoint with several items.
-      progress: is told how many of how many files were read.
+      step: the step to read in a CheckpointManager's folder; without, the newest.
+      item: the name of one item, where a checkpoint has several.
+      progress: called with the number of files that were read, and of all files.
 
     Raises:
-      CheckpointError: it is no checkpoint, or a half-written, truncated or hostile one.
+      CheckpointError: it is no checkpoint, or an unfinished, truncated or hostile one.
     """
     place = _place(path)
     if place.is_dir():
@@ -54,10 +54,10 @@ def inspect(
 
 
 def inspect_foreign(path: AnyPath) -> Checkpoint:
-    """The same of tensors with names of their own, which are read from safetensors.
+    """The same for a foreign checkpoint, whose tensors have names of their own: safetensors only.
 
     Raises:
-      CheckpointError: it can't be read, or is of another format.
+      CheckpointError: the checkpoint can't be read, or is no safetensors.
     """
     found = inspect(path)
     if found.format != "safetensors":
@@ -83,7 +83,7 @@ def _place(path: AnyPath) -> Any:
     """The path as an object that knows local files and URLs.
 
     Raises:
-      CheckpointError: there is nothing.
+      CheckpointError: nothing is there.
     """
     try:
         place = place_of(fspath(path))

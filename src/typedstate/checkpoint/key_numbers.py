@@ -1,4 +1,4 @@
-"""PRNG keys as the plain numbers that formats keep of them."""
+"""PRNG keys that formats keep as plain ``uint32`` numbers."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import jax
 
 from .libraries import jax_
 
-#: How keys of so many numbers are implemented, where nothing else says it.
+#: The implementation of a key by its count of numbers, for checkpoints that don't name one.
 IMPLEMENTATIONS: Final = {2: "threefry2x32", 4: "rbg"}
 
 
 def key_size(implementation: str) -> int:
-    """How many numbers make one PRNG key."""
+    """The count of ``uint32`` numbers in one key."""
     data: Any = jax_.eval_shape(lambda: jax.random.key_data(jax.random.key(0, impl=implementation)))
     return int(data.shape[-1])
 
 
 def key_dtype(implementation: str) -> Any:
-    """The dtype of PRNG keys."""
+    """The dtype of an array of keys."""
     key: Any = jax_.eval_shape(lambda: jax.random.key(0, impl=implementation))
     return key.dtype

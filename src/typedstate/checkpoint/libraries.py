@@ -1,4 +1,4 @@
-"""What other libraries give without types, or only where they are installed."""
+"""Typed access to other libraries that have no types or may not be installed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def orbax() -> Any:
 
 
 def place_of(path: str) -> Any:
-    """A path as an object that knows local files, ``file://`` and the URLs that Orbax knows.
+    """A path object for a local file, a ``file://`` URL or a URL that Orbax can open.
 
     Raises:
-      ValueError: a URL of another sort.
+      ValueError: Orbax can't open URLs of this sort.
     """
     if path.startswith(_FILE):
         path = url2pathname(path.removeprefix(_FILE))
@@ -45,7 +45,7 @@ def is_key_dtype(dtype: Any) -> bool:
     return bool(jax_.dtypes.issubdtype(dtype, jax_.dtypes.prng_key))
 
 
-# isinstance makes of what is untyped a dict or list of unknown entries; these say what they are.
+# isinstance narrows Any to a dict or list of unknown entries; these functions name the entries.
 
 
 def is_dict(value: Any) -> TypeIs[dict[Hashable, Any]]:
@@ -54,7 +54,7 @@ def is_dict(value: Any) -> TypeIs[dict[Hashable, Any]]:
 
 
 def is_json_object(value: Any) -> TypeIs[dict[str, Any]]:
-    """Whether a value that was read from JSON is an object, the keys of which are always text."""
+    """Whether a value that was read from JSON is an object; its keys are always text."""
     return isinstance(value, dict)
 
 

@@ -1,8 +1,8 @@
-"""`migrate`: yesterday's tree as today's, or the reason why not.
+"""`migrate`: makes the declared tree of one that an older Flax, or a scanned twin, has written.
 
 Older releases of Flax, and the scanned or unscanned twin of a model, keep the same arrays in
-another tree. Each such difference is one step here; steps are taken as long as each of them
-leaves fewer violations than there were, and what then still differs is refused by name.
+another tree. Each such difference is one step. Steps are taken as long as each leaves fewer
+violations than before; the violations that remain are raised.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ _MAX_ENTRIES: Final = 1024
 _AXES: Final = (0, 1)
 _OPTIMIZER: Final = frozenset(("model", "opt_state", "step"))
 _MODEL_IN_OPTIMIZER: Final = "the model's state stands in the optimizer's, as up to Flax 0.10"
-#: Whether the installed Flax keeps the optimizer's state apart from the model's.
+#: Whether an optimizer's state leaves out the model, as it does since Flax 0.11.
 _GONE_FROM_OPTIMIZER: Final = hasattr(nnx, "ModelAndOptimizer")
 
 
 @dataclass(frozen=True, slots=True)
 class Moved(StoredLeaf):
-    """A leaf that a step makes of others.
+    """A leaf that a step makes: an entry of one stacked leaf, or a stack of several leaves.
 
     Attributes:
-      parts: what it is made of: one leaf, of which it is an entry, or several that are stacked.
-      index: which entry, None where leaves are stacked.
-      axis: along which.
+      parts: the one stacked leaf, or the leaves to stack.
+      index: the entry's position along `axis`; None for a stack.
+      axis: the axis of the stack.
     """
 
     parts: tuple[StoredLeaf, ...] = ()
@@ -58,12 +58,12 @@ class Moved(StoredLeaf):
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """How a tree becomes one that a hint declares.
+    """The result of all steps.
 
     Attributes:
-      alignment: the tree after all steps, laid beside the hint.
-      report: everything in which it then still does not fit.
-      steps: what was done, a line each.
+      alignment: the tree after all steps, aligned with the hint.
+      report: the violations that remain.
+      steps: one line for each step, for people.
     """
 
     alignment: Alignment
@@ -72,21 +72,22 @@ class Migration:
 
 
 def migrate(state: Any, hint: TypeForm[T], *, dims: Mapping[str, int] | None = None) -> T:
-    """A state, pure dict or restored tree of another time as what a hint declares today.
+    """Turns the tree of an older Flax, or of a scanned twin, into the one that a hint declares.
 
-    Understood are: a level ``value`` below each array (``VariableState`` of older Flax), lists
+    It knows: a key ``value`` above each array (``VariableState`` of older Flax), lists
     with str keys, PRNG keys as plain numbers, the model's state inside of the optimizer's (up to
     Flax 0.10), a tree one level too deep (``params``), layers that are stacked for ``nnx.scan`` or
     ``nnx.vmap`` where a list is declared, and the reverse.
 
     Args:
-      state: what to migrate; its arrays are not changed, and not copied where they stay whole.
+      state: a state, a pure dict or a restored tree. Its arrays are not changed; those that stay
+        whole are not copied.
       hint: a schema or a form of one.
       dims: sizes of the hint's outermost names.
 
     Raises:
-      StateTypeError: something can't be placed; the report names it.
-      SchemaError: the hint can mean nothing.
+      StateTypeError: the tree still does not fit after all steps; the report says where.
+      SchemaError: the hint means nothing.
     """
     __tracebackhide__ = True
     declared = Declared.of(hint)
@@ -111,7 +112,7 @@ def migrate(state: Any, hint: TypeForm[T], *, dims: Mapping[str, int] | None = N
 
 
 def _as_jax(value: Any) -> Any:
-    """What a file's reader gives are numpy's arrays; what a state holds are JAX's."""
+    """A JAX array of the numpy array that a reader gives; any other value as it is."""
     return jax_.numpy.asarray(value) if isinstance(value, np.ndarray | np.generic) else value
 
 
@@ -148,7 +149,7 @@ def _other_kinds(alignment: Alignment, kinds: Mapping[str, str]) -> Iterator[Vio
 
 
 def value_of(leaf: StoredLeaf, values: Mapping[Path, Any]) -> Any:
-    """The value of a leaf from those of the leaves that it is made of."""
+    """The array of a leaf, made of the arrays of its parts."""
     if not isinstance(leaf, Moved):
         return values[leaf.path]
     parts = [value_of(part, values) for part in leaf.parts]
@@ -158,7 +159,7 @@ def value_of(leaf: StoredLeaf, values: Mapping[Path, Any]) -> Any:
 
 
 def bases(leaf: StoredLeaf) -> Iterator[StoredLeaf]:
-    """The stored leaves that a leaf is made of."""
+    """Yields the stored leaves that a leaf is made of."""
     if not isinstance(leaf, Moved):
         yield leaf
         return
@@ -170,7 +171,7 @@ def bases(leaf: StoredLeaf) -> Iterator[StoredLeaf]:
 
 
 def plan(stored: Any, declared: Declared, dims: Mapping[str, int] | None) -> Migration:
-    """Takes steps as long as each leaves fewer violations."""
+    """Takes steps as long as each leaves fewer violations than before."""
     steps: list[str] = []
     alignment = Alignment.of(stored, declared.spec)
     report = declared.judge(alignment.tree, dims)
@@ -208,7 +209,7 @@ def _better(
 
 
 def _is_other(report: Report, path: Path) -> bool:
-    """Whether something else than what a step made of it is declared at a place."""
+    """Whether the hint declares another structure than the step made at or below a path."""
     return any(
         violation.code in _STRUCTURAL and violation.keys[: len(path)] == path
         for violation in report.violations
@@ -244,7 +245,7 @@ def _candidates(stored: Any, report: Report) -> Iterator[tuple[str, Path, Any]]:
 
 
 def _stored_at(tree: Any, path: Path) -> tuple[Path, Any] | None:
-    """What stands at a path, whose ints may be stored as text."""
+    """The stored path and the node at a path, None if there is none; ints may be stored as text."""
     taken: list[Hashable] = []
     for key in path:
         if not is_dict(tree):
@@ -271,7 +272,7 @@ def _structure(node: Any) -> Any:
 
 
 def _stack(node: dict[Hashable, Any], axis: int) -> Any:
-    """Like entries as one; None where they are not alike."""
+    """Stacks the entries of a level; None if their leaves are not alike."""
     if not numbered(node):
         return None
     entries = [node[key] for key in sorted(node, key=lambda key: int(str(key)))]
@@ -291,7 +292,7 @@ def _stacked(entries: list[Any], axis: int) -> Any:
 
 
 def _unstack(node: dict[Hashable, Any], axis: int) -> Any:
-    """A stack as its entries; None where the arrays have not the same number of them."""
+    """Takes a stack apart; None if its arrays differ in the size of the axis."""
     leaves = [leaf for _, leaf in _flat(node, ())]
     sizes = {leaf.shape[axis] if len(leaf.shape) > axis else None for leaf in leaves}
     if len(sizes) != 1 or numbered(node):

@@ -1,7 +1,7 @@
-"""Files of ``flax.serialization``: what they hold, found by stepping over the arrays.
+"""Reads files of ``flax.serialization`` without the bytes of their arrays.
 
-Flax's own ``msgpack_restore`` reads the whole file into memory; here an array's bytes are
-passed over, and read only when they are wanted. The encoding of arrays is that of
+Flax's own ``msgpack_restore`` reads the whole file into memory; this reader skips the bytes of
+arrays, and reads them only on demand. The encoding of arrays is that of
 ``flax.serialization`` (extension types 1 to 3, large arrays in chunks).
 """
 
@@ -25,7 +25,7 @@ _MAX_NODES: Final = 2_000_000
 _MAX_TEXT: Final = 1 << 16
 _MAX_RANK: Final = 32
 _LENGTHS: Final = {1: ">B", 2: ">H", 4: ">I"}
-#: The first byte of each sized type: how many bytes its length takes.
+#: By the first byte of a type with a length: the count of bytes that hold the length.
 _STRINGS: Final = {0xD9: 1, 0xDA: 2, 0xDB: 4}
 _BINARIES: Final = {0xC4: 1, 0xC5: 2, 0xC6: 4}
 _EXTENSIONS: Final = {0xC7: 1, 0xC8: 2, 0xC9: 4}
@@ -48,12 +48,12 @@ _NUMBERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Bytes:
-    """Where an array's bytes are.
+    """The place of an array in a file.
 
     Attributes:
-      dtype: of the array.
-      shape: of the array.
-      spans: the position and length of each piece of it, in order.
+      dtype: the dtype of the array.
+      shape: the shape of the array.
+      spans: position and length, in bytes, of each piece of the array, in order.
     """
 
     dtype: np.dtype[Any]
@@ -62,7 +62,7 @@ class Bytes:
 
 
 def inspect(place: Any) -> Checkpoint:
-    """What a file of ``flax.serialization`` holds."""
+    """The checkpoint in a file of ``flax.serialization``."""
     leaves = tuple(_leaf(path, value) for path, value in _flat(_scan(place), ()))
     return Checkpoint(str(place), str(place), "msgpack", leaves)
 
@@ -82,7 +82,7 @@ def _leaf(path: Path, value: Any) -> StoredLeaf:
 
 
 def arrays(place: Any, wanted: list[Path]) -> Iterator[tuple[Path, Any]]:
-    """Yields path and value of each wanted leaf, one at a time."""
+    """Yields the path and the numpy array of each wanted leaf, one at a time."""
     found = dict(_flat(_scan(place), ()))
     with place.open("rb") as file:
         for path in wanted:
@@ -130,7 +130,7 @@ def _scan(place: Any) -> Any:
 
 
 class _Scanner:
-    """Reads the structure of one file, with everything that could take memory bounded."""
+    """Reads the structure of one file; depth, counts and lengths are bounded."""
 
     def __init__(self, file: BinaryIO, size: int, path: str) -> None:
         self.file, self.size, self.path, self.nodes = file, size, path, 0
@@ -139,7 +139,7 @@ class _Scanner:
         return CheckpointError(self.path, f"{reason}, at byte {self.file.tell()}")
 
     def value(self, depth: int) -> Any:
-        """The next value."""
+        """Reads the next value."""
         self.nodes += 1
         if depth > _MAX_DEPTH:
             raise self.wrong(f"nested more than {_MAX_DEPTH} deep")
@@ -188,7 +188,7 @@ class _Scanner:
         return self.take(length).decode("utf-8", "replace")
 
     def span(self, length: int) -> Bytes:
-        """Steps over bytes."""
+        """Skips so many bytes, and returns their place."""
         begin = self.file.tell()
         if begin + length > self.size:
             raise self.wrong(f"truncated: {length} bytes are wanted, {self.size - begin} are left")
@@ -210,7 +210,7 @@ class _Scanner:
         return self.chunked(found) if _CHUNKED in found else found
 
     def chunked(self, found: dict[Hashable, Any]) -> Bytes:
-        """An array that was too large for one piece."""
+        """The place of an array that was written in pieces, as Flax writes large ones."""
         shape, chunks = found.get("shape"), found.get("chunks")
         if not is_dict(shape) or not is_dict(chunks):
             raise self.wrong("an array in pieces without shape or pieces")

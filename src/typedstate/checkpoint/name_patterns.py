@@ -1,4 +1,4 @@
-"""Names of tensors and paths of leaves with holes: ``layers.{i}.mlp`` and ``blocks[{i}].mlp``."""
+"""Patterns of names and paths: the hole ``{i}`` in ``layers.{i}.mlp`` stands for a number."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def holes(text: str) -> tuple[str, ...]:
 
 
 def source_pattern(text: str) -> re.Pattern[str]:
-    """What matches the names that a pattern with holes stands for: a hole is a number."""
+    """The regular expression of a pattern; each hole is a group that matches a number."""
     seen: set[str] = set()
     expression = ""
     at = 0
@@ -32,7 +32,7 @@ def source_pattern(text: str) -> re.Pattern[str]:
 
 
 def ignore_pattern(text: str) -> re.Pattern[str]:
-    """The same, with ``*`` for any run of characters."""
+    """The same, where ``*`` matches any run of characters."""
     parts = [re.escape(_HOLE.sub("\0", part)) for part in text.split("*")]
     return re.compile(
         ".*".join(part.replace("\0", r"\d+").replace(r"\\d", r"\d") for part in parts)
@@ -40,7 +40,7 @@ def ignore_pattern(text: str) -> re.Pattern[str]:
 
 
 def filled(text: str, numbers: Mapping[str, int]) -> str:
-    """A pattern with numbers in its holes."""
+    """The pattern with numbers in the place of its holes."""
     return _HOLE.sub(lambda match: str(numbers[match[1]]), text)
 
 
@@ -48,7 +48,7 @@ def path_of(text: str) -> Path:
     """The keys of a path such as ``blocks[0].attn.kernel``.
 
     Raises:
-      ValueError: it is none.
+      ValueError: the text is no path.
     """
     keys: list[Hashable] = []
     at = 0

@@ -1,8 +1,8 @@
-"""The headers of an Orbax checkpoint's arrays, read in one go.
+"""Reads shape, dtype and sharding of every array of an Orbax checkpoint from its JSON files.
 
-Orbax opens two TensorStores for each array to tell its shape, dtype and sharding. The same stands
-in three sorts of JSON: the tree's, the arrays' and the shardings'. What is not just as expected is
-left to Orbax; a file that can't be read is named.
+Orbax opens two TensorStores for each array to tell these. They also stand in three sorts of JSON:
+of the tree, of the arrays and of the shardings. If the JSON has an unexpected form, `read_headers`
+returns None and Orbax reads the checkpoint; if a file can't be read, the error names it.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _Header = tuple[tuple[int, ...], np.dtype[Any]]
 
 
 def read_headers(folder: Any, tree: Mapping[str, Any]) -> tuple[StoredLeaf, ...] | None:
-    """Every leaf of a tree; None where something is not as expected.
+    """The leaves of a tree; None if the JSON has an unexpected form.
 
     Args:
-      folder: of the tree, a local one.
-      tree: what its ``_METADATA`` says.
+      folder: the local folder of the tree.
+      tree: the JSON in its ``_METADATA``.
 
     Raises:
       CheckpointError: a file that holds headers is truncated or unreadable.
@@ -119,7 +119,7 @@ def _header(text: bytes, dtype: str) -> _Header:
 
 
 def _shardings(folder: Any) -> dict[str, str]:
-    """How each array lay when it was written, in a few words."""
+    """The shardings at the time of writing, as text by the array's name."""
     file = folder / _SHARDINGS
     if not file.exists():
         return {}
@@ -136,7 +136,7 @@ def _show(sharding: Any) -> str:
 
 
 def show_sharding(spec: Any, names: Any, sizes: Any) -> str:
-    """Partition and mesh: ``P('data',) on data=2, model=4``."""
+    """A partition and a mesh as text: ``P('data',) on data=2, model=4``."""
     mesh = ", ".join(f"{name}={size}" for name, size in zip(names, sizes, strict=False))
     shown = ", ".join(repr(tuple(axis) if is_list(axis) else axis) for axis in tuple(spec))
     return f"P({shown}) on {mesh}"

@@ -1,7 +1,7 @@
-"""Orbax checkpoints: which folder holds the arrays, what they are, and reading them.
+"""Reads Orbax checkpoints: finds the folder of a tree, its metadata, and its arrays.
 
-The one file that imports Orbax's readers. Checkpoints of its v1 interface are read through the
-same functions: what differs is the name of the folder.
+The one file that imports Orbax's readers. Checkpoints of Orbax's v1 interface differ in the names
+of folders only, and are read by the same functions.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _MAX_ABOUT: Final = 1 << 26
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The folder of one tree of arrays.
+    """One tree of arrays on disk.
 
     Attributes:
-      folder: of the tree, with ``_METADATA``.
-      about: the folder of the checkpoint as a whole.
-      step: the step of a CheckpointManager's folder.
-      item: the name of one of several trees.
+      folder: the folder of the tree; has ``_METADATA``.
+      about: the folder of the whole checkpoint; has the custom metadata.
+      step: the step in a CheckpointManager's folder, else None.
+      item: the name of the tree, if the checkpoint has several, else None.
     """
 
     folder: Any
@@ -57,10 +57,10 @@ def is_orbax(folder: Any) -> bool:
 
 
 def find(path: Any, step: int | None, item: str | None) -> Found:
-    """The tree of arrays that is meant, below a checkpoint or a CheckpointManager's folder.
+    """Finds a tree of arrays in the folder of a checkpoint or of a CheckpointManager.
 
     Raises:
-      CheckpointError: there is none, there are several, or it was not written to its end.
+      CheckpointError: there is no such tree, there are several, or its save was not finished.
     """
     _refuse_unfinished(path)
     if (path / _METADATA).exists():
@@ -102,7 +102,7 @@ def _folders(folder: Any) -> list[Any]:
 
 
 def _steps(folder: Any) -> dict[int, Any]:
-    """The finished steps of a CheckpointManager's folder."""
+    """The folders of the finished steps, by number, in a CheckpointManager's folder."""
     found: dict[int, Any] = {}
     for child in _folders(folder):
         match = _STEP.fullmatch(child.name)
@@ -124,7 +124,7 @@ def _why_empty(path: Any) -> str:
 
 
 def _refuse_unfinished(folder: Any) -> None:
-    """A folder is renamed, or gets its time of commit, once everything in it is written."""
+    """Raises for an unfinished save: at its end Orbax renames the folder, or dates it."""
     if _UNFINISHED in folder.name:
         raise CheckpointError(folder, "half-written: Orbax did not commit it")
     about = _json(folder / _ABOUT, _MAX_ABOUT)
@@ -133,7 +133,7 @@ def _refuse_unfinished(folder: Any) -> None:
 
 
 def about(found: Found) -> dict[str, Any]:
-    """What the writer of a checkpoint put beside the weights."""
+    """The custom metadata of a checkpoint."""
     whole = _json(found.about / _ABOUT, _MAX_ABOUT) or {}
     custom: Any = whole.get("custom_metadata")
     tree = _json(found.folder / _METADATA, _MAX_METADATA) or {}
@@ -143,7 +143,7 @@ def about(found: Found) -> dict[str, Any]:
 
 
 def _json(path: Any, limit: int) -> dict[str, Any] | None:
-    """The object in a small JSON file, None where there is no file."""
+    """The object in a JSON file of at most `limit` bytes; None if there is no file."""
     try:
         if not path.exists():
             return None
@@ -160,7 +160,7 @@ def _json(path: Any, limit: int) -> dict[str, Any] | None:
 
 
 def read_leaves(found: Found) -> tuple[StoredLeaf, ...]:
-    """Every leaf of a tree, from its metadata."""
+    """The leaves of a tree, from its metadata."""
     whole = _json(found.folder / _METADATA, _MAX_METADATA) or {}
     leaves = read_headers(found.folder, whole) or _read_by_orbax(found)
     if not any(leaf.dtype == np.uint32 for leaf in leaves if leaf.dtype is not None):
@@ -185,7 +185,7 @@ def _with_keys(leaf: StoredLeaf, keys: Mapping[str, str]) -> StoredLeaf:
 
 
 def _key_implementations(folder: Any) -> dict[str, str]:
-    """How the PRNG keys of each name were implemented, as Orbax's newer releases write it."""
+    """The PRNG implementations by the array's name, which newer releases of Orbax write."""
     found: dict[str, str] = {}
     if not (folder / _ARRAYS).exists():
         return found
@@ -222,7 +222,7 @@ def _leaves(tree: Any, path: Path) -> Iterator[StoredLeaf]:
 
 
 def _show_sharding(sharding: Any) -> str:
-    """How an array lay, in a few words: ``P('data',) on data=2, model=4``."""
+    """A sharding as text: ``P('data',) on data=2, model=4``."""
     if sharding is None:
         return ""
     spec, names = getattr(sharding, "partition_spec", None), getattr(sharding, "axis_names", None)
@@ -267,7 +267,7 @@ def _restore_arg(ocp: Any, shaped: Any, is_array: bool) -> Any:
 
 
 def _tree_of(items: Mapping[Path, Any]) -> Any:
-    """Nested dicts and lists, as stored: partly wanted lists keep the positions before."""
+    """Nested dicts of values by path, with the keys as stored."""
     tree: dict[Hashable, Any] = {}
     for path, value in items.items():
         below = tree
@@ -285,7 +285,7 @@ def _at(tree: Any, path: Path) -> Any:
 
 @contextmanager
 def _named_errors(folder: Any) -> Generator[None, None, None]:
-    """What Orbax and TensorStore raise, with the folder's name and without their noise."""
+    """Turns errors of Orbax and TensorStore into a CheckpointError with the folder's name."""
     try:
         yield
     except CheckpointError:
@@ -301,7 +301,7 @@ def _named_errors(folder: Any) -> Generator[None, None, None]:
 
 @contextmanager
 def quiet() -> Generator[None, None, None]:
-    """Without Orbax's advice on arguments that are ours."""
+    """Silences Orbax's advice on arguments that this package chose."""
     logger = logging.getLogger("absl")
     before = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,15 +1,15 @@
-"""What of a checkpoint is read, and what may differ: cast, filled or left out."""
+"""The plan of a restore: the arrays to read, and the differences that were allowed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 import jax
 import numpy as np
 
-from .._compat.variables import is_variable, mapping_of, raw_value
+from .._compat.variables import is_variable, leaves_of, mapping_of, raw_value
 from .._spec.describe import describe
 from ..errors import StateTypeError
 from ..report import Report, Violation, show_path
@@ -25,14 +25,15 @@ _IN_MODEL: Final = "it may be absent, but the given model has it"
 
 @dataclass(slots=True)
 class Plan:
-    """What will be read, and what becomes of it.
+    """The arrays to read, and how each differs from its declaration.
 
     Attributes:
-      like: the tree that is made, with abstract values.
-      slots: what is read for it.
-      cast: paths of arrays that are stored in another dtype, with it.
-      filled: by path as text, path and leaf of what is taken from a given state.
-      left_out: stored paths that are not read.
+      like: the tree to make, with abstract values.
+      slots: the stored arrays to read.
+      cast: the stored dtype of each array that is cast, by path as text.
+      filled: path and leaf of each value that the checkpoint lacks and `fill` has, by path as
+        text.
+      left_out: paths, as text, of the stored arrays that are not read.
     """
 
     like: Any
@@ -50,18 +51,18 @@ def plan_of(
     dims: Mapping[str, int] | None,
     dtype: Any,
 ) -> Plan:
-    """Allows what may differ, refuses the rest.
+    """Makes the plan of a restore, if all violations are allowed.
 
     Args:
-      verdict: on the checkpoint.
-      may: the codes of violations that are allowed.
-      fill: a nested tree that has what is missing.
+      verdict: the verdict on the checkpoint.
+      may: the codes of the violations that are allowed.
+      fill: a nested tree with the values that the checkpoint lacks; None without one.
       into: the nested tree of the module that gets the values; None without one.
       dims: sizes of the hint's outermost names.
-      dtype: to which is cast where the hint allows several.
+      dtype: the dtype to cast to, for leaves whose declaration allows several.
 
     Raises:
-      StateTypeError: something differs that may not.
+      StateTypeError: a violation is not allowed.
     """
     report, alignment = _beside(verdict, into if fill is None else fill), verdict.alignment
     plan = Plan(alignment.kinded, list(alignment.slots), {}, {}, [])
@@ -84,7 +85,7 @@ def plan_of(
             if given is None:
                 _refuse(verdict, report, f"fill= has no {violation.path} either")
             tree, kinded = _with(tree, keys, _plain(given)), _with(kinded, keys, given)
-            plan.filled |= {show_path(path): (path, leaf) for path, leaf in _flat(given, keys)}
+            plan.filled |= {show_path(path): (path, leaf) for path, leaf in leaves_of(given, keys)}
         else:
             slot = next((slot for slot in plan.slots if slot.path == keys), None)
             wanted = None if slot is None else _wanted_dtype(slot, _at(fill, keys), dtype)
@@ -102,16 +103,16 @@ def plan_of(
 
 
 def _beside(verdict: Verdict, model: Any) -> Report:
-    """The report, with what may be absent, is in the model, and is not in the checkpoint.
+    """Adds a violation for each optional leaf that the model has and the checkpoint lacks.
 
-    A state that resumes without it would begin anew there, and nobody would be told.
+    Training that resumes without such a leaf would begin anew there, and nobody would be told.
     """
     report = verdict.report
     if model is None:
         return report
     leaves = (
         (path, StoredLeaf(path, tuple(value.shape), value.dtype))
-        for path, value in _flat(_plain(model), ())
+        for path, value in leaves_of(_plain(model))
         if hasattr(value, "shape") and hasattr(value, "dtype")
     )
     declared = Alignment.of(nested(leaves), verdict.declared.spec).slots
@@ -149,7 +150,7 @@ def _recast(kinded: Any, slot: Slot, made: Any) -> Any:
 
 
 def _plain(tree: Any) -> Any:
-    """Abstract values in the place of Variables."""
+    """The tree without its Variables: each gives its value."""
     mapping = mapping_of(tree)
     if mapping is not None:
         return {key: _plain(item) for key, item in mapping.items()}
@@ -163,15 +164,6 @@ def _abstract(value: Any) -> Any:
     return value
 
 
-def _flat(tree: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    mapping = mapping_of(tree)
-    if mapping is None:
-        yield path, tree
-        return
-    for key, item in mapping.items():
-        yield from _flat(item, (*path, key))
-
-
 def _at(tree: Any, path: Path) -> Any:
     for key in path:
         mapping = mapping_of(tree)
@@ -182,7 +174,7 @@ def _at(tree: Any, path: Path) -> Any:
 
 
 def _with(tree: Any, path: Path, value: Any) -> Any:
-    """The same tree with something else at one place; the tree itself stays as it was."""
+    """A copy of the tree with another value at one path."""
     if not path:
         return value
     mapping = dict(mapping_of(tree) or {})

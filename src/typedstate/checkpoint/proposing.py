@@ -1,4 +1,4 @@
-"""`propose`: rules that names and shapes suggest; `Weights.prove` decides, then a person."""
+"""`propose`: guesses rules from names and shapes. `Weights.prove` and a person decide on them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .weight_rules import Rule
 
 _LEAST: Final = 0.3
 _LETTERS: Final = "ijklmn"
-#: What other libraries call the same thing.
+#: Words of other libraries for the same part of a model.
 _SAME_WORDS: Final[Mapping[str, str]] = {
     "weight": "kernel",
     "gamma": "scale",
@@ -57,20 +57,20 @@ _SAME_WORDS: Final[Mapping[str, str]] = {
     "model": "",
     "self": "",
 }
-#: What other libraries call ``weight`` alike: it says nothing of which leaf is meant.
+#: Leaves that other libraries all call ``weight``; the word can't tell which leaf is meant.
 _ENDS: Final = frozenset({"weight", "kernel", "embedding", "scale", "gamma"})
 _WORD: Final = re.compile(r"[a-z]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Rules that may be right.
+    """Rules that may be right, and the names that got none.
 
     Attributes:
-      rules: one for each pattern of names that has a likely counterpart.
-      unplaced: patterns of tensors without one.
-      unfilled: patterns of leaves without one.
-      sizes: of the names in `Rule.axes` that are none of the given dims.
+      rules: one for each pattern of tensors that has a likely leaf.
+      unplaced: patterns of tensors for which no leaf was found.
+      unfilled: patterns of leaves for which no tensor was found.
+      sizes: the sizes of the names in `Rule.axes` that are not among the given dims.
     """
 
     rules: tuple[Rule, ...]
@@ -118,19 +118,19 @@ def propose(
     choices: Mapping[str, Any] | None = None,
     like: Any = None,
 ) -> Proposal:
-    """Rules for `Weights` that the names and shapes of a safetensors checkpoint suggest.
+    """Proposes rules for `Weights`, from the names and shapes in a safetensors checkpoint.
 
     Args:
       path: a safetensors file or a folder of such with an index.
       hint: a schema or a form of one.
       dims: sizes of its dims.
-      choices: what else the schema leaves open, by path, as in ``typedstate.abstract``:
-        ``{"*.bias": False}``.
-      like: a state or module that settles what the schema leaves open.
+      choices: a decision for each optional or other open leaf, by path, as for
+        ``typedstate.abstract``: ``{"*.bias": False}``.
+      like: a state or module, from which the open sizes and decisions are taken.
 
     Raises:
       CheckpointError: the checkpoint can't be read, or is no safetensors.
-      SchemaError: `dims`, `choices` and `like` leave something open: it lists what.
+      SchemaError: a size or a decision is still open; the error lists them.
     """
     stored = inspect_foreign(path)
     target: Any = cast(Any, abstract)(
@@ -163,7 +163,7 @@ def propose(
 
 
 def _sizes(hint: Any, target: Any) -> dict[str, int | None]:
-    """The hint's outermost names with the sizes that a tree of it has; None where one is open."""
+    """The sizes of the hint's outermost names in a tree that fits it; None for an open one."""
     as_abstract: Any = Abstract
     found = explain(target, as_abstract[hint]).dims
     names: dict[str, int | None] = dict.fromkeys(outermost_names(spec_of(hint)))
@@ -172,18 +172,18 @@ def _sizes(hint: Any, target: Any) -> dict[str, int | None]:
 
 @dataclass(slots=True)
 class _Axes:
-    """Names for the sizes of axes that are split: those of the dims, else letters.
+    """Chooses names for the pieces of a split axis: dims of the same size, else letters.
 
     Attributes:
-      dims: the schema's names with their sizes; None where one is open.
-      own: the letters, with their sizes.
+      dims: the sizes of the schema's names; None for an open one.
+      own: the sizes of the letters that were chosen.
     """
 
     dims: Mapping[str, int | None]
     own: dict[str, int] = field(default_factory=dict[str, int])
 
     def names(self, sizes: Shape) -> list[str]:
-        """A name for each size, no two alike."""
+        """A different name for each size."""
         found: list[str] = []
         for size in sizes:
             given = [name for name, one in self.dims.items() if one == size]
@@ -201,7 +201,7 @@ class _Axes:
 
 
 def _patterns(items: Iterator[tuple[str, Shape]]) -> dict[str, Shape]:
-    """Names with holes in the place of numbers, and the shape of the first."""
+    """Patterns of the names, with holes for numbers, and the shape of the first name of each."""
     found: dict[str, Shape] = {}
     for name, shape in items:
         pieces = re.split(r"(?<![^.\[])\d+(?![^.\]])", name)
@@ -218,7 +218,7 @@ def _words(name: str) -> list[str]:
 
 
 def _likeness(name: str, leaf: str) -> float:
-    """How alike two names are: the ends count most."""
+    """How alike two names are, higher is more; the ends of names count most."""
     ours, theirs = _words(name), _words(leaf)
     ratio = difflib.SequenceMatcher(None, ours, theirs).ratio()
     end = difflib.SequenceMatcher(None, " ".join(ours[-3:]), " ".join(theirs[-3:])).ratio()

@@ -1,4 +1,4 @@
-"""Reading arrays of a checkpoint, whichever library wrote it, directly where they belong."""
+"""Reads arrays of a checkpoint of any format directly to their devices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .stored import Checkpoint, Path, StoredLeaf
 
 
 def as_stored(slot: Slot, target: Any) -> Any:
-    """What to read for a leaf: of PRNG keys the numbers."""
+    """The abstract array to read for a slot; for PRNG keys that of their numbers."""
     if slot.stored.dtype is None:
         return None
     sharding = getattr(target, "sharding", None) or SingleDeviceSharding(jax_.devices()[0])
@@ -30,16 +30,16 @@ def as_stored(slot: Slot, target: Any) -> Any:
 
 
 def as_it_is(leaf: StoredLeaf) -> Any:
-    """What to read for a leaf that is taken apart or stacked with others afterwards."""
+    """The abstract array to read for a leaf that a migration will stack or take apart."""
     return shaped(leaf.shape, leaf.dtype, SingleDeviceSharding(jax_.devices()[0]))
 
 
-#: By stored path what is stored there, and the ``jax.ShapeDtypeStruct`` that is made of it.
+#: By stored path: the stored leaf, and the ``jax.ShapeDtypeStruct`` of the array to make of it.
 Reading = Mapping[Path, tuple[StoredLeaf, Any]]
 
 
 def read_arrays(checkpoint: Checkpoint, reading: Reading) -> dict[Path, Any]:
-    """The arrays of some leaves of a checkpoint by stored path, each where it belongs."""
+    """Reads some leaves of a checkpoint, each to its devices; the result is by stored path."""
     return _READERS[checkpoint.format](checkpoint, reading)
 
 
@@ -72,7 +72,7 @@ def _from_msgpack(checkpoint: Checkpoint, reading: Reading) -> dict[Path, Any]:
 
 
 def placed(value: Any, target: Any) -> Any:
-    """A numpy array where it belongs: each device gets its part, cast on the way."""
+    """Puts a numpy array on the devices of a target; each device gets its part, cast on the way."""
     array = np.asarray(value)
     sharding = target.sharding or SingleDeviceSharding(jax_.devices()[0])
 
@@ -83,13 +83,13 @@ def placed(value: Any, target: Any) -> Any:
 
 
 def nothing_yet(target: Any) -> Any:
-    """An array where it belongs, to be made part by part."""
+    """An array of zeros on the devices of a target, to be filled part by part."""
     sharding = target.sharding or SingleDeviceSharding(jax_.devices()[0])
     return _zeros(target.shape, target.dtype, sharding)()
 
 
 def with_part(whole: Any, part: Any, start: tuple[int, ...]) -> Any:
-    """The same array with one part of it set: its memory is taken over, none is taken besides."""
+    """Sets one part of an array. The given array's memory is reused, and the array is deleted."""
     part = np.asarray(part).astype(whole.dtype, copy=False)
     return jax_.block_until_ready(_setter(whole.sharding)(whole, part, start))  # no parts pile up
 

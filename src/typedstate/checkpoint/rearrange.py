@@ -1,6 +1,6 @@
-"""Axes as einops writes them: ``"(heads hd) d -> d heads hd"`` splits, joins and permutes.
+"""`Axes`: splits, joins and permutes axes, written as for einops: ``"(heads hd) d -> d heads hd"``.
 
-On shapes alone, on arrays, and backwards.
+It applies to shapes, to arrays, and backwards.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ Shape = tuple[int, ...]
 
 
 class AxesError(ValueError):
-    """Axes that can mean nothing, or that an array does not have."""
+    """A text that describes no rearrangement, or one that does not fit a shape."""
 
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """A rearrangement.
+    """A rearrangement of axes.
 
     Attributes:
-      text: as its user wrote it.
-      before: the names in each axis of what is given.
-      after: the names in each axis of what comes out.
+      text: the rearrangement as its user wrote it.
+      before: the names of each axis of the array that goes in, outermost first.
+      after: the names of each axis of the array that comes out.
     """
 
     text: str
@@ -40,7 +40,7 @@ class Axes:
         """Reads ``"(heads hd) d -> d heads hd"``.
 
         Raises:
-          AxesError: it is none, or the two sides have other names.
+          AxesError: the text is no rearrangement, or its two sides have different names.
         """
         left, arrow, right = text.partition("->")
         if not arrow:
@@ -54,15 +54,15 @@ class Axes:
 
     @property
     def inverse(self) -> Axes:
-        """The way back."""
+        """The rearrangement backwards."""
         left, _, right = self.text.partition("->")
         return Axes(f"{right.strip()} -> {left.strip()}", self.after, self.before)
 
     def sizes(self, shape: Shape, known: Mapping[str, int]) -> dict[str, int]:
-        """The size of each name, from a shape and from what is known of some.
+        """The size of each name, from the shape that goes in and from the sizes of some names.
 
         Raises:
-          AxesError: the shape has not these axes, or a size is open.
+          AxesError: the shape does not have these axes, or a size can't be told.
         """
         if len(shape) != len(self.before):
             raise AxesError(f"{self.text!r} takes {len(self.before)} axes, found {len(shape)}")

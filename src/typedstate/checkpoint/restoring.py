@@ -1,4 +1,4 @@
-"""`restore`: a checkpoint into the declared tree, or a report of why not."""
+"""`restore`: reads a checkpoint into the declared tree, or raises the report of `verify`."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ _MAY_DIFFER: Final = frozenset(("dtype", "missing", "extra"))
 
 @dataclass(frozen=True, slots=True)
 class Restored(Generic[T]):
-    """A restored state, and what was done to make it fit.
+    """A restored state, and the differences that were allowed.
 
     Attributes:
-      state: it fits the hint.
-      cast: paths of arrays that were stored in another dtype, with it.
-      filled: paths that the checkpoint lacks, taken from ``fill``.
-      left_out: stored paths that the hint does not have.
-      report: what `verify` says of the checkpoint.
-      checkpoint: what it holds.
+      state: the state; it fits the hint.
+      cast: the stored dtype of each array that was cast, by path as text.
+      filled: paths, as text, of the values that the checkpoint lacks and ``fill`` gave.
+      left_out: paths, as text, of the stored arrays that are not declared and were not read.
+      report: the report of `verify`.
+      checkpoint: the checkpoint that was read.
     """
 
     state: T
@@ -51,7 +51,7 @@ class Restored(Generic[T]):
     checkpoint: Checkpoint
 
     def __str__(self) -> str:
-        """One line per sort of difference."""
+        """One line for each sort of difference."""
         lines = [f"restored {self.report.hint} from {self.checkpoint.path}"]
         if self.cast:
             casts = [f"{path} from {dtype}" for path, dtype in self.cast.items()]
@@ -86,34 +86,34 @@ def restore(
 ) -> Restored[T]:
     """Restores a checkpoint into the tree that a schema or form declares.
 
-    Kinds, int keys, PRNG keys, dtypes and shardings are those that the hint says; each array is
-    made directly where it belongs. Nothing is read before `verify` has said that it fits.
+    Kinds, int keys, PRNG keys, dtypes and shardings are as declared; each array is read directly
+    to its devices. No array is read before `verify` has found that the checkpoint fits.
 
     Args:
       path: a checkpoint, see `inspect`.
       hint: a schema or a form of one.
       dims: sizes of the hint's outermost names.
-      mesh: where given, arrays lie on it by their declared axis names; without, on one device.
+      mesh: the mesh on which arrays lie by their declared axis names; without, on one device.
       rules: for logical axis names, as in ``typedstate.abstract``.
-      dtype: to which a stored dtype that does not fit is cast, where the hint allows several:
-        one, or several of which each leaf takes the first that fits.
-      allow: what may differ: ``"dtype"`` is cast, ``"missing"`` is taken from `fill`,
-        ``"extra"`` is left out.
-      fill: a state or module that has what the checkpoint lacks. Metadata of its Variables, which
-        no format keeps either, is that of the restored ones. What the hint says may be absent,
-        and it has, the checkpoint must have too.
-      into: a module, which gets the restored values in place once all of them fit; without
-        `fill`, what it has is what the checkpoint must have.
-      migrate: a tree of an older Flax, or of the scanned or unscanned twin of the model, is read
-        as what the hint declares, see ``migrate``.
-      step: of a CheckpointManager's folder; without, the newest.
-      item: of a checkpoint with several items.
-      key_impl: how PRNG keys were implemented, where the checkpoint does not say.
+      dtype: the dtype to cast to, for leaves whose declaration allows several and not the stored
+        one. Of several dtypes, each leaf takes the first that fits it.
+      allow: the differences to accept: ``"dtype"`` casts, ``"missing"`` takes the value from
+        `fill`, ``"extra"`` leaves the stored array out.
+      fill: a state or module with the values that the checkpoint lacks. The restored Variables
+        get the metadata of its Variables, as no format keeps it. An optional leaf that it has
+        must be in the checkpoint too.
+      into: a module that gets the restored values in place, once all of them fit. Without
+        `fill`, an optional leaf that the module has must be in the checkpoint too.
+      migrate: whether the tree of an older Flax, or of the scanned or unscanned twin of the
+        model, is turned into the declared one, see ``migrate``.
+      step: the step to read in a CheckpointManager's folder; without, the newest.
+      item: the name of one item, where a checkpoint has several.
+      key_impl: the PRNG implementation of keys, for a checkpoint that does not name it.
 
     Raises:
       StateTypeError: the checkpoint does not fit; the error has the report.
-      CheckpointError: it can't be read.
-      SchemaError: the hint can mean nothing, or does not say which dtype to cast to.
+      CheckpointError: the checkpoint can't be read.
+      SchemaError: the hint means nothing, or it is open which dtype to cast to.
     """
     __tracebackhide__ = True
     may = frozenset(allow)
@@ -143,13 +143,13 @@ def _tree_of(given: Any) -> Any:
 
 
 def _made(checkpoint: Checkpoint, plan: Plan, target: Any, models: Any) -> Any:
-    """The target with arrays in the place of its abstract ones.
+    """The target with arrays in the place of its abstract values.
 
     Args:
-      checkpoint: what is read.
-      plan: which of its leaves, and what else.
+      checkpoint: the checkpoint to read.
+      plan: its leaves to read, and the values to fill in.
       target: an abstract tree.
-      models: a tree whose Variables lend their metadata; None without one.
+      models: a tree whose Variables give their metadata; None without one.
     """
     wanted = {slot.path: slot for slot in plan.slots}
     targets = dict(values_of(target))

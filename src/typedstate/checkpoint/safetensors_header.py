@@ -1,6 +1,6 @@
-"""The header of a safetensors file, read by rules that a hostile file can't bend.
+"""Reads and validates the header of a safetensors file, a hostile one too.
 
-Tensors are read only once this file has read the header: at most `MAX_HEADER` bytes, at most
+The header is validated before a tensor is read: at most `MAX_HEADER` bytes, at most
 `MAX_ENTRIES` tensors, every offset inside the file, no byte of the data claimed twice or by
 nobody. The rules are those of the format's description at
 https://github.com/huggingface/safetensors#format.
@@ -40,20 +40,20 @@ _DTYPES: Final[dict[str, Any]] = {
     "F8_E5M2": ml_dtypes.float8_e5m2,
 }
 
-#: Dtype and shape of a tensor, and at which byte of the file its data begins.
+#: Dtype and shape of a tensor, and the position of its first byte in the file.
 Entry = tuple[np.dtype[Any], tuple[int, ...], int]
 
 
 def read_header(file: BinaryIO, size: int, path: str) -> tuple[dict[str, Entry], dict[str, str]]:
-    """Dtype, shape and place of each tensor, and the metadata of the file.
+    """Dtype, shape and position of each tensor by name, and the metadata of the file.
 
     Args:
-      file: open at its first byte.
-      size: of the file, in bytes.
-      path: of the file, for errors.
+      file: the file, open at its first byte.
+      size: the size of the file, in bytes.
+      path: the path of the file, for errors.
 
     Raises:
-      CheckpointError: it is truncated, or its header breaks a rule of the format.
+      CheckpointError: the file is truncated, or its header breaks a rule of the format.
     """
     head = file.read(_LENGTH)
     if len(head) < _LENGTH:
@@ -126,7 +126,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _covered(spans: list[tuple[int, int, str]], size: int, path: str) -> None:
-    """Every byte of the data belongs to one tensor."""
+    """Raises unless every byte of the data belongs to exactly one tensor."""
     at, before = 0, ""
     for begin, end, name in sorted(spans):
         if begin < at:

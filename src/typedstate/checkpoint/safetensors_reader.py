@@ -1,4 +1,4 @@
-"""safetensors: one file, or the shards that an index names."""
+"""Reads safetensors: one file, or several that an index names."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _SEPARATOR: Final = "."
 
 
 def files_of(folder: Any) -> list[Any] | None:
-    """The index or the only safetensors file of a folder; None where there is neither.
+    """The index of a folder, or its only safetensors file; None if it has neither.
 
     Raises:
-      CheckpointError: it holds several and no index.
+      CheckpointError: the folder has several safetensors files and no index.
     """
     try:
         names = sorted(child.name for child in folder.iterdir())
@@ -45,7 +45,7 @@ def files_of(folder: Any) -> list[Any] | None:
 def inspect(
     place: Any, files: list[Any], progress: Callable[[int, int], None] | None
 ) -> Checkpoint:
-    """What a safetensors file or the shards of an index hold."""
+    """The checkpoint in a safetensors file, or in the files of an index."""
     index = files[0] if files[0].name.endswith(_INDEX) else None
     named: dict[str, str] | None = None
     if index is not None:
@@ -85,7 +85,7 @@ def _header(file: Any) -> tuple[dict[str, Entry], dict[str, str]]:
 
 
 def _weight_map(index: Any) -> dict[str, str]:
-    """The file of each tensor; only files beside the index."""
+    """The file of each tensor by name; a file that is not beside the index is refused."""
     try:
         if index.stat().length > _MAX_INDEX:
             raise CheckpointError(str(index), f"larger than {_MAX_INDEX} bytes, so it is not read")
@@ -108,7 +108,7 @@ def _weight_map(index: Any) -> dict[str, str]:
 
 
 def _split(found: dict[str, StoredLeaf]) -> Iterator[StoredLeaf]:
-    """Paths from dotted names; a name that goes through another tensor stays whole."""
+    """Splits dotted names to paths, but no name of which a prefix is itself a tensor's name."""
     for name, leaf in found.items():
         parts = tuple(name.split(_SEPARATOR))
         begins = (_SEPARATOR.join(parts[:size]) for size in range(1, len(parts)))
@@ -125,9 +125,9 @@ def name_of(leaf: StoredLeaf) -> str:
 def tensors(
     checkpoint: Checkpoint, wanted: Iterable[StoredLeaf]
 ) -> Iterator[tuple[StoredLeaf, Any]]:
-    """Yields leaf and numpy array of each wanted tensor: one at a time, file by file.
+    """Yields the leaf and the numpy array of each wanted tensor, one at a time, file by file.
 
-    The file is not mapped into memory, of which no more is taken than the tensor has.
+    Files are not mapped into memory: only the bytes of one tensor are in memory at a time.
     """
     by_file: dict[str, list[StoredLeaf]] = {}
     for leaf in wanted:

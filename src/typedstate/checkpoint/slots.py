@@ -1,4 +1,4 @@
-"""Where a stored array belongs: `Slot`; and the leaves that no format keeps."""
+"""`Slot`: a stored array with its place in the declared tree; and leaves that hold no array."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from .._compat.variables import make_variable
 from .._spec.nodes import Argument, Instance, Leaf, NoValue, Spec, TupleOf, Within
 from .stored import Path, StoredLeaf
 
-#: Stands for a leaf that is not there.
+#: Stands for a leaf that is absent.
 ABSENT: Final[Any] = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One stored array and where it belongs.
+    """One stored array and its place in the declared tree.
 
     Attributes:
-      path: in the declared tree, down to the array itself.
-      leaf: where the Variable is: `path` without the keys inside of its value.
-      stored: what is stored; None for a leaf that holds no array and so is nowhere stored.
-      spec: the declared leaf; None where nothing is declared.
-      implementation: of the PRNG keys whose numbers are stored, None for any other array.
-      dtypes: the names of the dtypes that fit, None for any.
+      path: the keys in the declared tree, down to the array itself.
+      leaf: the keys of the Variable: `path` without the keys inside the Variable's value.
+      stored: the stored array.
+      spec: the declared leaf; None for an undeclared one.
+      implementation: the PRNG implementation, if the array is the numbers of keys, else None.
+      dtypes: the names of the declared dtypes, None for any dtype.
     """
 
     path: Path
@@ -35,7 +35,7 @@ class Slot:
 
 
 def rewrap(held: Any, slot: Slot, value: Any) -> Any:
-    """A leaf with another abstract value at a slot."""
+    """A slot's leaf with another value: a Variable of the declared kind, or the value alone."""
     kind = None if slot.spec is None else slot.spec.kind
     if slot.path != slot.leaf:
         return held
@@ -43,7 +43,7 @@ def rewrap(held: Any, slot: Slot, value: Any) -> Any:
 
 
 def without_arrays(spec: Spec) -> Any:
-    """The leaf that a spec stands for where it holds no array, so that no format keeps it."""
+    """The pair of trees of a leaf without arrays, which no format keeps; `ABSENT` for any other."""
     while isinstance(spec, Argument | Within):
         spec = spec.inner
     value = spec.value if isinstance(spec, Leaf) else spec

@@ -1,4 +1,4 @@
-"""What a spec is to a file: a level of keys, an array or several."""
+"""Tells specs apart as files do: levels of keys, single arrays, values of several arrays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .._spec.nodes import Anything, Array, Spec, Union, Validated
 
 
 def is_tree(spec: Spec) -> bool:
-    """Whether a spec is one of a level of keys."""
+    """Whether a spec describes a level of keys."""
     match spec:
         case LevelSpec():
             return True
@@ -24,7 +24,7 @@ def is_tree(spec: Spec) -> bool:
 
 
 def is_structure(value: Spec) -> bool:
-    """Whether a Variable's value is one of several arrays."""
+    """Whether the value of a Variable has several arrays, e.g. a tuple of them."""
     match value:
         case ContainerSpec():
             return True
@@ -39,7 +39,7 @@ def is_structure(value: Spec) -> bool:
 
 
 def array_of(value: Spec) -> Array | None:
-    """The array that a Variable's value is, the first of several alternatives."""
+    """The array in the value of a Variable, the first one of a union; None if there is none."""
     match value:
         case Array():
             return value

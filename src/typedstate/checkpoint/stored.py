@@ -1,6 +1,6 @@
-"""What a checkpoint holds, as data: `StoredLeaf`, `Checkpoint`.
+"""`StoredLeaf` and `Checkpoint`: the content of a checkpoint as data, whichever format it has.
 
-Every reader of a format makes these from metadata alone; everything else reads only these.
+Each reader makes them from metadata alone; the rest of the package knows no formats.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from flax.nnx.training import optimizer
 from .._compat.unknown_kind import UnknownKind
 from .._compat.variables import make_variable
 from .._validation.key_patterns import int_of
+from ..rendering.byte_counts import show_bytes
 from ..report import show_path
 from .key_numbers import IMPLEMENTATIONS, key_dtype
 from .libraries import is_dict, shaped
 
 Path = tuple[Hashable, ...]
 Format = Literal["orbax", "safetensors", "msgpack"]
-#: What stands at the end of a path: an array, a Python number, a str, or nothing at all.
+#: The sort of a stored value: an array, a Python number, a str, or nothing.
 What = Literal["array", "scalar", "string", "empty"]
 
-_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 _SHOWN: Final = 200
-#: What `save` adds to the name of a checkpoint that it replaces, until the new one has the name.
+#: `save` adds this to the name of a checkpoint that it replaces, until the new one has the name.
 ASIDE: Final = ".replaced-"
-#: What of a state a format does not keep.
+#: What each format does not keep of a state, as a sentence for reports.
 FORGOTTEN: Final[Mapping[Format, str]] = {
     "orbax": "Orbax does not keep of which kind a Variable was",
     "safetensors": "safetensors does not keep of which kind a Variable was",
@@ -42,15 +42,15 @@ class StoredLeaf:
     """One array or value of a checkpoint, without its contents.
 
     Attributes:
-      path: its keys as stored; an int stands for a position in a list or tuple.
-      shape: of the array.
-      dtype: of the array; None for a str or nothing.
-      what: what stands there.
-      sharding: how it was sharded when it was written, as text; empty where that is not kept.
-      where: the file that holds it, where the format has several.
-      key_impl: how PRNG keys were implemented whose numbers these are; empty where that is not
-        kept, or they are none.
-      kind: the name of the Variable's class; empty where that is not kept, or there is none.
+      path: the keys as stored; an int is a position in a list or tuple.
+      shape: the shape of the array.
+      dtype: the dtype of the array; None for a str or nothing.
+      what: the sort of the value: an array, a number, a str or nothing.
+      sharding: the sharding when it was written, as text; empty if the format does not keep it.
+      where: the name of the file that holds the array, for formats with several files.
+      key_impl: the PRNG implementation, if the array is the numbers of keys; empty if it is
+        not, or if the checkpoint does not name it.
+      kind: the name of the Variable's class; empty if the checkpoint does not name it.
     """
 
     path: Path
@@ -64,20 +64,20 @@ class StoredLeaf:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the array in memory."""
+        """The size of the array in memory, in bytes."""
         if self.dtype is None:
             return 0
         return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
 
     @property
     def abstract(self) -> Any:
-        """The ``jax.ShapeDtypeStruct`` of the array; the value itself where it is no array."""
+        """The ``jax.ShapeDtypeStruct`` of the array; None for nothing, an empty str for a str."""
         if self.dtype is not None:
             return shaped(self.shape, self.dtype)
         return None if self.what == "empty" else ""
 
     def __str__(self) -> str:
-        """E.g. ``float32[64,128]``."""
+        """Dtype and shape, e.g. ``float32[64,128]``."""
         if self.dtype is None:
             return {"string": "a str", "empty": "nothing"}.get(self.what, self.what)
         keys = f" ({self.key_impl} keys)" if self.key_impl else ""
@@ -86,17 +86,18 @@ class StoredLeaf:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a checkpoint holds, read from its metadata; no weight was read.
+    """The content of a checkpoint, read from its metadata without any weight.
 
     Attributes:
-      path: as it was given.
+      path: the path as it was given.
       location: the folder or file that holds the arrays.
-      format: which library wrote it.
-      leaves: every array, by path in the order in which it is stored.
-      step: of a CheckpointManager's folder, the step that was chosen.
-      item: of a checkpoint with several items, the one that was chosen.
-      metadata: what its writer put beside the weights.
-      document: the document of the schema that `save` wrote, None without one.
+      format: the library that wrote it: Orbax, safetensors or ``flax.serialization``.
+      leaves: the stored values, in the order in which they are stored.
+      step: the step that was chosen in a CheckpointManager's folder, else None.
+      item: the name of the item that was chosen, where a checkpoint has several, else None.
+      metadata: the custom metadata that its writer put beside the weights.
+      document: the JSON that `save` put beside the weights: schema, kinds, PRNG
+        implementations; None if there is none.
     """
 
     path: str
@@ -110,7 +111,7 @@ class Checkpoint:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all arrays in memory."""
+        """The size of all arrays in memory, in bytes."""
         return sum(leaf.nbytes for leaf in self.leaves)
 
     @property
@@ -125,27 +126,27 @@ class Checkpoint:
 
     @property
     def held(self) -> dict[Hashable, Any]:
-        """Nested dicts of `StoredLeaf`, with the keys that today's Flax would hold them under.
+        """Nested dicts of `StoredLeaf`, with the keys that a state of the installed Flax has.
 
-        Levels whose keys are 0, 1, 2, ... have int keys, and the level ``value`` below which a
-        Variable's array is stored is gone.
+        Levels with the keys 0, 1, 2, ... have int keys, and the further key ``value`` under which
+        formats store the array of a Variable is left out.
         """
         return held(self.leaves)
 
     @property
     def unknown(self) -> str:
-        """What the checkpoint does not say of kinds, as a sentence; empty where it says all."""
+        """A sentence on the kinds that the checkpoint does not name; empty if it names all."""
         if self.document is None:
             return FORGOTTEN[self.format]
         own = sorted({leaf.kind for leaf in self.leaves if leaf.kind and _kind(leaf) is None})
         return f"kinds that are not Flax's are known by name alone: {', '.join(own)}" if own else ""
 
     def state(self, kind: type[nnx.Variable[Any]] = UnknownKind) -> nnx.State[Any, Any]:
-        """An abstract state as today's Flax would hold it, e.g. for ``typedstate.infer``.
+        """An abstract state as the installed Flax would hold it, e.g. for ``typedstate.infer``.
 
-        It has the keys of `held`, and PRNG keys where the numbers of a stream are stored. Kinds
-        are those that `save` wrote; where nothing says the kind, a leaf is of `kind`, which every
-        schema takes for unknown.
+        It has the keys of `held`, and PRNG keys for the stored numbers of a stream. Kinds are
+        those that `save` wrote; a leaf without one gets `kind`. Checks report the default kind as
+        unknown, and never refuse it.
         """
         return nnx.State(_variables(self.held, kind, plain=self.document is not None))
 
@@ -196,7 +197,7 @@ class Checkpoint:
 
 
 def nested(items: Any) -> dict[Hashable, Any]:
-    """Nested dicts of values by path; a path below another value hides that value."""
+    """Nested dicts of pairs of path and value; a path that goes on below a value replaces it."""
     tree: dict[Hashable, Any] = {}
     for path, value in items:
         below = tree
@@ -209,16 +210,8 @@ def nested(items: Any) -> dict[Hashable, Any]:
     return tree
 
 
-def show_bytes(count: float) -> str:
-    """Bytes as a person reads them: ``1.5 MiB``."""
-    unit = 0
-    while count >= 1024 and unit < len(_UNITS) - 1:
-        count, unit = count / 1024, unit + 1
-    return f"{count:.0f} {_UNITS[unit]}" if unit == 0 else f"{count:.1f} {_UNITS[unit]}"
-
-
 def value_level(node: Any) -> str | None:
-    """The only key of a level that a Variable became: ``value``, up to Flax 0.9 ``raw_value``."""
+    """The only key of a stored Variable: ``value``, up to Flax 0.9 ``raw_value``; else None."""
     if is_dict(node) and len(node) == 1:
         (key,) = node
         return key if key in ("value", "raw_value") else None
@@ -226,13 +219,13 @@ def value_level(node: Any) -> str | None:
 
 
 def numbered(keys: Any) -> bool:
-    """Whether keys are 0, 1, 2, ... , as ints or as text."""
+    """Whether the keys are 0, 1, 2 and so on, as ints or as text."""
     ints = [key if isinstance(key, int) else int_of(key) for key in keys]
     return bool(ints) and set(ints) == set(range(len(ints)))
 
 
 def held(leaves: Iterable[StoredLeaf]) -> dict[Hashable, Any]:
-    """Nested dicts of leaves under the keys that today's Flax would hold them under."""
+    """Nested dicts of leaves under the keys that a state of the installed Flax has."""
     found = _as_held(nested((leaf.path, leaf) for leaf in leaves))
     return found if is_dict(found) else {"value": found}
 
@@ -251,7 +244,7 @@ def _as_held(tree: Any) -> Any:
 
 
 def _variables(tree: dict[Hashable, Any], other: type, *, plain: bool) -> dict[Hashable, Any]:
-    """The arrays of a tree as Variables; `plain` where one without a kind is none."""
+    """The arrays of a tree in Variables; one without kind in `other`, or if `plain` in none."""
     found: dict[Hashable, Any] = {}
     stream = _is_stream(tree)
     for key, item in tree.items():
@@ -280,13 +273,13 @@ def _is_stream(tree: dict[Hashable, Any]) -> bool:
 
 
 def _as_keys(leaf: StoredLeaf) -> Any:
-    """The PRNG keys whose numbers are stored, by their name or else their size."""
+    """Abstract PRNG keys for stored numbers; their implementation is named, or told by the size."""
     implementation = leaf.key_impl or IMPLEMENTATIONS[leaf.shape[-1]]
     return shaped(leaf.shape[:-1], key_dtype(implementation))
 
 
 def _kind(leaf: StoredLeaf) -> type[nnx.Variable[Any]] | None:
-    """The Variable class of a leaf, where it is one of Flax's."""
+    """The Variable class that a leaf names, if Flax has one of that name."""
     found: Any = getattr(nnx, leaf.kind, None) or getattr(optimizer, leaf.kind, None)
     return found if _is_kind(found) else None
 

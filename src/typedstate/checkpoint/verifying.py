@@ -1,4 +1,4 @@
-"""`verify`: does a checkpoint fit a schema, before a weight of it is read."""
+"""`verify`: checks a checkpoint against a schema before any weight is read."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _NAMED: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found out about one checkpoint and one hint.
+    """The result of checking one checkpoint against one hint.
 
     Attributes:
-      checkpoint: what it holds.
+      checkpoint: the checkpoint.
       declared: the hint.
-      alignment: which stored array belongs where.
-      report: everything in which it does not fit.
+      alignment: the stored arrays in the declared tree.
+      report: the violations, and what the checkpoint does not tell.
     """
 
     checkpoint: Checkpoint
@@ -43,25 +43,25 @@ def verify(
     item: str | None = None,
     key_impl: str | None = None,
 ) -> Report:
-    """Everything in which a checkpoint does not fit a schema or form; truthy where it fits.
+    """Reports how a checkpoint does not fit a schema or form; the report is truthy if it fits.
 
-    Only metadata is read. What formats do to a state is understood: int keys that became text,
-    the level ``value`` below which Orbax keeps a Variable's array, PRNG keys as plain numbers.
-    What a format does not keep, such as the kinds of Variables, is named as *unknown*, unless
-    `save` wrote it beside the weights.
+    Only metadata is read. Formats change a state, and `verify` allows for it: int keys become
+    text, the array of a Variable is stored under a key ``value``, PRNG keys become plain numbers.
+    Facts that a format does not keep, such as the kinds of Variables, are reported as *unknown*,
+    unless `save` wrote them beside the weights.
 
     Args:
       path: a checkpoint, see `inspect`.
       hint: a schema or a form of one.
       dims: sizes of the hint's outermost names, e.g. from a configuration.
-      step: of a CheckpointManager's folder; without, the newest.
-      item: of a checkpoint with several items.
-      key_impl: how PRNG keys were implemented, where the checkpoint does not say; without, by
-        their size: ``threefry2x32`` for two numbers, ``rbg`` for four.
+      step: the step to read in a CheckpointManager's folder; without, the newest.
+      item: the name of one item, where a checkpoint has several.
+      key_impl: the PRNG implementation of keys, for a checkpoint that does not name it; without,
+        it is told by the size of a key: ``threefry2x32`` for two numbers, ``rbg`` for four.
 
     Raises:
       CheckpointError: the checkpoint can't be read.
-      SchemaError: the hint, or a name in `dims`, can mean nothing.
+      SchemaError: the hint means nothing, or `dims` has a name that the hint lacks.
     """
     return judge(inspect(path, step=step, item=item), hint, dims, key_impl).report
 
@@ -72,7 +72,7 @@ def judge(
     dims: Mapping[str, int] | None = None,
     key_impl: str | None = None,
 ) -> Verdict:
-    """What `verify` says, with what `restore` needs."""
+    """The report of `verify`, with the alignment that `restore` needs."""
     return judge_declared(checkpoint, Declared.of(hint), dims, key_impl)
 
 
@@ -82,7 +82,7 @@ def judge_declared(
     dims: Mapping[str, int] | None = None,
     key_impl: str | None = None,
 ) -> Verdict:
-    """The same of a hint that has been read."""
+    """The same for a hint that is parsed already."""
     written = checkpoint.document
     implementations: Mapping[str, str] = (
         {} if written is None else document.implementations(written)
@@ -107,7 +107,7 @@ def judge_declared(
 def _with_cause(
     report: Report, checkpoint: Checkpoint, declared: Declared, dims: Mapping[str, int] | None
 ) -> Report:
-    """With what `migrate` would do, where that helps."""
+    """The report; if `migrate` would make the tree fit, its cause says so."""
     if report or report.cause:
         return report
     found = migrating.plan(checkpoint.stored, declared, dims)
@@ -119,7 +119,7 @@ def _with_cause(
 
 
 def migrated(verdict: Verdict, dims: Mapping[str, int] | None) -> Verdict:
-    """The verdict on what `migrate` makes of a checkpoint."""
+    """The verdict on the tree that `migrate` makes of a checkpoint."""
     found = migrating.plan(verdict.checkpoint.stored, verdict.declared, dims)
     report = Report(
         found.report.hint,
@@ -132,7 +132,7 @@ def migrated(verdict: Verdict, dims: Mapping[str, int] | None) -> Verdict:
 
 
 def _kinds(alignment: Alignment, written: Mapping[str, Any] | None) -> Iterator[Violation]:
-    """Kinds that `save` wrote and that are other ones than the declared."""
+    """A violation for each kind that `save` wrote and that is not the declared one."""
     kinds: Mapping[str, str] = {} if written is None else document.kinds(written)
     for slot in alignment.slots:
         wanted = None if slot.spec is None else slot.spec.kind
@@ -162,7 +162,7 @@ def _unknown(
 
 
 def _compared(report: Report, declared: Declared, written: Mapping[str, Any] | None) -> Report:
-    """With the schema that the checkpoint was written for, where it is another one."""
+    """The report; if the checkpoint was written for another schema, it says how that differs."""
     if written is None or declared.hint is None:
         return report
     difference = document.difference(written, declared.hint, declared.name)

@@ -1,4 +1,4 @@
-"""`Rule`: which foreign tensors become which leaf, and how."""
+"""`Rule`: says how foreign tensors become leaves; `Use` is a rule applied to one leaf."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Rule:
       source: a tensor's name; several for tensors that are concatenated along `concat`.
       target: a leaf's path, ``blocks[{i}].attn.query.kernel``; several for the pieces of a
         tensor that is split along `split`, or for copies of one that is tied.
-      axes: as einops writes it, e.g. ``"(heads hd) d -> d heads hd"``.
+      axes: a rearrangement as einops writes it, e.g. ``"(heads hd) d -> d heads hd"``.
       transpose: short for ``axes="o i -> i o"``.
       split: the axis of the source along which it is split.
-      sizes: of the pieces; without, they are equal.
+      sizes: the sizes of the pieces along `split`; without, the pieces are equal.
       concat: the axis of the target along which several sources are concatenated.
-      stack: the axis of the target that the entries of a stacked hole get.
+      stack: the position of the new axis along which the entries of a hole are stacked.
       dtype: what the result is cast to.
     """
 
@@ -48,7 +48,7 @@ class Rule:
     _axes: Axes | None = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuses what can mean nothing."""
+        """Raises SchemaError for a combination of fields that means nothing."""
         if self.axes and self.transpose:
             raise AxesError(f"{self.targets[0]}: axes= or transpose=True, not both")
         axes = Axes.parse(self.axes) if self.axes else _TRANSPOSE if self.transpose else None
@@ -71,22 +71,22 @@ class Rule:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The names, one or several."""
+        """The names of the tensors, also of a single one."""
         return (self.source,) if isinstance(self.source, str) else self.source
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The paths, one or several."""
+        """The paths of the leaves, also of a single one."""
         return (self.target,) if isinstance(self.target, str) else self.target
 
     @property
     def stacked(self) -> tuple[str, ...]:
-        """The hole that is stacked over."""
+        """The hole whose numbers are stacked; empty if none is."""
         kept = {name for text in self.targets for name in holes(text)}
         return tuple(name for name in holes(self.sources[0]) if name not in kept)
 
     def piece(self, shape: Shape, index: int) -> tuple[int, int]:
-        """Where the piece of one target begins and ends along the split axis."""
+        """Start and end of one target's piece along the split axis."""
         assert self.split is not None
         size = shape[self.split] if -len(shape) <= self.split < len(shape) else 0
         count = len(self.targets)
@@ -96,7 +96,7 @@ class Rule:
         return sum(sizes[:index]), sum(sizes[: index + 1])
 
     def one_shape(self, shape: Shape, index: int, dims: Mapping[str, int]) -> Shape:
-        """The shape of what one source gives to one target."""
+        """The shape of one source's piece of one target, with its axes rearranged."""
         if self.split is not None:
             begin, end = self.piece(shape, index)
             axis = self.split % len(shape)
@@ -104,26 +104,26 @@ class Rule:
         return shape if self._axes is None else self._axes.shape(shape, dims)
 
     def one(self, array: Any, index: int, dims: Mapping[str, int]) -> Any:
-        """What one source gives to one target."""
+        """One source's piece of one target, with its axes rearranged."""
         if self.split is not None:
             begin, end = self.piece(array.shape, index)
             array = np.moveaxis(np.moveaxis(array, self.split, 0)[begin:end], 0, self.split)
         return array if self._axes is None else self._axes.apply(array, dims)
 
     def back(self, array: Any, dims: Mapping[str, int]) -> Any:
-        """What one target gives back to one source, before pieces are joined again."""
+        """The reverse of `one`: the piece that one target gives to one source."""
         return array if self._axes is None else self._axes.inverse.apply(array, dims)
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One leaf that a rule makes.
+    """A rule applied to the tensors of one leaf.
 
     Attributes:
-      rule: which.
-      target: the leaf's path.
-      index: which of the rule's targets.
-      sources: the tensors, in the order in which they are joined.
+      rule: the rule.
+      target: the path of the leaf.
+      index: the position of the leaf's pattern among the rule's targets.
+      sources: the tensors, in the order in which they are concatenated or stacked.
     """
 
     rule: Rule
@@ -135,7 +135,7 @@ class Use:
         """The shape of the leaf.
 
         Raises:
-          AxesError: the tensors don't have the axes that the rule says.
+          AxesError: the tensors don't have the axes that the rule names.
         """
         shapes = [self.rule.one_shape(leaf.shape, self.index, dims) for leaf in self.sources]
         if len(set(shapes)) > 1 and self.rule.stacked:
@@ -158,13 +158,13 @@ class Use:
         return np.dtype(given) if given is not None else self.sources[0].dtype
 
     def part(self, array: Any, number: int) -> Any:
-        """What the tensor with this number gives, with all axes of the leaf."""
+        """The part of the leaf that one of the sources gives, with as many axes as the leaf."""
         if not self.rule.stacked:
             return array
         return np.expand_dims(array, self.rule.stack % (array.ndim + 1))
 
     def start(self, number: int, dims: Mapping[str, int]) -> tuple[int, ...]:
-        """Where in the leaf the tensor with this number begins, along each axis."""
+        """The position, along each axis of the leaf, of the part that one of the sources gives."""
         rank = len(self.shape(dims))
         if self.rule.stacked:
             axis = self.rule.stack % rank
@@ -178,7 +178,7 @@ class Use:
 
 
 def uses_of(rule: Rule, leaves: Mapping[str, StoredLeaf]) -> Iterable[Use]:
-    """What a rule makes of the tensors that are there; nothing where no name is like it."""
+    """The uses of a rule for the tensors of a checkpoint; none if no tensor has a matching name."""
     first = source_pattern(rule.sources[0])
     stacked = rule.stacked
     groups: dict[tuple[tuple[str, int], ...], list[dict[str, int]]] = {}

@@ -1,4 +1,4 @@
-"""`Weights`: a mapping from foreign names to a schema, proved before anything is loaded."""
+"""`Weights`: maps foreign tensors to the leaves of a schema, and proves the map before loading."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _SHOWN: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a mapping makes of a checkpoint, found from header and schema alone.
+    """The result of applying a mapping to the header of a checkpoint.
 
     Attributes:
-      report: everything in which the leaves that come out do not fit the schema.
-      unused: tensors that no rule takes and nobody ignores.
-      faults: what is wrong with the rules themselves.
-      uses: which tensors become which leaf.
-      turned: rules whose arrays would fit better in the other order.
-      checkpoint: what was looked at.
+      report: the violations of the leaves that the rules make.
+      unused: names of the tensors that no rule takes and that are not ignored.
+      faults: faults of the rules themselves, one line each.
+      uses: the rules applied, one entry for each leaf.
+      turned: rules whose matrices would fit if they were transposed, or if they were not.
+      checkpoint: the checkpoint.
     """
 
     report: Report
@@ -46,11 +46,11 @@ class Proof:
     turned: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether every leaf is written once, and rightly, and every tensor used."""
+        """Whether every leaf is made once and fits, and every tensor is used or ignored."""
         return bool(self.report) and not self.unused and not self.faults
 
     def __str__(self) -> str:
-        """The report, with what is wrong with rules and tensors above it."""
+        """The faults of rules, the unused tensors and then the report."""
         lines = [*self.faults[:_SHOWN], *self.turned[:_SHOWN]]
         if self.unused:
             shown = ", ".join(self.unused[:_SHOWN])
@@ -67,7 +67,7 @@ def _flipped(leaf: StoredLeaf) -> StoredLeaf:
 
 
 def _body(proof: Proof) -> list[str]:
-    """The lines of the report; where a line above asks of a rule, its arrays do not ask again."""
+    """The lines of the report, without advice that a line above it already gives for the rule."""
     told = proof.turned[:_SHOWN]
     asked = {use.target for use in proof.uses if _ask(use.rule.targets[0]) in told}
     violations = tuple(
@@ -101,19 +101,19 @@ class Weights(Generic[T]):
     Attributes:
       hint: the schema or form.
       rules: the lines of the mapping.
-      ignore: names of tensors that are not wanted, with ``*`` and ``{i}``.
+      ignore: patterns of the tensors to leave out, with ``*`` and ``{i}``.
     """
 
     def __init__(
         self, hint: type[T], *rules: Rule, ignore: tuple[str, ...] | list[str] = ()
     ) -> None:
-        """Keeps the lines; raises SchemaError where the hint can mean nothing."""
+        """Keeps hint and rules; raises SchemaError if the hint means nothing."""
         self.hint: Any = hint
         self.rules, self.ignore = rules, tuple(ignore)
         self._declared = Declared.of(hint)
 
     def prove(self, path: AnyPath, *, dims: Mapping[str, int] | None = None) -> Proof:
-        """Whether every leaf is written exactly once and in its shape, and every tensor used.
+        """Proves from the header that every leaf is made once and fits, and every tensor is used.
 
         Args:
           path: a safetensors file or a folder of such with an index.
@@ -172,7 +172,7 @@ class Weights(Generic[T]):
     def _turned(
         self, uses: list[Use], made: Mapping[Path, StoredLeaf], dims: Mapping[str, int] | None
     ) -> Iterator[str]:
-        """Yields the rules whose matrices would fit in the other order, square ones aside."""
+        """Yields the rules whose matrices would fit transposed; square ones can't be told."""
         report = self._judge(made, dims)
         wrong = {violation.keys for violation in report.violations}
         of_rule = {
@@ -195,7 +195,7 @@ class Weights(Generic[T]):
                 return
 
     def _own_dims(self, dims: Mapping[str, int] | None) -> dict[str, int]:
-        """The sizes that the schema knows; the others are of names in `Rule.axes`."""
+        """The given sizes of the schema's own names, without those of names in `Rule.axes`."""
         known = outermost_names(self._declared.spec)
         return {name: size for name, size in (dims or {}).items() if name in known}
 
@@ -210,20 +210,20 @@ class Weights(Generic[T]):
         rules: Any = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> T:
-        """The state that the mapping makes, once it is proved.
+        """Proves the mapping, and makes the state.
 
-        One tensor at a time is read, in the order of the files; beside the result there is no
-        more than that tensor in memory.
+        Tensors are read one at a time, in the order of the files: beside the result, only one
+        tensor is in memory.
 
         Args:
           path: a safetensors file or a folder of such with an index.
           dims: sizes of the schema's dims and of names in `Rule.axes`.
-          mesh: where given, arrays lie on it by their declared axis names.
+          mesh: the mesh on which arrays lie by their declared axis names; without, on one device.
           rules: for logical axis names, as in ``typedstate.abstract``.
-          progress: is told how many of how many tensors were read.
+          progress: called with the number of tensors that were read, and of all tensors.
 
         Raises:
-          StateTypeError: the mapping is not proved; the text is the proof.
+          StateTypeError: the proof failed; the text is the proof.
           CheckpointError: the file can't be read.
         """
         __tracebackhide__ = True
@@ -248,7 +248,7 @@ class Weights(Generic[T]):
     def tensors(
         self, state: Any, *, dims: Mapping[str, int] | None = None
     ) -> Iterator[tuple[str, Any]]:
-        """Yields name and array of each tensor that the mapping would make this state of.
+        """Yields the name and the array of each foreign tensor: the mapping applied backwards.
 
         Args:
           state: a state that fits the hint.

@@ -1,1 +1,1 @@
-"""The commands of ``typedstate``: each a module with an `add_parser`; what runs imports Flax."""
+"""The commands of ``typedstate``: each is a module with an `add_parser`; running imports Flax."""

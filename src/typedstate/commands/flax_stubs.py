@@ -94,7 +94,7 @@ def _place(one: Distribution, file: Any) -> Path:
 
 
 def _write(record: Path, before: str, after: str) -> None:
-    """What uninstalls the package finds its files under their names of now."""
+    """Writes the new names of the files into the package's record, for its uninstaller."""
     lines = record.read_text(encoding="utf-8").splitlines(keepends=True)
     changed = [
         f"{after}/{line.removeprefix(f'{before}/')}" if line.startswith(f"{before}/") else line

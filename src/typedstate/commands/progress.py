@@ -1,4 +1,4 @@
-"""What a person at a terminal is told of work that takes longer than a second."""
+"""Tells a person at a terminal about work that takes longer than a second."""
 
 from __future__ import annotations
 

@@ -26,11 +26,11 @@ class Written(msgspec.Struct, frozen=True):
     """The result for the stub of one module.
 
     Attributes:
-      module: its name.
-      path: of the stub; None where the module can't have one.
-      state: ``refused`` has an `error`; ``missing`` and ``outdated`` are answers of ``--check``.
-      error: why there is none.
-      unannotated: functions without a return annotation, which a stub leaves unknown.
+      module: the name of the module.
+      path: the path of the stub; None if the module can't have one.
+      state: ``refused`` comes with an `error`; ``missing`` and ``outdated`` come from ``--check``.
+      error: the reason why there is no stub; None if there is one.
+      unannotated: the functions without a return annotation, whose return type is unknown.
     """
 
     module: str

@@ -127,7 +127,7 @@ def _built(text: str, factory: Any, arguments: dict[str, Any]) -> Any:
 
 
 def not_made(text: str, error: Exception) -> UsageError:
-    """What is said of a function that raises."""
+    """The message for a function that raises."""
     reason = f"{type(error).__name__}: {error}".splitlines()[0]
     return UsageError(f"{text} could not be called: {reason}; give arguments by --with")
 

@@ -1,7 +1,7 @@
-"""`diff`: how the second of two schemas, states, modules or checkpoints differs from the first.
+"""`diff`: compares two schemas, states, modules or checkpoints.
 
-Two hints are compared in both directions; a value beside a hint is judged by `explain`, so that
-what a check says and what `diff` says are one; two values are compared as the trees they are.
+Two hints are compared in both directions. A value and a hint are compared by `explain`, so that
+`diff` and a check agree. Two values are compared as trees.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ _ALIKE: Final = 0.6
 
 
 def diff(a: Any, b: Any) -> Difference:
-    """How `b` differs from `a`; what is returned is truthy where it does.
+    """Tells how `b` differs from `a`; the result is truthy if it does.
 
-    Of two schemas it says in which direction they are compatible: *forward* where everything
-    that fits `a` fits `b`, as old checkpoints should fit a new schema, *backward* where
-    everything that fits `b` fits `a`. A value beside a schema differs where it does not fit.
+    Two schemas are compatible *forward* if everything that fits `a` fits `b`, as old checkpoints
+    should fit a new schema, and *backward* if everything that fits `b` fits `a`. A value differs
+    from a schema if it does not fit.
 
     Args:
       a: a schema, a form or another hint, a `SchemaDocument`, a state, a nested dict, a module
@@ -50,7 +50,7 @@ def diff(a: Any, b: Any) -> Difference:
       b: the same, in any pairing.
 
     Raises:
-      SchemaError: one of them is none of these.
+      SchemaError: `a` or `b` is none of these.
     """
     first, second = subject_of(a), subject_of(b)
     if _judges(first, second):
@@ -77,7 +77,7 @@ def _verdict(findings: list[Finding]) -> bool | None:
 
 
 def _unknown(*subjects: Subject) -> tuple[str, ...]:
-    """What two checkpoints, or one, do not say of kinds."""
+    """Sentences on the kinds that the checkpoints among the subjects do not name."""
     texts = [one.stored.unknown for one in subjects if one.stored is not None]
     return tuple(dict.fromkeys(filter(None, texts)))
 
@@ -86,17 +86,16 @@ def _unknown(*subjects: Subject) -> tuple[str, ...]:
 
 
 def _judges(value: Subject, other: Subject) -> bool:
-    """Whether one of two is judged beside the other: a value beside a hint, a checkpoint beside
-    whatever is none."""
+    """Whether a check judges one by the other: a value by a hint, a checkpoint by anything else."""
     if value.stored is not None:
         return other.stored is None
     return value.is_value and not other.is_value
 
 
 def judge(value: Subject, hint: Subject, dims: Mapping[str, int] | None = None) -> Report:
-    """Everything in which a value does not fit a hint, or a checkpoint another tree.
+    """The violations of a value against a hint, or of a checkpoint against another tree.
 
-    Of a checkpoint what its format does not tell, such as kinds, is unknown.
+    Facts that a checkpoint's format does not keep, such as kinds, are reported as unknown.
     """
     if value.stored is not None:
         return value.stored.judge(hint, dims)
@@ -123,7 +122,7 @@ def _judged(first: Subject, second: Subject, *, forward: bool) -> Difference:
 
 
 def _both_ways(fits: bool, hint: Subject, *, forward: bool) -> tuple[bool | None, bool | None]:
-    """A verdict in either direction: what fits a hint is less than all that the hint describes."""
+    """The verdict as forward and backward; a hint never fits a value, which is left as None."""
     other = fits if hint.is_value else None
     return (fits, other) if forward else (other, fits)
 
@@ -132,14 +131,14 @@ def _both_ways(fits: bool, hint: Subject, *, forward: bool) -> tuple[bool | None
 
 
 class _Both(msgspec.Struct):
-    """The changes at one path, in both directions."""
+    """The findings at one path, in both directions."""
 
     forward: list[Finding] = msgspec.field(default_factory=list[Finding])
     backward: list[Finding] = msgspec.field(default_factory=list[Finding])
 
 
 class _Side(msgspec.Struct, frozen=True):
-    """A change, and what stands there where that is on one side only."""
+    """A change, with the spec of a key that only one of the two has."""
 
     change: Change
     spec: Spec | None = None
@@ -155,7 +154,7 @@ def _changes(forward: Iterable[Finding], backward: Iterable[Finding]) -> list[_S
 
 
 def _at(path: Path, both: _Both) -> list[_Side]:
-    """The changes at one path: what is on one side only, then each kind of change."""
+    """The changes at one path: keys that only one of the two has, then other changes."""
     where = show_path(path)
     gone = [item for item in both.forward if item.code == "extra"]
     new = [item for item in both.backward if item.code == "extra"]
@@ -186,7 +185,7 @@ def _kind(finding: Finding) -> ChangeKind:
 
 
 def _with_moves(found: list[_Side]) -> list[Change]:
-    """Joins what is gone with what is new where it is the same under another key."""
+    """Turns a removed and an added leaf that are alike into one moved leaf."""
     gone = [item for item in found if item.change.kind == "removed" and item.spec is not None]
     new = [item for item in found if item.change.kind == "added" and item.spec is not None]
     moves: dict[int, _Side] = {}
@@ -224,7 +223,7 @@ def _alike_keys(one: _Side, other: _Side) -> bool:
 
 
 def _likeness(one: _Side, other: _Side, found: list[_Side]) -> float:
-    """How likely two leaves are one that was renamed: by shape, then by neighbours and keys."""
+    """How likely one leaf is another one renamed: by shape, then by neighbours and keys."""
     assert one.spec is not None
     assert other.spec is not None
     if compare(one.spec, other.spec) or compare(other.spec, one.spec):

@@ -1,7 +1,7 @@
-"""Whether everything that fits one spec fits another, and where not.
+"""`Containment`: finds the values that fit one spec and not another, in one direction.
 
-One direction at a time: `Containment` walks both trees side by side and collects what a value
-of the first could be that the second refuses. Equations between sizes are settled at the end.
+It walks both specs side by side, and collects a finding wherever the second may refuse a value of
+the first. Equations between sizes are solved at the end.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ _EMPTY: Final = Node(_Seen())
 
 
 def _is_same_occurrence(a: At, b: At) -> bool:
-    """Whether both are one schema that nothing links: its names are its own on either side."""
+    """Whether both are the same schema without a `Bind`: its names belong to it on either side."""
     if a.outermost or b.outermost or not isinstance(a.spec, Node):
         return False
     return isinstance(b.spec, Node) and a.spec.ref is b.spec.ref and not a.spec.ref.owners
@@ -76,7 +76,7 @@ class Containment:
     """The comparison of one direction.
 
     Attributes:
-      findings: what the second refuses.
+      findings: one for each way in which the second may refuse a value of the first.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Containment:
         self._open: list[tuple[SchemaRef, SchemaRef]] = []
 
     def compare(self, a: Spec, b: Spec) -> list[Finding]:
-        """Everything in which a value of `a` may not fit `b`."""
+        """The ways in which a value of `a` may not fit `b`."""
         try:
             self.walk(At(a, Scope(0), outermost=True), At(b, Scope(0), outermost=True), ())
         except RecursionError:
@@ -114,7 +114,7 @@ class Containment:
     # -- Trees ---------------------------------------------------------------------------
 
     def walk(self, a: At, b: At, path: Path) -> None:
-        """Compares what stands at one path."""
+        """Compares the two specs at one path."""
         self._steps += 1
         if len(path) > _MAX_DEPTH:
             self.add(path, "other", "the same", "nested too deeply to compare", sure=False)
@@ -177,7 +177,7 @@ class Containment:
         self.walk(At(x, a.scope, a.outermost), At(y, b.scope, b.outermost), path)
 
     def _union(self, a: At, b: At, union: Union, path: Path) -> None:
-        """One of the options must take everything; which of several, sizes may decide."""
+        """Looks for one option that takes every value of `a`; sizes may decide between several."""
         findings, equations = self.findings, self._equations
         tried: list[tuple[list[Finding], list[Equation]]] = []
         for option in sorted(union.options, key=lambda option: option != a.spec):
@@ -278,7 +278,7 @@ class Containment:
         )
 
     def _open_keys(self, a: At, b: At, one: Level, other: Level, path: Path) -> None:
-        """Entries of which only the class of the keys is known."""
+        """Compares entries of which only the class of their keys is known."""
         assert one.entry is not None
         child = (*path, WILDCARD)
         if other.entry is None:
@@ -293,7 +293,7 @@ class Containment:
             self.walk(At(one.entry, a.scope), At(other.entry, b.scope), child)
 
     def _absent(self, a: At, b: At, one: Level, other: Level, path: Path) -> None:
-        """Adds the leaves that the second requires and the first does not have."""
+        """Adds a finding for each leaf that the second requires and the first lacks."""
         for key, item in other.fields.items():
             if key in one.fields or item.optional or item.shared is not None:
                 continue
@@ -315,7 +315,7 @@ class Containment:
             self.walk(At(_EMPTY, Scope(0)), At(item.spec, b.scope), path)
 
     def _extra(self, a: At, b: At, one: Level, other: Level, path: Path) -> None:
-        """Undeclared keys that the first allows."""
+        """Compares the undeclared keys that the first allows."""
         if Allowed() in other.extra.allowed:
             return
         theirs = dict(other.extra.patterns)
@@ -351,7 +351,7 @@ class Containment:
     def equate(
         self, one: Expr[Var], other: Expr[Var], path: Path, text: str, *, sure: bool = True
     ) -> None:
-        """Notes that a size of the second must say the same as one of the first."""
+        """Adds the equation of a size of the second and one of the first."""
         self._equations.append(Equation(one, other, path, text, sure and self._sure))
 
     def _settle(self) -> None:
@@ -384,5 +384,5 @@ def _show(expr: Expr[Var]) -> str:
 
 
 def compare(a: Spec, b: Spec) -> list[Finding]:
-    """Everything in which a value of `a` may not fit `b`; empty where each of them does."""
+    """The ways in which a value of `a` may not fit `b`; empty if every value fits."""
     return Containment().compare(a, b)

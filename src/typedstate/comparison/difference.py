@@ -1,4 +1,4 @@
-"""Differences as data and as text: `Change`, `Difference`."""
+"""`Change` and `Difference`: the result of `diff`, as data and as text."""
 
 from __future__ import annotations
 
@@ -28,16 +28,18 @@ _WIDTH: Final = 240
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One way in which the second differs from the first.
+    """One difference between two schemas or values.
 
     Attributes:
-      path: where, e.g. ``blocks[*].up.kernel``; of what moved, where it was.
+      path: the path as text, e.g. ``blocks[*].up.kernel``; the old one of a moved leaf.
       kind: one of `CHANGE_KINDS`.
-      before: what the first says; empty where it says nothing.
-      after: what the second says; of what moved, where it is.
-      forward: whether what fits the first still fits the second here; None where that depends.
-      backward: whether what fits the second fits the first here; None where that depends.
-      note: the likely cause, where one is recognised.
+      before: the declaration or value in the first; empty if the path is only in the second.
+      after: the declaration or value in the second; the new path of a moved leaf.
+      forward: whether this change lets every value of the first fit the second; None if that
+        can't be told.
+      backward: whether this change lets every value of the second fit the first; None if that
+        can't be told.
+      note: the likely cause; empty if none is recognised.
       keys: the path as a tuple of keys.
     """
 
@@ -51,7 +53,7 @@ class Change:
     keys: tuple[Hashable, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
-        """One line: a sign, the path, what it was and is, which way it breaks."""
+        """One line: a sign, the path, before and after, and the direction that breaks."""
         where = self.path or "the whole"
         match self.kind:
             case "added":
@@ -91,17 +93,19 @@ def _direction(forward: bool | None, backward: bool | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How the second of two things differs from the first. It is truthy where it does.
+    """The differences of two schemas or values; truthy if there are any.
 
     Attributes:
-      first: what was given first, by name.
-      second: what was given second, by name.
-      changes: all of them, in tree order.
+      first: the name of the first argument.
+      second: the name of the second argument.
+      changes: all differences, in tree order.
       forward: whether everything that fits the first fits the second, e.g. old checkpoints a
-        new schema; None where that can't be told.
-      backward: whether everything that fits the second fits the first.
-      cause: the likely cause of all of it in one line, where one is recognised.
-      unknown: what can't be known of either, such as the kinds of a checkpoint's Variables.
+        new schema; None if that can't be told.
+      backward: whether everything that fits the second fits the first; None if that can't be
+        told.
+      cause: the likely cause of all differences, in one line; empty if none is recognised.
+      unknown: facts that can't be known, such as the kinds of a checkpoint's Variables, one
+        sentence each.
     """
 
     first: str
@@ -123,7 +127,7 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """In which direction the two are compatible, as a sentence."""
+        """The directions in which the two are compatible, as a sentence."""
         if not self.changes:
             return "the same"
         return f"{_says(self.forward)} forward, {_says(self.backward)} backward"

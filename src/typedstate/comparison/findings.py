@@ -1,4 +1,4 @@
-"""The findings of a comparison of two specs in one direction."""
+"""`Finding` and `Equation`: what `Containment` collects in one direction."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Code = ReportCode | Literal["other"]
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Something that the first may be and the second refuses.
+    """A way in which the second spec refuses values of the first.
 
     Attributes:
-      path: where.
-      code: as in a report; ``other`` for what can't be told.
-      expected: what the second says.
-      actual: what the first says.
-      sure: some value of the first is really refused.
-      spec: what stands there, of a key that is on one side only.
+      path: the keys from the root.
+      code: the code of the violation in a report; ``other`` if it can't be told.
+      expected: the declaration of the second.
+      actual: the declaration of the first.
+      sure: whether some value of the first is certainly refused.
+      spec: the spec of a key that only one of the two has, else None.
     """
 
     path: Path
@@ -39,7 +39,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Equation(msgspec.Struct, frozen=True):
-    """A size of the second that must say the same as one of the first."""
+    """A size of the second spec that must equal a size of the first."""
 
     first: Expr[Var]
     second: Expr[Var]

@@ -1,4 +1,4 @@
-"""Two leaves: kind, value, dtype, shape, axis names, one direction at a time."""
+"""Compares two leaves in one direction: kind, value, dtype, shape, axis names."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def compare(to: Containment, sa: Scope, a: Spec, sb: Scope, b: Spec, path: Path) -> None:
-    """Whether every leaf of `a` is one of `b`; else says why not."""
+    """Adds a finding for each way in which a leaf of `a` may not fit `b`."""
     one = a if isinstance(a, Leaf) else Leaf(None, a)
     other = b if isinstance(b, Leaf) else Leaf(None, b)
     if other == Leaf(None, Anything()):
@@ -264,7 +264,7 @@ def _run(
     dim: Dim,
     path: Path,
 ) -> None:
-    """A run of axes with a name: known by its text, as names of runs are never linked to sizes."""
+    """Compares a run ``*name`` by its text, as names of runs are never linked."""
     assert isinstance(dim, VariadicDim)
     if dim.name is None:
         return

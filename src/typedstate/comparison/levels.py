@@ -1,4 +1,4 @@
-"""One level of a tree, as its keys are declared: fields, like entries, undeclared keys."""
+"""`Level`: the keys of one level of a tree, whichever spec declares them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Level(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, spec: Node | Map | EntriesSpec | StateOfSpec) -> Level:
-        """The level that a tree's spec describes."""
+        """The level that a spec describes."""
         match spec:
             case Node(ref):
                 schema = ref.resolve()
@@ -64,7 +64,7 @@ class Level(msgspec.Struct, frozen=True):
 
 
 def container_of(spec: Spec) -> Container:
-    """Of which container a tree is, at its root; ``any`` for what is none."""
+    """The container of a tree at its root; ``any`` for a spec that is no tree."""
     within = open_binds(Side(), At(spec, Scope(0), outermost=True)).spec
     if isinstance(within, Union):
         return container_of(within.options[0])

@@ -1,8 +1,8 @@
-"""Whether the sizes that one hint allows are among those that another allows.
+"""Compares the sizes that two hints allow, as polynomials.
 
-Every axis of the first is an expression over its names, and the second must have sizes for its
-own names with which its expressions say the same: the names of the second are solved for, and
-what is left is compared as polynomials.
+Every axis of the first is an expression over its names. The second allows it if its own names have
+sizes with which its expressions are equal: solve for the names of the second, then compare the
+remaining expressions as polynomials.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def polynomial(expr: Expr[Var], known: Mapping[Var, Polynomial]) -> Polynomial:
 def solve(
     expr: Expr[Var], wanted: Polynomial, known: Mapping[Var, Polynomial]
 ) -> tuple[Var, Polynomial] | None:
-    """The size of an expression's only open name; None if it can't be told."""
+    """The only open name of an expression with its size; None if it can't be told."""
     opened = {name for name in dims.names_of(expr) if name not in known}
     if len(opened) != 1:
         return None
@@ -59,7 +59,7 @@ def solve(
 
 
 def opened(expr: Expr[Var], known: Mapping[Var, Polynomial]) -> Iterator[Var]:
-    """Yields the names that are not known."""
+    """Yields the names whose sizes are not known."""
     yield from (name for name in dims.names_of(expr) if name not in known)
 
 

@@ -1,4 +1,4 @@
-"""The subjects of a comparison: hints, and values as specs that fit exactly them."""
+"""`Subject`: one side of `diff`, a hint or a value; a value becomes a spec that only it fits."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from ..report import Report
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """One of the two.
+    """One side of a comparison.
 
     Attributes:
-      name: for people.
-      spec: what it says.
-      value: the state where it is one, else None.
-      abstract: some of its leaves are abstract.
-      stored: the checkpoint that it is.
+      name: the name to show.
+      spec: the spec of a hint, or the exact spec of a value.
+      value: the state, or None for a hint.
+      abstract: whether some leaves of the state are abstract.
+      stored: the checkpoint that holds the state, else None.
     """
 
     name: str
@@ -53,30 +53,30 @@ class Subject(msgspec.Struct, frozen=True):
 
     @property
     def is_value(self) -> bool:
-        """Whether it is one tree, not all that a hint describes."""
+        """Whether it is a single tree, as opposed to a hint."""
         return self.hint is None
 
 
 class Stored(Protocol):
-    """A checkpoint, which says itself whether it fits: formats change keys and forget kinds."""
+    """A checkpoint. It judges itself, as formats change keys and do not keep kinds."""
 
     @property
     def unknown(self) -> str:
-        """What it does not say of kinds; empty where it says all."""
+        """A sentence on the kinds that the checkpoint does not name; empty if it names all."""
         ...
 
     @property
     def leaves(self) -> Mapping[Hashable, Any]:
-        """Nested dicts of what is stored: kind, dtype, shape, bytes, sharding."""
+        """Nested dicts of stored leaves: kind, dtype, shape, bytes, sharding."""
         ...
 
     def judge(self, other: Subject, dims: Mapping[str, int] | None) -> Report:
-        """Everything in which it does not fit a hint, or another tree."""
+        """The violations of the checkpoint against a hint, or against another tree."""
         ...
 
 
 class SeenRef(msgspec.Struct, frozen=True):
-    """A level of a tree that was read."""
+    """Stands for a schema class: one level of a value."""
 
     name: str
     schema: Schema
@@ -84,11 +84,11 @@ class SeenRef(msgspec.Struct, frozen=True):
     owners: Mapping[object, bool] = {}
 
     def __hash__(self) -> int:
-        """By identity: a tree is large."""
+        """By identity, as a tree is large."""
         return id(self)
 
     def resolve(self) -> Schema:
-        """Its keys."""
+        """The fields of the level."""
         return self.schema
 
 
@@ -96,10 +96,10 @@ class SeenRef(msgspec.Struct, frozen=True):
 def subject_of(given: Any) -> Subject:
     """Reads a hint, a document, a state, a nested dict, a module or a checkpoint.
 
-    `checkpoint`, which is above, registers how it reads its own.
+    ``typedstate.checkpoint``, which may not be imported here, registers how to read a checkpoint.
 
     Raises:
-      SchemaError: it is none of these.
+      SchemaError: the argument is none of these.
     """
     if hasattr(given, "to_schema"):
         given = given.to_schema()
@@ -118,7 +118,7 @@ def subject_of(given: Any) -> Subject:
 
 
 def of_stored(stored: Stored, state: Any, name: str) -> Subject:
-    """A checkpoint, with the abstract state that it holds."""
+    """The subject of a checkpoint and the abstract state that it holds."""
     found = _value(state, name)
     return Subject(found.name, found.spec, None, state, found.abstract, stored)
 
@@ -133,7 +133,7 @@ def _value(value: Any, name: str) -> Subject:
 
 
 def _is_abstract(value: Any) -> bool:
-    """Whether an abstract array stands somewhere in a tree; its keys need not be of one class."""
+    """Whether a tree has an abstract array; its keys may be of several classes."""
     held = variables.raw_value(value) if variables.is_variable(value) else value
     mapping = variables.mapping_of(held)
     if mapping is not None:
@@ -165,7 +165,7 @@ def _leaf(value: Any) -> Spec:
 
 
 def _content(given: object) -> Spec:
-    """A value by class, dtype and shape; an abstract array by the array that it stands for."""
+    """The exact spec of a value: class, dtype and shape; an abstract array counts as an array."""
     value: Any = given
     if variables.is_shaped(value):
         shape = tuple(SingleDim(str(size), Fixed(size)) for size in map(int, value.shape))

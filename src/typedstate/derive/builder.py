@@ -1,7 +1,8 @@
-"""Walks a spec and makes a tree of it: what stands in `abstract`, `specs` and `shardings`.
+"""`Builder`: walks a spec and builds the tree of `abstract`, `specs` or `shardings`.
 
-What the spec leaves open is settled by the user's choices or by a tree that is followed; what
-neither settles is collected as a fault and never guessed.
+A spec can leave open a size, a dtype, the presence of an optional leaf, the entries of a map, or
+the alternative of a union. The user's `choices` and `like` decide; an open point that neither
+decides is a fault, and never guessed.
 """
 
 from __future__ import annotations
@@ -56,16 +57,16 @@ Make = Callable[["Builder", Leaf, Site], Any]
 
 
 class Builder(msgspec.Struct):
-    """One walk.
+    """One walk over a spec.
 
     Attributes:
-      make: makes a leaf of the tree.
-      choices: what the user chose, by path.
-      given: sizes by name.
-      outermost: the names that belong to the call.
-      follows: a tree is followed.
-      alike: alternatives of a leaf with the same axis names make the same leaf.
-      faults: what is open or wrong, once each.
+      make: makes each leaf of the tree.
+      choices: the user's choices by path, e.g. ``{"blocks[*].up.bias": False}``.
+      given: the given sizes by name.
+      outermost: the names whose sizes the caller may give.
+      follows: whether there is a tree `like` that decides open points.
+      alike: whether a union of leaves with the same axis names needs no choice, as for `specs`.
+      faults: one line for each open or wrong point, without repetition.
     """
 
     make: Make
@@ -80,7 +81,7 @@ class Builder(msgspec.Struct):
     _plain: bool = False
 
     def fault(self, site: Site, text: str) -> None:
-        """Notes something that is open or wrong."""
+        """Adds a fault at a site."""
         self.faults[f"{site}: {text}"] = None
 
     def root(self, spec: Spec, like: Any) -> Any:
@@ -171,7 +172,7 @@ class Builder(msgspec.Struct):
                 assert_never(spec)
 
     def _branch(self, made: dict[Hashable, Any], site: Site, container: Container) -> Any:
-        """Flax drops branches without leaves; a State made by hand may hold States."""
+        """A level of the tree in its container; absent without leaves, as in Flax's states."""
         if site.path == ():
             self._plain = container == "dict"
             return made
@@ -188,7 +189,7 @@ class Builder(msgspec.Struct):
         return inside(scope, number, ref.owners, None, outermost=outermost)
 
     def _argument(self, spec: Argument, site: Site, outermost: bool) -> Any:
-        """A type argument: its names are those of where it was written."""
+        """A type argument, whose names belong to the place where it was written."""
         scope = site.scope
         written = scope.site_of(spec.owner)
         if written is None or (outermost and scope.around is None):
@@ -202,7 +203,7 @@ class Builder(msgspec.Struct):
         return self._tree(spec.inner, below, outermost=written.number is not None)
 
     def _bound(self, spec: Bound, site: Site, outermost: bool) -> Any:
-        """Gives the inner names as expressions over the outer ones."""
+        """The spec in a `Bind`, its names linked to expressions over the outer names."""
         number = site.scope.number if outermost else self._new_scope().number
         binds, inner = unbind(spec)
         below = linked(site.scope, binds, number, outermost=outermost)
@@ -224,7 +225,7 @@ class Builder(msgspec.Struct):
         return made
 
     def _extras(self, extra: Extra, declared: set[Hashable], site: Site) -> dict[Hashable, Any]:
-        """Makes the entries under undeclared keys: those of the followed tree, or chosen ones."""
+        """Makes the entries under undeclared keys, which the tree `like` or the choices name."""
         if not self.follows:
             return self._chosen_extras(extra, site)
         made: dict[Hashable, Any] = {}
@@ -278,7 +279,7 @@ class Builder(msgspec.Struct):
             return list(range(1 if length is None else length))
         example = "[...]" if spec.key == "str" else "2"
         self.fault(site, f'which entries? choices={{"{site}": {example}}}')
-        return ["*" if spec.key == "str" else 0]  # to name what is open in an entry
+        return ["*" if spec.key == "str" else 0]  # so that an open point in an entry is named
 
     def _any_depth(self, leaf: Spec, site: Site) -> dict[Hashable, Any]:
         if not self.follows:
@@ -349,7 +350,7 @@ class Builder(msgspec.Struct):
     # -- Sizes ---------------------------------------------------------------------------
 
     def size(self, expr: Expr[Var]) -> tuple[int | None, list[str]]:
-        """The size that an expression has, or the names that are open."""
+        """The size of an expression, or None and the names whose sizes are open."""
         closed = dims.substitute(expr, self._lookup)
         opened = [var.name for var in dict.fromkeys(dims.names_of(closed))]
         try:
@@ -358,13 +359,13 @@ class Builder(msgspec.Struct):
             return None, opened
 
     def run(self, name: str, scope: Scope) -> tuple[int, ...] | None:
-        """The sizes of ``*name``, None where it is open."""
+        """The sizes of ``*name``; None if they are open."""
         expr = scope.lookup(name)
         sizes = self.given.get(expr.name.name) if isinstance(expr, Name) else None
         return None if sizes is None else tuple(sizes)
 
     def _lookup(self, var: Var) -> Expr[Var]:
-        """A size that was given: of an outermost name, or of one inside that nothing binds."""
+        """The given size of a name: an outermost one, or an inner one without a `Bind`."""
         of_call = var.scope == 0 or var.scope in self._apart.values()
         known = var.name in self.given and (of_call or var.name not in self.outermost)
         value = self.given[var.name] if known else None

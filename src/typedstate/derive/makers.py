@@ -43,26 +43,26 @@ SHOWN: Final = 20
 
 
 class Partitioner(msgspec.Struct, frozen=True):
-    """Makes the PartitionSpec of a leaf, or its NamedSharding where there is a mesh."""
+    """Makes the PartitionSpec of a leaf, or with a mesh its NamedSharding."""
 
     mesh: Any
     rules: Rules | None
 
     def __call__(self, builder: Builder, spec: Leaf, site: Site) -> Any:
-        """The partition of a leaf as a whole, whatever structure its value has."""
+        """The partition of a leaf: one for the whole leaf, also if its value has several arrays."""
         if isinstance(spec.value, NoValue):
             return None
         array = spec.value if isinstance(spec.value, Array) else None
         shape = None if array is None else _open_shape(builder, array, site)
         found = _raw(site.like)
         if hasattr(found, "shape") and (shape is None or len(shape) == len(found.shape)):
-            shape = tuple(found.shape)  # what is followed is what will be placed
+            shape = tuple(found.shape)  # the array to place has the shape of `like`
         return self.partition(builder, spec, site, shape)
 
     def partition(
         self, builder: Builder, spec: Leaf, site: Site, shape: Sequence[int | None] | None
     ) -> Any:
-        """The partition of an array by its declared names; P() without any."""
+        """The partition of an array by its declared axis names; ``P()`` if it has none."""
         metadata: Mapping[str, Any] = {}
         if variables.is_variable(site.like):
             metadata = variables.metadata_of(site.like)
@@ -197,7 +197,7 @@ def _item(like: Any, key: Any) -> Any:
 
 
 def _open_shape(builder: Builder, array: Array, site: Site) -> tuple[int | None, ...] | None:
-    """A shape with None where a size is open; None where the rank is."""
+    """The shape, with None for an open size; None for an open rank."""
     if array.shape is None:
         return None
     found: list[int | None] = []
@@ -225,7 +225,7 @@ def _insert(sizes: list[Any], index: int, size: Any) -> None:
 
 
 def _shape(builder: Builder, array: Array, site: Site, like: Any) -> tuple[int, ...] | None:
-    """A shape without open sizes; what is open is a fault."""
+    """The shape; an open size or rank is a fault, and the result None."""
     if hasattr(like, "shape"):
         return tuple(like.shape)
     if array.shape is None:
@@ -251,7 +251,7 @@ def _shape(builder: Builder, array: Array, site: Site, like: Any) -> tuple[int, 
 
 
 def _sizes(builder: Builder, dim: SingleDim | VariadicDim, site: Site) -> Sequence[int] | str:
-    """The sizes of an axis or a run, or what to give."""
+    """The sizes of an axis or a run of axes, or the arguments that would give them, as text."""
     if isinstance(dim, VariadicDim):
         run = None if dim.name is None else builder.run(dim.name, site.scope)
         if run is not None:

@@ -1,4 +1,4 @@
-"""The alternatives of a union: the one that a choice means, and whether all are alike."""
+"""Alternatives of a union: finds the chosen one, and tells whether all make the same leaf."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..forms.replacing import Abstracting
 
 
 def give(names: list[str]) -> str:
-    """The arguments that settle open names: ``d= and layers=``."""
+    """The arguments that would give open names their sizes, as text: ``d= and layers=``."""
     return " and ".join(f"{name}=" for name in names)
 
 
@@ -60,7 +60,7 @@ def is_chosen(chosen: Any, option: Spec, index: int) -> bool:
 
 
 def fits(value: Any, option: Spec) -> bool:
-    """Whether a value, concrete or abstract, is like an alternative."""
+    """Whether a concrete or abstract value fits an alternative."""
     for spec in (option, rewrite(option, Abstracting())):
         if spec is not None:
             walk = Walk()

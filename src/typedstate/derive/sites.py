@@ -1,4 +1,4 @@
-"""The site of a leaf while a tree is built: its path, and the scope of its names."""
+"""`Site`: the position of the builder in the tree, with the scope of the names of dims there."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ..report import Path, show_path
 
 
 class _Absent:
-    """Nothing stands there."""
+    """The class of `ABSENT`, which stands for no value."""
 
 
 ABSENT: Final[Any] = _Absent()
 
 
 class Site(msgspec.Struct, frozen=True):
-    """The site of a part of the tree.
+    """One position in the tree.
 
     Attributes:
-      path: its keys.
-      generic: the same, with a wildcard for every entry of a map.
-      scope: where the names of its dims live.
-      like: what stands there in the tree that is followed; `ABSENT` where nothing does.
+      path: the keys from the root.
+      generic: the same keys, with a wildcard for the key of each entry of a map.
+      scope: the scope of the names of dims.
+      like: the value at this path in the tree `like`; `ABSENT` if there is none.
     """
 
     path: Path
@@ -37,7 +37,7 @@ class Site(msgspec.Struct, frozen=True):
     like: Any
 
     def __str__(self) -> str:
-        """E.g. ``blocks[*].up.bias``."""
+        """The generic path as text: ``blocks[*].up.bias``."""
         return show_path(self.generic) or "the value"
 
     def at(self, key: Hashable, *, entry: bool = False) -> Site:
@@ -49,7 +49,7 @@ class Site(msgspec.Struct, frozen=True):
 
 
 def element(site: Site, index: int) -> Site:
-    """The site of one part of a row."""
+    """The site of one item of a list or tuple."""
     inside = is_row(site.like) and index < len(site.like)
     return replace(site.at(index), like=site.like[index] if inside else ABSENT)
 
@@ -60,5 +60,5 @@ def attribute(site: Site, name: str) -> Site:
 
 
 def is_row(value: object) -> TypeGuard[Sequence[Any]]:
-    """Whether a value has its parts in a row."""
+    """Whether a value is a list or tuple."""
     return isinstance(value, tuple | list)

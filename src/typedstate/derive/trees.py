@@ -1,7 +1,7 @@
 """Trees derived from a declaration: `abstract`, `specs` and `shardings`.
 
-What the schema leaves open (a size, a dtype, whether an optional leaf is there) is never
-guessed: it is named in a `SchemaError`, with the argument that settles it.
+A point that the schema leaves open (a size, a dtype, the presence of an optional leaf) is never
+guessed: a `SchemaError` names it, and the argument that would decide it.
 """
 
 from __future__ import annotations
@@ -72,20 +72,21 @@ def abstract(
 
     Args:
       hint: a schema or a form of one.
-      mesh: where given, every array has a ``NamedSharding`` on it by its declared names.
-      rules: for logical names; without, those of the context.
-      dtype: for hints such as ``Float`` that leave it open: one dtype, or several of which
-        each leaf takes the first that fits.
-      choices: what else is open, by path: ``{"blocks[*].up.bias": False}`` for a leaf that is
-        not there; a number of entries, keys, or an alternative of a union as it is written.
-        ``[*]`` stands for every entry, ``"*.bias"`` for a name at any depth.
-      like: a state or module from which presence, sizes and dtypes are read.
-      dims: sizes by name, where a name can't be a keyword.
-      sizes: of the hint's dims, and of those of schemas in it that nothing binds; for
-        ``*name`` a tuple. Symbolic ones of ``jax.export.symbolic_shape`` are sizes too.
+      mesh: the mesh of each array's ``NamedSharding``, by its declared axis names; without,
+        arrays have no sharding.
+      rules: axis rules for logical names; without, those of the context.
+      dtype: the dtype of leaves whose hint, e.g. ``Float``, leaves it open. Of several dtypes,
+        each leaf takes the first that fits it.
+      choices: decides other open points, by path: ``{"blocks[*].up.bias": False}`` leaves out
+        an optional leaf; others are a number of entries, keys, or an alternative of a union
+        as it is written. ``[*]`` stands for every entry, ``"*.bias"`` for a name at any depth.
+      like: a state or module that decides presence, sizes and dtypes.
+      dims: sizes by name, for names that can't be keywords.
+      sizes: sizes of the hint's dims, and of dims of inner schemas without a `Bind`; a tuple
+        for ``*name``. Symbolic sizes of ``jax.export.symbolic_shape`` are allowed.
 
     Raises:
-      SchemaError: something is open, or the names do not fit the mesh: it lists everything.
+      SchemaError: a point is open, or the names do not fit the mesh; it lists all faults.
     """
     title = f"abstract({name_of(hint)})"
     maker = AbstractMaker(Partitioner(mesh, rules), _dtypes(dtype))
@@ -125,15 +126,15 @@ def specs(
     dims: Mapping[str, Any] | None = None,
     **sizes: Any,
 ) -> Any:
-    """A tree of ``PartitionSpec`` by the declared names; ``P()`` where there are none.
+    """A tree of ``PartitionSpec`` by the declared axis names; ``P()`` for a leaf without any.
 
-    A spec stands in the place of each Variable, so the tree is a prefix of the state:
+    Each Variable is replaced by one spec, so the tree is a prefix of the state:
     ``with_sharding_constraint``, and under a mesh ``in_shardings``, take it whatever metadata
-    the Variables have. Its arguments are those of `abstract`; sizes matter only where they
-    are a number of entries.
+    the Variables have. The arguments are those of `abstract`; of the sizes, only those matter
+    that are a number of entries.
 
     Raises:
-      SchemaError: something is open, or a leaf has more names than axes: it lists everything.
+      SchemaError: a point is open, or a leaf has more names than axes; it lists all faults.
     """
     title = f"specs({name_of(hint)})"
     maker = Partitioner(None, rules)
@@ -178,10 +179,10 @@ def shardings(
 ) -> Any:
     """A tree of ``NamedSharding`` on a mesh, for ``jax.device_put`` and ``jax.jit``.
 
-    Like `specs`; where sizes are given, they must be divisible by the mesh.
+    The arguments are those of `specs`; given sizes must be divisible by the mesh.
 
     Raises:
-      SchemaError: something is open, or names do not fit the mesh: it lists everything.
+      SchemaError: a point is open, or names do not fit the mesh; it lists all faults.
     """
     title = f"shardings({name_of(hint)})"
     maker = Partitioner(mesh, rules)

@@ -1,4 +1,4 @@
-"""The doctor: what the leaves of a state are on the installed Flax and JAX, found by asking.
+"""The doctor: probes which leaves a state has on the installed Flax and JAX.
 
 `typedstate.doctor()` and `typedstate.doctor.doctor()` are the same: the package itself can be
 called.

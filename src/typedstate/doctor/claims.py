@@ -42,7 +42,7 @@ class Claim:
 
     Attributes:
         where: The docstring, annotation or alias.
-        said: Its words.
+        said: The words found there.
         names: The leaf classes that the words name.
         missing: Classes of leaves that were seen and are not named.
         unseen: Classes that are named and were not seen.

@@ -1,4 +1,4 @@
-"""The doctor's answer: findings, how they compare with the record, and what follows from them."""
+"""`Diagnosis`: the findings, their differences from the record, and the limits that follow."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def is_leaf(value: Any) -> bool:
 
 
 def value_class(value: Any) -> str:
-    """The class of a raw value; a tracer of anything but a plain array also says of what."""
+    """The class of a raw value; for a tracer of no plain array also what it traces."""
     name = type(value).__name__
     if not isinstance(value, jax.core.Tracer):
         return name

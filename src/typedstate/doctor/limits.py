@@ -1,4 +1,4 @@
-"""Features that are limited on a pair, with reasons: from the findings, never from versions."""
+"""Finds the features that are limited on a pair, from the findings and never from versions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Limit:
 
     Attributes:
         feature: The feature.
-        why: What of Flax or JAX limits it.
+        why: The behaviour of Flax or JAX that limits it.
     """
 
     feature: str

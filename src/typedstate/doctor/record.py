@@ -1,4 +1,4 @@
-"""The record: what the probe found on each pair of Flax and JAX that it ran on, in one data file.
+"""The record: the findings on each pair of Flax and JAX that was probed, in one data file.
 
 `python -m scripts.leaves_page record` adds or replaces the installed pair's entry; nothing else
 writes the file, and no hand edits it.
@@ -97,7 +97,7 @@ def _distance(one: str, other: str) -> int:
 
 
 def nearest(record: Record, flax: str, jax: str) -> Findings | None:
-    """The entry of this pair, or else of the nearest Flax and of its entries the nearest JAX."""
+    """The entry of a pair; else of the nearest Flax the one with the nearest JAX."""
     entries = list(record.values())
     if not entries:
         return None

@@ -55,7 +55,7 @@ def _standing(result: Diagnosis) -> list[str]:
 
 
 def _aloud(stubs: Stubs) -> Iterator[str]:
-    """What a type checker would say wrongly is no detail of a table."""
+    """Yields a line for stubs with which type checkers report wrongly."""
     if stubs.refusing:
         yield f"The stubs are older than this Flax ({', '.join(stubs.refusing)}): see Stubs."
     if stubs.demanding:

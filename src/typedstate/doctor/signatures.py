@@ -1,7 +1,7 @@
-"""What functions and methods of a module take, against what their stub takes.
+"""Compares the parameters of a module's functions and methods with those in its stub.
 
 A stub that lags behind makes a type checker refuse what Flax takes, and a stub that is ahead of an
-old Flax makes it ask for what that has not.
+old Flax makes it ask for arguments that this Flax lacks.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _SPECIAL: Final = frozenset({"__init__", "__call__"})
 
 @dataclass(frozen=True)
 class Taken:
-    """What a function of a stub takes, over all of its overloads.
+    """The parameters of a function in a stub, over all of its overloads.
 
     Attributes:
-        names: The parameters' names; None where any keyword is taken.
-        required: As many arguments in order are asked for by the overload that asks for least.
+        names: The parameters' names; None if any keyword is taken.
+        required: The number of positional arguments that the least demanding overload requires.
     """
 
     names: frozenset[str] | None
     required: int
 
     def __or__(self, other: Taken) -> Taken:
-        """What one overload takes or another."""
+        """The parameters that one overload or another takes."""
         several = None not in (self.names, other.names)
         names = (self.names or frozenset()) | (other.names or frozenset()) if several else None
         return Taken(names, min(self.required, other.required))
@@ -52,7 +52,7 @@ def _is_static(node: ast.FunctionDef) -> bool:
 
 
 def taken(body: Iterable[ast.stmt], *, method: bool = False) -> dict[str, Taken]:
-    """What the public functions of a stub take, and the methods of its classes as ``State.map``."""
+    """The parameters of a stub's public functions, and of its classes' methods as ``State.map``."""
     found: dict[str, Taken] = {}
     for statement in body:
         match statement:
@@ -83,7 +83,7 @@ def _signature(owner: Any, name: str) -> list[inspect.Parameter] | None:
 
 
 def refused(owner: Any, known: dict[str, Taken]) -> Iterator[str]:
-    """What functions take by name and their stub does not, as ``split(graph)``."""
+    """Yields parameters that functions take by name and stubs do not, as ``split(graph)``."""
     for name, one in sorted(known.items()):
         for parameter in _signature(owner, name) or ():
             by_name = parameter.kind is parameter.KEYWORD_ONLY or (
@@ -96,7 +96,7 @@ def refused(owner: Any, known: dict[str, Taken]) -> Iterator[str]:
 
 
 def demanded(owner: Any, known: dict[str, Taken]) -> Iterator[str]:
-    """The functions whose stub asks for more arguments than they take."""
+    """Yields the functions whose stub requires more arguments than they take."""
     for name, one in sorted(known.items()):
         parameters = _signature(owner, name)
         if parameters is None:

@@ -1,1 +1,1 @@
-"""A schema as text: Python source, JSON documents, stubs for checkers without a plugin."""
+"""Writes schemas as text: Python source, JSON documents, and stubs for other type checkers."""

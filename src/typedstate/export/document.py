@@ -1,7 +1,7 @@
 """`SchemaDocument`: a schema or form as JSON, and back.
 
-A document is data: it names classes, and what they are the reader must know; nothing in it is
-evaluated and no module imported. What a hostile one can do is bounded here.
+A document is data: it names classes, and its reader must know them. Nothing in it is evaluated, and
+no module is imported. The size and depth of a hostile document are bounded here.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class SchemaDocument(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse_hostile(cls, data: Any) -> Any:
-        """Bounds what is read, and says of a newer document that it is one."""
+        """Refuses a document that is too large, too deep, or of a newer version."""
         _refuse_size(data)
         if isinstance(data, dict):
             version: Any = cast(Any, data).get("version")
@@ -132,7 +132,7 @@ class SchemaDocument(BaseModel):
 
 
 def document_and_names(hint: Any) -> tuple[SchemaDocument, dict[str, Any]]:
-    """A document in which everything has a name, and what its names stand for.
+    """A document in which every object has a name, and the objects by name.
 
     Validators and functions are named by their text, so that documents of the same source are
     the same; ``kinds=`` of another document's `SchemaDocument.to_schema` takes the names.
@@ -167,7 +167,7 @@ def _written(hint: Any, classes: KnownClasses) -> tuple[SchemaDocument, dict[str
 
 
 def _refuse_size(data: Any) -> None:
-    """Refuses what is nested too deeply or refers to itself, before anything recurses."""
+    """Refuses data that is nested too deeply or contains itself, before any recursion."""
     waiting: list[tuple[Any, int]] = [(data, 0)]
     count = 0
     while waiting:
@@ -203,7 +203,7 @@ def _printable(text: str) -> str:
 
 
 def _reasons(error: ValidationError, data: Any = None) -> str:
-    """The faults that pydantic found, the first at each place of the document."""
+    """The faults that pydantic found, the first at each position in the document."""
     found: dict[str, str] = {}
     for item in error.errors(include_url=False, include_input=False):
         place = _place(item["loc"], data, missing=item["type"] == "missing")
@@ -214,7 +214,7 @@ def _reasons(error: ValidationError, data: Any = None) -> str:
 
 
 def _place(loc: tuple[int | str, ...], data: Any, *, missing: bool) -> str:
-    """The place of a fault in the data, without the names of models that pydantic adds."""
+    """The position of a fault in the data, without the model names that pydantic adds."""
     path: list[int | str] = []
     for index, part in enumerate(loc):
         try:

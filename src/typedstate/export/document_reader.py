@@ -1,6 +1,6 @@
-"""Document to spec: the schemas of a document as classes, its forms as forms of those.
+"""Turns a document into a spec: its schemas become classes, its forms become forms of those.
 
-Classes are found by name in `KnownClasses`; what is not there is refused with its place in the
+Classes are looked up by name in `KnownClasses`; an unknown one is refused with its position in the
 document. Nothing is evaluated and nothing imported.
 """
 
@@ -26,7 +26,7 @@ from . import document_forms as f, document_nodes as n, document_terms as t
 from .form_reader import transform_of
 from .term_reader import TermReader, axes_of, axis_of, error_at, links_of, shape_of, size_of
 
-#: Classes of documents are of no module that can be imported.
+#: The module of a document's classes; it can't be imported.
 MODULE: Final = "typedstate.documents"
 _partition_classes: Final = (PartitionSpec, NamedSharding)
 
@@ -36,7 +36,7 @@ class Reader:
     """Makes the schemas of one document.
 
     Attributes:
-      entries: its schemas, by name.
+      entries: the schemas of the document, by name.
       terms: reads keys, filters, dims and the names of classes.
     """
 
@@ -66,7 +66,7 @@ class Reader:
     # -- Schemas ---------------------------------------------------------------------------
 
     def _form(self, name: str) -> None:
-        """Makes the forms on the way to a class, the innermost first."""
+        """Makes a form, and before it the forms that it is a form of."""
         chain: list[str] = []
         while name not in self._refs:
             where = f"schemas[{chain[-1]!r}].of" if chain else f"schemas[{name!r}]"
@@ -87,7 +87,7 @@ class Reader:
             ref = self._refs[form] = Derived(ref, self._transform(entry.form, where), path)
 
     def _fill(self, ref: ClassRef, entry: n.ClassPart, where: str) -> None:
-        """Gives a class its fields, now that all classes are there."""
+        """Gives a class its fields, once all classes exist."""
         fields = tuple(
             self._field(part, f"{where}.fields[{index}]") for index, part in enumerate(entry.fields)
         )
@@ -125,7 +125,7 @@ class Reader:
         return s.Extra(patterns, allowed)
 
     def _transform(self, part: f.TransformPart, where: str) -> Transform:
-        """The forms that say the same are one, so that the schemas below are shared."""
+        """The transform of a form; equal forms give the same object, so that schemas are shared."""
         text = part.model_dump_json()
         if text not in self._transforms:
             self._transforms[text] = transform_of(part, self.terms, self.spec, where)

@@ -1,7 +1,7 @@
-"""Spec to document: every node and form of a hint as the model that says the same.
+"""Turns a spec into a document: each node and each form becomes its pydantic model.
 
-What is no data (a validator, a function as a filter) is written by the name that the caller
-gives it; without one the hint has no document, and the error says where.
+A validator, or a function that is a filter, is no data and is written by the name that the caller
+gives it; without a name the hint has no document, and the error says where.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Writer:
 
     Attributes:
       terms: writes keys, filters, dims and the names of classes.
-      schemas: what is written, by name.
+      schemas: the schemas that are written, by name.
     """
 
     terms: TermWriter
@@ -47,7 +47,7 @@ class Writer:
     # -- Schemas ---------------------------------------------------------------------------
 
     def _name(self, ref: s.SchemaRef) -> str:
-        """The name of a schema in the document; that of a class is written later."""
+        """The name of a schema in the document; a class itself is written later."""
         if ref not in self._names:
             if len(self._names) >= MAX_SCHEMAS:
                 raise self.terms.error("", f"more than {MAX_SCHEMAS} schemas")
@@ -59,7 +59,7 @@ class Writer:
         return self._names[ref]
 
     def _form(self, ref: Derived) -> str:
-        """Writes a form, once for all that say the same."""
+        """Writes a form, once for all equal ones, and gives its name."""
         entry = f.FormPart(
             type="form",
             of=self._name(ref.base),

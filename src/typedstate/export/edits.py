@@ -1,4 +1,4 @@
-"""Edits of a module's text on its way to a stub, and which fields of a schema it hides."""
+"""Edits that turn a module's text into a stub, e.g. those that hide fields of a schema."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typedstate.schema.typed_state import SchemaMeta
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Lines in the place of others.
+    """Replaces lines of a module's text.
 
     Attributes:
-      start: the first line that goes, from 0.
-      stop: the line after the last that goes; the same as start where none does.
-      lines: what stands there instead.
+      start: the index of the first line to replace, from 0.
+      stop: the index after the last line to replace; equal to `start` for an insertion.
+      lines: the new lines.
     """
 
     start: int
@@ -26,10 +26,10 @@ class Edit:
 
 
 def hidden(cls: SchemaMeta | None, node: ast.ClassDef, lines: Sequence[str]) -> Iterator[Edit]:
-    """Fields that are no attributes get names that no editor offers.
+    """Gives fields that are no attributes names that no editor offers.
 
-    Their key is another, or they are shared and in no state. The annotation stays: the plugin reads
-    the key out of it.
+    Such a field has another key, or is shared and in no state. Its annotation stays, as the plugin
+    reads the key from it.
     """
     if cls is None:
         return

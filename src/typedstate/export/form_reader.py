@@ -1,4 +1,4 @@
-"""Document to form: what each model of a form says."""
+"""Turns the models of forms in a document into transforms."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ ReadSpec = Callable[[n.SpecPart, str], Spec]
 
 
 def transform_of(part: f.TransformPart, terms: TermReader, spec: ReadSpec, where: str) -> Transform:
-    """The form that a model says.
+    """The transform that a model describes.
 
     Args:
       part: the model.
       terms: reads its filters, kinds and dims.
       spec: reads the hints in it.
-      where: it stands, for messages.
+      where: the position in the document, for messages.
 
     Raises:
-      SchemaError: a class or a function of it is unknown.
+      SchemaError: a class or a function in the model is unknown.
     """
     match part:
         case f.SelectingForm(form=form, filters=filters):

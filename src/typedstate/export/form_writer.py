@@ -1,4 +1,4 @@
-"""Form to document: each form as the model that says the same."""
+"""Turns transforms into the models of forms in a document."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def form_part(form: Transform, terms: TermWriter, spec: WriteSpec, where: str) -
     """The model of a form.
 
     Args:
-      form: it.
+      form: the transform.
       terms: writes its filters, kinds and dims.
       spec: writes the hints in it.
-      where: it stands, for messages.
+      where: the position in the hint, for messages.
 
     Raises:
-      SchemaError: it holds what is no data.
+      SchemaError: the form has a part that can't be written.
     """
     match form:
         case Selecting(filters, keep):

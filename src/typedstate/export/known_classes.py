@@ -1,4 +1,4 @@
-"""The classes that a document names: those of Flax and its like, and those of a registry.
+"""`KnownClasses`: the classes that a document may name, of Flax and its like or of the caller.
 
 Names are looked up in tables and in what the trusted modules already hold; nothing is imported.
 """
@@ -34,9 +34,9 @@ _TABLE: Final[dict[str, type]] = {
     **{cls.__name__: cls for cls in (list, tuple, set, frozenset, dict)},
 }
 _NAMES: Final = {cls: name for name, cls in _TABLE.items()}
-#: Their public classes, under these names. Flax imports optax itself.
+#: Modules whose public classes are known, by the prefix of their names. Flax imports optax.
 _MODULES: Final = {"nnx": "flax.nnx", "optax": "optax", "numpy": "numpy"}
-#: Classes that modules of these packages define, where those are imported already.
+#: Packages whose classes are known, if their modules are imported already.
 _TRUSTED: Final = frozenset({"flax", "optax"})
 _MAX_NAME: Final = 200
 
@@ -45,13 +45,13 @@ class KnownClasses(msgspec.Struct, frozen=True):
     """The objects that names in a document may stand for.
 
     Attributes:
-      given: classes, validators, functions by the names that the user gave them.
+      given: the caller's classes, validators and functions by name.
     """
 
     given: Mapping[str, Any]
 
     def name(self, item: Any) -> str | None:
-        """The name of a class or another object, None where it has none."""
+        """The name of a class or another object; None if it has none."""
         for name, other in self.given.items():
             if other is item:
                 return name
@@ -66,14 +66,14 @@ class KnownClasses(msgspec.Struct, frozen=True):
         return full_name(item)
 
     def name_of_validator(self, predicate: Predicate) -> str | None:
-        """The name of the validator with this test."""
+        """The name of the validator with this predicate; None if it has none."""
         for name, other in self.given.items():
             if getattr(other, "is_valid", None) == predicate.test:
                 return name
         return predicate.text if OF_ANY_LEAF.get(predicate.text) == predicate else None
 
     def name_of_callable(self, item: Any) -> str | None:
-        """The name of a function that is a filter or has the rules."""
+        """The name of a function that is a filter, or gives axis rules; None if it has none."""
         for name, other in self.given.items():
             if other is item:
                 return name
@@ -121,7 +121,7 @@ class NamedByText(KnownClasses, frozen=True):
 
 
 class _Validator(msgspec.Struct, frozen=True):
-    """As much of a validator as a document needs."""
+    """Stands for a validator of which a document keeps only the predicate."""
 
     is_valid: Any
 
@@ -142,10 +142,10 @@ def full_name(cls: type) -> str:
 
 
 def known(kinds: Registry) -> KnownClasses:
-    """Reads what a caller gave: names with what they stand for, or classes by their own names.
+    """Reads the caller's registry: a dict of names, or a list of classes with names of their own.
 
     Raises:
-      SchemaError: it is neither.
+      SchemaError: the registry is neither.
     """
     if isinstance(kinds, Mapping):
         given = dict(cast("Mapping[Any, Any]", kinds))

@@ -1,4 +1,4 @@
-"""Long annotations on several lines, as ruff and black break them."""
+"""Breaks long annotations into several lines, as ruff and black do."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ WIDTH: Final = 100
 
 
 def fitted(head: str, hint: str, indent: int = 4) -> str:
-    """``head`` and a hint, with each argument of its subscription on a line where it is too long.
+    """A line of ``head`` and a hint; if it is too long, one line for each argument of the hint.
 
     Args:
-      head: what stands before it in its first line, without the indentation.
-      hint: its text.
-      indent: of the line.
+      head: the text before the hint, without indentation.
+      hint: the text of the hint.
+      indent: the indentation, in spaces.
     """
     space = " " * indent
     if indent + len(head) + len(hint) <= WIDTH:
@@ -40,7 +40,7 @@ def fitted(head: str, hint: str, indent: int = 4) -> str:
 
 
 def _split(text: str, mark: str) -> list[str]:
-    """The parts between marks that stand in no bracket and no quotes."""
+    """Splits a text at marks that are in no bracket and no quotes."""
     parts, depth, quoted, escaped = [""], 0, "", False
     for char in text:
         if quoted:

@@ -1,7 +1,7 @@
-"""A module as a stub: its own text, with ``Literal`` overloads for the keys of its schemas.
+"""`stub_of`: the text of a module as a stub, with ``Literal`` overloads for keys of its schemas.
 
-A ``.pyi`` stands in the place of its module, so that it carries everything else, too. Called by
-``typedstate stubs``; with the mypy plugin nobody needs it.
+A type checker reads a ``.pyi`` instead of the module, so it has the module's other contents too.
+``typedstate stubs`` calls it; with the mypy plugin nobody needs it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typedstate.export.edits import Edit, hidden
 from typedstate.schema.typed_state import SchemaMeta
 
 HEADER: Final = "# Written by typedstate stubs."
-# What is wrong in the module is reported where it stands.
+# Faults of the module itself are reported in the module.
 _LENIENT: Final = "# pyright: basic\n# mypy: ignore-errors\n"
 _PREAMBLE: Final = (
     "from typing import Any as _Any, Literal as _Literal, TypeVar as _TypeVar",
@@ -29,10 +29,10 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def stub_of(module: ModuleType) -> str:
-    """The text of the ``.pyi`` of a module; raises ValueError where it declares no schema.
+    """The text of the ``.pyi`` of a module; raises ValueError if it declares no schema.
 
-    Imports stay visible to other modules, bodies that no checker needs are dropped. A function
-    without a return annotation has an unknown one to pyright, which infers nothing in a stub.
+    Imports stay visible to other modules; bodies that no checker needs are dropped. For pyright,
+    which infers nothing in a stub, a function without a return annotation returns Unknown.
     """
     source = Path(str(module.__file__)).read_text(encoding="utf-8")
     tree = ast.parse(source)
@@ -102,7 +102,7 @@ def _functions(body: Sequence[ast.stmt], prefix: str) -> Iterator[tuple[str, _Fu
 
 
 def _statements(body: Sequence[ast.stmt], lines: Sequence[str]) -> Iterator[Edit]:
-    """What changes in a block of a module."""
+    """Yields the edits in one block of a module."""
     overloaded: set[str] = set()
     for node in body:
         match node:
@@ -148,7 +148,7 @@ def _first_line(node: ast.stmt) -> int:
 
 
 def _import(node: ast.Import | ast.ImportFrom, lines: Sequence[str]) -> Iterator[Edit]:
-    """A stub gives on only what it imports as itself."""
+    """Makes imports explicit re-exports, as a stub exports only ``import a as a``."""
     if isinstance(node, ast.ImportFrom) and node.module == "__future__":
         return
     shown = copy.deepcopy(node)
@@ -163,7 +163,7 @@ def _import(node: ast.Import | ast.ImportFrom, lines: Sequence[str]) -> Iterator
 
 
 def _body(node: _Function) -> Iterator[Edit]:
-    """Bodies go, but for those that give an object its attributes or make a generator async."""
+    """Drops a body, unless it sets attributes or makes an async function a generator."""
     first = node.body[0]
     if first.lineno == node.lineno or _gives_attributes(node):
         return
@@ -190,7 +190,7 @@ def _gives_attributes(node: _Function) -> bool:
 
 
 def _after_imports_of_the_future(tree: ast.Module) -> int:
-    """The line, from 0, before which nothing but a docstring and future imports stands."""
+    """The index of the first line after the docstring and the future imports."""
     line = 0
     for node in tree.body:
         docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
@@ -208,7 +208,7 @@ def _edited(lines: list[str], edits: Sequence[Edit]) -> list[str]:
 
 
 def _overloads(module: ModuleType, name: str, classes: Mapping[str, ast.ClassDef]) -> Iterator[str]:
-    """The methods of a schema class; none where it declares no field itself."""
+    """Yields the methods of a schema class; none if it declares no field itself."""
     cls = _schema(module, name)
     if cls is None or not any(isinstance(item, ast.AnnAssign) for item in classes[name].body):
         return
@@ -251,7 +251,7 @@ def _method(name: str, options: list[tuple[str, str]], others: str | None) -> It
 
 
 def _literal(key: Hashable) -> str | None:
-    """The type of a key; None where types can't say it."""
+    """The ``Literal`` of a key; None for a key that ``Literal`` does not allow."""
     if isinstance(key, tuple):
         parts = [_literal(part) for part in cast(tuple[Hashable, ...], key)]
         return f"tuple[{', '.join(map(str, parts))}]" if parts and None not in parts else None
@@ -261,7 +261,7 @@ def _literal(key: Hashable) -> str | None:
 def _hints(
     module: ModuleType, name: str, classes: Mapping[str, ast.ClassDef]
 ) -> dict[str, ast.expr]:
-    """The annotations of a schema's fields by attribute, as far as this module has them."""
+    """The annotations of a schema's fields by attribute, those of this module only."""
     found: dict[str, ast.expr] = {}
     node = classes[name]
     for base in reversed(node.bases):
@@ -280,7 +280,7 @@ def _hints(
 
 
 def _arguments(base: ast.expr, cls: SchemaMeta | None) -> dict[str, ast.expr]:
-    """What stands for the type variables of a generic base."""
+    """The arguments of a generic base, by type variable."""
     if not isinstance(base, ast.Subscript):
         return {}
     given = base.slice.elts if isinstance(base.slice, ast.Tuple) else [base.slice]
@@ -289,7 +289,7 @@ def _arguments(base: ast.expr, cls: SchemaMeta | None) -> dict[str, ast.expr]:
 
 
 class _Substitution(ast.NodeTransformer):
-    """Types in the place of type variables."""
+    """Replaces type variables by their arguments."""
 
     def __init__(self, table: Mapping[str, ast.expr]) -> None:
         self.table = table
@@ -299,7 +299,7 @@ class _Substitution(ast.NodeTransformer):
 
 
 def _present(hint: ast.expr | None) -> str:
-    """What a key gives: where the field is optional and absent, it raises."""
+    """The type of a key's value, without None: the key of an absent field raises."""
     match hint:
         case None:
             return "_Any"

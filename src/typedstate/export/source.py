@@ -16,16 +16,17 @@ from .written import can_write, is_catalogued, write
 def to_source(hint: Any, *, name: str | None = None) -> str:
     """The source of a schema or form, imports first; when it is run the last name is the schema.
 
-    Forms and classes of `typedstate.layers` are written as they are; what has no words of its own,
-    such as a filter that is a lambda, as the classes that it amounts to. Text that comes from the
-    data, such as a key that is no identifier, is written as a literal.
+    Forms and classes of `typedstate.layers` keep their names. A form that can't be written, e.g.
+    one whose filter is a lambda, is replaced by the classes that it makes. Text from the data, such
+    as a key that is no identifier, is written as a literal.
 
     Args:
       hint: a schema class, or a form.
-      name: what the schema is called in the source.
+      name: the name of the schema in the source.
 
     Raises:
-      SchemaError: it holds what has no source: a validator, a class that can't be imported.
+      SchemaError: the hint has a part without source: a validator, a class that can't be
+        imported.
     """
     file = SourceFile(name_of(hint))
     writer = Writer(file)
@@ -58,7 +59,7 @@ def _is_class(hint: Any) -> bool:
 
 
 def _alias(hint: Any) -> str:
-    """A name for a form, or for what is made of the catalogue."""
+    """A name for a form, or for an alias of a class of the catalogue."""
     written = getattr(hint, "__typedstate_written__", None)
     optimizer = written is not None and written[0].__name__.endswith("OptimizerState")
     return "ModelOptimizerState" if optimizer else "ModelState"

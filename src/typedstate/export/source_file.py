@@ -1,7 +1,7 @@
-"""The Python file that is being written: imports, names and blocks of source.
+"""`SourceFile`: a Python file under construction: imports, names and blocks of source.
 
-Identifiers are checked before they are written, keys and every other text of the data stand
-in it as literals only.
+Identifiers are validated before they are written; keys and any other text of the data are written
+as literals only.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class SourceFile:
     """Collects imports and blocks.
 
     Attributes:
-      title: of the hint, for messages.
-      imports: module, and the name that is imported from it or "".
-      blocks: of source, in order.
-      head: comments above the imports.
+      title: the title of the hint, for messages.
+      imports: pairs of a module and a name imported from it; "" for the module itself.
+      blocks: the blocks of source, in order.
+      head: the comments above the imports.
     """
 
     title: str
@@ -66,7 +66,7 @@ class SourceFile:
         return "\n\n".join(heads) + "\n\n\n" + "\n\n\n".join(self.blocks) + "\n"
 
     def unique(self, name: str) -> str:
-        """A name that nothing else has."""
+        """The name, with a number if the file has it already."""
         found, number = name, 1
         while found in self._taken or found in _RESERVED or keyword.iskeyword(found):
             number += 1
@@ -75,16 +75,16 @@ class SourceFile:
         return found
 
     def own(self, name: str) -> str:
-        """A public name of typedstate."""
+        """Imports a public name of typedstate, and gives its text."""
         return self.imported("typedstate", name)
 
     def imported(self, module: str, name: str) -> str:
-        """A name from a module."""
+        """Imports a name from a module, and gives its text."""
         self.imports.add((module, name))
         return name
 
     def class_name(self, cls: type, where: str) -> str:
-        """A class by a name under which it can be imported."""
+        """Imports a class, and gives its text; raises SchemaError if it can't be imported."""
         if getattr(builtins, cls.__name__, None) is cls:
             return str(cls.__name__)
         if getattr(nnx, cls.__name__, None) is cls:
@@ -117,14 +117,14 @@ def _is_importable(module: str, cls: type) -> bool:
 
 
 def identifier(name: str) -> str:
-    """A class name from any text."""
+    """Makes a class name of any text."""
     words = re.split(r"[\W]+", name, flags=re.ASCII)
     found = "".join(words).strip("_")
     return found if found and not found[0].isdigit() else f"Schema{found}"
 
 
 def quoted(text: str) -> str:
-    """A literal, in double quotes where its text is plain."""
+    """A str literal, in double quotes if its text needs no escapes."""
     return (
         f'"{text}"' if re.fullmatch(r"[\w .,:*+/%#?=()\[\]{}'-]*", text, re.ASCII) else repr(text)
     )

@@ -1,6 +1,6 @@
-"""Spec to source: every schema as a class, every hint as an expression.
+"""Turns a spec into source: each schema becomes a class, each hint an expression.
 
-`to_source` calls `Writer`; what it writes goes into a `SourceFile`.
+`to_source` calls `Writer`, which writes into a `SourceFile`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .source_file import SourceFile, identifier, quoted
 from .written import field_hint, is_catalogued, write
 
 _MAX_CLASSES: Final = 2_000
-#: Attributes of inferred classes: what `infer` had to say of one, and of the file that it heads.
+#: Attributes of inferred classes: the notes of `infer` on the class, and on the whole file.
 NOTES: Final = "__typedstate_notes__"
 HEAD: Final = "__typedstate_head__"
 _LITERALS: Final = (str, bytes, int, bool, type(None))
@@ -38,10 +38,10 @@ class Writer:
     """Writes the classes of one hint.
 
     Attributes:
-      file: that they are written into.
-      names: of each class.
-      done: classes that stand there.
-      later: the annotation that is being written names a class that does not stand there yet.
+      file: the file that the classes are written into.
+      names: the name of each class.
+      done: the classes that the file has.
+      later: whether the current annotation names a class that the file does not have yet.
     """
 
     file: SourceFile
@@ -51,7 +51,7 @@ class Writer:
     _open: list[s.SchemaRef] = field(default_factory=list["s.SchemaRef"])
 
     def reserve(self, ref: s.SchemaRef, name: str | None = None) -> str:
-        """The name of a class."""
+        """Chooses the name of a class."""
         if ref not in self.names:
             if len(self.names) > _MAX_CLASSES:
                 raise self.file.error("", f"more than {_MAX_CLASSES} classes")
@@ -85,7 +85,7 @@ class Writer:
         return title
 
     def wrapper(self, schema: s.Schema) -> str:
-        """The form that says of which container a tree is."""
+        """The name of the form for a tree's container, e.g. ``Pure``; empty if none is needed."""
         match schema.container:
             case "dict":
                 return self.file.own("Pure")
@@ -145,7 +145,7 @@ class Writer:
     # -- Hints -----------------------------------------------------------------------------
 
     def spec(self, spec: s.Spec, where: str) -> str:
-        """A hint."""
+        """The expression of a hint."""
         match spec:
             case s.Anything():
                 return self.file.imported("typing", "Any")
@@ -324,7 +324,7 @@ def comments(notes: Iterable[str]) -> list[str]:
 
 
 def _dim_name(name: str) -> str:
-    """A dim's name; those that forms make themselves, such as ``^layers``, become plain."""
+    """The name of a dim, without the mark of names that forms made, such as ``^layers``."""
     if name.isidentifier() and not keyword.iskeyword(name):
         return name
     return "axis_" + re.sub(r"\W", "_", name, flags=re.ASCII).strip("_")

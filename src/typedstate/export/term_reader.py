@@ -1,6 +1,6 @@
-"""Reads the small parts of a document: classes, keys, filters, axis names and dims.
+"""`TermReader`: reads classes, keys, filters, axis names and dims of a document.
 
-`document_reader` asks for them wherever they stand in a schema or in a form.
+`document_reader` and `form_reader` use it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class TermReader(msgspec.Struct, frozen=True):
     """Reads the small parts of one document.
 
     Attributes:
-      known: what the names of classes stand for.
+      known: the classes and other objects by name.
     """
 
     known: KnownClasses
@@ -41,7 +41,7 @@ class TermReader(msgspec.Struct, frozen=True):
         return error_at(where, f"the {what} {name} is unknown; give kinds={{{name!r}: it}}")
 
     def find_class(self, name: str, where: str) -> Any:
-        """The class of a name; raises SchemaError where it is unknown or no class."""
+        """The class of a name; raises SchemaError if the name is unknown or no class."""
         try:
             found = self.known.find(name)
         except KeyError:
@@ -58,7 +58,7 @@ class TermReader(msgspec.Struct, frozen=True):
         return cast(type, found)
 
     def dtype(self, part: t.DtypePart, where: str) -> tuple[str, tuple[Any, ...] | None]:
-        """A dtype class: its name, and the dtypes that are of it or None for all."""
+        """A dtype class: its name, and the names of its dtypes; None for any dtype."""
         if part.dtypes is not None:
             return part.name, tuple(part.dtypes)
         if part.name in ("", "Shaped"):
@@ -69,7 +69,7 @@ class TermReader(msgspec.Struct, frozen=True):
         return part.name, tuple(cast(Any, found).dtypes)
 
     def validators(self, names: Iterable[str], where: str) -> tuple[Predicate, ...]:
-        """The validators of these names."""
+        """The predicates of the validators with these names."""
         found: list[Predicate] = []
         for name in names:
             item = self.known.given.get(name)
@@ -82,7 +82,7 @@ class TermReader(msgspec.Struct, frozen=True):
         return tuple(found)
 
     def find_callable(self, name: str, what: str, where: str) -> Any:
-        """The function of a name; `what` it serves as, for the message."""
+        """The function of a name; `what` names its use in messages."""
         item = self.known.given.get(name)
         if not callable(item):
             raise self._unknown(where, what, name)
@@ -146,7 +146,7 @@ class TermReader(msgspec.Struct, frozen=True):
 
 
 def error_at(where: str, text: str) -> SchemaError:
-    """A SchemaError that says where in the document."""
+    """A SchemaError with the position in the document."""
     return SchemaError(f"schema document, {where}: {text}")
 
 
@@ -174,7 +174,7 @@ def size_of(part: Any) -> Expr[str]:
 
 
 def shape_of(shape: Any, where: str) -> tuple[Dim, ...] | None:
-    """A shape; raises SchemaError where it has two runs of axes."""
+    """A shape; raises SchemaError if it has two runs of axes."""
     if shape is None:
         return None
     if isinstance(shape, str):

@@ -1,6 +1,6 @@
-"""The small parts of a document: names of classes, keys, filters, axis names and dims.
+"""`TermWriter`: writes classes, keys, filters, axis names and dims of a document.
 
-`document_writer` asks for them wherever they stand in a schema or in a form.
+`document_writer` and `form_writer` use it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class TermWriter:
     """Writes the small parts of one document.
 
     Attributes:
-      title: of the hint, for messages.
-      known: the names of classes.
-      classes: what the names in the document stand for.
+      title: the title of the hint, for messages.
+      known: the names of classes and other objects.
+      classes: the objects that the document names, by name.
     """
 
     title: str
@@ -46,7 +46,7 @@ class TermWriter:
         return SchemaError(f"SchemaDocument.of({self.title}{place}): {text}")
 
     def class_name(self, cls: Any, where: str) -> str:
-        """The name of a class; raises SchemaError where it has none, or shares it with another."""
+        """The name of a class; raises SchemaError if it has none, or another class has it too."""
         name = self.known.name(cls)
         if name is None or len(name) > t.MAX_TEXT:
             raise self.error(where, f"{cls!r} has no name; give kinds={{'name': it}}")
@@ -57,7 +57,7 @@ class TermWriter:
         return name
 
     def callable_name(self, item: Any, what: str, where: str) -> str:
-        """The name of a function; `what` it serves as, for the message."""
+        """The name of a function; `what` names its use in messages."""
         name = self.known.name_of_callable(item)
         if name is not None:
             return name
@@ -65,7 +65,7 @@ class TermWriter:
         raise self.error(where, f"{what} {shown} has no name; give kinds={{'name': it}}")
 
     def dtype(self, name: str, dtypes: tuple[Any, ...] | None, where: str) -> t.DtypePart:
-        """A dtype class: by name alone where it is jaxtyping's or the caller's."""
+        """A dtype class; one of jaxtyping or of the caller is written by its name alone."""
         if dtypes is None:
             return t.DtypePart(name=name)
         for table in (vars(jaxtyping), self.known.given):
@@ -190,7 +190,7 @@ def links_part(links: Iterable[tuple[str, Expr[str]]]) -> dict[str, Any]:
 
 
 def size_part(expr: Expr[str]) -> Any:
-    """Text wherever that is read back as the same."""
+    """The size as text, if the text reads back as the same size; else as a model."""
     text = dim_grammar.show_expr(expr)
     try:
         if dim_grammar.parse_expr(text) == expr:
@@ -214,7 +214,7 @@ def size_part(expr: Expr[str]) -> Any:
 
 
 def shape_part(shape: tuple[Dim, ...] | None) -> Any:
-    """A shape: text wherever that is read back as the same."""
+    """The shape as text, if the text reads back as the same shape; else as a list."""
     if shape is None:
         return None
     text = dim_grammar.show_shape(shape)

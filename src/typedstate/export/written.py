@@ -1,7 +1,7 @@
-"""Hints as their user wrote them: forms with their arguments, classes of the catalogue by name.
+"""Writes hints as their user did: forms with their arguments, classes of the catalogue by name.
 
-`to_source` asks for each field; what can't be written so (a filter that is a lambda, a generic
-class of the user's) it writes as the classes that it amounts to.
+`to_source` asks `can_write` for each field. Other hints (a filter that is a lambda, a generic class
+of the user's) are replaced by the classes that they make.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _FORMS: Final = "typedstate"
 
 
 class Writer(Protocol):
-    """Writes leaves and classes."""
+    """The writer of leaves and classes that `write` calls."""
 
     @property
     def file(self) -> SourceFile:
-        """The file that is written."""
+        """The file under construction."""
         ...
 
     def spec(self, spec: Spec, where: str) -> str:
-        """A leaf."""
+        """The expression of a leaf."""
         ...
 
     def node(self, ref: SchemaRef, where: str) -> str:
-        """A class, once, and its name."""
+        """Writes a class once, and gives its name."""
         ...
 
 
@@ -58,7 +58,7 @@ def is_catalogued(hint: Any) -> bool:
 
 
 def plain(hint: Any) -> Any:
-    """A field's annotation without its key, its sharing and its ``None``."""
+    """A field's annotation without `Alias`, `Shared` and ``None``."""
     if get_origin(hint) in _UNIONS:
         options = [plain(arg) for arg in get_args(hint) if arg is not types.NoneType]
         return options[0] if len(options) == 1 else typing.Union[tuple(options)]  # noqa: UP007
@@ -71,7 +71,7 @@ def plain(hint: Any) -> Any:
 
 
 def can_write(hint: Any) -> bool:
-    """Whether `write` has words for a hint."""
+    """Whether `write` can write a hint."""
     if hint is None or hint is types.NoneType or is_catalogued(hint):
         return True
     if get_origin(hint) in _UNIONS:
@@ -100,7 +100,7 @@ def _is_plain_class(arg: Any) -> TypeGuard[type]:
 
 
 def _mentions_schema(hint: Any) -> bool:
-    """Whether a leaf's annotation has a form or a class in it, or a type variable."""
+    """Whether a leaf's annotation contains a form, a schema class or a type variable."""
     if isinstance(hint, HintMeta | typing.TypeVar | typing.ForwardRef | str):
         return True
     if hasattr(hint, "form") and hasattr(hint, "args"):
@@ -148,9 +148,9 @@ def _ref(hint: HintMeta) -> ClassRef:
 
 
 def field_hint(ref: SchemaRef, name: str) -> Any:
-    """The annotation of a field as it stands in the class, None where it can't be written so.
+    """The annotation of a field as its user wrote it; None if there is none.
 
-    A class that was read from a document has fields without annotations.
+    Fields of a class that was read from a document have no annotations.
     """
     found = ref.declared.get(name) if isinstance(ref, ClassRef) else None
     if not isinstance(ref, ClassRef) or found is None:

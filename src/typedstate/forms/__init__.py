@@ -1,7 +1,7 @@
-"""The forms: one schema, every tree that shares its structure.
+"""The forms: one schema describes every tree that shares its structure.
 
-A form is one file: the transform of the spec, and the class that users subscribe. At run time
-a form is a hint class; what it is to a type checker, the stub beside this file says.
+Each file has the transforms of some forms, and the classes that users subscribe. At run time a
+form gives a hint class; the stub beside this file tells type checkers what it is to them.
 """
 
 from .containers import Entries, Exactly, StateMap, StateOf

@@ -1,4 +1,4 @@
-"""`StateMap`, `Entries`, `StateOf`, `Exactly`: levels of a tree that are no schema class."""
+"""`StateMap`, `Entries`, `StateOf`: levels of a tree without a schema class; and `Exactly`."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ from .form_class import FormMeta, want_tree
 class Flat(metaclass=FormMeta):
     """``Flat[S]``: leaves by path, as ``nnx.to_flat_state`` gives; ``Flat[S, "/"]``, by name.
 
-    Without a separator pairs of a path and a leaf, or a dict by paths that are tuples; with one
-    a dict by joined names such as ``"layers/0/kernel"``. Other forms go inside:
-    ``Flat[Pure[S], "/"]`` has values in the place of Variables. To a type checker it is a dict,
-    and a separator is written ``Literal["/"]``, which the run time takes too.
+    Without a separator it is pairs of a path and a leaf, or a dict whose keys are paths as tuples.
+    With a separator it is a dict whose keys are joined names, such as ``"layers/0/kernel"``. Other
+    forms go inside: ``Flat[Pure[S], "/"]`` has values instead of Variables. To a type checker it is
+    a dict, and a separator is written ``Literal["/"]``, which the run time takes too.
     """
 
     @staticmethod

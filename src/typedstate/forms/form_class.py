@@ -24,13 +24,13 @@ class FormMeta(HintMeta):
     """The metaclass of forms: subscription makes a hint class."""
 
     __typedstate_hints__: int | None
-    #: Whether a tree of the form has the keys of the tree that it is made of.
+    #: Whether a tree in the form has the same keys as the tree without it.
     __typedstate_keeps_keys__: ClassVar[bool] = False
-    #: Whether it says something of every leaf of a state of which nothing is known.
+    #: Whether the form applies to a state without schema, e.g. ``Pure[nnx.State]``.
     __typedstate_of_states__: ClassVar[bool] = False
 
     def __getitem__(cls, items: Any) -> Any:
-        """The hint class of this form with these arguments."""
+        """The hint class of the form with these arguments."""
         if cls.__dict__.get("__typedstate_form__") is None:
             raise SchemaError(f"{cls.__name__} is complete: it can't be subscripted again")
         args: tuple[Any, ...] = cast(Any, items if isinstance(items, tuple) else (items,))
@@ -89,7 +89,7 @@ def _show_other(arg: Any) -> str:
 
 
 def parse_size(text: Any, owner: str) -> Expr[str]:
-    """A size, a name or an expression, as an argument of a form; `owner` is for the message."""
+    """Parses an argument that is a size, a name or an expression; `owner` is for messages."""
     try:
         return dim_grammar.parse_expr(str(text))
     except dim_grammar.DimError as error:
@@ -97,7 +97,7 @@ def parse_size(text: Any, owner: str) -> Expr[str]:
 
 
 def is_tree(spec: Spec) -> bool:
-    """Whether every value that fits is a tree of leaves."""
+    """Whether every value that fits a spec is a tree of leaves."""
     match spec:
         case LevelSpec():
             return True
@@ -112,7 +112,7 @@ def is_tree(spec: Spec) -> bool:
 
 
 def want_tree(spec: Spec, form: str) -> Spec:
-    """The spec, where a form can be made of it; a leaf is refused."""
+    """The spec of a tree; raises SchemaError for a leaf, of which the form can't be made."""
     if isinstance(spec, FlatSpec):
         inner, end = describe(spec.inner), describe(spec)[len(f"Flat[{describe(spec.inner)}") :]
         text = f"{form}[{describe(spec)}, ...]: Flat goes outside; write"

@@ -1,4 +1,4 @@
-"""`Like` and `Cast`: every leaf's kind, dtype or whole leaf is another."""
+"""`Like` and `Cast`: replace the kind, the dtype or the whole of every leaf."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from ..report import Path
 from .form_class import FormMeta, show_form_argument, want_tree
 from .replacing import extra_of_any_kind
 
-#: The dtype class of PRNG keys, which are in no array of numpy's.
+#: The dtype class of PRNG keys, which no numpy array holds.
 _KEY: Final = "Key"
 
 
@@ -93,12 +93,12 @@ def _is_bare(kind: Leaf) -> bool:
 
 
 def _is_class(spec: Spec) -> bool:
-    """Whether a spec is a class of arrays, ``np.ndarray``, that says no dtype and no shape."""
+    """Whether a spec is a class of arrays without dtype and shape, such as ``np.ndarray``."""
     return isinstance(spec, Array) and spec.shape is None and spec.dtypes is None
 
 
 def _of_class(value: Spec, given: Spec) -> Spec:
-    """What is given; a class of arrays with the dtypes and shapes of what stood there."""
+    """The given spec; a class of arrays gets the dtype and shape of the replaced array."""
     if not (isinstance(given, Array) and _is_class(given)):
         return given
     cls = given.cls
@@ -116,7 +116,7 @@ def _of_class(value: Spec, given: Spec) -> Spec:
 
 
 class _OfDtypes(msgspec.Struct, frozen=True):
-    """Whether the arrays that a leaf holds have the dtypes of a cast, or none that it concerns."""
+    """The predicate of a cast: every array of a leaf has its dtypes, or one it does not concern."""
 
     dtypes: tuple[Any, ...]
 
@@ -128,7 +128,7 @@ class _OfDtypes(msgspec.Struct, frozen=True):
 
 
 def _refuse_dtypes(inner: str, options: tuple[Any, ...], owner: str) -> None:
-    """A dtype class is no type of a leaf, which type checkers know too: `Cast` takes it."""
+    """Raises SchemaError for a dtype class in `Like`, where `Cast` is meant."""
     dtypes = [option for option in options if dtype_class(option) is not None]
     if not dtypes:
         return
@@ -147,15 +147,15 @@ def _is_union(hint: Any) -> bool:
 
 
 class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
-    """`Like` and `Cast`: another kind, dtype or whole leaf in the place of each leaf.
+    """The transform of `Like` and `Cast`: replaces kind, dtype or whole leaf.
 
     Attributes:
       text: the second argument as its user wrote it.
-      kinds: Variable classes that hold the value.
-      dtype: name and dtypes that the arrays get.
-      values: what may stand for the value, or for the whole leaf.
-      form: the name of the form; `Cast` only has a dtype.
-      filters: of `Cast`: which leaves; all without.
+      kinds: the new Variable classes; empty to keep the kinds.
+      dtype: the name and the dtypes of the new dtype class; None to keep dtypes.
+      values: the specs of the new value, or of the new whole leaf.
+      form: the name of the form; `Cast` has a dtype only.
+      filters: the filters of `Cast` that select leaves; without, all leaves.
     """
 
     text: str
@@ -167,30 +167,30 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
     @property
     def by_path(self) -> bool:
-        """Filters may read paths."""
+        """Whether filters may read paths."""
         return not all(isinstance(item, type) for item in self.filters)
 
     @property
     def holds_arrays(self) -> bool:
-        """Whole leaves in their place may hold none."""
+        """Whether leaves still have arrays; a new whole leaf may have none."""
         return self.dtype is not None or bool(self.kinds) or all(map(_is_class, self.values))
 
     @property
     def needs_kinds(self) -> bool:
-        """Other kinds stand in the place of kinds."""
+        """True if kinds are replaced, which needs leaves with kinds."""
         return bool(self.kinds) or asks_for_kinds(self.filters)
 
     @property
     def needs_arrays(self) -> bool:
-        """A dtype is one of arrays."""
+        """True for a new dtype, which needs leaves with arrays."""
         return self.dtype is not None
 
     def title(self, name: str) -> str:
-        """``Like[S, OptVariable]``."""
+        """The name of the form, e.g. ``Like[S, OptVariable]``."""
         return f"{self.form}[{', '.join([name, self.text, *map(show_filter, self.filters)])}]"
 
     def of_any_leaf(self) -> tuple[Predicate, ...]:
-        """Its kind, or the dtype of the arrays that it holds."""
+        """The predicates on any leaf: its kind, or the dtype of its arrays."""
         found: list[Predicate] = []
         if self.dtype is not None and self.dtype[1] is not None and not self.filters:
             found.append(Predicate(f"dtype {self.dtype[0]}", _OfDtypes(self.dtype[1])))
@@ -209,7 +209,7 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
         )
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
-        """The leaf with what `Like` says in place of what the schema says."""
+        """The leaf with the new kind, dtype or value."""
         answer = decide(self.filters, path, spec) if self.filters else Answer.YES
         if answer is Answer.NO or isinstance(spec, Anything):
             return spec
@@ -227,21 +227,21 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
         return self._kinds(spec, value)
 
     def _whole(self, value: Spec) -> tuple[Spec, ...]:
-        """What stands for the whole leaf."""
+        """The specs of the new whole leaf."""
         return tuple(_of_class(value, given) for given in self.values)
 
     @property
     def keeps_kinds(self) -> bool:
-        """Another dtype leaves the kinds alone."""
+        """Whether kinds stay, as with a new dtype."""
         return not self.kinds and not self.values
 
     @property
     def keeps_values(self) -> bool:
-        """Another dtype is another array."""
+        """Whether arrays stay, as without a new dtype."""
         return self.dtype is None
 
     def extra(self, extra: Extra, path: Path) -> Extra:
-        """The kinds that were allowed are other ones now."""
+        """The entries under undeclared keys, with the new kinds."""
         if self.keeps_kinds:
             return extra
         kinds = tuple(kind.kind for kind in self.kinds if kind.kind is not None)
@@ -250,7 +250,7 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
         return extra_of_any_kind(extra)
 
     def _kinds(self, spec: Spec, value: Spec) -> Spec:
-        """Other kinds with the same value: they are placed as the schema says of its own."""
+        """The leaf in each of the new kinds, with the axis names of the old one."""
         options: list[Spec] = []
         for kind in self.kinds:
             if isinstance(kind.value, Anything) and isinstance(spec, Leaf):
@@ -270,5 +270,5 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
             return replace(array, dtype=name, dtypes=None)
         kept = beside(dtypes, array.dtypes)
         if kept == array.dtypes:
-            return array  # nothing that this dtype concerns
+            return array  # the dtype does not concern it
         return replace(array, dtype=name, dtypes=tuple(dict.fromkeys((*dtypes, *kept))))

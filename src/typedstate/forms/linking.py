@@ -1,4 +1,4 @@
-"""`Bind`, `Scoped`, `Same`: how the dims of a schema belong to those around it."""
+"""`Bind`, `Scoped`, `Same`: link the dims of a schema to those around it, or keep them apart."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _links(text: Any, owner: str) -> tuple[tuple[str, Expr[str]], ...]:
 class Bind(metaclass=FormMeta):
     """``Bind[S, "din=d dout=4*d"]``: links, renames and fixes the dims of a schema.
 
-    Left of ``=`` stand dims of S; right of it names of the class or call that writes the
+    Left of ``=`` are dims of S; right of it are names of the class or call that contains the
     form, sizes or expressions. ``d`` is short for ``d=d``. On a `StateMap` the only dim is
     ``len``, its number of entries.
     """

@@ -1,4 +1,4 @@
-"""`Placed`, `PlacedBy`, `Sharded`: where the arrays of a schema are."""
+"""`Placed`, `PlacedBy`, `Sharded`: axis names of arrays, and their placement on a mesh."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def _refuse_strangers(spec: Spec, table: dict[str, Any], owner: str) -> None:
 class Placed(metaclass=FormMeta):
     """``Placed[S]``: every array is really sharded as declared.
 
-    Names are those of the schema, else those of the leaf's metadata; logical ones are
-    resolved by the rules of the Variable and those of the context; `PlacedBy` gives others.
-    What can't be seen, such as Auto axes under tracing, is *unknown* in the report. In
-    ``shard_map``, where S has the sizes of one shard, it has those of the whole arrays.
+    Axis names are those of the schema, else those of the leaf's metadata. Logical names are
+    resolved by the rules of the Variable and of the context; `PlacedBy` gives other rules.
+    Shardings that can't be seen, such as Auto axes under tracing, are *unknown* in the report.
+    In ``shard_map``, S has the sizes of one shard, and ``Placed[S]`` those of the whole arrays.
     """
 
     __typedstate_keeps_keys__: ClassVar = True
@@ -87,8 +87,9 @@ class Placed(metaclass=FormMeta):
 class PlacedBy(metaclass=FormMeta):
     """``PlacedBy[S, rules]``: every array is sharded as declared, by these logical rules.
 
-    Rules are pairs, or a callable such as Linen's ``logical_to_mesh_axes`` with rules of its
-    own. `Shardings` and `Specs` of it, and the trees that are derived from it, go by them.
+    Rules are pairs of a logical name and mesh axes, or a callable such as Linen's
+    ``logical_to_mesh_axes`` with its own rules. `Shardings`, `Specs` and derived trees of the form
+    use these rules too.
     """
 
     __typedstate_keeps_keys__: ClassVar = True
@@ -102,9 +103,9 @@ class PlacedBy(metaclass=FormMeta):
 class Sharded(metaclass=FormMeta):
     """``Sharded[S, "d=fsdp hidden=tensor"]``: axis names by dims, where S declares none.
 
-    A dim counts by its name where it is written or linked; ``d=a,b`` splits it over two
-    axes. All other axes of S are then declared as not split. Over a `Like` it says where
-    moments lie otherwise than their parameters, as ``optimizer_sharding`` has it.
+    A dim is found by its name where it is written, or by a name that it is linked to; ``d=a,b``
+    splits it over two mesh axes. All other axes of S are declared as not split. Around a `Like`
+    it gives moments another sharding than their parameters, as Flax's ``optimizer_sharding``.
     """
 
     __typedstate_keeps_keys__: ClassVar = True
@@ -120,10 +121,10 @@ class Sharded(metaclass=FormMeta):
 
 
 class Placing(Unchanged, msgspec.Struct, frozen=True, eq=False):
-    """`Placed`: every array is where its names say.
+    """The transform of `Placed`: checks the sharding of every array.
 
     Attributes:
-      placed: with the rules for logical names.
+      placed: the rules for logical names.
       form: the name of the form.
     """
 
@@ -132,15 +133,15 @@ class Placing(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
     @property
     def needs_arrays(self) -> bool:
-        """Arrays are looked at."""
+        """True: it checks arrays."""
         return True
 
     def title(self, name: str) -> str:
-        """``Placed[S]``."""
+        """The name of the form, e.g. ``Placed[S]``."""
         return f"{self.form}[{name}]"
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
-        """Arrays, also raw ones, are looked at."""
+        """The leaf with its arrays, raw ones too, marked as placed."""
         if isinstance(spec, Leaf):
             known = spec.placed is not None and self.placed.rules is None
             return spec if known else replace(spec, placed=self.placed)
@@ -148,15 +149,15 @@ class Placing(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
 
 class Naming(Unchanged, msgspec.Struct, frozen=True, eq=False):
-    """`Sharded`: axis names by dims, where a leaf declares none of its own.
+    """The transform of `Sharded`: gives axis names by dims to leaves that declare none.
 
-    A dim is found by its name where it is written, or by that of a schema that links it.
+    A dim is found by its name where it is written, or by a name that it is linked to.
 
     Attributes:
-      text: what the user wrote.
-      table: the axis names of each dim, by its text.
-      groups: the links around each schema that was entered, the innermost first.
-      pending: the links since then, the innermost first.
+      text: the second argument as its user wrote it.
+      table: the mesh axes of each dim, by the dim's text.
+      groups: the links of the `Bind`s around each entered schema, the innermost first.
+      pending: the links since the last entered schema, the innermost first.
     """
 
     text: str
@@ -166,11 +167,11 @@ class Naming(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
     @property
     def needs_arrays(self) -> bool:
-        """Axes get names."""
+        """True: it names the axes of arrays."""
         return True
 
     def title(self, name: str) -> str:
-        """``Sharded[S, "d=fsdp"]``."""
+        """The name of the form, e.g. ``Sharded[S, "d=fsdp"]``."""
         return f"Sharded[{name}, {self.text!r}]"
 
     def entered(self) -> Naming:
@@ -178,13 +179,13 @@ class Naming(Unchanged, msgspec.Struct, frozen=True, eq=False):
         return replace(self, groups=(self.pending, *self.groups), pending=())
 
     def bound(self, links: Links) -> Naming:
-        """Names stand for expressions over the outer ones."""
+        """The transform inside a `Bind`, whose names are expressions over the outer ones."""
         return replace(self, pending=(links, *self.pending))
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
-        """The leaf with names for all its axes; a mesh axis splits the first that has it.
+        """The leaf with names for all its axes; a mesh axis splits the first axis that names it.
 
-        Names of another `Sharded`, or that a `Like` took over, stay where this one is silent.
+        Names of an inner `Sharded`, or of the parameters of a `Like`, stay on axes this form skips.
         """
         leaf = spec if isinstance(spec, Leaf) else Leaf(None, spec)
         shape = _shape_of(leaf.value)
@@ -221,7 +222,7 @@ class Naming(Unchanged, msgspec.Struct, frozen=True, eq=False):
         return found[-1] if found else _SILENT
 
     def _spellings(self, expr: Expr[str]) -> Iterator[str]:
-        """The dim as it is written here, and in every schema that links it, outwards."""
+        """Yields the text of a dim here and in each enclosing schema that links it, outwards."""
         yield show_expr(expr)
         for links in self.pending:
             expr = _relinked(expr, links)
@@ -241,7 +242,7 @@ _SILENT: Final[Any] = object()
 
 
 def _shape_of(value: Spec) -> tuple[Dim, ...] | None:
-    """The shape of the array that a leaf holds; None where it is open, or holds several."""
+    """The shape of the array of a leaf; None if it is open, or if the leaf has several arrays."""
     match value:
         case Array(shape=shape):
             return shape

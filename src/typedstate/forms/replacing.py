@@ -1,4 +1,4 @@
-"""`Pure`, `Values`, `Abstract`, `Shardings`, `Specs`: something else in the place of each leaf."""
+"""`Pure`, `Values`, `Abstract`, `Shardings`, `Specs`: replace each Variable or each array."""
 
 from __future__ import annotations
 
@@ -89,21 +89,21 @@ class Specs(metaclass=FormMeta):
 
 
 class Unwrapping(Unchanged, msgspec.Struct, frozen=True, eq=False):
-    """`Pure` and `Values`: no Variables, only what they hold."""
+    """The transform of `Pure` and `Values`: replaces each Variable by its value."""
 
     pure: bool
 
     @property
     def holds_kinds(self) -> bool:
-        """Values have none."""
+        """False: values have no kinds."""
         return False
 
     def title(self, name: str) -> str:
-        """``Pure[S]``."""
+        """The name of the form, e.g. ``Pure[S]``."""
         return f"{'Pure' if self.pure else 'Values'}[{name}]"
 
     def of_any_leaf(self) -> tuple[Predicate, ...]:
-        """No Variables."""
+        """The predicate on any leaf: it is no Variable."""
         return (_A_VALUE,)
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
@@ -114,24 +114,24 @@ class Unwrapping(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
     @property
     def keeps_kinds(self) -> bool:
-        """Values have none."""
+        """False: values have no kinds."""
         return False
 
     def container(self, container: Container) -> Container:
-        """``nnx.to_pure_dict`` gives plain dicts, ``nnx.pure`` a State."""
+        """A dict for `Pure` as of ``nnx.to_pure_dict``, a State for `Values` as of ``nnx.pure``."""
         return "dict" if self.pure else container
 
     def extra(self, extra: Extra, path: Path) -> Extra:
-        """A value does not show of which kind its Variable was."""
+        """The entries under undeclared keys: values don't show the kinds of their Variables."""
         return extra_of_any_kind(extra)
 
 
 class Abstracting(Unchanged, msgspec.Struct, frozen=True, eq=False):
-    """`Abstract`: a ``jax.ShapeDtypeStruct`` in the place of each array."""
+    """The transform of `Abstract`: replaces each array by a ``jax.ShapeDtypeStruct``."""
 
     @property
     def keeps_values(self) -> bool:
-        """An array is a ``jax.ShapeDtypeStruct``."""
+        """False: arrays become abstract."""
         return False
 
     @property
@@ -140,15 +140,15 @@ class Abstracting(Unchanged, msgspec.Struct, frozen=True, eq=False):
         return True
 
     def title(self, name: str) -> str:
-        """``Abstract[S]``."""
+        """The name of the form, e.g. ``Abstract[S]``."""
         return f"Abstract[{name}]"
 
     def of_any_leaf(self) -> tuple[Predicate, ...]:
-        """All that it holds is abstract."""
+        """The predicate on any leaf: all its arrays are abstract."""
         return (_ABSTRACT,)
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
-        """Arrays become abstract; ``jax.eval_shape`` makes arrays of Python numbers too."""
+        """The leaf with abstract arrays, also for numbers, as ``jax.eval_shape`` does."""
         if isinstance(spec, Anything):
             return spec
         if isinstance(spec, Instance) and issubclass(spec.cls, int | float | complex):
@@ -163,31 +163,31 @@ def _abstract(spec: Array | Anything) -> Spec:
 
 
 class Replacing(Unchanged, msgspec.Struct, frozen=True, eq=False):
-    """`Shardings` and `Specs`: something else in the place of each array."""
+    """The transform of `Shardings` and `Specs`: replaces each array."""
 
     form: str
     cls: type
 
     @property
     def holds_arrays(self) -> bool:
-        """Something stands in their place."""
+        """False: arrays are replaced."""
         return False
 
     @property
     def needs_arrays(self) -> bool:
-        """They are replaced."""
+        """True: it replaces arrays."""
         return True
 
     def title(self, name: str) -> str:
-        """``Shardings[S]``."""
+        """The name of the form, e.g. ``Shardings[S]``."""
         return f"{self.form}[{name}]"
 
     def of_any_leaf(self) -> tuple[Predicate, ...]:
-        """It holds these, or is one."""
+        """The predicate on any leaf: it is the replacement, or a Variable of it."""
         return (_A_SPEC if self.form == "Specs" else _A_SHARDING,)
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
-        """A Variable may hold it, or it stands for the Variable."""
+        """The replacement in a Variable, or instead of the Variable."""
         if isinstance(spec, Anything):
             return spec
         raw = self._value(spec.value) if isinstance(spec, Leaf) else self._value(spec)
@@ -199,7 +199,7 @@ class Replacing(Unchanged, msgspec.Struct, frozen=True, eq=False):
         return Union((Leaf(spec.kind, raw, spec.exact), raw))
 
     def _value(self, value: Spec) -> Spec:
-        """Stands for an array by itself; for a structure as a whole, for its arrays, or not."""
+        """The replacement of an array; of a structure as a whole or of each of its arrays."""
         if isinstance(value, Array | Anything):
             shape = value.shape if isinstance(value, Array) else None
             return Partition(self.cls, shape=shape)
@@ -217,7 +217,7 @@ class Replacing(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
 
 def holding(text: str, cls: type) -> Predicate:
-    """Whether all that a leaf holds is of a class; one without a value holds nothing."""
+    """The predicate that all values of a leaf are of a class."""
 
     def is_one(part: object) -> bool:
         return isinstance(part, cls)
@@ -234,10 +234,10 @@ _A_VALUE: Final = Predicate("a value", lambda leaf: not variables.is_variable(le
 _ABSTRACT: Final = holding("jax.ShapeDtypeStruct", jax.ShapeDtypeStruct)
 _A_SHARDING: Final = holding("a NamedSharding", NamedSharding)
 _A_SPEC: Final = holding("a PartitionSpec", PartitionSpec)
-#: What these forms say of the leaves of a state of which nothing else is known, by its text.
+#: The predicates of these forms on the leaves of a state without schema, by their text.
 OF_ANY_LEAF: Final = {one.text: one for one in (_A_VALUE, _ABSTRACT, _A_SHARDING, _A_SPEC)}
 
 
 def extra_of_any_kind(extra: Extra) -> Extra:
-    """The entries that are allowed under undeclared keys, once kinds can't be told any more."""
+    """The entries that are allowed under undeclared keys, of any kind."""
     return replace(extra, allowed=(Allowed(),) if extra.allowed else ())

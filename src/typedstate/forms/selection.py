@@ -1,4 +1,4 @@
-"""`Only`, `Rest`, `Plus`: the leaves of a schema by filter and kind."""
+"""`Only`, `Rest`, `Plus`: select leaves of a schema by filters, or allow further kinds."""
 
 from __future__ import annotations
 

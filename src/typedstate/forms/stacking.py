@@ -1,4 +1,4 @@
-"""`Stacked`: one more axis on the leaves of a schema."""
+"""`Stacked`: adds an axis to the leaves of a schema."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Axis:
     """The axis that `Stacked` inserts: its position, and its name in metadata.
 
     Attributes:
-      index: its place in the stacked array; negative from the end.
-      partition_name: its name in sharding metadata, as ``nnx.PARTITION_NAME`` gives it; None
-        for an axis that has a place there and no name. Without, metadata may have a None for the
-        axis or leave it out, as ``nnx.vmap`` does that is not given ``nnx.PARTITION_NAME``.
+      index: its position in the stacked array; a negative one counts from the end.
+      partition_name: its name in sharding metadata, as ``nnx.PARTITION_NAME`` sets it; None for
+        an axis that has an entry there but no name. Without the argument, metadata may have None
+        for the axis or lack its entry, as after ``nnx.vmap`` without ``nnx.PARTITION_NAME``.
     """
 
     index: int = 0
@@ -43,7 +43,7 @@ class Axis:
 class Stacked(metaclass=FormMeta):
     """``Stacked[S, "layers", *filters]``: these leaves have one more axis, leading or `Axis`.
 
-    What ``nnx.vmap`` and ``nnx.scan`` make of a module's state.
+    The state of a module that ``nnx.vmap`` or ``nnx.scan`` has stacked.
     """
 
     __typedstate_keeps_keys__: ClassVar = True
@@ -63,15 +63,15 @@ class Stacked(metaclass=FormMeta):
 
 
 class Stacking(Unchanged, msgspec.Struct, frozen=True, eq=False):
-    """`Stacked`: one more axis on the selected leaves.
+    """The transform of `Stacked`: adds an axis to the selected leaves.
 
     Attributes:
-      dim: the name of the axis inside the form; it is linked to what the user wrote.
-      text: the axis as its user wrote it.
-      index: where the axis is inserted; negative from the end of the stacked array.
-      partition: its name in sharding metadata, None for none; ``...`` where metadata may leave
-        it out.
-      filters: which leaves; all without.
+      dim: the name of the axis inside the form, which is linked to `text`.
+      text: the size of the axis as its user wrote it.
+      index: the position of the axis in the stacked array; a negative one counts from the end.
+      partition: the name of the axis in sharding metadata, None for an entry without name;
+        ``...`` if metadata may lack its entry.
+      filters: the filters that select leaves; without, all leaves.
     """
 
     dim: str
@@ -82,38 +82,38 @@ class Stacking(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
     @property
     def link(self) -> str | None:
-        """The axis has one size in the whole tree."""
+        """The dim of the axis, which has one size in the whole tree."""
         return self.dim
 
     @property
     def by_path(self) -> bool:
-        """Filters may read paths."""
+        """Whether filters may read paths."""
         return not all(isinstance(item, type) for item in self.filters)
 
     @property
     def keeps_values(self) -> bool:
-        """An array has one more axis."""
+        """False: arrays get an axis."""
         return False
 
     @property
     def needs_kinds(self) -> bool:
-        """A filter may be a kind."""
+        """Whether a filter may ask for kinds."""
         return asks_for_kinds(self.filters)
 
     @property
     def needs_arrays(self) -> bool:
-        """Arrays get the axis."""
+        """True: arrays get the axis."""
         return True
 
     def title(self, name: str) -> str:
-        """``Stacked[S, "layers"]``."""
+        """The name of the form, e.g. ``Stacked[S, "layers"]``."""
         filters = [show_filter(item) for item in self.filters]
         first = self.index == 0 and self.partition is ...
         axis = [] if first else [show_axis(self.index, self.partition)]
         return f"Stacked[{', '.join([name, repr(self.text), *axis, *filters])}]"
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
-        """Selected leaves get the axis; a maybe is decided by the real leaf."""
+        """The leaf with the axis, if it is selected; an undecided filter asks the value's leaf."""
         answer = decide(self.filters, path, spec) if self.filters else Answer.YES
         if answer is Answer.NO or isinstance(spec, Anything):
             return spec
@@ -141,14 +141,14 @@ class Stacking(Unchanged, msgspec.Struct, frozen=True, eq=False):
         return (*padded[:at], name, *padded[at:])
 
     def _unnamed(self, spec: Spec, before: tuple[int, ...]) -> tuple[int, ...]:
-        """The axes that metadata may leave out: those from before have moved by the new one."""
+        """The axes that metadata may lack; the positions of earlier ones move with the new axis."""
         at = self._place(spec)
         behind_front = [one + 1 if one >= at >= 0 else one for one in before]
         moved = [one - 1 if one <= at < 0 and one < 0 else one for one in behind_front]
         return (*moved, at) if self.partition is ... else tuple(moved)
 
     def _place(self, spec: Spec) -> int:
-        """The place of the new axis, from the front where the rank is known."""
+        """The position of the new axis, counted from the front if the rank is known."""
         value = spec.value if isinstance(spec, Leaf) else spec
         shape = value.shape if isinstance(value, Array) else None
         if self.index >= 0 or shape is None:
@@ -162,12 +162,12 @@ class Stacking(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
 
 def show_axis(index: int, partition: str | EllipsisType | None) -> str:
-    """``Axis(1)``."""
+    """An axis as text, e.g. ``Axis(1)``."""
     return f"Axis({index})" if partition is ... else f"Axis({index}, {partition!r})"
 
 
 def _insert(array: Array, new: SingleDim, index: int) -> Array:
-    """Inserts an axis; behind a run of axes its place is only known in the real array."""
+    """Inserts an axis; behind a run of axes its position is only known for a real array."""
     shape: tuple[Dim, ...] = (VariadicDim(None),) if array.shape is None else array.shape
     run = next((i for i, dim in enumerate(shape) if isinstance(dim, VariadicDim)), None)
     at = index if index >= 0 else len(shape) + 1 + index

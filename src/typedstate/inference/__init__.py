@@ -1,1 +1,1 @@
-"""From values to schemas: `infer` for a model, `optimizer_state` for an optimizer."""
+"""Makes schemas of values: `infer` of a model, `optimizer_state` of an optimizer."""

@@ -1,7 +1,7 @@
-"""Flax's own layers among what is observed: which class of `typedstate.layers` each of them is.
+"""Recognises Flax's own layers in observed trees: each is a class of `typedstate.layers`.
 
-`drafting` asks. A module says what it is by its class; what has none (a state, a checkpoint) by
-its keys. Either way the schema is only taken where it fits what is there.
+`drafting` calls it. A module is recognised by its class, a branch without module (of a state, of a
+checkpoint) by its keys. In both cases the class's schema must fit the branch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .roles import of_letters
 from .text import key_text
 from .unification import Sizes, unify
 
-#: Flax layer, the schemas that its state may have, the best first.
+#: By the name of a Flax layer, the schemas that its state may have, the best first.
 _PLAIN: Final = {
     "Linear": ("LinearState",),
     "LinearGeneral": ("LinearGeneralState",),
@@ -53,7 +53,7 @@ _PLAIN: Final = {
     "Rngs": ("RngsState",),
     "RngStream": ("RngStreamState",),
 }
-#: Layers around others: the schema, and the keys that stand for its type variables.
+#: By the name of a module around others, its schema and the keys of its type variables' states.
 _AROUND: Final = {
     "LoRA": ("LoRAWithBaseState", ("base_module",)),
     "RNN": ("RNNState", ("cell",)),
@@ -64,7 +64,7 @@ _AROUND: Final = {
     "SpectralNorm": ("SpectralNormState", ("layer_instance",)),
 }
 _HEADS: Final = ("SplitHeadsState", "MergeHeadsState")
-#: Without a module: keys, one of them needed, and what they are then taken for.
+#: For branches without module: the keys, one required key, and the schema to try.
 _BY_KEYS: Final = (
     ({"kernel", "bias"}, "kernel", ("LinearState", "ConvState")),
     ({"scale", "bias", "mean", "var"}, "mean", ("BatchNormState",)),
@@ -77,13 +77,13 @@ _BY_KEYS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A Flax layer.
+    """A recognised Flax layer.
 
     Attributes:
-      schema: its class in the catalogue.
-      sizes: of the schema's dims, in their order; None where nothing bears the name, or where
-        it stands for a run of axes.
-      open: a run of axes in it takes any sizes.
+      schema: the layer's class in the catalogue.
+      sizes: the sizes of the schema's dims, in their order; None for a dim of an absent leaf,
+        and for a run of axes.
+      open: whether the schema has a run of axes, which fits any sizes.
     """
 
     schema: Any
@@ -93,11 +93,11 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """A Flax module around others.
+    """A recognised Flax module around others, e.g. ``nnx.RNN``.
 
     Attributes:
-      schema: its class in the catalogue, generic.
-      keys: those whose states stand for its type variables.
+      schema: the module's class in the catalogue, which is generic.
+      keys: the keys of the states that replace its type variables, in their order.
     """
 
     schema: Any
@@ -105,7 +105,7 @@ class Around:
 
 
 def layer_of(branch: BranchSeen, key: Hashable) -> Layer | None:
-    """The Flax layer whose state this is, None where it is none, or one that was changed."""
+    """The Flax layer of a branch; None if it is no Flax layer, or one that was changed."""
     for name in _candidates(branch, key):
         schema = getattr(layers, name)
         spec = _spec(schema)
@@ -116,7 +116,7 @@ def layer_of(branch: BranchSeen, key: Hashable) -> Layer | None:
 
 
 def around_of(branch: BranchSeen) -> Around | None:
-    """The Flax module around others whose state this is."""
+    """The Flax module around others of a branch; None if it is none."""
     name = _flax_name(branch.cls)
     found = _AROUND.get(name) if name else None
     if found is None or not set(found[1]) <= branch.items.keys():
@@ -135,7 +135,7 @@ def takes_any_rank(cls: type | None) -> bool:
 
 
 def is_container(cls: type | None) -> bool:
-    """Whether a module only holds others, by position or by name."""
+    """Whether a class is a mere container of modules, such as ``nnx.List``."""
     names = ("List", "Dict", "Sequential")
     found = tuple(getattr(nnx, name) for name in names if hasattr(nnx, name))
     return cls is not None and issubclass(cls, (*found, list, tuple, dict))
@@ -179,7 +179,7 @@ def _candidates(branch: BranchSeen, key: Hashable) -> tuple[str, ...]:
 
 
 def _of_equation(branch: BranchSeen) -> tuple[str, ...]:
-    """Classifies an einsum by its letters: it splits into heads, merges them, or is a product."""
+    """The catalogue classes for an einsum, by whether it splits heads, merges them, or neither."""
     equation = getattr(branch.node, "einsum_str", None)
     kernel = branch.items.get("kernel")
     if not isinstance(equation, str) or kernel is None:
@@ -232,13 +232,13 @@ def _is_open(spec: Spec, branch: BranchSeen) -> bool:
 
 
 def _runs(spec: Node) -> frozenset[str]:
-    """The names that stand for runs of axes."""
+    """The names of the runs of axes in a schema."""
     return frozenset(run for field in spec.ref.resolve().fields for run in _runs_of(field.spec))
 
 
 @cache
 def _runs_of(spec: Spec) -> frozenset[str]:
-    """The names that stand for runs of axes in a leaf."""
+    """The names of the runs of axes in a leaf."""
     found: set[str] = set()
 
     def visit(part: Any) -> None:

@@ -1,7 +1,7 @@
-"""From observed trees to drafts of classes: one for each module class, whatever its sizes.
+"""Makes drafts of schema classes from observed trees: one for each module class, of any sizes.
 
-`infer` calls `draft_of`. What has no module (a state, a checkpoint) is of one class where keys,
-kinds and ranks are alike.
+`infer` calls `draft_of`. Branches without module (of a state, of a checkpoint) share a class if
+their keys, kinds and ranks are alike.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ _MAX_ENTRIES: Final = 100_000
 
 @dataclass(slots=True)
 class Drafter:
-    """Finds out what each sub-state is, and which of them are of one class.
+    """Classifies each branch, and finds those that share a class.
 
     Attributes:
-      what: each sub-state is, by identity.
-      drafts: the classes, by module class or by keys.
-      fixes_all: every size is written, so those too that a run of a Flax layer's axes leaves open.
+      what: the classification of each branch, by the branch's ``id``.
+      drafts: the drafts of classes, by module class or by keys.
+      fixes_all: whether every size is written as a number, so that a Flax layer whose schema has
+        a run of axes gets a class of its own.
     """
 
     what: dict[int, What] = field(default_factory=dict[int, What])
@@ -41,10 +42,10 @@ class Drafter:
     _recursive: set[type] = field(default_factory=set[type])
 
     def drafts_of(self, trees: Sequence[BranchSeen], title: str) -> list[Draft]:
-        """All classes that the examples need; that of the whole tree last.
+        """The drafts that the examples need; that of the whole tree last.
 
-        Where the whole is no class of its own, but entries or a Flax layer, it is the only field
-        of that last one.
+        If the whole tree is no class of its own, but entries or a Flax layer, the last draft has it
+        as its only field.
         """
         for tree in trees:
             self._find_recursive(tree, ())
@@ -81,7 +82,7 @@ class Drafter:
     def _place(
         self, branch: BranchSeen, key: Hashable, example: int, path: tuple[Hashable, ...]
     ) -> int:
-        """Says what a sub-state is; gives its height above the leaves."""
+        """Classifies a branch, and gives its height above the leaves."""
         layer = layer_of(branch, path[-1])
         if layer is not None and not (self.fixes_all and layer.open):
             self.what[id(branch)] = layer
@@ -107,7 +108,7 @@ class Drafter:
         return height
 
     def _alike(self, branch: BranchSeen) -> bool:
-        """Whether all entries of a dict are of one class, so that their names say nothing."""
+        """Whether all entries of a dict share a class, so that it is a map."""
         idents = {self._ident(item) for item in branch.items.values()}
         return len(idents) == 1 and len(branch.items) > 1
 
@@ -124,9 +125,9 @@ class Drafter:
         return found
 
     def _variant(self, key: object, branch: BranchSeen, title: str, height: int) -> Draft:
-        """The class of a module class: another where one of its leaves has other axes.
+        """The draft of a module class; a further one if a leaf has other axes than before.
 
-        A module around one einsum is a class for each sort of weight.
+        A module around one einsum has a draft for each sort of weight.
         """
         roles = weight_roles(branch)
         own: dict[Hashable, object] = {
@@ -150,7 +151,7 @@ class Drafter:
         return tuple((key, self._ident(item)) for key, item in items)
 
     def _ident(self, seen: Seen) -> object:
-        """What is equal for sub-states of one class, and for leaves that are alike."""
+        """A key that is equal for branches of one class, and for leaves that are alike."""
         if isinstance(seen, LeafSeen):
             shape = seen.value.shape if isinstance(seen.value, ArraySeen) else None
             return (seen.kind, None if shape is None else len(shape))
@@ -178,7 +179,7 @@ def _listing(branch: BranchSeen) -> Listing | None:
 
 
 def _title(path: tuple[Hashable, ...]) -> str:
-    """A name for a class by where its state stands: by the last key that is a word."""
+    """A name for a class from a path: its last key that is a word."""
     for place, key in enumerate(reversed(path)):
         if isinstance(key, str) and not key.isdigit():
             return singular(key) if place or not path else key_text(key)
@@ -186,7 +187,7 @@ def _title(path: tuple[Hashable, ...]) -> str:
 
 
 def draft_of(trees: Sequence[BranchSeen], title: str, settings: Settings) -> list[Draft]:
-    """The classes that the examples need, each with its fields; that of the whole last."""
+    """The drafts that the examples need, with their fields; that of the whole tree last."""
     drafter = Drafter(fixes_all=settings.fixes_all)
     drafts = drafter.drafts_of(trees, title)
     fields = Fields(drafter.what, settings)

@@ -1,4 +1,4 @@
-"""The classes of an inferred schema, made from their drafts; `infer` calls `emit`."""
+"""`emit`: makes the classes of an inferred schema from their drafts; `infer` calls it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ from .uses import (
 
 _MODULE: Final = "typedstate.inferred"
 _RESERVED: Final = frozenset({*dir(nnx.State), "of"})
-#: The forms as what they are at run time.
+#: The forms, typed as Any: checkers take them for what they stand for.
 _bind: Final = cast(Any, Bind)
 _map: Final = cast(Any, StateMap)
 _entries: Final = cast(Any, Entries)
@@ -63,7 +63,7 @@ _PRECISIONS: Final = frozenset({"Float16", "BFloat16", "Float32", "Float64"})
 
 
 def emit(drafts: Sequence[Draft], settings: Settings, name: str | None) -> Any:
-    """The hint of the whole; classes that others hold are made first."""
+    """The hint of the whole tree; a class is made before the classes that use it."""
     root = drafts[-1]
     _fix(root, settings)
     find_needs(drafts, several=settings.examples > 1 or settings.fixes_all)
@@ -78,7 +78,7 @@ def emit(drafts: Sequence[Draft], settings: Settings, name: str | None) -> Any:
 
 
 def _fix(root: Draft, settings: Settings) -> None:
-    """Writes the sizes of the top level that are to be fixed as numbers."""
+    """Replaces dims of the top class by numbers, for the sizes that the caller fixed."""
     for group in root.groups:
         sizes = {size for size in group.sizes if size is not None}
         if settings.fix and group.text in settings.fix and len(sizes) == 1:
@@ -116,7 +116,7 @@ class _Emitter:
         return Annotated[(hint, *metadata)] if metadata else hint
 
     def use(self, use: Use, key: str = "") -> Any:
-        """The annotation of what stands behind a key."""
+        """The annotation of a key."""
         match use:
             case LeafUse():
                 return self._leaf(use)
@@ -154,7 +154,7 @@ class _Emitter:
                 return of_optimizer(node, found, whole=whole)
 
     def _text(self, slot: Slot | None) -> str | None:
-        """The text of a link for one dim of a field's class; None if there is nothing to say."""
+        """The right side of a link for one dim of a field's class; None for a dim without link."""
         if slot is None:
             return None
         group: Group = slot.group
@@ -233,7 +233,7 @@ def _annotated(hint: Any, metadata: Any) -> Any:
 
 
 def _other(cls: type | None) -> Any:
-    """The class of a value as a hint, where that means something."""
+    """The hint of a value by its class; Any for a class that can't be a hint."""
     if cls is None or "<locals>" in cls.__qualname__:
         return Any
     try:
@@ -244,7 +244,7 @@ def _other(cls: type | None) -> Any:
 
 
 def _attributes(keys: Sequence[Hashable]) -> list[str]:
-    """For each key itself, or an attribute in the place of one that can't be one."""
+    """The attribute of each key: the key itself, or a new name if it is no identifier."""
     taken = {key for key in keys if isinstance(key, str) and _is_attribute(key)}
     found: list[str] = []
     for key in keys:

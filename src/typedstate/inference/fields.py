@@ -1,6 +1,6 @@
-"""Infers the fields of a class from all places where the class occurs, side by side.
+"""Infers the fields of a class from all its occurrences.
 
-`drafting` calls `Fields.fill`, classes that others hold first.
+`drafting` calls `Fields.fill`, for a class before the classes that use it.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ class Fields:
     """Finds the fields of drafts.
 
     Attributes:
-      what: each sub-state is, by identity.
-      settings: what the caller says of sizes.
-      keys: of the class that is being filled.
+      what: the classification of each branch, by the branch's ``id``.
+      settings: the caller's options about sizes.
+      keys: the keys of the class that is being filled.
     """
 
     what: dict[int, What]
@@ -98,13 +98,13 @@ class Fields:
         name_dims(draft, self.settings)
 
     def use(self, column: Column, key: str, owner: Draft, sole: bool = False) -> Found:
-        """The use that describes all of these, and the slots of its dims.
+        """The use that describes a whole column, and the slots of its dims.
 
         Args:
-          column: what stands there at each place, None where there is nothing.
-          key: under which they stand.
-          owner: the class.
-          sole: the class has leaves of one axis only.
+          column: the branch or leaf under the key in each occurrence, None if it is absent.
+          key: the key.
+          owner: the draft of the class.
+          sole: whether all leaves of the class have one axis.
         """
         kinds: dict[object, list[Seen | None]] = {}
         for place, item in enumerate(column):
@@ -169,7 +169,7 @@ class Fields:
     def _optimizer(
         self, branches: list[BranchSeen | None], first: BranchSeen, key: str, owner: Draft
     ) -> Found:
-        """An optimizer, over the model that it keeps or that stands beside it."""
+        """The use of an optimizer, over the model that it keeps or that is a field beside it."""
         if "model" in first.items and holds_model(first.node):
             column = [None if b is None else b.items.get("model") for b in branches]
             model, slots = self.use(column, key, owner)
@@ -202,7 +202,7 @@ class Fields:
         return LayerUse(layer.schema, tuple(dims), layer_names(branches)), slots
 
     def _paired(self, key: str) -> bool:
-        """Whether a layer that bears a number is one of two, as the layers of an MLP are."""
+        """False for a key with 1 or 2 that is not one of two, as the layers of an MLP are."""
         stem = key.rstrip("0123456789")
         number = key[len(stem) :]
         if number not in ("1", "2"):
@@ -294,7 +294,7 @@ class Fields:
         return MapUse(by, replaced(use, outer), length), [*slots, length], uniform
 
     def _entries(self, branches: list[BranchSeen | None], key: str, owner: Draft) -> Found:
-        """A hint for each position; one that only some have may be absent."""
+        """A use for each position; a position that some occurrences lack is optional."""
         there = [branch.items for branch in branches if branch is not None]
         numbers = {item for items in there for item in items if isinstance(item, int)}
         slots: list[Slot] = []
@@ -312,7 +312,7 @@ class Fields:
 
 
 def _keys(branches: Sequence[BranchSeen]) -> list[Hashable]:
-    """All keys, each after the one that it follows where it is."""
+    """The keys of all branches in one order, which agrees with that of each branch if it can."""
     found: list[Hashable] = []
     for branch in branches:
         place = 0
@@ -338,7 +338,7 @@ def _is_shared(seen: Seen | None) -> bool:
 
 
 def _shared(column: Column) -> str | None:
-    """The one path at which a Variable lives that stands nowhere in a state."""
+    """The path of the Variable that all occurrences share; None if there is no single one."""
     there = [item for item in column if item is not None]
     paths = {item.shared if isinstance(item, LeafSeen) else None for item in there}
     path = paths.pop() if len(paths) == 1 else None

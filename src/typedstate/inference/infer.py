@@ -1,8 +1,7 @@
-"""`infer`: a schema from a state, a live module, an abstract one, or a function that makes one.
+"""`infer`: makes a schema of a state, of a live or abstract module, or of a function for one.
 
-The trees are read by `observe`, what they are of found by `drafting`, their dims by `linking`
-and `naming`; `emit` makes the classes. Nothing of a value is read, and no text of the data
-becomes code.
+`observe` reads the trees, `drafting` finds the classes, `linking` and `naming` their dims, and
+`emit` makes them. Values are not read, and no text of the data becomes code.
 """
 
 from __future__ import annotations
@@ -39,37 +38,38 @@ def infer(
     fix: bool | Collection[str] = False,
     model: Any = None,
 ) -> Any:
-    """A schema that fits an example, written as a person writes it.
+    """Infers a schema that fits an example, written as a person would.
 
-    Flax's own layers come from `typedstate.layers`; each module class of the user's is one
-    class, whatever its sizes, linked where it stands. Of one example, axes are tied where the
-    module's structure says that they are one size (what goes through norms and layers, the
-    heads of attention), and what only looks equal is left apart, with a comment for `to_source`
-    to write. Several examples, or `vary`, name and link the sizes that vary, and only those::
+    Flax's own layers become classes of `typedstate.layers`; each module class of the user becomes
+    one class, of any sizes, which is linked where it is used. From one example, two axes get one
+    name if the module's structure says that they have one size (the width through norms and
+    layers, the heads of attention). Axes that are equal by accident keep different names, and
+    `to_source` writes a comment. From several examples, or with `vary`, exactly the sizes that
+    vary get names::
 
         ModelState = infer(Model(d=8, hidden=16), Model(d=4, hidden=12))
         ModelState = infer(Model, vary={"d": (8, 12), "layers": (2, 3)})
 
-    Of an ``nnx.Optimizer`` it gives ``OptimizerState[AdamState[...]]``. Of an abstract example
-    comes the schema of the state that it stands for: it fits ``Abstract`` of it. Of a checkpoint's
-    ``inspect(path).state()`` kinds are unknown: a leaf is ``nnx.Variable``, which every kind fits,
-    unless it is one of a layer of Flax's, and a comment on top says so.
+    An ``nnx.Optimizer`` gives ``OptimizerState[AdamState[...]]``. An abstract example gives the
+    schema of the concrete state, so the example fits ``Abstract`` of it. The state of a checkpoint,
+    ``inspect(path).state()``, has unknown kinds: a leaf becomes ``nnx.Variable``, which every kind
+    fits, unless it belongs to a layer of Flax, and a comment on top says so.
 
     Args:
-      example: a state, a nested dict of leaves, a live module, one of ``nnx.eval_shape``; or a
-        function that makes a module, which is called under ``nnx.eval_shape``: that takes no
-        memory.
-      more: others of the same structure.
-      name: of the schema; without, that of the module class.
-      vary: for a function: the values of its keyword arguments. The first of each belong
-        together; the others are tried one at a time.
-      fix: write sizes as numbers: all of them, or those that have these names at the top. Where
-        all are, a Flax layer whose class leaves a run of axes open, such as ``nnx.Conv``, is
-        written as a class of its own.
-      model: of an optimizer alone: the module that it updates, or the schema of one.
+      example: a state, a nested dict of leaves, a live module, an abstract one of
+        ``nnx.eval_shape``; or a function that makes a module, which is called under
+        ``nnx.eval_shape`` and takes no memory.
+      more: further examples of the same structure.
+      name: the name of the schema; without, it is made of the module class's name.
+      vary: for a function, values of its keyword arguments. The first value of each is used
+        together; then each other value is tried by itself.
+      fix: True writes every size as a number, a collection those of these names at the top. If
+        every size is written, a Flax layer whose schema leaves a run of axes open, such as
+        ``nnx.Conv``, becomes a class of its own.
+      model: for an optimizer without its model: the module that it updates, or its schema.
 
     Raises:
-      SchemaError: an example is none of these, or the name that of no class.
+      SchemaError: an example is none of these, or `name` can't be the name of a class.
     """
     if name is not None and not (name.isidentifier() and name.isascii()):
         raise SchemaError(f"infer: name={name!r} is no name for a class")
@@ -90,7 +90,7 @@ def infer(
 
 
 def _of_optimizer(node: Any, model: Any, settings: Settings) -> Any:
-    """An optimizer's: over the model that it keeps, that is given, or that its moments are of."""
+    """The hint of an optimizer: over its own model, the given one, or that of its moments."""
     if holds_model(node):
         model = node.model
     elif model is None:
@@ -113,7 +113,7 @@ def _examples(
     vary: Mapping[str, Sequence[Any]],
     fix: frozenset[str] | None,
 ) -> tuple[list[Any], Settings]:
-    """The examples, those made that are to be made, and what is known of their sizes."""
+    """The examples, made if they are given as a function, and the options about sizes."""
     if not vary:
         examples = [_made(item) for item in (example, *more)]
         return examples, Settings(len(examples), fix=fix)
@@ -150,10 +150,10 @@ def _made(example: Any) -> Any:
 
 
 def _make(factory: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-    """The abstract module that a function makes; one that needs ``rngs`` is given some.
+    """The abstract module that a function makes; if it needs ``rngs``, it gets some.
 
     Raises:
-      SchemaError: it takes other arguments. What its own code raises is raised as it is.
+      SchemaError: the function takes other arguments. Errors of its own code are not wrapped.
     """
     try:
         try:

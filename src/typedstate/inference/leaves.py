@@ -1,4 +1,4 @@
-"""Infers the hint of a leaf from all places where it occurs, side by side."""
+"""Infers the use of a leaf from all its occurrences."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .widening import common_dtype, common_kind
 def leaf_use(
     observed: Sequence[LeafSeen | None], key: str, owner: Draft, sole: bool
 ) -> tuple[LeafUse, list[Slot]]:
-    """The use that describes leaves side by side, and the slots of its dims.
+    """The use that describes all occurrences of a leaf, and the slots of its dims.
 
     Args:
-      observed: the leaf at each place, None where there is none.
-      key: under which they stand.
-      owner: the class.
-      sole: the class has leaves of one axis only.
+      observed: the leaf in each occurrence of the class, None if it is absent.
+      key: the key of the leaf.
+      owner: the draft of the class.
+      sole: whether all leaves of the class have one axis.
     """
     there = [item for item in observed if item is not None]
     kind = common_kind([item.kind for item in there])
@@ -71,7 +71,7 @@ def _value(observed: Sequence[ValueSeen | None], key: str, slots: list[Slot]) ->
 
 
 def _array(observed: Sequence[ArraySeen | None], key: str, slots: list[Slot]) -> ValueUse:
-    """The use that describes arrays side by side; a slot for each axis is added."""
+    """The use that describes all arrays; adds a slot for each axis."""
     there = [item for item in observed if item is not None]
     if len({item.cls for item in there}) > 1:
         return OtherUse(None)

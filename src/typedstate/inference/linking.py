@@ -1,7 +1,7 @@
-"""Finds the axes of a class that are one size.
+"""Groups the axes of a class that have one size.
 
-Of one example, equal sizes say little: they are tied where the module's own structure says the
-same, which the roles of the axes stand for. Of several, axes are tied that vary alike.
+In one example, equal sizes may be an accident: axes are tied only if their roles, which come from
+the module's structure, allow it. In several examples, axes that vary alike are tied.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _MAX_NOTES: Final = 3
 
 
 def link(draft: Draft, slots: list[Slot], settings: Settings) -> list[Group]:
-    """Groups the axes of a class; each slot is told its group."""
+    """Groups the axes of a class, and sets the group of each slot."""
     groups = [Group([slot], slot.sizes, slot.role) for slot in slots]
     for slot, group in zip(slots, groups, strict=True):
         slot.group = group
@@ -69,7 +69,7 @@ def _union(first: Group, second: Group) -> None:
 
 
 def _alike(slots: Sequence[Slot]) -> Iterator[tuple[Slot, Slot]]:
-    """Pairs of axes of one size, in order; compared with all others where one is absent."""
+    """Yields pairs of axes of one size, in order; one that is sometimes absent with all others."""
     exact: defaultdict[Sizes, list[int]] = defaultdict(list)
     partial: list[int] = []
     for index, slot in enumerate(slots):
@@ -94,7 +94,7 @@ def _alike(slots: Sequence[Slot]) -> Iterator[tuple[Slot, Slot]]:
 
 
 def _settle_ends(draft: Draft, groups: Sequence[Group]) -> None:
-    """A width that only layers inside pass on is an inner one; that of both ends the stream."""
+    """Sets roles: a width between inner layers is an inner one, that at both ends the stream's."""
     order = {key_text(item.key): place for place, item in enumerate(draft.fields)}
     slots = [slot for group in groups for slot in group.slots if uniform(slot.sizes) != 1]
     ins = [slot for slot in slots if slot.role.kind == IN]
@@ -126,7 +126,7 @@ class _Varying:
 
 
 class _Structural:
-    """Axes of one size are one where their roles are those of one width."""
+    """Ties axes of one size whose roles can be those of one width."""
 
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
@@ -155,7 +155,7 @@ class _Structural:
 
 
 def may_be_one(first: Slot, second: Slot) -> bool:
-    """Whether the roles of two axes of one size allow them to be one."""
+    """Whether the roles of two axes of one size allow to tie them."""
     one, two = first.role.kind, second.role.kind
     kinds = {one, two}
     if kinds <= WIDTHS:
@@ -186,7 +186,7 @@ def _is_layer(slot: Slot) -> bool:
 
 
 def _align_biases(draft: Draft) -> set[int]:
-    """Ties a bias to the last axes of the weight beside it: not to its others, if equal."""
+    """Ties a bias to the last axes of the weight beside it, even if others have the same size."""
     arrays = [
         (key_text(item.key), item.use.value.dims)
         for item in draft.fields
@@ -211,7 +211,7 @@ def _align_biases(draft: Draft) -> set[int]:
 
 
 def _notes(draft: Draft, slots: Sequence[Slot]) -> Iterator[str]:
-    """Notes about one example: widths that are equal but were not tied."""
+    """Yields a note for widths of one example that are equal but were not tied."""
     count = 0
     told: set[frozenset[int]] = set()
     widths = WIDTHS | {INNER, CLASSES, VOCAB, ANY}
@@ -236,12 +236,12 @@ def _notes(draft: Draft, slots: Sequence[Slot]) -> Iterator[str]:
 
 
 def shown(slot: Slot) -> str:
-    """An axis as a user finds it."""
+    """An axis as text for notes."""
     return f"{slot.field}.{slot.dim}" if slot.dim else slot.field
 
 
 def varies(draft: Draft, sizes: Sizes) -> bool:
-    """Whether a size differs between the examples, at any one place of a class."""
+    """Whether a size differs between the examples at some path of the class."""
     seen: dict[object, int] = {}
     for (_, path), size in zip(draft.places, sizes, strict=True):
         if size is not None and seen.setdefault(path, size) != size:
@@ -250,13 +250,13 @@ def varies(draft: Draft, sizes: Sizes) -> bool:
 
 
 def uniform(sizes: Sizes) -> int | None:
-    """The one size everywhere, None where there are several."""
+    """The size in all occurrences; None if they differ."""
     found = {size for size in sizes if size is not None}
     return found.pop() if len(found) == 1 else None
 
 
 def _agree(first: Sizes, second: Sizes) -> bool:
-    """Whether two axes have the same size wherever both are there, and are so somewhere."""
+    """Whether two axes have one size in all occurrences with both, and both occur together."""
     both = [(a, b) for a, b in zip(first, second, strict=True) if a is not None and b is not None]
     return bool(both) and all(a == b for a, b in both)
 
@@ -266,7 +266,7 @@ def _filled(first: Sizes, second: Sizes) -> Sizes:
 
 
 def collapsed(sizes: Sizes, owners: Sequence[int], count: int) -> Sizes | None:
-    """One size per owner, None where the entries of one differ."""
+    """One size per owner; None if the entries of an owner differ."""
     found: list[int | None] = [None] * count
     for owner, size in zip(owners, sizes, strict=True):
         if size is not None:

@@ -1,4 +1,4 @@
-"""Names for the dims and classes of an inferred schema, by what they are for."""
+"""Names the dims and classes of an inferred schema by their roles."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def name_dims(draft: Draft, settings: Settings) -> None:
 
 
 def _name_products(draft: Draft) -> None:
-    """Writes what is as wide as all heads together so: ``heads*head_dim``."""
+    """Writes a width that equals all heads together as ``heads*head_dim``."""
     by_kind: defaultdict[str, list[Group]] = defaultdict(list)
     for group in draft.groups:
         by_kind[group.role.kind].append(group)
@@ -116,7 +116,7 @@ def _is_product(group: Group, heads: Group, width: Group) -> bool:
 
 
 def _is_fixed(settings: Settings, varied: bool) -> bool:
-    """Of several examples, what does not vary is a size."""
+    """Whether a size is the same in several examples, and so is written as a number."""
     return settings.examples > 1 and not varied
 
 
@@ -129,7 +129,7 @@ def _expression(draft: Draft, group: Group, settings: Settings) -> str | None:
 
 
 class _Known:
-    """The sizes that the modules of a class keep beside their state, by what they are."""
+    """The sizes that the modules of a class keep beside their state, by name."""
 
     def __init__(self, draft: Draft) -> None:
         found = [sizes_of(branch.node) for branch in draft.seen]
@@ -221,18 +221,22 @@ def _unique(base: str, group: Group, taken: set[str]) -> str:
         joint = f"{word(slot.field)}_{base}"
         if joint not in taken:
             return joint
+    return _numbered(base, "", taken)
+
+
+def _numbered(stem: str, end: str, taken: set[str]) -> str:
     number = 2
-    while f"{base}{number}" in taken:
+    while f"{stem}{number}{end}" in taken:
         number += 1
-    return f"{base}{number}"
+    return f"{stem}{number}{end}"
 
 
 def titles(drafts: Sequence[Draft], name: str | None) -> dict[int, str]:
-    """A name for each class: that of its module, with what holds it where two have one name.
+    """A name for each class, from its module class; with a key before it if two would be the same.
 
     Args:
-      drafts: the classes.
-      name: of the whole, where the user gave it.
+      drafts: the drafts of the classes.
+      name: the user's name for the whole tree, else None.
     """
     by_title: defaultdict[str, list[Draft]] = defaultdict(list)
     for draft in drafts:
@@ -259,7 +263,7 @@ def _by_roles(draft: Draft) -> str | None:
 
 
 def _catalogue(drafts: Sequence[Draft]) -> set[str]:
-    """The names of the catalogue's classes that stand in these."""
+    """The names of the catalogue's classes that the drafts use."""
     return {
         use.schema.__name__
         for draft in drafts
@@ -270,7 +274,7 @@ def _catalogue(drafts: Sequence[Draft]) -> set[str]:
 
 
 def _with_place(draft: Draft, title: str, taken: set[str]) -> str:
-    """The title with a key above it before it."""
+    """The title, with a key from above it as prefix."""
     _, path = draft.places[0]
     words = [key for key in path if isinstance(key, str) and not key.isdigit()]
     stem = title.removesuffix("State")
@@ -282,14 +286,11 @@ def _with_place(draft: Draft, title: str, taken: set[str]) -> str:
             name = f"{stem}State"
             if name not in taken:
                 return name
-    number = 2
-    while f"{stem}{number}State" in taken:
-        number += 1
-    return f"{stem}{number}State"
+    return _numbered(stem, "State", taken)
 
 
 def class_name(title: str) -> str:
-    """A class name of any text, that ends in State."""
+    """Makes a class name that ends in State of any text."""
     words = re.split(r"[\W_]+", title, flags=re.ASCII)
     name = "".join(word[:1].upper() + word[1:] for word in words if word)
     if not name or name[0].isdigit():

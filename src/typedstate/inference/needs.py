@@ -1,4 +1,4 @@
-"""Finds the dims of a class that have to be linked where it is used: those that tie two things."""
+"""Finds the dims of a class that its users must link, because they tie two axes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TOP = frozenset({CLASSES, VOCAB, STREAM, LAYERS})
 
 
 def find_needs(drafts: Sequence[Draft], *, several: bool) -> None:
-    """Marks the dims that are needed; drafts come in order, that of the whole last."""
+    """Marks the needed dims; the draft of the whole tree comes last."""
     for draft in reversed(drafts):
         for group in draft.groups:
             group.needed = group.needed or _is_tied(group) or several
@@ -35,7 +35,7 @@ def _is_tied(group: Group) -> bool:
 
 
 def _is_top(group: Group) -> bool:
-    """Whether it is a size that a user passes, so that the whole has a name for it."""
+    """Whether a dim is a size that users pass, which the schema of the whole names."""
     if group.role.kind == LAYERS:
         return group.slots[0].below is None
     if group.role.kind in _TOP:

@@ -30,8 +30,8 @@ class ArraySeen:
 
     Attributes:
       cls: ``jax.Array``, also for abstract values and references, or ``np.ndarray``.
-      dtype: it has.
-      shape: it has.
+      dtype: the dtype of the array.
+      shape: the shape of the array.
     """
 
     cls: type
@@ -68,8 +68,8 @@ class LeafSeen:
     """A leaf.
 
     Attributes:
-      kind: its Variable class, None for a raw leaf.
-      value: what it holds.
+      kind: the class of its Variable; None for a raw leaf.
+      value: the value of the leaf.
       names: axis names in its sharding metadata, None without any.
       shared: the path from the root where this Variable stands in the state, None where that
         is here.
@@ -83,13 +83,13 @@ class LeafSeen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BranchSeen:
-    """A sub-state; two are never equal, as one class may stand at many places.
+    """A sub-state. Compared by identity, as a class may occur many times.
 
     Attributes:
-      items: what stands under its keys, in the order of the module's attributes.
-      cls: the class of the module whose state it is, None where that is not known.
-      node: that module; for its sizes and its form, never for its arrays.
-      stacked: the axis that all of its leaves had more, and its size; they stand here without.
+      items: the leaves and sub-states by key, in the order of the module's attributes.
+      cls: the class of the module with this state; None if it is not known.
+      node: the module, for its sizes and structure, never for its arrays.
+      stacked: the axis that was removed from all leaves of a stack; None for no stack.
     """
 
     items: dict[Hashable, Seen]
@@ -100,13 +100,14 @@ class BranchSeen:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """One more axis of the leaves of a sub-state, as ``nnx.vmap`` makes it.
+    """The further axis that ``nnx.vmap`` gives to the leaves of a sub-state.
 
     Attributes:
-      axis: where it is.
-      size: its size.
-      kinds: the Variable classes that have it; None where all leaves do.
-      partition: its name in the leaves' sharding metadata; ``...`` where it has no place there.
+      axis: the position of the axis.
+      size: the size of the axis.
+      kinds: the Variable classes whose leaves have the axis; None if all leaves have it.
+      partition: the name of the axis in the leaves' sharding metadata; ``...`` if the metadata
+        has no entry for it.
     """
 
     axis: int
@@ -224,7 +225,7 @@ def _nothing() -> None:
 def _add_shared(
     root: BranchSeen, module: Any, shared: Mapping[tuple[Any, ...], tuple[Any, ...]]
 ) -> None:
-    """Adds what stands in a module twice, and in its state once, where it is a Variable."""
+    """Adds the Variables that a module has twice and its state once, at their other paths."""
     for path, first in shared.items():
         node, branch = module, root
         for key in path[:-1]:
@@ -245,7 +246,7 @@ def _add_shared(
 
 
 def lacks_kinds(seen: Seen) -> bool:
-    """Whether it is not known of some leaf of which kind it is."""
+    """Whether the kind of some leaf is unknown."""
     if isinstance(seen, LeafSeen):
         return seen.kind is UnknownKind
     return any(map(lacks_kinds, seen.items.values()))
@@ -268,7 +269,7 @@ def _leaf(value: Any) -> LeafSeen:
 
 
 def _plain_names(names: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
-    """Axis names that can be written down: str, None and tuples of str; None where all are."""
+    """The axis names, if they are str, None or tuples of str, and not all None; else None."""
     if not names or all(name is None for name in names):
         return None
     for entry in names:
@@ -298,8 +299,8 @@ class Sizes:
     """The sizes that a module keeps beside its state.
 
     Attributes:
-      own: ints among its attributes, by name.
-      config: ints among those of its configuration.
+      own: the ints among its attributes, by name.
+      config: the ints among the attributes of its configuration, by name.
     """
 
     own: dict[str, int] = field(default_factory=dict[str, int])
@@ -307,7 +308,7 @@ class Sizes:
 
 
 def sizes_of(node: Any) -> Sizes:
-    """The sizes that a module says itself: ``num_heads``, ``config.vocab_size``."""
+    """The sizes in a module's attributes: ``num_heads``, ``config.vocab_size``."""
     found = Sizes()
     if not isinstance(node, nnx.Module):
         return found

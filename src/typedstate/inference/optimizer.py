@@ -1,7 +1,7 @@
-"""The state of an optimizer as a hint over the schema of its parameters.
+"""Makes the hint of an optimizer's state, over the schema of its parameters.
 
-`optimizer_state` goes by what the transformation's ``init`` returns, `infer` by what an
-``nnx.Optimizer`` holds: NamedTuples of optax either way, whose classes say what they are.
+`optimizer_state` reads the result of the transformation's ``init``, `infer` an ``nnx.Optimizer``.
+Both consist of optax's NamedTuples, whose classes tell the schema.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from ..forms import Like, Only
 from ..schema.field import Alias
 from ..schema.typed_state import SchemaMeta, TypedState
 
-#: The catalogue, and forms, as what they are at run time.
+#: The catalogue and the forms, typed as Any: checkers take them for what they stand for.
 _catalogue: Final = cast(Any, layers)
 _only: Final = cast(Any, Only)
 _like: Final = cast(Any, Like)
-#: States of optax under another name than in the catalogue.
+#: States of optax whose class in the catalogue has another name.
 _NAMES: Final = {
     "MaskedState": "Masked",
     "PartitionState": "MultiTransform",
@@ -50,7 +50,7 @@ _NAMES: Final = {
     "ScaleByRStdDevWithCountState": "ScaleByRStdDevState",
     "ScaleByBacktrackingLinesearchState": "ScaleByZoomLinesearchState",
 }
-#: Where these keep the states of what they wrap.
+#: By the name of a wrapping state, the field with the wrapped one.
 _INNER: Final = {
     "Masked": "inner_state",
     "Injected": "inner_state",
@@ -95,7 +95,7 @@ def optimizer_state(tx: Any, params: Any) -> Any:
 
 
 def transformation_state(value: Any, params: Any) -> Any:
-    """The hint of what one transformation keeps, as ``nnx.Optimizer`` holds it."""
+    """The hint of one transformation's state, as ``nnx.Optimizer`` holds it."""
     return _Reader(params, params).read(value)
 
 
@@ -105,14 +105,14 @@ class _Reader:
 
     Attributes:
       params: the schema of the parameters.
-      over: the same, of which a mask may leave some out.
+      over: the same; inside a mask, as `Maskable`.
     """
 
     params: Any
     over: Any
 
     def read(self, value: Any) -> Any:
-        """The hint of a state; None where it holds nothing."""
+        """The hint of a state; None if it has no leaves."""
         if _holds_nothing(value):
             return None
         if type(value) in (tuple, list):
@@ -131,7 +131,7 @@ class _Reader:
         return schema[self.over] if getattr(schema, "__parameters__", ()) else schema
 
     def _chain(self, items: tuple[Any, ...]) -> Any:
-        """A ready optimizer's, or the members' by position."""
+        """The hint of a chain: that of a ready optimizer, or its members by position."""
         names = {i: type(item).__name__ for i, item in enumerate(items) if not _holds_nothing(item)}
         for ready in _READY:
             if _is_ready(getattr(_catalogue, ready), names):
@@ -142,7 +142,7 @@ class _Reader:
         return _catalogue.Chain[tuple(found)]
 
     def _partition(self, value: Any) -> Any:
-        """A union over the labels, each once."""
+        """The hint of a partition: a union over its labels, without repetition."""
         found: list[Any] = []
         inside = _Reader(self.params, _catalogue.Maskable[self.params])
         for masked in value.inner_states.values():
@@ -155,7 +155,7 @@ class _Reader:
         return _catalogue.MultiTransform[union]
 
     def _unknown(self, value: Any) -> Any:
-        """A class for a state that the catalogue does not have."""
+        """Makes a class for a state that the catalogue lacks."""
         items: Mapping[str, Any]
         if _is_tuple(value) and hasattr(value, "_asdict"):
             items = value._asdict()
@@ -193,7 +193,7 @@ def _class_of(dtype: str) -> str:
 
 
 def _is_ready(schema: Any, names: Mapping[int, str]) -> bool:
-    """Whether the members of a chain are those of an optimizer that is ready in optax."""
+    """Whether a chain has the members of an optimizer that optax has ready, such as adam."""
     allowed: dict[Hashable, tuple[set[str], bool]] = {}
     for found in schema.__typedstate_ref__.declared.values():
         hint, *metadata = typing.get_args(found.raw)
@@ -208,7 +208,7 @@ def _is_ready(schema: Any, names: Mapping[int, str]) -> bool:
 
 
 def _names_in(hint: Any) -> list[str]:
-    """The names of the optax states that a field of the catalogue takes."""
+    """The names of the optax states that a field's hint allows."""
     args = typing.get_args(hint)
     if args and not hasattr(hint, "form"):
         return [name for arg in args for name in _names_in(arg)]
@@ -227,7 +227,7 @@ def _is_dict(value: Any) -> bool:
 
 
 def _holds_nothing(value: Any) -> bool:
-    """Whether no leaf is below; what a mask left out is none."""
+    """Whether a state has no leaves; parameters that a mask left out don't count."""
     if variables.is_variable(value):
         return False
     return not jax.tree.leaves(value, is_leaf=variables.is_variable)
@@ -237,7 +237,7 @@ def _holds_nothing(value: Any) -> bool:
 
 
 def _stand_in(params: Any) -> Any:
-    """A tree of abstract Variables that is like the parameters, of any sizes."""
+    """A tree of abstract Variables with the structure of the parameters, of arbitrary sizes."""
     builder = Builder(_stand_in_leaf, {}, {}, frozenset(), follows=False, alike=True)
     return builder.root(spec_of(params), ABSENT)
 
@@ -259,17 +259,17 @@ def is_optimizer(cls: type | None) -> bool:
 
 
 def holds_model(node: Any) -> bool:
-    """Whether an optimizer keeps its model too: ``nnx.ModelAndOptimizer``, Flax 0.10's own."""
+    """Whether an optimizer keeps its model: ``nnx.ModelAndOptimizer``, and any of Flax 0.10."""
     return modules.is_module(getattr(node, "model", None))
 
 
 def of_optimizer(node: Any, model: Any, *, whole: bool) -> Any:
-    """The hint of an ``nnx.Optimizer`` that is there.
+    """The hint of an ``nnx.Optimizer``.
 
     Args:
       node: the optimizer.
       model: the schema of its model.
-      whole: the model stands in the optimizer's state.
+      whole: whether the model is part of the optimizer's state.
     """
     params = only(model, getattr(node, "wrt", nnx.Param))
     state = transformation_state(_opt_state(node), params)
@@ -279,7 +279,7 @@ def of_optimizer(node: Any, model: Any, *, whole: bool) -> Any:
 
 
 def only(model: Any, wrt: Any) -> Any:
-    """The schema of what an optimizer updates."""
+    """The schema of the parameters that an optimizer updates."""
     filters = cast(Sequence[Any], wrt if _is_tuple(wrt) or type(wrt) is list else (wrt,))
     return _only[(model, *filters)]
 
@@ -290,7 +290,7 @@ def _opt_state(node: Any) -> Any:
 
 
 def parameters(node: Any) -> dict[Hashable, Any] | None:
-    """The tree of the parameters that an optimizer has moments of, as leaves of their kind."""
+    """The tree of the parameters that an optimizer has moments of, made from the moments."""
     wrt = getattr(node, "wrt", nnx.Param)
     plain = isinstance(wrt, type) and issubclass(wrt, nnx.Variable)
     kind = cast(Any, wrt if plain else nnx.Param)
@@ -301,7 +301,7 @@ def parameters(node: Any) -> dict[Hashable, Any] | None:
 
 
 def _add(found: dict[Hashable, Any], tree: Mapping[Hashable, Any]) -> None:
-    """Adds what is not there yet: a mask may have left it out elsewhere."""
+    """Adds the leaves of a tree that are not found yet; a mask may have left them out elsewhere."""
     for key, item in tree.items():
         if isinstance(item, dict):
             _add(found.setdefault(key, {}), cast(Any, item))
@@ -325,7 +325,7 @@ def moment_paths(node: Any) -> set[tuple[Hashable, ...]]:
 
 
 def _moments(value: Any, kind: type) -> Iterator[dict[Hashable, Any]]:
-    """The trees that are like the parameters, each without what a mask left out."""
+    """Yields the trees with the structure of the parameters, without those a mask left out."""
     mapping = variables.mapping_of(value)
     if mapping is not None and not _is_tuple(value) and _is_moment(mapping):
         yield _as_parameters(mapping, kind)

@@ -1,8 +1,8 @@
-"""Roles of axes: the width that flows through a model, a width inside of a layer, heads.
+"""Roles of axes: the width of the stream through a model, a width inside a layer, heads.
 
-A role comes from the layer, from the name of the attribute that holds it, from the letters of an
-einsum, or from a size of that name which the module itself keeps. `linking` ties axes whose
-roles may be one, `naming` names them.
+A role follows from the layer, from the attribute that holds the layer, from the letters of an
+einsum, or from a named size of the module. `linking` ties axes whose roles agree, `naming` names
+them.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-#: Roles of widths, which layers pass on to each other.
+#: Roles of widths that layers pass on to each other.
 STREAM, IN, OUT, FEATURES, PROJECTED = "stream", "in", "out", "features", "projected"
-#: Roles that are at home in one layer or table: only like ones are tied.
+#: Roles that belong to one layer or table; only axes of the same role are tied.
 INNER, VOCAB, HEADS, KV_HEADS, HEAD_DIM = "hidden", "vocab", "heads", "kv_heads", "head_dim"
 CLASSES, LENGTH, RANK, LAYERS, WINDOW, ANY = "classes", "length", "rank", "layers", "window", "any"
-PLACE = "place"  # of one axis that nothing is like: a position, an index
+PLACE = "place"  # an axis that no other is tied to: a position, an index
 
 WIDTHS: Final = frozenset({STREAM, IN, OUT, FEATURES, PROJECTED})
 
@@ -28,7 +28,7 @@ class Role:
 
     Attributes:
       kind: one of the roles above.
-      name: a suggestion; empty for that of the role.
+      name: a suggested name of the dim; empty for the kind's usual name.
     """
 
     kind: str
@@ -100,7 +100,7 @@ _LETTERS: Final = {
 
 
 def of_size(name: str) -> Role:
-    """The role of a size that a module or a configuration calls so."""
+    """The role of a size by its name in a module or configuration."""
     for pattern, kind in _SIZES:
         if pattern.match(name):
             return Role(kind)
@@ -127,7 +127,7 @@ def of_projection(key: str) -> tuple[Role, Role]:
 
 
 def of_norm(key: str) -> Role:
-    """The role of what a norm normalises."""
+    """The role of the axis that a norm normalises."""
     return Role(HEAD_DIM) if _QK_NORM.search(key.lower()) else Role(FEATURES)
 
 
@@ -208,9 +208,9 @@ def of_leaf(key: str, rank: int, sole: bool) -> tuple[Role, ...]:
     """The roles of the axes of a leaf that a user's own module holds.
 
     Args:
-      key: its attribute.
-      rank: its number of axes.
-      sole: all leaves of the module have one axis.
+      key: the attribute of the leaf.
+      rank: the number of its axes.
+      sole: whether all leaves of the module have one axis.
     """
     low = key.lower()
     if rank == 0:
@@ -250,7 +250,7 @@ _TOLD: Final = (
 
 
 def common(roles: Sequence[Role]) -> Role:
-    """The role of axes that are one."""
+    """The common role of tied axes."""
     kinds = {role.kind for role in roles}
     names = [role.name for role in roles if role.name]
     for kind in _TOLD:

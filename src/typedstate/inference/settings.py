@@ -11,9 +11,9 @@ class Settings:
     """The options about sizes.
 
     Attributes:
-      examples: how many trees were given.
-      vary: names of sizes, with the value that each had in every example.
-      fix: names of the top level whose sizes are written as numbers; None for all.
+      examples: the number of examples.
+      vary: by the name of a varied size, its value in each example.
+      fix: names at the top whose sizes are written as numbers; None for all.
     """
 
     examples: int = 1
@@ -26,10 +26,10 @@ class Settings:
         return self.fix is None
 
     def expression(self, sizes: Mapping[int, int]) -> str | None:
-        """A size as an expression over those that were varied; None where it is none.
+        """A size as an expression over the varied ones; None if it does not depend on them.
 
         Args:
-          sizes: by the number of the example; it must have all of them.
+          sizes: the size in each example, by the example's index; all must be there.
         """
         if not self.vary or len(sizes) < self.examples:
             return None
@@ -47,7 +47,7 @@ class Settings:
         return None
 
     def _moves(self, name: str, sizes: tuple[int, ...]) -> bool:
-        """Whether a size changed in an example where nothing but this was varied."""
+        """Whether a size changes in an example in which only the size of this name was varied."""
         values = self.vary[name]
         others = [found for other, found in self.vary.items() if other != name]
         for number in range(1, len(sizes)):

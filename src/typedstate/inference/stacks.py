@@ -1,7 +1,7 @@
-"""Sub-states whose leaves all have one more axis, as ``nnx.vmap`` and ``nnx.scan`` make them.
+"""Finds stacks: sub-states whose leaves have a further axis from ``nnx.vmap`` or ``nnx.scan``.
 
-`infer` calls `unstacked`. That an axis is one more shows where the state of a Flax layer has it:
-a kernel of ``nnx.Linear`` has two.
+`infer` calls `unstacked`. The Flax layers in a stack show the further axis: a kernel of
+``nnx.Linear`` has two axes, in a stack three.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _AXES = (0, 1)
 
 
 def unstacked(root: BranchSeen) -> BranchSeen:
-    """The tree with each stack of like sub-states as what it is a stack of."""
+    """The tree, in which each stack is replaced by one of its entries, marked as stacked."""
     return _inner(root)
 
 
@@ -38,13 +38,13 @@ def _inner(branch: BranchSeen) -> BranchSeen:
 
 
 def _stack_of(branch: BranchSeen) -> Stack | None:
-    """The axis that everything here has more, None where there is none."""
+    """The further axis of all leaves of a branch; None if there is none."""
     stack = _axis_of(branch)
     return None if stack is None else replace(stack, partition=_partition(branch, stack))
 
 
 def _partition(branch: BranchSeen, stack: Stack) -> Any:
-    """The entry for the axis in the metadata of leaves whose every axis has one."""
+    """The name of the stacked axis in the leaves' sharding metadata, ``...`` if it has no entry."""
     named = [leaf for leaf in _leaves(branch) if leaf.names is not None]
     if not any(_is_whole(leaf) for leaf in named):
         return ...
@@ -112,7 +112,7 @@ def _leaf_size(leaf: LeafSeen, axis: int) -> int | None:
 
 
 def _stacked_kinds(branch: BranchSeen, axis: int, size: int) -> tuple[type, ...] | None:
-    """The Variable classes all of whose leaves have the axis, where the others have not."""
+    """The Variable classes whose leaves have the axis, if no leaf of another class has it."""
     by_kind: dict[type | None, set[bool]] = {}
     for leaf in _leaves(branch):
         by_kind.setdefault(leaf.kind, set()).add(_leaf_size(leaf, axis) == size)

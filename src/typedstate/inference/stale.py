@@ -1,4 +1,4 @@
-"""Whether a schema's source still says what a fresh inference says: ``infer --check``."""
+"""`stale`: compares a schema's source with a fresh inference, for ``infer --check``."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def stale(text: str, fresh: Any, *, path: str = "states.py", name: str | None = 
     formatted, and read by a person. Names do: a dim that was renamed by hand is a change.
 
     Args:
-      text: the source that stands there.
-      fresh: what `infer` gives now.
-      path: of the source, for the head of the diff.
-      name: what the schema is called in the source.
+      text: the source in the file.
+      fresh: the schema that `infer` gives now.
+      path: the path of the file, for the head of the diff.
+      name: the name of the schema in the source.
 
     Raises:
       SchemaError: the source is no Python.

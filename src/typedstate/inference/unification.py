@@ -1,4 +1,4 @@
-"""Does a branch that was seen fit the schema of a layer, and with which sizes of its dims."""
+"""`unify`: whether an observed branch fits the schema of a layer, and the sizes of its dims."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Sizes = dict[str, Any]
 
 
 def unify(spec: Spec, seen: Seen, sizes: Sizes) -> bool:
-    """Whether what is observed fits a schema of the catalogue; its dims go into `sizes`."""
+    """Whether an observed tree fits a schema of the catalogue; adds the sizes of its dims."""
     match spec:
         case Anything():
             return True

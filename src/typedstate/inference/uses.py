@@ -1,4 +1,4 @@
-"""The classes that `infer` is about to make, and what stands behind each of their fields."""
+"""Drafts of the classes that `infer` makes, and uses: the content of each of their fields."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from typing import Any
 from .observe import BranchSeen, Stack
 from .roles import Role
 
-#: Sizes at each place where a class is seen; None where the axis is not there.
+#: The size of an axis in each occurrence of a class; None if the axis is absent.
 Sizes = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Entries by int keys, or by names without a meaning."""
+    """A branch of like entries, by int keys or by names that mean nothing."""
 
     key: type
 
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """The state of an ``nnx.Optimizer``."""
+    """A branch that is the state of an ``nnx.Optimizer``."""
 
 
 @dataclass(slots=True, eq=False)
 class Slot:
-    """One axis of a field, or a dim of what stands there.
+    """An axis of a leaf of the class, or a dim of a class that one of its fields uses.
 
     Attributes:
-      sizes: at each place of the class.
-      role: what it is for.
-      dim: what the class below calls it; empty for an axis right here.
-      field: the key under which it is.
-      many: it stands in several entries of a map, all of which have one size.
-      unit: what is equal for axes of one leaf, one layer or one sub-state.
-      below: the inferred class that has it; None for an axis here or of a Flax layer.
-      group: what it is one with.
+      sizes: the size in each occurrence of the class.
+      role: the role of the axis.
+      dim: the name of the dim in the field's class; empty for an axis of a leaf.
+      field: the key of the field.
+      many: whether several entries of a map have it, all with one size.
+      unit: a key that is equal for the axes of one leaf, one layer or one sub-state.
+      below: the inferred class that has the dim; None for a leaf or a Flax layer.
+      group: the tied axes that it belongs to.
     """
 
     sizes: Sizes
@@ -52,14 +52,14 @@ class Slot:
 
 @dataclass(slots=True, eq=False)
 class Group:
-    """Axes of a class that are one.
+    """Tied axes of a class: one dim.
 
     Attributes:
-      slots: those.
-      sizes: at each place of the class.
-      role: what they are for.
-      text: how it is written in the class: a name, a size, an expression; None where only a
-        class below has a name for it.
+      slots: the axes.
+      sizes: the size in each occurrence of the class.
+      role: the common role of the axes.
+      text: the dim as the class writes it: a name, a size, an expression; None if only a
+        field's class names it.
       needed: a class above, or two axes here, say that it is one size.
     """
 
@@ -71,7 +71,7 @@ class Group:
 
     @property
     def is_name(self) -> bool:
-        """Whether it is a name of the class, which a class above can link."""
+        """Whether the dim is a name, which users of the class can link."""
         return self.text is not None and self.text.isidentifier()
 
 
@@ -113,9 +113,9 @@ class LeafUse:
     """A leaf.
 
     Attributes:
-      kind: None for a raw one.
-      value: what it holds.
-      names: the axis names in its sharding metadata, None where they differ or nothing says.
+      kind: the class of its Variable; None for a raw leaf.
+      value: the use of its value.
+      names: the axis names in its sharding metadata; None if it has none, or they differ.
       exact: whether all are of that kind itself.
     """
 
@@ -130,7 +130,7 @@ class LayerUse:
     """A class of the catalogue, with a slot for each of its dims that has a size here.
 
     Attributes:
-      schema: that class.
+      schema: the class of the catalogue.
       dims: its dims.
       names: the axis names in the sharding metadata of its leaves, by key.
     """
@@ -150,7 +150,7 @@ class AroundUse:
 
 @dataclass(frozen=True, slots=True)
 class DraftUse:
-    """A class that is inferred too, with a slot for each of its groups that has a name."""
+    """An inferred class, with a slot for each of its groups that has a name."""
 
     draft: Draft
     dims: tuple[tuple[Group, Slot | None], ...]
@@ -170,8 +170,8 @@ class EntriesUse:
     """Entries by position.
 
     Attributes:
-      items: None where nothing is kept.
-      optional: positions that some instances lack.
+      items: the use at each position; None for an entry without state.
+      optional: the positions that some occurrences lack.
     """
 
     items: tuple[Use | None, ...]
@@ -200,8 +200,8 @@ class OptimizerUse:
 
     Attributes:
       node: the optimizer.
-      model: what stands for its model: a field beside it, or one of its own.
-      whole: the model stands in its own state.
+      model: the use of its model, which is a field beside it or its own.
+      whole: whether the model is part of the optimizer's state.
     """
 
     node: Any
@@ -234,21 +234,22 @@ class FieldUse:
 
 @dataclass(slots=True, eq=False)
 class Draft:
-    """A class to be.
+    """The draft of a class.
 
     Attributes:
-      title: a suggestion for its name.
-      cls: the module class, None where that is not known.
-      height: above the leaves.
-      seen: each place where it is seen.
-      places: the number of the example, and the path there.
-      fields: of the class.
-      groups: its dims.
-      notes: what one size leaves open.
-      head: what is to be said above the whole source.
-      root: nothing is above it.
-      roles: of the axes of its weight, where an einsum says them.
-      bare: the whole is no class: a Flax layer, entries, which stand as its only field.
+      title: a suggested name.
+      cls: the module class; None if it is not known.
+      height: the number of levels above the leaves.
+      seen: the branches that are occurrences of the class.
+      places: for each of them the index of its example and its path.
+      fields: the fields of the class.
+      groups: the dims of the class.
+      notes: comments about the class, e.g. on sizes that are equal in the only example.
+      head: comments above the whole source.
+      root: whether it is the class of the whole tree.
+      roles: the roles of the axes of its weight, if an einsum tells them.
+      bare: whether the whole tree is no class, but a Flax layer or entries; the draft then has
+        it as its only field.
       made: the class itself, once it is made.
     """
 
@@ -271,27 +272,27 @@ class Draft:
 
     @property
     def has_leaves_only(self) -> bool:
-        """Whether it is a layer of the user's own: weights, and nothing below them."""
+        """Whether it is a layer of the user's own: it has leaves only."""
         return all(isinstance(item.use, LeafUse) for item in self.fields)
 
     def size_at(self, group: Group, branch: BranchSeen) -> int | None:
-        """The size of one of its dims at a place."""
+        """The size of one of its dims in one occurrence."""
         return group.sizes[self.index[id(branch)]]
 
     def add(self, branch: BranchSeen, place: tuple[int, tuple[Hashable, ...]]) -> None:
-        """Another place where it is seen."""
+        """Adds an occurrence."""
         self.index[id(branch)] = len(self.seen)
         self.seen.append(branch)
         self.places.append(place)
 
 
 def drafts_of(use: Use) -> Iterator[DraftUse]:
-    """The inferred classes that a field mentions."""
+    """Yields the uses of inferred classes in a field."""
     return (found for found in uses_of(use) if isinstance(found, DraftUse))
 
 
 def uses_of(use: Use) -> Iterator[Use]:
-    """All uses within the use of a field, itself first."""
+    """Yields a use and all uses inside it."""
     yield use
     match use:
         case MapUse(entry=inner) | StackedUse(inner=inner):
@@ -311,7 +312,7 @@ def uses_of(use: Use) -> Iterator[Use]:
 
 
 def replaced(use: Use, slots: dict[int, Slot | None]) -> Use:
-    """The same with other slots; None for dims that are not seen from outside."""
+    """A use with other slots, by the ``id`` of the old ones; None drops a dim."""
 
     def of(slot: Slot | None) -> Slot | None:
         return None if slot is None else slots.get(id(slot), slot)

@@ -1,4 +1,4 @@
-"""Roles for the axes of a layer, of a leaf, and of an einsum's weight."""
+"""Finds the roles of the axes of a layer, of a leaf, and of an einsum's weight."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def layer_names(
 
 
 def leaf_roles(owner: Draft, key: str, rank: int, sole: bool) -> tuple[Role, ...]:
-    """The roles of a leaf's axes: by the einsum that it is the weight of, or by its name."""
+    """The roles of a leaf's axes, from the einsum of which it is the weight, or from its key."""
     if owner.roles is not None and len(owner.roles) == rank:
         return owner.roles
     roles = of_leaf(key, rank, sole)
@@ -64,7 +64,7 @@ def leaf_roles(owner: Draft, key: str, rank: int, sole: bool) -> tuple[Role, ...
 
 
 def weight_roles(branch: BranchSeen) -> tuple[Role, ...] | None:
-    """The roles of the axes of a module's one weight of three axes or more, by its einsum."""
+    """The roles of the axes of a module's only weight with three or more axes, from its einsum."""
     equation = _equation(branch.node)
     ranks = {
         len(item.value.shape)

@@ -11,7 +11,7 @@ from .._spec.dtypes import dtype_name
 
 
 def common_kind(kinds: Sequence[type | None]) -> type | None:
-    """The nearest class that all are or inherit from."""
+    """The nearest class that all of them are or inherit from."""
     first = kinds[0]
     if first is None:
         return None
@@ -23,7 +23,7 @@ def common_kind(kinds: Sequence[type | None]) -> type | None:
 
 
 def common_dtype(dtypes: Iterable[Any]) -> str:
-    """The narrowest dtype class of jaxtyping that has all of them."""
+    """The narrowest dtype class of jaxtyping that contains all dtypes."""
     names = {dtype_name(dtype) for dtype in dtypes}
     for candidate in _DTYPES:
         hint: Any = getattr(jaxtyping, candidate, None)

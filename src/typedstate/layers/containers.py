@@ -8,10 +8,10 @@ S = TypeVar("S")
 
 
 class SequentialState(TypedState, Generic[S]):
-    """The state of ``nnx.Sequential`` whose layers are S.
+    """The state of ``nnx.Sequential``; S is the state of its layers.
 
-    S is `StateMap` of int keys, or `Entries` with None for a function or a layer without
-    state. Source: ``flax/nnx/helpers.py``.
+    S is a `StateMap` with int keys, or `Entries` with None for each function and each layer
+    without state. Source: ``flax/nnx/helpers.py``.
     """
 
     layers: S

@@ -20,7 +20,7 @@ class LinearState(TypedState):
 
 
 class LinearGeneralState(TypedState):
-    """The state of ``nnx.LinearGeneral``; of any number of batch, input and output axes.
+    """The state of ``nnx.LinearGeneral``, with any number of batch, input and output axes.
 
     Dims: *dout (the axes of the bias: batch axes, ``out_features``).
     """
@@ -30,7 +30,7 @@ class LinearGeneralState(TypedState):
 
 
 class EinsumState(TypedState):
-    """The state of ``nnx.Einsum``: a kernel of any shape, a bias where ``bias_shape`` is given."""
+    """The state of ``nnx.Einsum``: a kernel of any shape, a bias if ``bias_shape`` was given."""
 
     kernel: nnx.Param[Float[Array, "..."]]
     bias: nnx.Param[Float[Array, "..."]] | None

@@ -57,8 +57,8 @@ class BatchNormState(LayerNormState):
 class WeightNormState(TypedState, Generic[L]):
     """The state of ``nnx.WeightNorm`` around a layer with state L.
 
-    The keys of ``scales`` are paths within the layer, as tuples; up to Flax 0.12.8 its leaves
-    are raw arrays.
+    The keys of ``scales`` are paths in the layer, as tuples. Up to Flax 0.12.8 the leaves below
+    are arrays without Variables.
     """
 
     layer_instance: L

@@ -1,4 +1,4 @@
-"""The state of ``nnx.Optimizer``, and of the optimizers that ``optax`` has ready.
+"""The states of ``nnx.Optimizer`` and of the optimizers of ``optax``.
 
 Sources: ``flax/nnx/training/optimizer.py``, ``optax/_src/alias.py``. S is the state of the
 parameters that the optimizer updates, usually ``Only[ModelState, nnx.Param]``.
@@ -36,7 +36,7 @@ M = TypeVar("M")
 class OptimizerState(TypedState, Generic[T]):
     """The state of ``nnx.Optimizer`` over an optax transformation with state T.
 
-    T is None for one that keeps nothing. On Flax 0.10 the model is part of it.
+    T is None for a transformation without state. On Flax 0.10 the model is part of the state.
     """
 
     step: Annotated[OptState, UInt32[Array, ""]]
@@ -45,7 +45,7 @@ class OptimizerState(TypedState, Generic[T]):
 
 
 class ModelAndOptimizerState(TypedState, Generic[M, T]):
-    """The state of ``nnx.ModelAndOptimizer`` (on Flax 0.10 ``nnx.Optimizer``) of a model like M."""
+    """The state of ``nnx.ModelAndOptimizer`` (on Flax 0.10 ``nnx.Optimizer``); M is its model's."""
 
     step: Annotated[OptState, UInt32[Array, ""]]
     opt_state: T
@@ -129,7 +129,7 @@ class AdadeltaState(TypedState, Generic[S]):
 
 
 class AdafactorState(TypedState, Generic[S]):
-    """The state of ``optax.adafactor``; where its options put a schedule or momentum, they are."""
+    """The state of ``optax.adafactor``, with or without a schedule and momentum."""
 
     factored: Annotated[FactoredState[S], Alias(0)]
     entry_1: Annotated[ScaleByScheduleState | EmaState[S] | None, Alias(1)]

@@ -1,4 +1,4 @@
-"""`Raw`: what an optax transformation returns by itself, before ``nnx.Optimizer`` keeps it."""
+"""`Raw`: the state that an optax transformation returns, before ``nnx.Optimizer`` wraps it."""
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
 
@@ -55,7 +55,7 @@ _NAMES: Final = {
 
 
 def raw(spec: Spec) -> Spec:
-    """The spec of the tuples and dicts of optax for that of an optimizer's state."""
+    """Turns the spec of an optimizer's state into one of optax's own tuples and dicts."""
     match spec:
         case Node(ClassRef() as ref):
             return Within(_record(ref, ref.resolve()), ref)
@@ -111,7 +111,7 @@ def _field(field: Field) -> Spec:
 
 
 def _chain(fields: tuple[Field, ...]) -> Spec:
-    """A tuple as long as the last member that is always there, or longer."""
+    """The tuple of ``optax.chain``; members after the last required one may be absent."""
     by_index = {field.key: field for field in fields}
     last = max(index for index in by_index if isinstance(index, int))
     items = tuple(
@@ -124,7 +124,7 @@ def _chain(fields: tuple[Field, ...]) -> Spec:
 
 
 def _of_parameters(spec: Spec) -> bool:
-    """Whether a map's entries are parameters: those are never a class of the catalogue."""
+    """Whether a map's entries are parameters, which are no class of the catalogue."""
     match spec:
         case Node(ref):
             return not isinstance(ref, ClassRef)
@@ -163,7 +163,7 @@ _EMPTY: Final = Validated(
     Instance(object), (Predicate("a state of optax without leaves", _holds_nothing),)
 )
 _ANY: Final = Instance(object)
-#: `Like` has replaced the kind that the parameters had, so any may stand there.
+#: The parameters may be of any kind: `Like` has replaced it.
 _ANY_KIND: Final = Resembling("Variable", (Leaf(nnx.Variable, Anything()),), None, ())
 
 if TYPE_CHECKING:

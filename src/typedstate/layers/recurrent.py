@@ -1,4 +1,4 @@
-"""Recurrent cells and what runs them. Source: ``flax/nnx/nn/recurrent.py``."""
+"""Recurrent cells, and the layers that run them over time. Source: ``flax/nnx/nn/recurrent.py``."""
 
 from typing import Generic, TypeVar
 

@@ -10,7 +10,7 @@ from ..schema.typed_state import TypedState
 
 
 class RngStreamState(TypedState):
-    """The state of ``nnx.RngStream``; of a split stream, write ``Stacked``."""
+    """The state of ``nnx.RngStream``; a split stream is ``Stacked[RngStreamState, "n"]``."""
 
     key: Annotated[nnx.RngKey, Key[Array, ""]]
     count: Annotated[nnx.RngCount, UInt32[Array, ""]]
@@ -21,6 +21,6 @@ RngsState: TypeAlias = StateMap[str, RngStreamState]
 
 
 class DropoutState(TypedState):
-    """The state of ``nnx.Dropout``: all streams on Flax 0.10, its own later, none without rngs."""
+    """The state of ``nnx.Dropout``: its stream, on Flax 0.10 all streams, nothing without rngs."""
 
     rngs: RngStreamState | RngsState | None

@@ -1,8 +1,8 @@
 """States of single optax transformations, as ``nnx.Optimizer`` keeps them.
 
-A class bears the name that optax gives the state. S is the state of the parameters that the
+Each class has the name of optax's own. S is the state of the parameters that the
 optimizer updates, usually ``Only[ModelState, nnx.Param]``. Sources: ``optax/transforms``,
-``optax/_src/{transform,factorized,linesearch}.py``, ``optax/contrib``; what becomes of their
+``optax/_src/{transform,factorized,linesearch}.py``, ``optax/contrib``; the kinds of their
 leaves: ``flax/nnx/training/optimizer.py``.
 """
 
@@ -81,7 +81,7 @@ class EmaState(TypedState, Generic[S]):
 
 
 class ScaleByRmsState(TypedState, Generic[S]):
-    """The state of ``optax.scale_by_rms``; ``count`` is there with bias correction."""
+    """The state of ``optax.scale_by_rms``; only bias correction keeps a ``count``."""
 
     count: Annotated[OptArray, Int[Array, ""]] | None
     nu: Like[S, OptVariable]
@@ -114,7 +114,7 @@ class ScaleByRpropState(TypedState, Generic[S]):
 
 
 class FactoredState(TypedState, Generic[S]):
-    """The state of ``optax.scale_by_factored_rms``; a kernel large enough has rows and columns."""
+    """The state of ``optax.scale_by_factored_rms``: ``v_row`` and ``v_col`` of large kernels."""
 
     count: Annotated[OptArray, Int[Array, ""]]
     v_row: Like[S, Annotated[OptVariable, Inexact[Array, "..."]]]
@@ -131,7 +131,7 @@ class MuonState(TypedState, Generic[S]):
 
 
 class ScaleByLBFGSState(TypedState, Generic[S]):
-    """The state of ``optax.scale_by_lbfgs``; the memories have one more axis, leading."""
+    """The state of ``optax.scale_by_lbfgs``; its memories have one further, leading axis."""
 
     count: Annotated[OptArray, Int[Array, ""]]
     params: Like[S, OptVariable]

@@ -1,6 +1,6 @@
-"""States of optax transformations around others, as ``nnx.Optimizer`` keeps them.
+"""States of optax transformations that wrap others, as ``nnx.Optimizer`` keeps them.
 
-T is the state of what they wrap, S that of the parameters. Sources:
+T is the state of the wrapped transformation, S that of the parameters. Sources:
 ``optax/transforms/{_combining,_masking,_accumulation,_conditionality}.py``,
 ``optax/schedules/_inject.py``.
 """
@@ -34,7 +34,7 @@ class MultiTransform(TypedState, Generic[T]):
 
 
 class WrappedScheduleState(TypedState):
-    """The state of a schedule that ``optax.inject_hyperparams`` follows."""
+    """The state of one schedule in ``optax.inject_hyperparams``."""
 
     count: Annotated[OptArray, Int[Array, ""]]
 
@@ -49,7 +49,7 @@ class Injected(TypedState, Generic[T]):
 
 
 class MultiSteps(TypedState, Generic[T, S]):
-    """The state of ``optax.MultiSteps``; the gradients of parameters S are collected."""
+    """The state of ``optax.MultiSteps``; ``acc_grads`` has the shapes of the parameters S."""
 
     mini_step: Annotated[OptArray, Int[Array, ""]]
     gradient_step: Annotated[OptArray, Int[Array, ""]]

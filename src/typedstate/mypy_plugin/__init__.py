@@ -1,18 +1,19 @@
 """A mypy plugin that follows states through a program: ``plugins = typedstate.mypy_plugin``.
 
-On top of what every type checker sees it gives literal keys at any depth, ``Only`` and ``Rest``
-without what they drop, and the exact leaves of ``Pure``, ``Abstract`` and their like. A state that
-has no schema is read from the class of its module: ``nnx.state(Net(rngs))["head"]`` is what the
-attribute ``head`` of ``Net`` says. JAX's functions over trees, gradients and ``jit`` keep all that.
-Where the plugin does not know, a value is what it is without it. Options in mypy's configuration::
+Beyond the stubs it knows the types of literal keys at any depth, the leaves that ``Only`` and
+``Rest`` drop, and the exact leaves of ``Pure``, ``Abstract`` and similar forms. A state without
+schema is read from the class of its module: ``nnx.state(Net(rngs))["head"]`` has the type of the
+attribute ``head`` of ``Net``. JAX's functions over trees, gradients and ``jit`` keep these types. A
+type that the plugin does not know is the one without the plugin. Options in mypy's
+configuration::
 
     [typedstate-mypy]
     report_unguarded_optional = true
     infer_module_states = false
 
-in ``mypy.ini`` (``[tool.typedstate-mypy]`` in ``pyproject.toml``). The first reports attributes of
-optional fields that are read before ``"bias" in state`` was asked; the second leaves states without
-a schema as the stubs have them.
+in ``mypy.ini`` (``[tool.typedstate-mypy]`` in ``pyproject.toml``). The first reports reads of an
+optional field as an attribute without a check ``"bias" in state`` before; the second leaves states
+without a schema as the stubs declare them.
 """
 
 from __future__ import annotations

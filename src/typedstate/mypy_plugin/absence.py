@@ -1,4 +1,4 @@
-"""Why nothing stands under a key."""
+"""`Absent`: the reason why a tree has no item under a key."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """Nothing stands under a key, and that is certain.
+    """A tree certainly has no item under a key.
 
     Attributes:
       reason: the end of a message that begins with the tree and the key.
-      dropped: whether the schema has the key, and a form took it away.
-      of_class: whether no key of this class can be there: mypy sees that by itself, too.
+      dropped: whether the schema has the key and a form drops it.
+      of_class: whether the tree has no keys of this class, which mypy itself reports too.
     """
 
     reason: str
@@ -23,7 +23,7 @@ class Absent:
 
 
 def unknown_key(known: Iterable[Hashable], key: Hashable) -> Absent:
-    """None of the known keys: the one that was meant, or all of them."""
+    """The absence of an unknown key; suggests the likely one, or lists all keys."""
     keys = list(known)
     if isinstance(key, str):
         close = difflib.get_close_matches(

@@ -1,4 +1,4 @@
-"""Attributes and literal keys of trees: their types, and errors where nothing stands there."""
+"""Types of attributes and literal keys of trees, and errors for keys that a tree lacks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _KEYS: Final = ("builtins.str", "builtins.int")  # an enum's literals are no key
 
 
 class Accesses:
-    """Answers what stands behind an attribute or a key.
+    """Answers mypy's questions about attributes and items of trees.
 
     Attributes:
       reader: reads types out of trees.
@@ -44,12 +44,12 @@ class Accesses:
     """
 
     def __init__(self, reader: Reader, settings: PluginOptions) -> None:
-        """Keeps both."""
+        """Keeps reader and options."""
         self.reader = reader
         self.settings = settings
 
     def attribute(self, name: str, context: AttributeContext) -> Type:
-        """An attribute of a schema, or of a tree whose leaves a form changes."""
+        """The type of an attribute of a schema, or of a tree in a form."""
         tree = tree_of(context.type)
         if tree is None or self._is_method(context.type, name, tree):
             return context.default_attr_type
@@ -123,7 +123,7 @@ class Accesses:
         return UnionType.make_union(_flat([_present(found), other]))
 
     def set_item(self, context: MethodSigContext) -> FunctionLike:
-        """``tree[key] = value``: the value is what the schema has there."""
+        """``tree[key] = value``: the value must have the type under the key."""
         tree = tree_of(context.type)
         if tree is None or is_module(tree.base) or not context.args or not context.args[0]:
             return context.default_signature
@@ -157,9 +157,9 @@ class Accesses:
 
 
 def _is_written(source: str, key: Hashable) -> bool:
-    """Whether a text has an assignment to a key or to an attribute of that name.
+    """Whether a text assigns to a key, or to an attribute of that name, of anything but ``self``.
 
-    What a module assigns to itself, to no state, is no such thing.
+    An assignment to ``self`` changes a module, not a state.
     """
     shown = re.escape(str(key))
     quoted = f"[\"']{shown}[\"']" if isinstance(key, str) else shown

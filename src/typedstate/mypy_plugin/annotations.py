@@ -1,4 +1,4 @@
-"""Forms in annotations: the type that mypy would give, with the form as its tag."""
+"""Analyses forms in annotations: gives mypy's own type with the form as its tag."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEEPING: Final = ("Only", "Rest", "Plus")
 
 
 def analyze(reader: Reader, fullname: str, context: AnalyzeTypeContext) -> Type:
-    """The type of a form; every other use of `Annotated` is left to mypy."""
+    """The type of a form; mypy analyses any other use of `Annotated`."""
     name = context.type.name.rpartition(".")[2]
     if fullname.startswith("typedstate."):
         return _unwrapped(reader, fullname.rpartition(".")[2], context)
@@ -64,7 +64,7 @@ def _is_complete(typ: Instance) -> bool:
 
 
 def _unwrapped(reader: Reader, name: str, context: AnalyzeTypeContext) -> Type:
-    """A dict or a state, as the alias of the form says, with the form as its tag."""
+    """The dict or state that the form's alias names, with the form as its tag."""
     inner: Type = AnyType(TypeOfAny.special_form)
     given = len(context.type.args)
     if given > 1:

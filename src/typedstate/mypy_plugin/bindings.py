@@ -13,7 +13,7 @@ _CHANGING: Final = ("insert", "pop", "remove", "reverse", "sort", "clear", "exte
 
 
 def bindings(source: str, name: str, line: int) -> int:
-    """The number of times that the function around a line binds a name, or else the module."""
+    """How often a name is bound by the function around a line, or by the module outside of one."""
     around = [place for place in _functions(source) if place[0] <= line <= place[1]]
     for place in sorted(around, key=lambda place: place[0], reverse=True):
         count = _counted(source, place)[False, name]
@@ -23,9 +23,9 @@ def bindings(source: str, name: str, line: int) -> int:
 
 
 def attribute_bindings(source: str, name: str) -> int:
-    """The number of times that a module binds an attribute of any object.
+    """How often a module binds an attribute of this name of any object.
 
-    Counted too are its items that are bound, and calls of its methods that move items.
+    Assignments to items of the attribute count too, and calls of its methods that move items.
     """
     return _counted(source, _WHOLE)[True, name]
 
@@ -54,7 +54,7 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
 
 @lru_cache(maxsize=256)
 def _counted(source: str, place: tuple[int, int]) -> Counter[tuple[bool, str]]:
-    """What a function binds, or the module; True: attributes."""
+    """How often a function or the module binds each name; the flag is True for attributes."""
     scope = _functions(source).get(place)
     nodes = () if scope is None else ast.walk(scope)
     return Counter(name for node in nodes for name in _bound(node))

@@ -1,4 +1,4 @@
-"""The return type of a function for arguments of known types, as mypy infers it silently."""
+"""Asks mypy for the return type of a function with arguments of known types, without errors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _POSITIONAL: Final = (ARG_POS, ARG_OPT)
 
 
 def argument(context: _Called, name: str) -> Expression | None:
-    """The argument that a call gives to a parameter; None where it gives none, or several."""
+    """The only argument that a call gives to a parameter, else None."""
     for known, given in zip(context.callee_arg_names, context.args, strict=False):
         if known == name and len(given) == 1:
             return given[0]
@@ -40,7 +40,7 @@ def argument(context: _Called, name: str) -> Expression | None:
 
 
 def argument_type(context: _Called, name: str) -> Type | None:
-    """The type of that argument."""
+    """The type of the only argument that a call gives to a parameter, else None."""
     for known, given in zip(context.callee_arg_names, context.arg_types, strict=False):
         if known == name and len(given) == 1:
             return given[0]
@@ -66,7 +66,7 @@ def rest(context: _Called, name: str) -> list[Type]:
 
 
 def truth(expr: Expression | None, default: bool) -> bool | None:
-    """The bool that an argument is, as written; None where that is not known."""
+    """The value of a bool that is written as a literal; None for another expression."""
     match expr:
         case None:
             return default
@@ -79,7 +79,7 @@ def truth(expr: Expression | None, default: bool) -> bool | None:
 
 
 def numbers(expr: Expression | None) -> int | tuple[int, ...] | None:
-    """The int or tuple of ints that an argument is, as written, 0 where it is none."""
+    """The ints that are written as literals; 0 without an argument, None for another expression."""
     match expr:
         case None:
             return 0
@@ -95,9 +95,9 @@ def numbers(expr: Expression | None) -> int | tuple[int, ...] | None:
 
 
 def is_made_once(api: CheckerPluginInterface, expr: Expression) -> bool:
-    """Whether a value is what one call made: that call, or a name that is bound once.
+    """Whether an expression is the value of one call: the call, or a name that is bound once.
 
-    To mypy a variable keeps the type of its first value where another is of the same class.
+    A variable that is bound again keeps the type of its first value for mypy.
     """
     if isinstance(expr, CallExpr):
         return True
@@ -112,7 +112,7 @@ def is_made_once(api: CheckerPluginInterface, expr: Expression) -> bool:
 
 
 def callable_of(typ: Type | None) -> CallableType | None:
-    """The signature of a value that can be called; None where it has several, or none is known."""
+    """The only signature of a value that can be called, else None."""
     found = None if typ is None else get_proper_type(typ)
     if isinstance(found, Instance):
         member = find_member("__call__", found, found, is_operator=True)
@@ -136,7 +136,7 @@ def result(
     given: Sequence[Type],
     context: Context,
 ) -> Type:
-    """The type of ``function(*given)``; a lambda's parameters take the types of what is given."""
+    """The type of ``function(*given)``; a lambda's parameters get the types of the arguments."""
     checker = cast(Any, api)
     kinds = [ARG_POS] * len(given)
     with checker.msg.filter_errors() as errors, checker.local_type_map:
@@ -159,7 +159,7 @@ def _node(typ: Type, context: Context) -> TempNode:
 
 
 def modified(function: CallableType, **changes: Any) -> CallableType:
-    """The function with some of its parts changed, whose types mypy does not write."""
+    """The function with some parts changed; mypy has no types for these."""
     return cast(CallableType, cast(Any, function).copy_modified(**changes))
 
 

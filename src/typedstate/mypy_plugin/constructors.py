@@ -1,4 +1,4 @@
-"""Facts about a module from the call that makes it, beyond its class: no bias, items, a filter."""
+"""Reads the call that makes a module for facts beyond its class: no bias, its items, a filter."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _OPTIONS: Final = {"use_bias": "bias", "use_scale": "scale"}
 
 
 class Constructors:
-    """Answers what constructors of Flax's own classes return.
+    """Answers mypy's questions about calls of Flax's own classes.
 
     Attributes:
       lookup: finds a class by its full name.
     """
 
     def __init__(self, lookup: Lookup) -> None:
-        """Keeps it."""
+        """Keeps the lookup."""
         self.lookup = lookup
 
     def layer(self, context: FunctionContext) -> Type:

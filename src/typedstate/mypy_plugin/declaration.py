@@ -1,7 +1,7 @@
-"""Facts from the text of a schema class, beyond the types of its fields: keys and extra keys.
+"""Reads aliases and extra keys of a schema class from its source.
 
-mypy drops the second half of ``Annotated``, so that aliases are read from the source when the
-class is analysed and kept in its metadata, which mypy writes into its cache.
+mypy drops the metadata of ``Annotated``. So aliases are read from the source when the class is
+analysed, and kept in the class's own metadata, which mypy writes into its cache.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def remember(context: ClassDefContext) -> None:
 
 
 def _hidden(context: ClassDefContext) -> Iterator[str]:
-    """The fields whose annotation is a type alias in which an `Alias` may stand."""
+    """Yields the fields whose annotation is a type alias that may contain an `Alias`."""
     for statement in context.cls.defs.body:
         hint = statement.unanalyzed_type if isinstance(statement, AssignmentStmt) else None
         if not isinstance(hint, UnboundType) or not isinstance(statement, AssignmentStmt):
@@ -60,13 +60,13 @@ def _hidden(context: ClassDefContext) -> Iterator[str]:
 
 
 def metadata_of(info: TypeInfo) -> dict[str, Any]:
-    """The metadata that `remember` wrote for a class; empty for one that it has not seen."""
+    """The metadata that `remember` wrote for a class; empty if it wrote none."""
     found = info.metadata.get(METADATA)
     return found if isinstance(found, dict) else {}
 
 
 def key_of(metadata: Mapping[str, Any], field: str) -> tuple[Hashable] | None:
-    """The key of a field in a one-tuple; None where it is not known."""
+    """The key of a field in a one-tuple; None if it is not known."""
     source: str | None = metadata["keys"].get(field)
     if source is None:
         return (field,)
@@ -90,7 +90,7 @@ def _extra(given: Expression | None) -> Any:
 
 
 def source_of(path: str) -> str | None:
-    """The text of a module; None where it has no file."""
+    """The text of a module; None if it has no file."""
     try:
         return _text(path, Path(path).stat().st_mtime_ns)
     except (OSError, ValueError):
@@ -110,7 +110,7 @@ def _classes(source: str) -> tuple[ast.ClassDef, ...]:
 
 
 def _aliases(source: str, line: int) -> dict[str, str] | None:
-    """The keys of the fields that have an alias, by field; None where the class is not found."""
+    """The source of the key of each field with an alias; None if the class is not found."""
     if "Alias" not in source and "Shared" not in source:
         return {}
     try:
@@ -134,7 +134,7 @@ def _first_line(cls: ast.ClassDef) -> int:
 
 
 def _key(annotation: ast.expr) -> str | None:
-    """The source of the key of an ``Annotated[..., Alias(key)]``; empty where it is unknown."""
+    """The source of the key of an ``Annotated[..., Alias(key)]``; empty if it can't be read."""
     for item in _metadata(annotation):
         if isinstance(item, ast.Call) and ast.unparse(item.func).rpartition(".")[2] == "Alias":
             try:

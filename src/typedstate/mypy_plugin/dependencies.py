@@ -1,7 +1,7 @@
-"""Dependencies of the plugin's answers, so that mypy asks again if they change.
+"""Records the schemas that an answer depends on, so that mypy asks again if they change.
 
-mypy follows the classes that types name. Behind a key, an answer is read out of a schema that no
-type of the module may name.
+mypy itself follows only the classes that types of a module name. The type under a key may come
+from a schema that no type of the module names.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 def depending(reader: Reader, hook: Callable[[C], R]) -> Callable[[C], R]:
-    """A hook whose answers depend on the schemas that it reads, in the cache and in the daemon."""
+    """A hook that records the schemas it reads, for mypy's cache and its daemon."""
 
     def asked(context: C) -> R:
         around = reader.begin()

@@ -1,4 +1,4 @@
-"""The fallback for other versions of mypy: mypy's own answers, and one line that says so."""
+"""The fallback for untested versions of mypy: mypy's own answers, and one line that says so."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _failures: list[str] = []
 
 
 def ask_interface() -> None:
-    """Raises AttributeError where mypy's plugin interface lacks what the hooks stand on."""
+    """Raises AttributeError if mypy's plugin interface lacks a name that the hooks need."""
     for name in _HOOKS:
         getattr(Plugin, name)
     for context, wanted in _CONTEXTS.items():
@@ -53,7 +53,7 @@ def ask_interface() -> None:
 
 
 def report(error: Exception) -> None:
-    """One line in a run of mypy, however much fails."""
+    """Prints one line in a run of mypy, however often hooks fail."""
     if not _failures:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         text = f"typedstate.mypy_plugin does not fit mypy {__version__}, whose own answers stand"
@@ -62,7 +62,7 @@ def report(error: Exception) -> None:
 
 
 def safely(hook: Callable[[C], R], default: Callable[[C], R]) -> Callable[[C], R]:
-    """A hook that answers as if there were no plugin where it fails."""
+    """A hook that gives mypy's own answer if it fails."""
 
     def safe(context: C, *unknown: Any) -> R:
         try:
@@ -79,7 +79,7 @@ def safely(hook: Callable[[C], R], default: Callable[[C], R]) -> Callable[[C], R
 def no_hook(
     method: Callable[Concatenate[Any, P], R | None],
 ) -> Callable[Concatenate[Any, P], R | None]:
-    """A method of the plugin that has no hook to offer where it fails."""
+    """A method of the plugin that offers no hook if it fails."""
 
     def safe(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
         try:

@@ -1,8 +1,8 @@
-"""NNX filters as types: which leaves they select, as far as that can be known.
+"""Encodes NNX filters as types, and tells which leaves they select.
 
 A Variable class is itself, ``OfType``, ``Any``, ``All`` and ``Not`` are their classes with their
 operands, a tuple or list is ``Any``, ``...`` and the booleans are ``Everything`` and ``Nothing``.
-Whatever else a filter may be is ``Any`` to mypy and answers *maybe*, which is None.
+Any other filter is the type Any, of which it is not known what it selects (None).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def bare(info: TypeInfo) -> Instance:
 
 
 def of_annotation(arg: Type, resolve: Lookup, lookup: Lookup) -> Type:
-    """The filter that stands in an annotation, before mypy has looked at it."""
+    """The filter in an annotation that mypy has not analysed yet."""
     match arg:
         case EllipsisType():
             return _combined("Everything", (), lookup)
@@ -65,7 +65,7 @@ def of_annotation(arg: Type, resolve: Lookup, lookup: Lookup) -> Type:
 
 
 def of_expression(expr: Expression, lookup: Lookup) -> Type:
-    """The filter that an argument of a call is."""
+    """The filter in an argument of a call."""
     match expr:
         case EllipsisExpr():
             return _combined("Everything", (), lookup)
@@ -113,7 +113,7 @@ def _combined(name: str, parts: Sequence[Type], lookup: Lookup) -> Type:
 
 
 def selects(filter_: Type, leaf: ProperType) -> bool | None:
-    """Whether a filter selects a leaf; None for maybe."""
+    """Whether a filter selects a leaf; None if that is not known."""
     found = get_proper_type(filter_)
     if not isinstance(found, Instance):
         return None
@@ -137,7 +137,7 @@ def selects(filter_: Type, leaf: ProperType) -> bool | None:
 
 
 def _is_of(kind: TypeInfo, leaf: ProperType) -> bool | None:
-    """A class selects its own leaves; a field of a base class may hold one of a subclass."""
+    """Whether a leaf is of a class; None for a base class, as the leaf may be of a subclass."""
     if not isinstance(leaf, Instance) or not kind.has_base(VARIABLE):
         return None
     if leaf.type.has_base(kind.fullname):
@@ -146,7 +146,7 @@ def _is_of(kind: TypeInfo, leaf: ProperType) -> bool | None:
 
 
 def leaf_of(filter_: Type, array: Type) -> Type | None:
-    """The type of the leaves that a filter selects from any node; None where it does not say."""
+    """The type of the leaves that a filter selects from any node; None if it is not known."""
     found = get_proper_type(filter_)
     if not isinstance(found, Instance):
         return None

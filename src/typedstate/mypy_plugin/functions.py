@@ -1,4 +1,4 @@
-"""Calls whose result follows from a schema, or from a filter that overloads can't express."""
+"""Results of calls that follow from a schema, or from a filter that overloads can't express."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .trees import tree_of
 
 
 class Functions:
-    """Answers what calls return.
+    """Answers mypy's questions about calls.
 
     Attributes:
       reader: reads types out of trees.
@@ -28,7 +28,7 @@ class Functions:
     """
 
     def __init__(self, reader: Reader, *, of_modules: bool) -> None:
-        """Keeps both."""
+        """Keeps the reader and the option."""
         self.reader = reader
         self.of_modules = of_modules
 
@@ -61,10 +61,10 @@ class Functions:
         return self._wrapped("Pure", context.type, context.default_return_type)
 
     def to_flat_state(self, context: FunctionContext) -> Type:
-        """``nnx.to_flat_state(state)`` has the state's leaves, whatever the call is an argument of.
+        """``nnx.to_flat_state(state)`` has the leaves of the state, in any context.
 
-        mypy takes a type variable's value from what is expected, and of an untyped function's
-        argument that is Any.
+        mypy infers a type variable from the expected type too, which is Any in an argument of an
+        untyped function.
         """
         flat = get_proper_type(context.default_return_type)
         given = [get_proper_type(item) for item in context.arg_types[0]]
@@ -102,13 +102,13 @@ class Functions:
         return self._filtered(given, filters, context.default_return_type)
 
     def popped(self, context: FunctionContext) -> Type:
-        """``nnx.pop``: what is popped was sown, mostly, and no attribute declares it."""
+        """``nnx.pop``: popped leaves were mostly sown, and no attribute declares them."""
         filters = self._filters(context.args[1:], context.callee_arg_names[1:])
         any_node = AnyType(TypeOfAny.special_form)
         return self._filtered(any_node, filters, context.default_return_type)
 
     def _state_of(self, given: Type) -> Type:
-        """The state of a module, where it is read from the class; else what is given."""
+        """The state of a module, if it is read from its class; else the given type."""
         found = get_proper_type(given)
         if self.of_modules and isinstance(found, Instance) and is_module(found):
             return self.reader.modules.state_of(found)
@@ -142,7 +142,7 @@ class Functions:
         return states[0]
 
     def _part(self, given: Type, filters: list[Type], default: Type) -> Type:
-        """The state that the last of some filters selects from what the others leave."""
+        """The state that the last filter selects from the leaves that the others don't select."""
         found, tree = get_proper_type(default), get_proper_type(given)
         if not isinstance(found, Instance):
             return default
@@ -163,7 +163,7 @@ class Functions:
         return self._part(self._state_of(module), [filter_], bare(state))
 
     def _with_leaves(self, state: Instance, filters: list[Type]) -> Instance:
-        """A state whose leaves are what the last filter says, where mypy does not know."""
+        """A state with the leaves of the last filter, if mypy does not know its leaves."""
         array = self.reader.lookup(ARRAY)
         leaf = None if array is None or not filters else leaf_of(filters[-1], bare(array))
         if state.type.fullname != STATE or leaf is None or not _is_any(state.args[1]):
@@ -190,7 +190,7 @@ class Functions:
         ]
 
     def _type_of(self, expr: Expression) -> Type | None:
-        """The type of a form that stands as a value; None for any other."""
+        """The type of a form that is used as a value; None for any other expression."""
         if not isinstance(expr, IndexExpr) or not isinstance(expr.base, RefExpr):
             return None
         if expr.base.fullname not in ANNOTATED or not isinstance(expr.index, TupleExpr):
@@ -216,7 +216,7 @@ def known_by_class(node: Type) -> Type:
 
 
 def _is_any(typ: Type) -> bool:
-    """Whether leaves may be anything: the stubs say ``Variable[Any] | Any`` of them."""
+    """Whether leaves may be anything; the stubs declare them as ``Variable[Any] | Any``."""
     found = get_proper_type(typ)
     items = found.items if isinstance(found, UnionType) else [found]
     return any(isinstance(get_proper_type(item), AnyType) for item in items)

@@ -1,4 +1,4 @@
-"""Gradients, JAX's and Flax's: what they are of functions with annotations and without."""
+"""Types of JAX's and Flax's gradients, of functions with and without annotations."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ from .values import Values
 
 @dataclass(frozen=True, slots=True)
 class Differentiated:
-    """An argument that a gradient is taken of.
+    """An argument by which a function is differentiated.
 
     Attributes:
-      index: its place.
-      filter: which Variables of a module; None for all that a transform takes.
+      index: the position of the argument.
+      filter: the filter for Variables of a module; None for the transform's default.
     """
 
     index: int
@@ -62,7 +62,7 @@ class Differentiated:
 
 
 class Gradients:
-    """Answers what gradients are.
+    """Answers mypy's questions about gradients.
 
     Attributes:
       values: changes the values of a tree.
@@ -70,12 +70,12 @@ class Gradients:
     """
 
     def __init__(self, values: Values, functions: Functions) -> None:
-        """Keeps both."""
+        """Keeps both helpers."""
         self.values = values
         self.functions = functions
 
     def grad(self, context: FunctionContext) -> Type:
-        """``jax.grad(f)``: f's parameters, and what it was differentiated by."""
+        """``jax.grad(f)``: takes f's parameters, returns the differentiated arguments."""
         return self._gradient(context, of_value=False, of_nodes=False)
 
     def value_and_grad(self, context: FunctionContext) -> Type:
@@ -126,10 +126,10 @@ class Gradients:
         has_aux: bool,
         of_nodes: bool,
     ) -> Type:
-        """``grad(lambda p: ...)``: what the stubs say of `nnx.grad`, of which `called` knows more.
+        """``grad(lambda p: ...)``: the type in the stubs of `nnx.grad`, which `called` refines.
 
-        mypy says Any where an argument has Any in it and fits two overloads. How many arguments
-        there are is not asked: a name keeps the signature of the first function that it had.
+        mypy itself gives Any if an argument contains Any and fits two overloads. The number of
+        arguments is not checked: a name keeps the signature of the first function bound to it.
         """
         name = "_ValueAndGrad" if of_value else "_Grad"
         info = self.values.reader.lookup(f"{AUTODIFF}{name}{'WithAux' if has_aux else ''}")
@@ -149,7 +149,7 @@ class Gradients:
         return found if of_nodes else of_trees(found)
 
     def called(self, context: MethodContext) -> Type:
-        """``grad(f)(tree)`` of an f without annotations: by the tree that it is called with."""
+        """``grad(f)(tree)`` for an f without annotations: the gradient by the given tree."""
         owner, pair = get_proper_type(context.type), self.values.reader.lookup(TUPLE)
         given = [typ for types in context.arg_types for typ in types]
         kinds = [kind for kinds in context.arg_kinds for kind in kinds]
@@ -168,7 +168,7 @@ class Gradients:
     def _report_aux(
         self, context: FunctionContext, function: CallableType, *, has_aux: bool
     ) -> None:
-        """A gradient is that of a scalar, or with `has_aux` of the first of a pair."""
+        """Reports a function that returns a tuple without `has_aux`, or a single value with it."""
         returned = get_proper_type(function.ret_type)
         is_tuple = isinstance(returned, TupleType)
         is_array = isinstance(returned, Instance) and returned.type.fullname in ARRAYS | SCALARS
@@ -181,7 +181,7 @@ class Gradients:
         context.api.fail(text, context.context, code=ARG_TYPE)
 
     def _in_graph_mode(self, context: FunctionContext) -> bool | None:
-        """Whether gradients of a module are states; None where that is not known."""
+        """Whether gradients of a module are states; None if that is not known."""
         modes = [
             truth(argument(context, name), default=True) for name in ("graph", "graph_updates")
         ]
@@ -190,7 +190,7 @@ class Gradients:
     def _differentiated(
         self, expr: Expression | None, *, of_nodes: bool
     ) -> tuple[bool, list[Differentiated]]:
-        """Whether one argument is meant, and which; none at all where that is not known."""
+        """Whether a single argument is meant, and the arguments; none if they are not known."""
         match numbers(expr):
             case int() as index:
                 return True, [Differentiated(index, None)]
@@ -246,7 +246,7 @@ class Gradients:
 
 
 def _of_gradient(gradient: Type, value: Type | None, aux: Type | None, pair: TypeInfo) -> Type:
-    """What a transform of a function gives: its value and `aux` before the gradient, as asked."""
+    """The result of a transform: the gradient, with the value and `aux` before it if asked for."""
     fallback = Instance(pair, [unknown()])
     if value is None:
         return gradient if aux is None else TupleType([gradient, aux], fallback)
@@ -255,7 +255,7 @@ def _of_gradient(gradient: Type, value: Type | None, aux: Type | None, pair: Typ
 
 
 def _second(function: CallableType | None) -> Type:
-    """The second of a pair that a function returns."""
+    """The type of the second item of a pair that a function returns."""
     returned = None if function is None else get_proper_type(function.ret_type)
     is_pair = isinstance(returned, TupleType) and len(returned.items) == 2
     return returned.items[1] if is_pair and isinstance(returned, TupleType) else unknown()

@@ -1,7 +1,7 @@
 """Finds the reads of an optional field that come after a check of its presence.
 
-What counts is the text of the state: ``"bias" in state.up`` guards ``state.up.bias`` until the
-branch ends, and after ``assert`` or an early return until the block does.
+States are compared by their text: ``"bias" in state.up`` guards ``state.up.bias`` until the end of
+the branch, and after ``assert`` or an early return until the end of the block.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 Guard = tuple[str, str]  # the state's text, the key
-Place = tuple[int, int, str]  # where a read ends, and its attribute
+Place = tuple[int, int, str]  # line and column of the end of a read, and its attribute
 
 
 @lru_cache(maxsize=4)
 def guarded_reads(source: str) -> frozenset[Place]:
-    """The attributes of a module that are read where their presence is known."""
+    """The reads of attributes in a module that come after a check of their presence."""
     visitor = _Guards()
     visitor.visit(ast.parse(source))
     return frozenset(visitor.guarded)
 
 
 def _text(expr: ast.expr) -> str | None:
-    """The text of a state's expression; None for what may be another one each time."""
+    """The text of a state's expression; None for one whose value may differ each time."""
     match expr:
         case ast.Name():
             return expr.id
@@ -38,7 +38,7 @@ def _text(expr: ast.expr) -> str | None:
 
 
 def _guards(condition: ast.expr, *, holds: bool) -> set[Guard]:
-    """The fields that are known to be present if a condition holds, or if it does not."""
+    """The fields that are present if the truth of a condition is `holds`."""
     match condition:
         case ast.Compare(left=ast.Constant(value=str(key)), ops=[operator], comparators=[state]):
             text = _text(state)
@@ -55,7 +55,7 @@ def _guards(condition: ast.expr, *, holds: bool) -> set[Guard]:
 
 
 class _Guards(ast.NodeVisitor):
-    """Walks statements in order, with the guards that hold there."""
+    """Walks statements in order, and keeps the guards in force."""
 
     def __init__(self) -> None:
         self.known: set[Guard] = set()

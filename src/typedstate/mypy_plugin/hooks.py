@@ -1,4 +1,4 @@
-"""The plugin class: which of mypy's questions concern a schema, and who answers."""
+"""`SchemaPlugin`: passes mypy's questions that concern a schema to the parts that answer them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _Answer = tuple[tuple[str, ...], Callable[[FunctionContext], Type]]
 
 
 class SchemaPlugin(Plugin):
-    """Knows schemas by their keys; see the package."""
+    """The plugin that mypy makes; see the package."""
 
     settings = PluginOptions()
     _config: Mapping[str, Any] | None = None
@@ -89,7 +89,7 @@ class SchemaPlugin(Plugin):
 
     @no_hook
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
-        """The dependencies of a cached result beside the files: mypy asks the entry module only."""
+        """Data on which cached results depend: the options, and the plugin's own text."""
         return self._config
 
     def class_named(self, fullname: str) -> TypeInfo | None:
@@ -111,7 +111,7 @@ class SchemaPlugin(Plugin):
 
     @no_hook
     def get_type_analyze_hook(self, fullname: str) -> Callable[[AnalyzeTypeContext], Type] | None:
-        """Forms in annotations: `Only`, `Rest` and `Plus` are Annotated, `Pure` an alias."""
+        """Answers for forms: `Only`, `Rest` and `Plus` are Annotated, `Pure` is an alias."""
         if fullname not in _ANALYZED:
             return None
         return safely(
@@ -121,7 +121,7 @@ class SchemaPlugin(Plugin):
 
     @no_hook
     def get_base_class_hook(self, fullname: str) -> Callable[[ClassDefContext], None] | None:
-        """The body of a schema class, for its keys."""
+        """Answers for the body of a schema class, to read its keys."""
         if fullname == SCHEMA:
             return _REMEMBER
         if fullname.startswith(FOREIGN) or not self._names_schema(fullname):
@@ -130,7 +130,7 @@ class SchemaPlugin(Plugin):
 
     @no_hook
     def get_attribute_hook(self, fullname: str) -> Callable[[AttributeContext], Type] | None:
-        """Attributes of schemas, and of the trees whose leaves a form changes."""
+        """Answers for attributes of schemas, and of trees in forms."""
         if not self._names_tree(fullname):
             return None
         name = fullname.rpartition(".")[2]
@@ -142,14 +142,14 @@ class SchemaPlugin(Plugin):
     def get_method_signature_hook(
         self, fullname: str
     ) -> Callable[[MethodSigContext], FunctionLike] | None:
-        """Writes under literal keys."""
+        """Answers for assignments under literal keys."""
         if not fullname.endswith(".__setitem__") or not self._names_tree(fullname):
             return None
         return safely(depending(self.reader, self.accesses.set_item), _signature)
 
     @no_hook
     def get_method_hook(self, fullname: str) -> Callable[[MethodContext], Type] | None:
-        """Reads under literal keys, and ``S.of(node, *filters)``."""
+        """Answers for reads under literal keys, and for ``S.of(node, *filters)``."""
         if fullname == names.PARTIAL_CALL:
             return self._partial
         if fullname in _UPDATES:
@@ -161,7 +161,7 @@ class SchemaPlugin(Plugin):
 
     @no_hook
     def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
-        """Flax's functions over states, and `check`."""
+        """Answers for functions of Flax, JAX and optax over states, and for `check`."""
         return self._functions.get(fullname)
 
     def _names_schema(self, fullname: str) -> bool:
@@ -169,7 +169,7 @@ class SchemaPlugin(Plugin):
         return info is not None and bool(info.mro) and is_schema(info)
 
     def _names_tree(self, member: str) -> bool:
-        """Whether the class of an attribute or a method may be a tree."""
+        """Whether the class in the full name of an attribute or method may be a tree."""
         owner = member.rpartition(".")[0]
         if owner in _TREES:
             return True
@@ -187,7 +187,7 @@ def _digest() -> str:
 def _function_hooks(
     reader: Reader, functions: Functions
 ) -> dict[str, Callable[[FunctionContext], Type]]:
-    """The functions that are answered for, by full name."""
+    """The answers for functions, by full name."""
     values = Values(reader)
     trees, transforms = TreeFunctions(values), Transforms(values)
     gradients = Gradients(values, functions)
@@ -241,7 +241,7 @@ def _constructors(constructors: Constructors) -> list[_Answer]:
 def _method_hooks(
     reader: Reader, accesses: Accesses, functions: Functions
 ) -> dict[str, Callable[[MethodContext], Type]]:
-    """The methods of trees that are answered for, by name."""
+    """The answers for methods of trees, by name."""
     found = {
         "__getitem__": accesses.get_item,
         "get": accesses.get,

@@ -18,16 +18,16 @@ from .filters import Lookup, bare, selects
 from .names import ARRAYS, SCALARS, SHAPE, SHARDING, SPEC, STATE, VALUES, VARIABLE
 from .tags import Tag
 
-#: The form whose leaves hold another class of value than those of the tree within.
+#: The form whose leaves have another class of value than those of the inner tree.
 HOLDING: Final = "Holding"
-#: The forms whose leaves hold one class of value, and that class.
+#: The forms whose leaves all have one class of value, with that class.
 HELD: Final = {"Abstract": SHAPE, "Shardings": SHARDING, "Specs": SPEC}
 
 _SCALARS_TOO: Final = VALUES | SCALARS
 
 
 def unknown() -> AnyType:
-    """The type of what the plugin does not know."""
+    """Any, for a type that the plugin does not know."""
     return AnyType(TypeOfAny.special_form)
 
 
@@ -59,7 +59,7 @@ def leaf_in(form: Tag, leaf: Instance, lookup: Lookup) -> Type | None:
 
 
 def value_in(leaf: Instance, lookup: Lookup) -> Type:
-    """The type of a Variable's value; Any where it is not known."""
+    """The type of a Variable's value; Any if it is not known."""
     variable = lookup(VARIABLE)
     if variable is None or not leaf.type.has_base(VARIABLE):
         return unknown()
@@ -98,7 +98,7 @@ def holding(leaf: Instance, value: Type, lookup: Lookup) -> Type:
 
 
 def _alike(form: Tag, leaf: Instance, lookup: Lookup) -> Type:
-    """The leaf with another kind, where the form gives one."""
+    """The leaf with the form's kind, if the form names one."""
     hint = get_proper_type(form.args[0]) if form.args else unknown()
     if not isinstance(hint, Instance):
         return hint

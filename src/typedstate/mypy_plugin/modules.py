@@ -1,7 +1,7 @@
-"""The state of a module class, read from the attributes that it declares.
+"""`Modules`: reads the state of a module class from its attributes.
 
-What mypy knows of ``self.head = nnx.Linear(...)`` says what stands under ``"head"``. Where a class
-may have other attributes than mypy knows, or an attribute may be data or not, the answer is Any.
+The type of ``self.head = nnx.Linear(...)`` gives the type under ``"head"``. If a class may have
+attributes that mypy does not know, or it is open whether an attribute is data, the answer is Any.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from .names import (
 )
 from .tags import Tag, forgetting, item_of, items_of, lacks, tagged, with_items
 
-#: The form's name of a state that is that of a module.
+#: The name of the form that stands for the state of a module.
 OF_MODULE: Final = "State"
 
 
@@ -64,15 +64,15 @@ def is_module(typ: Instance) -> bool:
 
 
 class Modules:
-    """Reads keys and their types out of module classes.
+    """Reads keys and their types from module classes.
 
     Attributes:
       lookup: finds a class by its full name.
-      path_of: the file of a module's name.
+      path_of: finds the file of a module by its name.
     """
 
     def __init__(self, lookup: Lookup, path_of: Callable[[str], str | None]) -> None:
-        """Keeps both."""
+        """Keeps both lookups."""
         self.lookup = lookup
         self.path_of = path_of
 
@@ -95,7 +95,7 @@ class Modules:
         return unknown_key([name for name, held in found.items() if held is not None], key)
 
     def children(self, module: Instance) -> Iterator[Type]:
-        """The types of all that stands in the state of a module; Any for what is not known."""
+        """Yields the type of each item in a module's state; Any for one that is not known."""
         if module.type.has_base(NODE_LIST) or module.type.has_base(NODE_DICT):
             yield from self._entries(module)
             return
@@ -104,7 +104,7 @@ class Modules:
         yield from (held for _, held in self.attributes(module) if held is not None)
 
     def attributes(self, module: Instance) -> Iterator[tuple[str, Type | None]]:
-        """The attributes of a module that mypy knows, its bases' first, and what a state has."""
+        """Yields the attributes that mypy knows, bases' first, and their types in a state."""
         without = lacks(module)
         for info in reversed(module.type.mro):
             if info.fullname in ROOTS or info.module_name in ("builtins", "typing", "abc"):
@@ -132,7 +132,7 @@ class Modules:
         return not self._has(info, GIVING)
 
     def _has(self, info: TypeInfo, marks: tuple[str, ...]) -> bool:
-        """Whether the text of a class, or of a base, has any of some marks."""
+        """Whether the text of a class or of a base contains any of the marks."""
         return any(self._may_have(base, marks) for base in info.mro)
 
     def _may_have(self, base: TypeInfo, marks: tuple[str, ...]) -> bool:
@@ -149,7 +149,7 @@ class Modules:
         return None if source is None else _texts(source).get(_qualname(info))
 
     def _remembered(self, info: TypeInfo, name: str, typ: Type) -> Type:
-        """An attribute's type, and how it was made where nothing else can be put there."""
+        """An attribute's type, with the facts of its constructor if it is assigned only once."""
         found = get_proper_type(typ)
         if not isinstance(found, Instance) or found.extra_attrs is None or not is_module(found):
             return typ
@@ -159,7 +159,7 @@ class Modules:
         return found if once else forgetting(found)
 
     def _of_layer(self, kinds: tuple[str, ...], typ: Type) -> Type | None:
-        """The catalogue's type for an attribute of one of Flax's layers."""
+        """The type of an attribute of a Flax layer, from the layer table."""
         parts = [self._part(kind, typ) for kind in kinds if kind]
         return UnionType.make_union(parts) if parts else None
 
@@ -187,7 +187,7 @@ class Modules:
                 return self.state_of(leaf) if is_module(leaf) else self._of_arrays(leaf)
 
     def _streams(self) -> Type:
-        """The state of one random stream or of several, as the version of Flax has it."""
+        """The type of the state of random streams: one or several, by the version of Flax."""
         state = self.lookup(STATE)
         kinds = [info for name in STREAM_LEAVES if (info := self.lookup(name)) is not None]
         if state is None or len(kinds) != len(STREAM_LEAVES):
@@ -215,7 +215,7 @@ class Modules:
         return self._held(item, None) or Absent("no leaf stands there")
 
     def _entries(self, module: Instance) -> Iterator[Type]:
-        """The types of what stands in a list or dict of modules."""
+        """Yields the types of the items of a list or dict of modules."""
         items = items_of(module)
         for item in items:
             held = self._held(item, None)
@@ -231,7 +231,7 @@ class Modules:
         return AnyType(TypeOfAny.special_form) if held is None else held
 
     def _held(self, typ: Type, owner: TypeInfo | None) -> Type | None:
-        """The type of an attribute in a state; None if it is certainly no part of the state."""
+        """The type in the state for an attribute of a type; None if it is certainly no data."""
         found = get_proper_type(typ)
         of_layer = owner is not None and owner.module_name.startswith(LAYER_MODULES)
         match found:
@@ -257,11 +257,11 @@ class Modules:
                 return AnyType(TypeOfAny.special_form)
 
     def _makes_data(self, owner: TypeInfo | None) -> bool:
-        """Whether a class may say of any attribute that it is data."""
+        """Whether a class may declare any attribute as data."""
         return owner is not None and self._has(owner, MAKING)
 
     def _is_static(self, typ: Type) -> bool:
-        """Whether values of a type are no data, unless something says that they are."""
+        """Whether values of a type are no data unless they are declared so."""
         found = get_proper_type(typ)
         match found:
             case CallableType():  # any other may be a module that can be called
@@ -280,7 +280,7 @@ class Modules:
                 return False
 
     def _may_be_tree(self, info: TypeInfo) -> bool:
-        """Whether a user's class may be a tree of JAX's, which the text of its module says."""
+        """Whether a user's class may be registered as a JAX tree, by the text of its module."""
         for base in info.mro:
             if base.module_name in ("builtins", "typing", "abc", "enum"):
                 continue
@@ -295,7 +295,7 @@ class Modules:
         return False
 
     def _of_arrays(self, leaf: Instance) -> Instance:
-        """A Variable of Flax's own layers holds an array, though its initializer says Any."""
+        """A Variable of a Flax layer, its value an array: mypy has Any from the initializer."""
         array = self.lookup(ARRAY)
         if array is None or len(leaf.args) != 1:
             return leaf
@@ -304,7 +304,7 @@ class Modules:
 
 
 def _declared(info: TypeInfo) -> Iterator[tuple[str, Type]]:
-    """The attributes of a class, and what mypy says of them."""
+    """Yields the attributes of a class with mypy's types."""
     for name, symbol in info.names.items():
         node = symbol.node
         if not isinstance(node, Var) or node.is_classvar or node.is_property:

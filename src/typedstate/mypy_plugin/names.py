@@ -1,7 +1,7 @@
 """Every name that the plugin knows: of Flax, JAX and optax, and of this package.
 
-A release that moves a function or a class is met here and nowhere else. mypy asks by the name of
-the module in which something is defined, which is none that its users import.
+If a release moves a function or a class, this file alone changes. mypy asks with the name of the
+module that defines an object, which users often don't import it from.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ STREAM_LEAVES: Final = tuple(f"{_NNX}rnglib.{name}" for name in ("RngKey", "RngC
 FLAX_NNX: Final = _NNX
 NNX_JITTED: Final = f"{_NNX}transforms.compilation.JitWrapped"
 AUTODIFF: Final = f"{_NNX}transforms.autodiff."
-#: What the stubs say that `nnx.grad` and `nnx.value_and_grad` return, with and without `has_aux`.
+#: The classes that `nnx.grad` and `nnx.value_and_grad` return in the stubs, also with `has_aux`.
 GRADIENTS: Final = tuple(
     f"{AUTODIFF}{name}"
     for name in ("_Grad", "_GradWithAux", "_ValueAndGrad", "_ValueAndGradWithAux")
@@ -82,11 +82,11 @@ DIFF_STATE: Final = f"{AUTODIFF}DiffState"
 OPTIMIZER: Final = f"{_NNX}training.optimizer.Optimizer"
 MODEL_AND_OPTIMIZER: Final = f"{_NNX}training.optimizer.ModelAndOptimizer"
 
-# What gives a module attributes that mypy does not see, and what makes data of anything.
+# Calls that give a module attributes that mypy does not see, or that declare anything as data.
 GIVING: Final = ("setattr", "__dict__", "vars(", "sow(", "perturb(", "set_attributes")
 MAKING: Final = ("data(", "Data[", "static(", "Static[")
 
-#: What a module's text has that registers a class as a tree of JAX's.
+#: Words in the text of a module that registers a class as a JAX tree.
 REGISTERING: Final = ("register", "struct", "ytree", "chex", "PyTree", "eqx", "equinox")
 
 #: Classes of other packages: none is a schema.
@@ -125,7 +125,7 @@ TREE_MAP_WITH_PATH: Final = (
 )
 TREE_LEAVES: Final = (*_in(_TREES, "leaves"), *_in(_TREE_UTIL, "tree_leaves"))
 TREE_FLATTEN: Final = (*_in(_TREES, "flatten"), *_in(_TREE_UTIL, "tree_flatten"))
-#: What gives back its first argument, and its second.
+#: Functions that return their first argument, and their second.
 KEEPING: Final = (
     *_in(_API, "block_until_ready", "with_sharding_constraint"),
     *_in(_LAX, "stop_gradient", "optimization_barrier", "pmean", "psum", "pmax", "pmin", "pcast"),

@@ -1,4 +1,4 @@
-"""``nnx.Optimizer.update``: that the gradients are of the model and of what it is over."""
+"""Checks calls of ``nnx.Optimizer.update``: gradients must be those of its parameters."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .trees import tree_of
 
 
 class Optimizers:
-    """Judges what an optimizer is given.
+    """Checks the arguments of an optimizer.
 
     Attributes:
       reader: reads types out of trees.
     """
 
     def __init__(self, reader: Reader) -> None:
-        """Keeps it."""
+        """Keeps the reader."""
         self.reader = reader
 
     def update(self, context: MethodContext) -> Type:
@@ -45,13 +45,13 @@ class Optimizers:
         return context.default_return_type
 
     def _wrt(self, context: MethodContext, optimizer: Instance) -> Type | None:
-        """The filter of an optimizer, where only one can be meant."""
+        """The filter of an optimizer; None if it is not known."""
         read = context.context.callee if isinstance(context.context, CallExpr) else None
         known = isinstance(read, MemberExpr) and is_made_once(context.api, read.expr)
         return selected_by(optimizer) if known else None
 
     def _refusal(self, grads: Type, model: Type | None, wrt: Type | None) -> str | None:
-        """Why gradients can't be right; None where they may be."""
+        """The reason why gradients can't be right; None if they may be."""
         found = get_proper_type(grads)
         module = model if isinstance(model, Instance) and is_module(model) else None
         match found:
@@ -77,7 +77,7 @@ class Optimizers:
         return f'is of "{title(found)}", and the model is "{title(model)}"'
 
     def _of_kinds(self, state: Instance, wrt: Type | None) -> str | None:
-        """Whether a state has no leaf that the optimizer is over, or no arrays."""
+        """The reason why a state has no gradients for a filter; None if it may have some."""
         if len(state.args) != 2:
             return None
         held = get_proper_type(state.args[1])

@@ -16,10 +16,10 @@ class PluginOptions:
     """The options of the plugin.
 
     Attributes:
-      report_unguarded_optional: an optional field is not read as an attribute before its
-        presence was asked for.
-      infer_module_states: ``nnx.state(module)`` has the keys that the attributes of the module's
-        class say.
+      report_unguarded_optional: whether to report reads of an optional field as an attribute
+        without a check of its presence before.
+      infer_module_states: whether ``nnx.state(module)`` gets its keys from the attributes of the
+        module's class.
     """
 
     report_unguarded_optional: bool = False
@@ -31,7 +31,7 @@ class PluginOptions:
 
 
 def read_options(config_file: str | None) -> PluginOptions:
-    """The options in a configuration file; the defaults where it has none or can't be read."""
+    """The options in a configuration file; the defaults if it has none or can't be read."""
     if not config_file:
         return PluginOptions()
     path = Path(config_file)

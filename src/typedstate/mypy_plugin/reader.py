@@ -1,4 +1,4 @@
-"""Reads types out of trees: what stands under a key, through all the forms around it."""
+"""`Reader`: the types under the keys of trees, through all forms around them."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _NESTING: Final = (*LEVELS, NODE_LIST, NODE_DICT)  # one may be in another witho
 
 
 class Reader:
-    """Reads types out of trees.
+    """Reads the types under the keys of trees.
 
     Attributes:
       lookup: finds a class by its full name.
       modules: reads module classes.
-      consulted: the classes that were read for the answer that is being made.
+      consulted: the classes that were read for the current answer.
     """
 
     def __init__(self, lookup: Lookup, modules: Modules) -> None:
-        """Keeps how classes are found."""
+        """Keeps the lookups."""
         self.lookup = lookup
         self.modules = modules
         self.consulted: set[TypeInfo] = set()
@@ -47,9 +47,9 @@ class Reader:
         self._fields: dict[Instance, Fields] = {}
 
     def begin(self) -> set[TypeInfo] | None:
-        """Starts an answer; gives what was consulted for the one around it, if there is one.
+        """Starts an answer; returns the classes consulted so far for the enclosing one, if any.
 
-        A hook may have mypy infer something, of which other hooks are asked.
+        Answers nest: a hook may let mypy infer a type, for which mypy asks other hooks.
         """
         around = self.consulted if self._answering else None
         self.consulted, self._answering = set(), True
@@ -57,12 +57,12 @@ class Reader:
         return around
 
     def end(self, around: set[TypeInfo] | None) -> None:
-        """Ends it: what it consulted, the answer around it did, too."""
+        """Ends an answer; the enclosing answer has consulted its classes too."""
         self._answering = around is not None
         self.consulted = set[TypeInfo]() if around is None else around | self.consulted
 
     def fields(self, base: Instance) -> Fields:
-        """The fields of a schema; remembers that they were asked for."""
+        """The fields of a schema; adds it to the consulted classes."""
         if base not in self._fields:
             self.consulted.update(info for info in base.type.mro if is_schema(info))
             self._fields[base] = fields_of(base)
@@ -138,7 +138,7 @@ class Reader:
                 return unknown()
 
     def wrap(self, form: Tag, inner: Instance) -> Type:
-        """A whole tree within a form."""
+        """The type of a whole tree in a form."""
         tag = Tag(form.form, inner, form.args)
         match form.form:
             case "Only" | "Rest" | "Plus":
@@ -155,7 +155,7 @@ class Reader:
                 return unknown() if info is None else Instance(info, [inner, *form.args])
 
     def with_leaves(self, typ: Type) -> Type:
-        """A state whose keys are read from a module, with all its leaves as its type argument."""
+        """The state of a module class, with a union of its leaves as type argument."""
         found = get_proper_type(typ)
         if not isinstance(found, Instance) or found.type.fullname != STATE:
             return typ
@@ -167,13 +167,13 @@ class Reader:
         return tagged(Instance(found.type, [found.args[0], held]), tag)
 
     def _with_each_leaf(self, form: Tag, inner: Instance) -> tuple[Type, ...]:
-        """The type arguments of a state after a form; none where the tree within has none."""
+        """The type arguments of a state in a form; none if the inner tree has none."""
         if len(inner.args) != 2 or inner.type.fullname != STATE:
             return ()
         return inner.args[0], self._each_leaf(form, inner.args[1])
 
     def _each_leaf(self, form: Tag, held: Type) -> Type:
-        """The leaf type in a form of a state whose keys are not all known."""
+        """The type of the leaves, in a form, of a state whose keys are not all known."""
         found = get_proper_type(held)
         leaves = found.items if isinstance(found, UnionType) else [found]
         new = [
@@ -183,7 +183,7 @@ class Reader:
         return UnionType.make_union([leaf for leaf in new if leaf is not None])
 
     def leaves(self, tree: Tree) -> list[Type] | None:
-        """The types of the leaves of a tree, each once; None where they are not all known."""
+        """The types of the leaves of a tree, without repetition; None if they are not all known."""
         found: list[Type] = []
         whole = self._gather(tree, found, {})
         # Sorted: mypy's cache does not keep the order of a class.
@@ -227,7 +227,7 @@ class Reader:
         return True
 
     def _dict_keys(self, inner: Instance) -> tuple[Type, ...]:
-        """The class of a Pure's keys: str, unless its schema has others or may have."""
+        """The class of the keys of a `Pure`: str, unless its schema may have other keys."""
         tree, info = tree_of(inner), self.lookup(STR)
         if tree is None or info is None or tree.base.type.fullname in LEVELS:
             return ()
@@ -277,7 +277,7 @@ class Reader:
         return True
 
     def _children(self, base: Instance) -> Iterator[Type]:
-        """The declared types of all that stands in a tree; Any for what is not known."""
+        """Yields the declared type of each item in a tree; Any for one that is not known."""
         if base.type.fullname == MAP:
             yield base.args[1]
         elif base.type.fullname == ENTRIES:

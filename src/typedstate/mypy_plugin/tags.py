@@ -1,4 +1,4 @@
-"""Tags by which a type remembers the form that it came from.
+"""Tags: mark a type with the form that it came from.
 
 To every checker ``Only[S, nnx.Param]`` is ``S`` and ``Pure[S]`` a dict. The plugin keeps it so,
 and hangs the form on the instance, where mypy keeps attributes that single instances have: it
@@ -26,9 +26,9 @@ class Tag:
     """A form that was applied to a type.
 
     Attributes:
-      form: its name, such as ``Only``.
+      form: the name of the form, e.g. ``Only``.
       inner: the type that it was applied to.
-      args: its other arguments; filters as `filters` encodes them.
+      args: the other arguments of the form; filters are encoded by `filters`.
     """
 
     form: str
@@ -37,7 +37,7 @@ class Tag:
 
 
 def tagged(carrier: Instance, tag: Tag) -> Instance:
-    """A type that is what the carrier is to mypy, and remembers a form."""
+    """The carrier's type, marked with a form."""
     new = Instance(carrier.type, carrier.args, carrier.line, carrier.column)
     attrs = {f"{_FORM} {tag.form}": tag.inner}
     for index, arg in enumerate(tag.args):
@@ -47,7 +47,7 @@ def tagged(carrier: Instance, tag: Tag) -> Instance:
 
 
 def tag_of(typ: Instance) -> Tag | None:
-    """The form that a type remembers."""
+    """The form with which a type is marked; None without one."""
     if typ.extra_attrs is None:
         return None
     attrs = typ.extra_attrs.attrs
@@ -72,24 +72,24 @@ def operands_of(typ: Instance) -> tuple[Type, ...]:
 
 
 def lacking(carrier: Instance, names: Sequence[str]) -> Instance:
-    """A module whose constructor was told that some of its attributes are to be None."""
+    """A module some of whose attributes are None by arguments of its constructor."""
     return _with(carrier, {_LACKS.format(name): NoneType() for name in names})
 
 
 def lacks(typ: Instance) -> frozenset[str]:
-    """The attributes that a module was made without."""
+    """The attributes that are None by arguments of the constructor."""
     attrs = {} if typ.extra_attrs is None else typ.extra_attrs.attrs
     start = _LACKS[:-3]
     return frozenset(name[len(start) : -1] for name in attrs if name.startswith(start))
 
 
 def with_items(carrier: Instance, items: Mapping[Hashable, Type]) -> Instance:
-    """A list or dict of modules with the types of its items as they were written."""
+    """A list or dict of modules with the type of each item."""
     return _with(carrier, {_ITEM.format(repr(key)): typ for key, typ in items.items()})
 
 
 def item_of(typ: Instance, key: Hashable) -> Type | None:
-    """The type of an item of such a list or dict; None where it is not known."""
+    """The type of an item of such a list or dict; None if it is not known."""
     return None if typ.extra_attrs is None else typ.extra_attrs.attrs.get(_ITEM.format(repr(key)))
 
 
@@ -105,22 +105,22 @@ def selecting(carrier: Instance, filter_: Type) -> Instance:
 
 
 def selected_by(typ: Instance) -> Type | None:
-    """The filter of an optimizer; None where it is not known."""
+    """The filter of an optimizer; None if it is not known."""
     return None if typ.extra_attrs is None else typ.extra_attrs.attrs.get(_SELECTS)
 
 
 def of_trees(carrier: Instance) -> Instance:
-    """A transformed function that takes a module for a tree, as JAX's do."""
+    """A transformed function that treats a module as a tree, as JAX's transforms do."""
     return _with(carrier, {_TREES: NoneType()})
 
 
 def is_of_trees(typ: Instance) -> bool:
-    """Whether a transformed function is such a one."""
+    """Whether a transformed function treats a module as a tree."""
     return typ.extra_attrs is not None and _TREES in typ.extra_attrs.attrs
 
 
 def forgetting(typ: Instance) -> Instance:
-    """A module of which nothing is known but its class."""
+    """A module of which only the class is known, without facts of its constructor."""
     return Instance(typ.type, typ.args, typ.line, typ.column)
 
 

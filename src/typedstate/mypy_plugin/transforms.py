@@ -1,4 +1,4 @@
-"""Transforms of functions, JAX's and Flax's: the signature of what they return."""
+"""Signatures of the functions that JAX's and Flax's transforms return."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ from .values import Values
 
 
 class Transforms:
-    """Answers what transforms return, but for gradients.
+    """Answers mypy's questions about transforms other than gradients.
 
     Attributes:
       values: changes the values of a tree.
     """
 
     def __init__(self, values: Values) -> None:
-        """Keeps it."""
+        """Keeps the helper."""
         self.values = values
 
     def jit(self, context: FunctionContext) -> Type:
-        """``jax.jit(f)``: f's signature, with ``lower`` and its like beside."""
+        """``jax.jit(f)``: f's signature, with methods such as ``lower``."""
         return self._jitted(function_type(context), context.default_return_type)
 
     def _jitted(self, given: Type | None, default: Type) -> Type:
@@ -95,7 +95,7 @@ class Transforms:
         return modified(function, fallback=self.values.plain(function))
 
     def scan(self, context: FunctionContext) -> Type:
-        """``jax.lax.scan(f, init, xs)``: the carry is what it was before."""
+        """``jax.lax.scan(f, init, xs)``: the carry has the type of `init`."""
         found, init = get_proper_type(context.default_return_type), argument_type(context, "init")
         if not isinstance(found, TupleType) or len(found.items) != 2 or init is None:
             return context.default_return_type
@@ -105,12 +105,12 @@ class Transforms:
         return TupleType([carry, found.items[1]], found.partial_fallback)
 
     def fori_loop(self, context: FunctionContext) -> Type:
-        """``jax.lax.fori_loop(lower, upper, body, init)``: as the first value."""
+        """``jax.lax.fori_loop(lower, upper, body, init)``: the type of `init`."""
         init = argument_type(context, "init_val")
         return context.default_return_type if init is None else self._arrays(init)
 
     def cond(self, context: FunctionContext) -> Type:
-        """``jax.lax.cond(pred, f, g, *operands)``: what both branches return."""
+        """``jax.lax.cond(pred, f, g, *operands)``: the type that both branches return."""
         names = ("true_fun", "false_fun")
         one, other = (callable_of(argument_type(context, name)) for name in names)
         if one is None or other is None or one.ret_type != other.ret_type or one.variables:
@@ -118,7 +118,7 @@ class Transforms:
         return self._traced(one.ret_type)
 
     def vjp(self, context: FunctionContext) -> Type:
-        """``jax.vjp(f, *primals)``: the value, and from its cotangent those of the primals."""
+        """``jax.vjp(f, *primals)``: the value, and a function from its cotangent to theirs."""
         found, pair = callable_of(function_type(context)), self.values.reader.lookup(TUPLE)
         if found is None or pair is None or argument(context, "has_aux") is not None:
             return context.default_return_type
@@ -137,7 +137,7 @@ class Transforms:
 
 
 def _wrapped(function: CallableType | None, default: Type) -> Type | None:
-    """``partial(nnx.jit, ...)(f)``: mypy forgets the signature, and takes the result for a call."""
+    """The signature of ``partial(nnx.jit, ...)(f)``, which mypy loses; None if it is not known."""
     found = get_proper_type(default)
     returned = get_proper_type(found.ret_type) if isinstance(found, CallableType) else found
     if function is None or not isinstance(returned, Instance) or len(returned.args) != 2:

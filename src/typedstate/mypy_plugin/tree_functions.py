@@ -1,4 +1,4 @@
-"""Functions over trees, JAX's and optax's: the tree that they give back, with its new values."""
+"""Results of JAX's and optax's functions over trees: the same tree, with new values."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from .values import Values
 
 
 class TreeFunctions:
-    """Answers what functions over trees return.
+    """Answers mypy's questions about functions over trees.
 
     Attributes:
       values: changes the values of a tree.
     """
 
     def __init__(self, values: Values) -> None:
-        """Keeps it."""
+        """Keeps the helper."""
         self.values = values
 
     def first(self, context: FunctionContext) -> Type:
-        """``block_until_ready(x)``, ``with_sharding_constraint(x, s)``: as x is."""
+        """``block_until_ready(x)``, ``with_sharding_constraint(x, s)``: the type of x."""
         return self._as(context, 0)
 
     def second(self, context: FunctionContext) -> Type:
-        """``incremental_update(new, old, size)``: as the old tensors are."""
+        """``incremental_update(new, old, size)``: the type of `old`."""
         return self._as(context, 1)
 
     def _as(self, context: FunctionContext, place: int) -> Type:
@@ -50,7 +50,7 @@ class TreeFunctions:
         return self._with(context, argument_type(context, "x"), NDARRAY, scalars=False)
 
     def eval_shape(self, context: FunctionContext) -> Type:
-        """``eval_shape(f, *args)``: what f returns, abstract; a module stays of its class."""
+        """``eval_shape(f, *args)``: f's result with abstract values; a module keeps its class."""
         function = callable_of(function_type(context))
         if function is None or function.variables:
             return context.default_return_type
@@ -66,11 +66,11 @@ class TreeFunctions:
         return context.default_return_type if isinstance(found, AnyType) else found
 
     def map(self, context: FunctionContext) -> Type:
-        """``jax.tree.map(f, tree, *rest)``: the tree with what f makes of its values."""
+        """``jax.tree.map(f, tree, *rest)``: the tree with f's results as values."""
         return self._mapped(context, [])
 
     def map_with_path(self, context: FunctionContext) -> Type:
-        """``jax.tree.map_with_path(f, tree, *rest)``: f has the path before the values."""
+        """``jax.tree.map_with_path(f, tree, *rest)``: f takes the path before the values."""
         path = self.values.reader.lookup(TUPLE)
         return context.default_return_type if path is None else self._mapped(context, [bare(path)])
 
@@ -95,7 +95,7 @@ class TreeFunctions:
         return found
 
     def _given(self, tree: Type, whole: str) -> Type:
-        """The type of the argument that a function gets from a tree."""
+        """The type of the values that a function gets from a tree."""
         found = get_proper_type(tree)
         if whole:
             held = isinstance(found, Instance) and found.type.fullname in (STATE, FLAT_STATE)
@@ -104,7 +104,7 @@ class TreeFunctions:
         return UnionType.make_union(values) if values else unknown()
 
     def _of_leaves(self, tree: Type, new: Type) -> Type:
-        """A tree with other leaves in the place of its Variables."""
+        """A tree whose Variables are replaced by other leaves."""
         found, leaf = get_proper_type(tree), get_proper_type(new)
         if not isinstance(found, Instance) or found.type.fullname not in (STATE, FLAT_STATE):
             return unknown()
@@ -123,7 +123,7 @@ class TreeFunctions:
         return context.default_return_type if found is None else found
 
     def flatten(self, context: FunctionContext) -> Type:
-        """``jax.tree.flatten(tree)``: that list and the structure."""
+        """``jax.tree.flatten(tree)``: the list of its values, and the structure."""
         found, default = self._listed(context), get_proper_type(context.default_return_type)
         if found is None or not isinstance(default, TupleType) or len(default.items) != 2:
             return context.default_return_type
@@ -139,9 +139,9 @@ class TreeFunctions:
 
 
 def _leaf_class(is_leaf: Expression | None) -> str | None:
-    """The class at which a function over trees stops: empty for values, None for not known.
+    """The class at which a function over trees stops: empty without one, None if it is not known.
 
-    What is known is ``lambda x: isinstance(x, nnx.Variable)``.
+    Only ``lambda x: isinstance(x, nnx.Variable)`` is recognised.
     """
     if is_leaf is None or (isinstance(is_leaf, RefExpr) and is_leaf.fullname == "builtins.None"):
         return ""

@@ -1,4 +1,4 @@
-"""Trees of states as types: what stands under a key, through all the forms around a schema."""
+"""`Tree`: a schema with the forms around it, read from a type; `Fields`: the keys of a schema."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _NOMINAL: Final = ("Abstract", "Shardings", "Specs", "Like")
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A schema, `StateMap`, `Entries` or module within the forms around it.
+    """A schema, `StateMap`, `Entries` or module, with the forms around it.
 
     Attributes:
-      base: the type in the middle.
-      forms: what was applied to it, the first one first.
+      base: the innermost type.
+      forms: the forms around it, the innermost first.
     """
 
     base: Instance
@@ -38,7 +38,7 @@ class Tree:
 
     @property
     def is_ours(self) -> bool:
-        """Whether mypy knows nothing of its keys and attributes itself."""
+        """Whether mypy itself does not know its keys and attributes."""
         return bool(self.forms) or is_module(self.base)
 
 
@@ -47,9 +47,9 @@ class Field:
     """A field of a schema class.
 
     Attributes:
-      name: its attribute.
-      key: its key in the state.
-      type: its declared type.
+      name: the attribute.
+      key: the key in the state.
+      type: the declared type.
     """
 
     name: str
@@ -63,7 +63,7 @@ def is_schema(info: TypeInfo) -> bool:
 
 
 def tree_of(typ: Type) -> Tree | None:
-    """The tree that a type describes; None where it is none that the plugin knows."""
+    """The tree that a type describes; None if it is no tree that the plugin knows."""
     found = get_proper_type(typ)
     if not isinstance(found, Instance):
         return None
@@ -90,8 +90,8 @@ class Fields:
     """The known fields of a schema class.
 
     Attributes:
-      by_key: the fields whose keys are known.
-      complete: whether these are all.
+      by_key: the fields whose keys are known, by key.
+      complete: whether all keys of the schema are known.
     """
 
     by_key: Mapping[Hashable, Field]

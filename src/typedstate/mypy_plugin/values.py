@@ -1,4 +1,4 @@
-"""The values of a tree: which classes they are, and the tree with other ones in their place."""
+"""`Values`: the types of the values in a tree, and the tree with other values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CONTAINERS: Final = (STATE, FLAT_STATE, DICT, LIST, TUPLE)
 
 
 class Values:
-    """Changes and collects the values of a tree, as a function over its leaves does.
+    """Replaces or collects the values of a tree, like functions over its leaves.
 
     Attributes:
       reader: reads trees whose keys are known.
@@ -41,19 +41,19 @@ class Values:
         self.reader = reader
 
     def scalar(self, typ: Type) -> Type:
-        """The value of a differentiated function: an array, whatever number it says."""
+        """The value of a differentiated function: an array, even if it is annotated as a number."""
         found, array = get_proper_type(typ), self.reader.lookup(ARRAY)
         if array is None or not isinstance(found, Instance):
             return typ
         return bare(array) if found.type.fullname in SCALARS else typ
 
     def plain(self, function: CallableType) -> Instance:
-        """The fallback type of a new function: a plain one, even if the old one was of a class."""
+        """The fallback type of a new function: a plain one, even if the old one was an object."""
         info = self.reader.lookup("builtins.function")
         return function.fallback if info is None else Instance(info, [])
 
     def changed(self, typ: Type, new: Type, *, scalars: bool = True) -> Type:
-        """A tree with values of another class; Any for what is no tree that the plugin knows.
+        """A tree with values of another class; Any for a tree that the plugin does not know.
 
         Args:
           typ: the tree.
@@ -93,7 +93,7 @@ class Values:
         return leaf if value == held else holding(leaf, value, self.reader.lookup)
 
     def _tree(self, tree: Instance, new: ProperType) -> Type:
-        """A tree by keys: arrays for arrays leave it as it is, all else is a form of it."""
+        """A tree with keys: unchanged if arrays replace arrays, else in a form."""
         tag = tag_of(tree)
         if self.of(tree) == [new]:
             return tree
@@ -110,7 +110,7 @@ class Values:
         return self.reader.wrap(Tag(HOLDING, tree, (new,)), tree)
 
     def of(self, typ: Type) -> list[Type]:
-        """The classes of a tree's values; one that is Any where they are not known."""
+        """The types of a tree's values; only Any if they are not known."""
         found = get_proper_type(typ)
         match found:
             case NoneType():

@@ -1,1 +1,1 @@
-"""Pictures of models, states, checkpoints and schemas, and what notebooks do with schemas."""
+"""Draws models, states, checkpoints and schemas, and registers schemas with notebooks."""

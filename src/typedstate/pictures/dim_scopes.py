@@ -1,4 +1,4 @@
-"""The meaning of dim names in a schema: a name of its own, or the outer name it is linked to."""
+"""`DimScope`: resolves the names of dims in a schema to the names of the whole picture."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ class DimScope:
     """One occurrence of a schema in a picture.
 
     Attributes:
-      place: which one; empty for the outermost, whose names stand for themselves.
-      links: names of this scope as expressions over those of `outer`.
-      outer: of the schema in which it stands.
-      ref: the schema; None where only a `Bind` makes a scope: its other names are of `outer`.
+      place: the path of the occurrence as text; empty for the outermost.
+      links: names of this scope, each as an expression over the names of `outer`.
+      outer: the scope of the enclosing schema; None for the outermost.
+      ref: the schema; None for the scope of a `Bind`, whose names without link are those of
+        `outer`.
     """
 
     place: str = ""
@@ -32,7 +33,7 @@ class DimScope:
     ref: SchemaRef | None = None
 
     def meaning(self, name: str) -> Expr[str]:
-        """The meaning of a name, over the names of the whole picture."""
+        """A name of this scope as an expression over the names of the whole picture."""
         if self.outer is not None:
             if (found := self.links.get(name)) is not None:
                 return substitute(found, self.outer.meaning)
@@ -41,7 +42,7 @@ class DimScope:
         return Name(f"{name} of {self.place}" if self.place else name)
 
     def argument(self, spec: Argument, place: str) -> tuple[DimScope, str]:
-        """Where a type argument was written, and a place that is one for all its uses there."""
+        """The scope in which a type argument was written, and one place for all its uses there."""
         scope: DimScope | None = self
         while scope is not None:
             if scope.ref is not None and spec.owner in scope.ref.owners:
@@ -50,7 +51,7 @@ class DimScope:
         return self, place
 
     def names(self, text: str, bound: str = "") -> dict[str, str]:
-        """What the names in a text and in links stand for; empty for a number."""
+        """The dims of the names in a text and in links; empty for a number."""
         written = (*pieces(text, {}), *bound_pieces(bound, {}, {}))
         return {name: self._named(name) for _, name in written if name}
 
@@ -59,13 +60,13 @@ class DimScope:
         return self.dim(Name(hidden if hidden in self.links else name))
 
     def dim(self, expr: Expr[str]) -> str:
-        """The dim that an expression is in the whole picture; empty for a number."""
+        """The dim of an expression in the whole picture, as text; empty for a number."""
         meaning = substitute(expr, self.meaning)
         return "" if isinstance(meaning, Fixed) else show_expr(meaning).replace(_HIDDEN, "")
 
 
 def within(links: Links, more: Links) -> dict[str, Expr[str]]:
-    """The links of a `Bind` in a `Bind`, over the names around both."""
+    """Combines the links of a `Bind` and of the `Bind` around it."""
     inner = {name: substitute(expr, lambda n: links.get(n, Name(n))) for name, expr in more.items()}
     return {**links, **inner}
 

@@ -1,4 +1,4 @@
-"""`Branch`, one line of the tree that `show` draws; the tree of a value, with bytes and counts."""
+"""`Branch`: one line of the tree that `show` draws; and the trees of values and checkpoints."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .._compat import axis_rules, variables
 from .._sharding.axis_names import show_names
 from .._spec.filters import WILDCARD
 from .._validation.show_value import describe_value
+from ..rendering.byte_counts import show_bytes
 from ..report import Path, show_key, show_path
 
 MAX_DEPTH: Final = 100  # levels of a tree that are drawn
-_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 @dataclass(slots=True)
@@ -27,17 +27,17 @@ class Branch:
     """One line of the tree.
 
     Attributes:
-      path: its keys.
-      text: what stands there.
-      bound: of a schema, the links that a `Bind` gives its dims.
-      more: what else is said of it, behind the links.
-      leaves: how many leaves are below, itself included.
-      parameters: how many numbers; None in a schema.
-      nbytes: how many bytes; None in a schema.
-      below: what stands below.
-      names: what the names of dims in this line stand for.
-      inside: what the names stand for that are linked here, left of ``=``.
-      placed: where the array is; empty where that can't be seen or is one device.
+      path: the keys from the root.
+      text: the kind, dtype and shape, or the schema.
+      bound: the links of a `Bind`, e.g. ``din=d``; empty for a value.
+      more: further text, behind the links.
+      leaves: the number of leaves at and below this line.
+      parameters: the count of numbers in their arrays; None in a schema.
+      nbytes: the size of their arrays in bytes; None in a schema.
+      below: the lines one level deeper.
+      names: the dims of the names in `text`, and right of ``=`` in `bound`.
+      inside: the dims of the names left of ``=`` in `bound`.
+      placed: the sharding of the array as text; empty for one device, or if it is unknown.
     """
 
     path: Path
@@ -54,7 +54,7 @@ class Branch:
 
     @property
     def told(self) -> str:
-        """The whole text of the branch."""
+        """The text, the links and the further text in one."""
         return f"{self.text} {self.bound}{self.more}" if self.bound else self.text + self.more
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,14 +77,14 @@ class Branch:
             yield from item.lines(below, f"{indent}{'   ' if last else '│  '}")
 
     def summary(self) -> str:
-        """Leaves, numbers and bytes of the whole."""
+        """The counts of leaves, numbers and bytes as text."""
         count = f"{self.leaves:,} {'leaf' if self.leaves == 1 else 'leaves'}"
         if self.parameters is None:
             return count
         return f"{count}, {self.parameters:,} numbers, {show_bytes(self.nbytes or 0)}"
 
     def kept(self, pattern: str) -> Branch | None:
-        """The branch with the leaves whose path or kind matches a pattern; None without any."""
+        """The branch with the leaves whose path or kind matches a pattern; None if none does."""
         if not self.below:
             kind = self.text.partition(" ")[0].partition("[")[0]
             like = fnmatch.fnmatchcase(show_path(self.path), pattern) or pattern == kind
@@ -103,9 +103,9 @@ class Line:
     """One line of the tree as text.
 
     Attributes:
-      before: what stands before the links of dims.
-      after: what stands behind them.
-      branch: what it is of.
+      before: the text before the links of dims.
+      after: the text behind them.
+      branch: the branch of the line.
     """
 
     before: str
@@ -127,7 +127,7 @@ def _line(item: Branch, rails: str, *, folded: bool) -> Line:
 
 
 def summed(path: Path, text: str, below: list[Branch]) -> Branch:
-    """A branch with what stands below it, counted."""
+    """A branch whose counts are the sums over the branches below it."""
     counted = all(item.parameters is not None for item in below)
     return Branch(
         path,
@@ -139,16 +139,8 @@ def summed(path: Path, text: str, below: list[Branch]) -> Branch:
     )
 
 
-def show_bytes(count: int) -> str:
-    """A number of bytes as people read it."""
-    size, unit = float(count), 0
-    while size >= 1024 and unit < len(_UNITS) - 1:
-        size, unit = size / 1024, unit + 1
-    return f"{count} B" if unit == 0 else f"{size:.1f} {_UNITS[unit]}"
-
-
 def of_value(value: Any, path: Path = ()) -> Branch:
-    """The tree of a state or nested dict; nothing is read but metadata."""
+    """The tree of a state or nested dict, from metadata alone."""
     mapping = variables.mapping_of(value)
     if mapping is not None and len(path) >= MAX_DEPTH:
         return Branch(path, "a tree nested too deeply to draw", parameters=0, nbytes=0)
@@ -168,7 +160,7 @@ def of_value(value: Any, path: Path = ()) -> Branch:
 
 
 def of_stored(value: Any, path: Path = ()) -> Branch:
-    """The tree of a checkpoint, from what is stored beside the weights."""
+    """The tree of a checkpoint, from its metadata alone."""
     if isinstance(value, Mapping):
         items = cast("Mapping[Hashable, Any]", value).items()
         return summed(path, "", [of_stored(item, (*path, key)) for key, item in items])

@@ -30,10 +30,11 @@ class Picture:
     A notebook draws it, ``rich.print`` colours it, ``print`` gives plain text.
 
     Attributes:
-      name: of what it is.
+      name: the name of the model, schema or checkpoint.
       tree: the tree as data; ``tree.to_dict()`` is its JSON.
-      report: what a check of the value found, where a hint was given.
-      unknown: what can't be known of it: of a checkpoint, the kinds of its Variables.
+      report: the report of a check of the value; None without a hint.
+      unknown: a sentence on facts that can't be known, such as the kinds in a checkpoint; empty
+        if there are none.
     """
 
     name: str
@@ -42,16 +43,16 @@ class Picture:
     unknown: str = ""
 
     def __str__(self) -> str:
-        """The tree as text; below it the report, where there is one."""
+        """The tree as text, and below it the report, if there is one."""
         text = self.text(None)
         return text if self.report is None else f"{text}\n{self.report}"
 
     def text(self, depth: int | None) -> str:
-        """The tree as text, so many levels of it."""
+        """The tree as text, down to `depth` levels; None for all."""
         return "\n".join([self._head(), *map(str, self.tree.lines(depth)), *self._unknown()])
 
     def colored(self, depth: int | None) -> Text:
-        """The same in colours, for ``rich.print``."""
+        """The same text in colours, for ``rich.print``."""
         from ..rendering.dim_colors import Palette, bound_pieces, pieces
         from ..rendering.terminal import colored, joined
 
@@ -69,19 +70,19 @@ class Picture:
         return [f"unknown: {self.unknown}"] if self.unknown else []
 
     def to_html(self) -> str:
-        """The picture as a page of one file: no script, no network, everything escaped."""
+        """The picture as an HTML document in one file: no script, no network, all text escaped."""
         return html.page(self._head(), self._drawn())
 
     @property
     def _repr_html_(self) -> Callable[[], str]:
-        """What a notebook asks for the picture; no method, as in `Report`."""
+        """The notebook's HTML; a property that returns a function, as in `Report`."""
         return self._drawn
 
     def _drawn(self) -> str:
         return html.fragment(self._head(), [self._root()], self._remarks())
 
     def __treescope_repr__(self, path: str | None, subtree_renderer: Any) -> Any:
-        """The picture where treescope shows what holds it."""
+        """The picture inside a value that treescope shows."""
         from ..rendering import treescope_parts
 
         below = self._root().below or [self._root()]
@@ -117,14 +118,14 @@ class Picture:
 def show(x: object, hint: Any = None) -> Picture:
     """A picture of a state, a module, a checkpoint or a schema.
 
-    No array is read. With a hint, what does not fit is marked where it stands.
+    No array is read. With a hint, violations are marked at their paths.
 
     Args:
       x: a state, a nested dict, an NNX module, the path of a checkpoint, a schema or a form.
-      hint: what it should be.
+      hint: a schema or form to check the value against; None for no check.
 
     Raises:
-      SchemaError: x is none of these, or the hint can mean nothing.
+      SchemaError: `x` is none of these, or the hint means nothing.
       CheckpointError: there is no checkpoint at the path.
 
     Example:
@@ -157,7 +158,7 @@ def show(x: object, hint: Any = None) -> Picture:
 
 
 def _tree_of(x: Any) -> tuple[str, Any]:
-    """The name and the tree of a module, a state or a dict; no tree of anything else."""
+    """The name and the tree of a module, state or dict; the tree is None for anything else."""
     if modules.is_module(x):
         return type(x).__name__, nnx.state(x)
     if variables.is_state(x):

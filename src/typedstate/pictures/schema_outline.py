@@ -1,4 +1,4 @@
-"""The tree of a schema: kinds, dims and their links, axis names; each map with one entry ``*``."""
+"""Makes the tree of a schema: kinds, dims, links, axis names. A map has one entry ``*``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from .dim_scopes import DimScope, Links, shown, within
 from .outline import Branch, summed
 
 _MAX_DEPTH: Final = 40
-_CALL: Final = DimScope()  # whose names are those of the picture
+_CALL: Final = DimScope()  # the outermost scope
 _NO_LINKS: Final[Links] = {}
 
 
@@ -47,14 +47,14 @@ def of_spec(spec: Spec) -> Branch:
 def _drawn(
     spec: Spec, path: Path, scope: DimScope, place: str, open_: tuple[SchemaRef, ...]
 ) -> Branch:
-    """The branch for a path.
+    """The branch of one spec.
 
     Args:
-      spec: what is drawn.
-      path: where it stands.
-      scope: of the class in whose annotation it stands.
-      place: tells its names from those of other places.
-      open_: the schemas that lead there.
+      spec: the spec to draw.
+      path: the keys from the root.
+      scope: the scope of the class in whose annotation the spec is written.
+      place: a text that tells the names of this occurrence from those of others.
+      open_: the schemas around it, to stop at a recursive one.
     """
     links, outermost, flat = _NO_LINKS, not path, None
     while isinstance(spec, WrapperSpec | ModuleState | FlatSpec):
@@ -80,7 +80,7 @@ def _drawn(
 
 
 def _flat(tree: Branch, spec: FlatSpec) -> Branch:
-    """One level: every leaf by its whole path."""
+    """The tree as one level, with each leaf under its whole path."""
     depth = len(tree.path)
     below: list[Branch] = []
     for leaf in _leaves(tree):

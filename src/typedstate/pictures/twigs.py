@@ -1,17 +1,18 @@
-"""An outline as the twigs that are drawn, with the violations of a report at their places."""
+"""Turns an outline into `Twig`s, with the violations of a report at their paths."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 
 from .._spec.filters import WILDCARD
+from ..rendering.byte_counts import show_bytes
 from ..rendering.twig import Mark, Twig
 from ..report import Report, show_key
-from .outline import Branch, show_bytes
+from .outline import Branch
 
 
 def twig_of(tree: Branch, report: Report | None) -> Twig:
-    """The picture of an outline."""
+    """The twig of an outline, marked with the report's violations."""
     known: dict[tuple[str, ...], Twig] = {}
     root = _twig(tree, (), known)
     for violation in () if report is None else report.violations:
@@ -42,7 +43,7 @@ def _twig(tree: Branch, place: tuple[str, ...], known: dict[tuple[str, ...], Twi
 
 
 def _at(place: tuple[str, ...], known: dict[tuple[str, ...], Twig]) -> Twig:
-    """The twig at a place; one without text where nothing stands."""
+    """The twig at a path; made without text if there is none."""
     found = known.get(place)
     if found is None:
         found = known[place] = Twig(place[-1])
@@ -51,5 +52,5 @@ def _at(place: tuple[str, ...], known: dict[tuple[str, ...], Twig]) -> Twig:
 
 
 def key_text(key: Hashable) -> str:
-    """A key as a picture writes it."""
+    """A key as text in pictures."""
     return str(key) if isinstance(key, str | int) or key is WILDCARD else show_key(key)

@@ -1,4 +1,4 @@
 """Pictures of trees, as HTML and in the colours of a terminal.
 
-It imports nothing of ours: reports and outlines describe themselves as `Twig`s.
+It imports nothing else of this package: reports and pictures turn themselves into `Twig`s.
 """

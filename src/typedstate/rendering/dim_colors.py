@@ -1,4 +1,4 @@
-"""Dims in a text, each name with a colour of its own: linked names have the same."""
+"""Finds the names of dims in a text, and gives each a colour; linked names have the same."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-#: Hues that are told apart on a light and on a dark ground.
+#: Hues that differ visibly on a light and on a dark background.
 HUES: Final = (210, 25, 140, 280, 340, 180, 55, 310, 100, 240)
-#: Colours for CSS: mixed with the text's own, which is light where the ground is dark.
+#: Colours for CSS, mixed with the colour of the text, which is light on a dark background.
 DIM: Final = "color-mix(in oklab,hsl({} 90% 50%) 50%,currentColor)"
 WRONG: Final = "color-mix(in oklab,#f03030 65%,currentColor)"
 RIGHT: Final = "color-mix(in oklab,#2a9d3f 50%,currentColor)"
@@ -18,7 +18,7 @@ TERMINAL: Final = (
     "dodger_blue1", "dark_orange", "green3", "medium_purple1", "hot_pink",
     "turquoise2", "gold3", "orchid", "chartreuse3", "slate_blue1",
 )  # fmt: skip
-#: What a written name stands for, where that is not the name itself; empty for a number.
+#: The dim of a written name, if it is not the name itself; empty for a number.
 Names = Mapping[str, str]
 _DIMS: Final = re.compile(
     r'"(?P<quoted>[^"]*)"'  # the dims of an array
@@ -29,7 +29,7 @@ _KEYWORDS: Final = frozenset({"at", "axis"})
 
 
 def pieces(text: str, names: Names) -> Iterator[tuple[str, str]]:
-    """Yields a line of a picture or a report in pieces, each with the dim that it names, if any."""
+    """Splits a line of a picture or report; yields each piece and the dim it names, or ''."""
     done = 0
     for match in _DIMS.finditer(text):
         yield text[done : match.start()], ""
@@ -46,12 +46,12 @@ def pieces(text: str, names: Names) -> Iterator[tuple[str, str]]:
 
 
 def bound_pieces(text: str, names: Names, inside: Names) -> Iterator[tuple[str, str]]:
-    """Yields the links of a `Bind` in pieces.
+    """Splits the links of a `Bind` like `pieces`.
 
     Args:
-      text: such as ``din=d dout=4*d heads``.
-      names: what the names right of ``=`` stand for, and those that stand alone.
-      inside: what the names left of it stand for.
+      text: the links, e.g. ``din=d dout=4*d heads``.
+      names: the dims of the names right of ``=``, and of names without ``=``.
+      inside: the dims of the names left of ``=``.
     """
     for number, link in enumerate(text.split()):
         yield " " if number else "", ""
@@ -74,7 +74,7 @@ def _named(text: str, names: Names) -> Iterator[tuple[str, str]]:
 
 
 class Palette:
-    """The colours of one picture: no two of its first ten dims have the same."""
+    """The colours of one picture; its first ten dims have different ones."""
 
     def __init__(self) -> None:
         """Starts a picture."""
@@ -82,9 +82,9 @@ class Palette:
         self._free = list(range(len(HUES)))
 
     def color(self, dim: str) -> tuple[int, bool]:
-        """The place of a dim's colour, and whether another dim of the picture has it already.
+        """The index of a dim's colour, and whether another dim of the picture has it already.
 
-        The same in every picture, unless another dim has taken it.
+        A dim has the same colour in every picture, unless another dim has taken it.
         """
         found = self._given.get(dim)
         if found is None:

@@ -1,4 +1,4 @@
-"""A tree as HTML: folded, wrong places marked, dims in colours; no script, no network."""
+"""Draws a tree as HTML: it folds, marks violations and colours dims; no script, no network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from .dim_colors import DIM, HUES, RIGHT, WRONG, Names, Palette, bound_pieces, pieces
 from .twig import Mark, Twig, counted
 
-#: What each code says, for who points at it.
+#: The meaning of each code, shown on hover.
 MEANINGS: Final[Mapping[str, str]] = {
     "missing": "a key that the schema declares is not there",
     "extra": "a key is there that the schema does not declare",
@@ -26,15 +26,15 @@ MEANINGS: Final[Mapping[str, str]] = {
     "predicate": "a validator says no",
 }
 _PLAIN: Final[Names] = {}
-_OPEN: Final = 2  # levels that stand open; below them only what leads to something wrong
+_OPEN: Final = 2  # levels shown open; below them only those that lead to a violation
 _LARGE: Final = 1000  # places
-_MANY: Final = 100  # entries of one level, with which it stands folded
-_SMALL: Final = 60  # a tree of so many places stands open as a whole
+_MANY: Final = 100  # entries of one level from which on it is folded
+_SMALL: Final = 60  # a tree of so many twigs is shown open as a whole
 _HUES: Final = "".join(f".typedstate .d{i}{{--h:{hue}}}" for i, hue in enumerate(HUES))
 STYLE: Final = (
     ".typedstate{font:13px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}"
     ".typedstate details>*:not(summary),.typedstate .leaf{margin-left:1.3em}"
-    # What can't be seen of thousands is not laid out, so that they open at once.
+    # Rows out of sight are not laid out, so that levels of thousands open at once.
     "@media screen{.typedstate.large details details"
     "{content-visibility:auto;contain-intrinsic-size:auto 1.55em}}"
     ".typedstate summary{cursor:pointer;list-style-position:outside;margin-left:1.2em}"
@@ -50,7 +50,7 @@ STYLE: Final = (
     ".typedstate .why{margin-left:1.3em;border-left:3px solid #c62828;padding-left:.6em}"
     ".typedstate .expected{color:#1b5e20}"
     ".typedstate p{margin:.2em 0}"
-    # On whatever ground: mixed with the text's own colour, which is light where the ground is dark.
+    # Mixed with the colour of the text, which is light on a dark background.
     "@supports (color:color-mix(in oklab,red,currentColor)){"
     f".typedstate .d{{color:{DIM.format('var(--h)')}}}"
     f".typedstate .wrong>b,.typedstate .wrong>summary>b,.typedstate .actual{{color:{WRONG}}}"
@@ -69,7 +69,7 @@ _PAGE: Final = (
 
 
 def fragment(title: str, twigs: Iterable[Twig], lines: Iterable[str] = ()) -> str:
-    """A picture to stand in a page or a notebook: a title, lines of text, a tree."""
+    """The HTML of a picture for a page or a notebook: a title, lines of text, a tree."""
     trees = list(twigs)
     drawing = _Drawing(counted(trees))
     size = " large" if len(drawing.counts) > _LARGE else ""
@@ -83,19 +83,19 @@ def fragment(title: str, twigs: Iterable[Twig], lines: Iterable[str] = ()) -> st
 
 
 def page(title: str, body: str) -> str:
-    """A whole document around a picture, in one file."""
+    """A whole HTML document around a picture."""
     return _PAGE.format(title=_clean(title), body=body)
 
 
 class _Drawing:
-    """One picture: what is counted in it, and the colours of its dims."""
+    """One picture: its counts of violations, and the colours of its dims."""
 
     def __init__(self, counts: Mapping[int, int]) -> None:
         self.counts = counts
         self.palette = Palette()
 
     def twig(self, twig: Twig, depth: int) -> Iterator[str]:
-        """A place and what stands below it."""
+        """Yields the HTML of a twig and of the twigs below it."""
         wrong = self.counts[id(twig)]
         line = "".join(self._line(twig))
         if not twig.below:
@@ -137,7 +137,7 @@ class _Drawing:
         return f'<div class="why">{", ".join(told)}{note}{code}</div>'
 
     def text(self, text: str, names: Names = _PLAIN) -> str:
-        """A text with its dims in their colours."""
+        """The HTML of a text, its dims coloured."""
         return self._pieces(pieces(text, names))
 
     def _pieces(self, parts: Iterable[tuple[str, str]]) -> str:
@@ -152,7 +152,7 @@ class _Drawing:
 
 
 def _clean(text: str) -> str:
-    """A text of anyone's, on one line and without power over the page."""
+    """A foreign text on one line, without characters that could reorder or break the page."""
     if not text.isprintable():
         text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
     return escape(text)

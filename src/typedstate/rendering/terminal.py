@@ -1,4 +1,4 @@
-"""The plain text of a report or a tree in colours, for `rich`: the text stays as it is."""
+"""Colours the plain text of a report or a tree for `rich`, without changing the text."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _BRANCH: Final = re.compile(r"^(?P<rails>[│ ]*[├└]─ )(?P<key>[^:]+?)(?=:
 
 
 def styled(text: str) -> Text:
-    """A text of `rich` with the same characters: places bold, codes red, dims in their colours."""
+    """A `rich` text of the same characters: paths bold, codes red, dims coloured."""
     palette = Palette()
     return joined([colored(pieces(line, {}), palette) for line in text.splitlines()])
 
 
 def colored(parts: Iterable[tuple[str, str]], palette: Palette) -> Text:
-    """One line, given in pieces with the dims that they name."""
+    """Colours one line, which is given in pieces with the dims that they name."""
     from rich.style import Style
     from rich.text import Text
 
@@ -34,7 +34,7 @@ def colored(parts: Iterable[tuple[str, str]], palette: Palette) -> Text:
 
 
 def joined(lines: Iterable[Text]) -> Text:
-    """Lines as one text."""
+    """Joins lines to one text."""
     from rich.text import Text
 
     return Text("\n").join(lines)

@@ -1,6 +1,6 @@
-"""A tree as `treescope` draws trees: for values that hold a report or a picture, and for schemas.
+"""Draws a tree in `treescope`: for values that hold a report or a picture, and for schemas.
 
-Imported only where treescope asks. Built of the parts that treescope offers to other libraries.
+Imported only if treescope asks. Built of the parts that treescope offers to other libraries.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _BOLD: Final = "font-weight:600"
 def tree(
     title: str, twigs: Iterable[Twig], lines: Iterable[str] = (), path: str | None = None
 ) -> Any:
-    """A tree that folds.
+    """A folding tree.
 
     Args:
-      title: its first line.
-      twigs: what stands below it.
-      lines: of text, before them.
-      path: of the value in what treescope shows, for its button that copies paths.
+      title: the first line.
+      twigs: the tree below it.
+      lines: lines of text between title and tree.
+      path: the path that treescope's button copies.
     """
     drawing = _Drawing()
     below = [drawing.text(line) for line in lines] + [drawing.twig(twig) for twig in twigs]
@@ -49,13 +49,13 @@ def _styled(text: str, style: str) -> Any:
 
 
 class _Drawing:
-    """One tree: the colours of its dims."""
+    """One tree, and the colours of its dims."""
 
     def __init__(self) -> None:
         self.palette = Palette()
 
     def twig(self, twig: Twig) -> Any:
-        """A place and what stands below it."""
+        """The treescope part of a twig and of the twigs below it."""
         wrong = bool(twig.wrong())
         label = parts.siblings(*self._line(twig))
         below = [self._mark(mark) for mark in twig.marks] + [self.twig(one) for one in twig.below]
@@ -84,7 +84,7 @@ class _Drawing:
         return parts.custom_text_color(parts.text(_clean(text)), WRONG)
 
     def text(self, text: str, twig: Twig | None = None) -> Any:
-        """A text with its dims in their colours."""
+        """The treescope part of a text, its dims coloured."""
         return self._pieces(pieces(text, {} if twig is None else twig.names))
 
     def _pieces(self, given: Iterable[tuple[str, str]]) -> Any:
@@ -99,7 +99,7 @@ class _Drawing:
 
 
 def _clean(text: str) -> str:
-    """A text of anyone's on one line; treescope escapes what has power over a page."""
+    """A text of any origin on one line; treescope escapes HTML."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -1,4 +1,4 @@
-"""`Twig`: what is drawn at one place of a tree."""
+"""`Twig`: one line of a drawn tree, with the lines below it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A fault at a place.
+    """A violation to mark in a drawn tree.
 
     Attributes:
-      code: of the violation.
-      expected: what the hint says.
-      actual: what was found.
-      note: the likely cause or fix.
+      code: the code of the violation.
+      expected: the declaration.
+      actual: the value that was found.
+      note: the likely cause or fix; may be empty.
     """
 
     code: str
@@ -25,19 +25,19 @@ class Mark:
 
 @dataclass(slots=True)
 class Twig:
-    """One place of a tree.
+    """One line of a drawn tree.
 
     Attributes:
-      key: as it is written.
-      text: what stands there.
-      bound: the links of its dims.
-      more: what else is said of it.
-      size: numbers and bytes, as people read them.
-      placed: where its array is, as far as that is known.
-      names: what the names of dims here stand for.
-      inside: what the names stand for that are linked here, left of ``=``.
-      marks: what is wrong here.
-      below: what stands below.
+      key: the last key of its path, as text.
+      text: the kind, dtype and shape, or the schema.
+      bound: the links of a `Bind`, e.g. ``din=d``.
+      more: further text, behind the links.
+      size: the count of numbers and bytes, as text.
+      placed: the sharding or placement of its array, as text; empty if unknown.
+      names: the dims of the names in `text`, and right of ``=`` in `bound`.
+      inside: the dims of the names left of ``=`` in `bound`.
+      marks: the violations at this path.
+      below: the lines one level deeper.
     """
 
     key: str
@@ -57,7 +57,7 @@ class Twig:
 
 
 def counted(twigs: list[Twig]) -> dict[int, int]:
-    """The number of violations of each twig and below it, by identity; each is counted once."""
+    """The number of violations at and below each twig, by the ``id`` of the twig."""
     found: dict[int, int] = {}
 
     def count(twig: Twig) -> int:
@@ -70,7 +70,7 @@ def counted(twigs: list[Twig]) -> dict[int, int]:
 
 
 def planted(paths: Iterator[tuple[tuple[str, ...], Mark]]) -> list[Twig]:
-    """The tree that has these marks at these paths, and nothing else."""
+    """A tree of only these marks at their paths."""
     root = Twig("")
     known: dict[tuple[str, ...], Twig] = {(): root}
     for path, mark in paths:

@@ -1,6 +1,6 @@
-"""One annotation of a schema's body: what it declares, and the mistakes that can be seen in it.
+"""`Declaration`: one annotation of a schema's body, with the mistakes that can be seen in it.
 
-`schema` gathers these and parses them when their names are known.
+`typed_state` gathers declarations, and parses them once their names are known.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Alias:
     """The state's key, where it can't be the attribute: ``Annotated[X, Alias("values")]``.
 
     Attributes:
-      key: a str, an int, or a tuple that is one key.
+      key: the key: a str, an int, or a tuple that is one key.
     """
 
     key: Hashable
@@ -44,7 +44,7 @@ class Shared:
     """A Variable that lives elsewhere too: absent in a state, identical on a module.
 
     Attributes:
-      path: where it lives, dotted from the root: ``"embed.embedding"``.
+      path: the path of the first occurrence from the root, with dots: ``"embed.embedding"``.
     """
 
     path: str
@@ -56,9 +56,9 @@ class Declaration(msgspec.Struct, frozen=True):
     Attributes:
       owner: the name of the class that wrote it.
       raw: the annotation, or its text.
-      module: the name of the module in which it stands.
-      local: classes that only the function around the class knows.
-      typevars: what stands for the type variables of a generic base.
+      module: the name of the class's module.
+      local: the local classes of the function around the class, by name.
+      typevars: the arguments of the type variables of a generic base.
     """
 
     owner: str

@@ -28,9 +28,9 @@ class HintMeta(type):
     """The metaclass of hint classes.
 
     Attributes:
-      __typedstate_build__: makes the spec; called once, when the hint is first used.
-      __typedstate_known__: what was accepted; never that of a base.
-      __typedstate_written__: of a subscription: what was subscripted, and with what.
+      __typedstate_build__: makes the spec; called once, at the first use of the hint.
+      __typedstate_known__: the cache of accepted values; not shared with a base.
+      __typedstate_written__: for a subscription, the form or generic class, and its arguments.
     """
 
     __typedstate_build__: Callable[[], Spec] | None
@@ -45,7 +45,7 @@ class HintMeta(type):
         cls.__typedstate_written__ = None
 
     def __typedstate_spec__(cls, context: Context | None = None) -> Spec:
-        """The spec of this hint; raises SchemaError where it means nothing."""
+        """The spec of this hint; raises SchemaError if it means nothing."""
         spec = cls.__dict__.get("__typedstate_cached__")
         if spec is None:
             build = cls.__dict__.get("__typedstate_build__")
@@ -125,7 +125,7 @@ made: WeakValueDictionary[Hashable, HintMeta] = WeakValueDictionary()
 
 
 def reduced(hint: type) -> Any:
-    """For ``pickle``: a hint class is a name, or what it was subscripted with, written again."""
+    """For ``pickle``: a hint class is stored by its name, or as form and arguments."""
     written: tuple[Any, Any] | None = hint.__dict__.get("__typedstate_written__")
     return hint.__qualname__ if written is None else (operator.getitem, written)
 

@@ -1,4 +1,4 @@
-"""Local names that an annotation mentions: kept for a forward reference, arrays never."""
+"""Keeps local names that an annotation mentions, for forward references; never arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pydantic fields: a schema as the type of a field is enforced by the same check."""
+"""Lets pydantic enforce a field whose type is a schema, by the same check."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Test data from a declaration.
 
-`example` makes a real state; `states` and `broken_states` are strategies of hypothesis, which is
-imported by those alone. The fixture ``typedstate_example`` of the pytest plugin is `example` with
-a key of each test's own.
+`example` makes a real state; `states` and `broken_states` are hypothesis strategies, and only they
+import hypothesis. The fixture ``typedstate_example`` of the pytest plugin is `example` with a
+different key for each test.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The questions of the value generator: sizes, alternatives, presence; each at a `Place`."""
+"""`Chooser`: decides the open points of a generated tree; `Place`: where a mutation can go."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..report import Path
 
 
 class Unsatisfied(Exception):
-    """Raised if the chosen values do not fit, or if no fitting value is known."""
+    """The chosen values do not fit, or no fitting value is known."""
 
 
 class Chooser(Protocol):
-    """Decides what a spec leaves open."""
+    """Decides each open point of a spec: sizes, alternatives, presence, values."""
 
     def size(self, name: str, path: Path) -> int:
         """The size of a dim."""
@@ -29,11 +29,11 @@ class Chooser(Protocol):
         ...
 
     def among(self, count: int, path: Path) -> int:
-        """One of so many alternatives."""
+        """The index of one of `count` alternatives."""
         ...
 
     def is_there(self, path: Path) -> bool:
-        """Whether an optional leaf is there."""
+        """Whether an optional leaf is present."""
         ...
 
     def entries(self, path: Path) -> int:
@@ -46,13 +46,14 @@ class Chooser(Protocol):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Somewhere in the tree where a mutation is sure to be refused.
+    """A position in the tree where a check is sure to refuse a mutation.
 
     Attributes:
-      path: its keys.
-      spec: what stands there.
-      required: it must be there.
-      sizes: of the array that stands there, None where a size has a name.
+      path: the keys from the root.
+      spec: the spec of the leaf or level.
+      required: whether it must be present.
+      sizes: the sizes of the array, with None for a size that a name decides; None if it is no
+        array of a known rank.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""`example`: a real state that fits a schema, with values as a layer would begin with."""
+"""`example`: a real state that fits a schema, with values like those of a new layer."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ def example(
     """A tree of real arrays that fits a hint.
 
     Kernels are drawn from a normal distribution of variance 1 / fan-in, biases and counters are
-    zero, scales and variances one, PRNG keys are of `key`. What the schema leaves open has a
-    small size of its own; every optional leaf is there, a map has two entries, of a union it is
-    the first::
+    zero, scales and variances one, PRNG keys are made from `key`. Each dim without a given size
+    gets a small size that no other has; optional leaves are present, a map has two entries, a
+    union takes its first alternative::
 
         state = example(ModelState, jax.random.key(0), d=8, layers=2)
 
     Args:
       hint: a schema or a form of one, abstract ones too.
       key: a PRNG key, or the seed of one.
-      mesh: where given, every array is placed on it as the schema declares.
-      dims: sizes by name, where a name can't be a keyword.
-      sizes: of the hint's dims; for ``*name`` a tuple.
+      mesh: the mesh on which arrays are placed as the schema declares; without, on one device.
+      dims: sizes by name, for names that can't be keywords.
+      sizes: sizes of the hint's dims; a tuple for ``*name``.
 
     Raises:
-      SchemaError: nothing is known that fits, or a name is none of the hint's dims.
+      SchemaError: no fitting value is known, or the hint has no dim of a given name.
     """
     spec = spec_of(hint)
     given = {**(dims or {}), **sizes}
@@ -76,9 +76,9 @@ def example(
 
 
 def wrapped(spec: Spec, tree: Any) -> Any:
-    """Nested dicts as a State, or as they are where the hint wants dicts or the root is a leaf.
+    """The nested dicts in the container that the hint declares: a State, a dict, or a flat tree.
 
-    Where the hint wants a flat tree, its leaves by path.
+    If the root is a leaf, it is returned as it is.
     """
     from ..comparison.levels import container_of
 
@@ -95,7 +95,7 @@ def wrapped(spec: Spec, tree: Any) -> Any:
 
 
 def placed(tree: Any, hint: Any, mesh: Any) -> Any:
-    """The tree on a mesh, where one is given."""
+    """The tree placed on a mesh; without a mesh as it is."""
     if mesh is None:
         return tree
     where: Any = cast(Any, shardings)(hint, mesh, like=tree)
@@ -103,11 +103,11 @@ def placed(tree: Any, hint: Any, mesh: Any) -> Any:
 
 
 class Sensible(msgspec.Struct):
-    """Chooses as a person would.
+    """Chooses small, distinct sizes, and all optional leaves.
 
     Attributes:
-      key: from which all randomness comes.
-      step: of which every size is a multiple, so that a mesh can split it.
+      key: the PRNG key of all random values.
+      step: a common divisor of all sizes, so that a mesh can split them.
     """
 
     key: Any
@@ -116,7 +116,7 @@ class Sensible(msgspec.Struct):
     _count: int = 0
 
     def size(self, name: str, path: Path) -> int:
-        """A prime of its own for every name: a transposed array is noticed."""
+        """A different prime for each name, times `step`: a transposed array does not fit."""
         free = _PRIMES[len(self._sizes) % len(_PRIMES)] * self.step
         return self._sizes.setdefault(name, free)
 
@@ -125,19 +125,19 @@ class Sensible(msgspec.Struct):
         return (self.size(f"*{name}", path), 2 * self.step)
 
     def among(self, count: int, path: Path) -> int:
-        """The first."""
+        """The first alternative."""
         return 0
 
     def is_there(self, path: Path) -> bool:
-        """Everything is there."""
+        """Always."""
         return True
 
     def entries(self, path: Path) -> int:
-        """Two."""
+        """Two entries."""
         return 2
 
     def array(self, leaf: Leaf, shape: tuple[int, ...], dtype: str, path: Path) -> Any:
-        """As a layer begins: by dtype, by rank, and by what a leaf is called."""
+        """The initial value of a layer's leaf, by its dtype, rank and key."""
         self._count += 1
         own = _jax.random.fold_in(self.key, self._count)
         if dtype == "prng_key":

@@ -1,7 +1,7 @@
-"""Walks a spec and makes a tree that fits it: sizes, presence and values are a chooser's.
+"""`Generator`: walks a spec and makes a tree that fits it; a `Chooser` decides open points.
 
-`example` chooses sensibly, `states` lets hypothesis choose; what is built notes where a mutation
-is sure to be refused.
+`example` has a chooser of its own, `states` lets hypothesis choose. The walk also collects the
+places where a check is sure to refuse a mutation.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ _spec: Final[Any] = PartitionSpec
 
 
 class Generator(msgspec.Struct):
-    """One walk.
+    """One walk over a spec.
 
     Attributes:
-      chooser: decides what is open.
-      given: sizes by name.
-      places: where mutations are sure to be refused, filled by the walk.
+      chooser: decides each open point.
+      given: the given sizes by name.
+      places: the places where a check is sure to refuse a mutation; the walk fills it.
     """
 
     chooser: Chooser
@@ -128,7 +128,7 @@ class Generator(msgspec.Struct):
             self.places.append(place)
 
     def _maybe(self, at: At, path: Path) -> Any:
-        """Makes an alternative: a mutation below is not sure to be refused, as another may fit."""
+        """Makes an alternative and notes no place in it: its mutation may fit another one."""
         self._unsure += 1
         try:
             return self._tree(at, path, required=False)
@@ -168,7 +168,7 @@ class Generator(msgspec.Struct):
         return list(range(count)) if spec.key == "int" else [f"key_{i}" for i in range(count)]
 
     def _conditional(self, spec: Conditional, at: At, path: Path) -> Any:
-        """An alternative on which the filter agrees."""
+        """The branch of a filter decision that agrees with the filter on the value made."""
         test: Callable[[Any, Any], Any] = filterlib.to_predicate(spec.filter)
         keys = path[len(path) - len(spec.path) :]
         for option, answer in ((spec.yes, True), (spec.no, False)):
@@ -310,7 +310,7 @@ class Generator(msgspec.Struct):
         return self._runs[var]
 
     def _fixed(self, value: Spec, at: At) -> tuple[int | None, ...] | None:
-        """The sizes that no name decides; None for what is no array of a known rank."""
+        """The sizes of an array, None for one that a name decides; None if the rank is unknown."""
         if not isinstance(value, Array) or value.shape is None or value.inserted:
             return None
         sizes: list[int | None] = []

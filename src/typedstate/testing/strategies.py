@@ -1,4 +1,4 @@
-"""Strategies of hypothesis: states that fit a schema, and states with one named fault."""
+"""Hypothesis strategies: states that fit a schema, and states with one known fault."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _jnp: Final[Any] = jnp
 
 
 class _Stranger(nnx.Variable):  # type: ignore[type-arg]
-    """A kind that no schema names."""
+    """A Variable class that no schema declares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class BrokenState:
 
     Attributes:
       value: the state.
-      name: what was done to it.
-      code: of the violation that a report must hold.
-      path: of that violation, as reports write it.
+      name: the mutation that was made, in words.
+      code: the code of the violation that a report must have.
+      path: the path of that violation, as reports write it.
     """
 
     value: Any
@@ -49,14 +49,14 @@ class BrokenState:
 
 
 def states(hint: TypeForm[T], *, mesh: Any = None, **sizes: Any) -> st.SearchStrategy[T]:
-    """Trees that fit a hint: of any sizes, with and without what is optional.
+    """Trees that fit a hint, of any sizes, with and without optional leaves.
 
     Args:
       hint: a schema or a form of one, abstract ones too.
-      mesh: where given, every array is placed on it as the schema declares.
-      sizes: of the hint's dims, where they shall not vary.
+      mesh: the mesh on which arrays are placed as the schema declares; without, on one device.
+      sizes: sizes of the hint's dims that shall not vary.
 
-    Examples that a validator in the hint refuses are discarded.
+    Trees that a validator in the hint refuses are discarded.
     """
 
     @st.composite
@@ -68,11 +68,11 @@ def states(hint: TypeForm[T], *, mesh: Any = None, **sizes: Any) -> st.SearchStr
 
 
 def broken_states(hint: Any, **sizes: Any) -> st.SearchStrategy[BrokenState]:
-    """Trees that fit a hint but for one fault, with the code and path that a report must name.
+    """Trees with one fault, and the code and path that a report must have.
 
     Args:
       hint: a schema or a form of one.
-      sizes: of the hint's dims, where they shall not vary.
+      sizes: sizes of the hint's dims that shall not vary.
     """
 
     @st.composite
@@ -110,7 +110,7 @@ class _Drawing(msgspec.Struct):
     step: int
 
     def size(self, name: str, path: Path) -> int:
-        """One to four."""
+        """From 1 to 4."""
         return int(self.draw(st.integers(1, 4))) * self.step
 
     def run(self, name: str, path: Path) -> tuple[int, ...]:
@@ -119,19 +119,19 @@ class _Drawing(msgspec.Struct):
         return tuple(size * self.step for size in found)
 
     def among(self, count: int, path: Path) -> int:
-        """Any of them."""
+        """Any alternative."""
         return int(self.draw(st.integers(0, count - 1)))
 
     def is_there(self, path: Path) -> bool:
-        """There or not."""
+        """Present or not."""
         return bool(self.draw(st.booleans()))
 
     def entries(self, path: Path) -> int:
-        """Up to three."""
+        """Up to three entries."""
         return int(self.draw(st.integers(1, 3)))
 
     def array(self, leaf: Leaf, shape: tuple[int, ...], dtype: str, path: Path) -> Any:
-        """Of one value, as nothing that a schema says depends on the others."""
+        """An array of one repeated value: no schema depends on single elements."""
         if dtype == "prng_key":
             return zeros(shape, dtype)
         return _jnp.full(shape, self.draw(st.integers(0, 2)), dtype)
@@ -149,7 +149,7 @@ class _Fault:
 
 
 def _faults(place: Place, tree: Any) -> Iterator[_Fault]:
-    """Yields what can be done at a place."""
+    """Yields the mutations that a place allows."""
     path, spec = place.path, place.spec
     old = _at(tree, path)
     if place.required and path:
@@ -169,9 +169,9 @@ def _faults(place: Place, tree: Any) -> Iterator[_Fault]:
 
 
 def _is_said(fault: _Fault, spec: Spec, tree: Any) -> bool:
-    """Whether a tree as the hint has it says what was done.
+    """Whether a mutation can be seen in the tree as the hint declares it.
 
-    A flat tree has no branch without leaves, and where a separator joins its keys they are all str.
+    A flat tree has no branch without leaves, and joined keys are all str.
     """
     if not isinstance(spec, FlatSpec):
         return True

@@ -12,6 +12,8 @@ from tests.zoo import list_of
 
 
 class MLP(nnx.Module):
+    """Two layers with dropout behind them."""
+
     def __init__(self, d: int, hidden: int, rngs: nnx.Rngs) -> None:
         self.up = nnx.Linear(d, hidden, rngs=rngs)
         self.down = nnx.Linear(hidden, d, rngs=rngs)
@@ -19,6 +21,8 @@ class MLP(nnx.Module):
 
 
 class Block(nnx.Module):
+    """GPT-2's block: norms before attention and MLP."""
+
     def __init__(self, d: int, heads: int, rngs: nnx.Rngs) -> None:
         self.norm1 = nnx.LayerNorm(d, rngs=rngs)
         self.attn = nnx.MultiHeadAttention(heads, d, decode=False, rngs=rngs)
@@ -27,6 +31,8 @@ class Block(nnx.Module):
 
 
 class GPT(nnx.Module):
+    """A list of blocks between an embedding and a head without bias."""
+
     def __init__(
         self, vocab: int = 31, d: int = 8, layers: int = 3, heads: int = 2, *, rngs: nnx.Rngs
     ) -> None:
@@ -46,6 +52,8 @@ class Projection(nnx.Module):
 
 
 class Norm(nnx.Module):
+    """A norm of a class of its own, with a weight alone."""
+
     def __init__(self, d: int, rngs: nnx.Rngs) -> None:
         self.w = nnx.Param(nnx.initializers.ones_init()(rngs.params(), (d,)))
 
@@ -64,6 +72,8 @@ class GroupedAttention(nnx.Module):
 
 
 class GatedMLP(nnx.Module):
+    """Llama's MLP: three layers without bias."""
+
     def __init__(self, d: int, hidden: int, rngs: nnx.Rngs) -> None:
         self.gate_proj = nnx.Linear(d, hidden, use_bias=False, rngs=rngs)
         self.up_proj = nnx.Linear(d, hidden, use_bias=False, rngs=rngs)
@@ -71,6 +81,8 @@ class GatedMLP(nnx.Module):
 
 
 class DecoderLayer(nnx.Module):
+    """Llama's layer: grouped attention and a gated MLP."""
+
     def __init__(self, d: int, hidden: int, rngs: nnx.Rngs) -> None:
         self.input_layernorm = Norm(d, rngs)
         self.attn = GroupedAttention(d, 4, 2, 6, rngs)
@@ -78,6 +90,8 @@ class DecoderLayer(nnx.Module):
 
 
 class Llama(nnx.Module):
+    """Layers between an embedding and a head that is an einsum."""
+
     def __init__(self, vocab: int, d: int, hidden: int, layers: int, *, rngs: nnx.Rngs) -> None:
         self.embedder = nnx.Embed(vocab, d, rngs=rngs)
         self.layers = list_of([DecoderLayer(d, hidden, rngs) for _ in range(layers)])
@@ -96,12 +110,16 @@ class DiT(nnx.Module):
 
 
 class ConvBlock(nnx.Module):
+    """A convolution without bias, and its batch norm."""
+
     def __init__(self, cin: int, cout: int, rngs: nnx.Rngs) -> None:
         self.conv = nnx.Conv(cin, cout, (3, 3), use_bias=False, rngs=rngs)
         self.norm = nnx.BatchNorm(cout, rngs=rngs)
 
 
 class ConvNet(nnx.Module):
+    """Blocks that grow wider, each under a name of its own."""
+
     def __init__(self, *, rngs: nnx.Rngs) -> None:
         self.stem = ConvBlock(3, 8, rngs)
         self.block1 = ConvBlock(8, 16, rngs)
@@ -119,6 +137,8 @@ class Dense(nnx.Module):
 
 
 class DenseBlock(nnx.Module):
+    """Layers of the class above, in which width and hidden width meet."""
+
     def __init__(self, d: int, hidden: int, rngs: nnx.Rngs) -> None:
         self.mix = Dense(d, d, rngs)
         self.fc1 = Dense(d, hidden, rngs, use_bias=False)
@@ -127,6 +147,8 @@ class DenseBlock(nnx.Module):
 
 
 class Scanned(nnx.Module):
+    """Blocks that are one stack, as ``nnx.vmap`` makes it."""
+
     def __init__(self, d: int, layers: int, *, rngs: nnx.Rngs) -> None:
         @nnx.split_rngs(splits=layers)
         @nnx.vmap(in_axes=(0,), out_axes=0)
@@ -138,6 +160,8 @@ class Scanned(nnx.Module):
 
 
 class Statistics(nnx.Module):
+    """Leaves without a Param: a count and a mean."""
+
     def __init__(self) -> None:
         self.seen = nnx.Variable(jnp.zeros((), jnp.int32))
         self.mean = nnx.BatchStat(jnp.zeros(4))
