@@ -8,7 +8,8 @@ from ..errors import SchemaError
 from ..report import Path
 from .dims import Expr
 from .leaf_conditions import Predicate
-from .nodes import Container, Extra, Spec
+from .nodes import Extra, Spec
+from .words import Container
 
 
 class Impossible(SchemaError):

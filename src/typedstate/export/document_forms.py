@@ -48,6 +48,13 @@ class PlacedForm(Part):
     rules: Rules | None = None
 
 
+class MemoryForm(Part):
+    """`MemoryKind`."""
+
+    form: Literal["MemoryKind"]
+    kind: KeyText
+
+
 class ShardedForm(Part):
     """`Sharded`, and the links that were passed on the way to the schema."""
 
@@ -76,7 +83,14 @@ class LikeForm(Part):
 
 
 TransformPart = Annotated[
-    SelectingForm | PlusForm | StackedForm | PlacedForm | ShardedForm | PlainForm | LikeForm,
+    SelectingForm
+    | PlusForm
+    | StackedForm
+    | PlacedForm
+    | MemoryForm
+    | ShardedForm
+    | PlainForm
+    | LikeForm,
     Field(discriminator="form"),
 ]
 

@@ -125,6 +125,9 @@ class PartitionPart(Part):
     axes: AxisNames | None = None
     shape: Shape | None = None
     rules: Rules | None = None
+    memory_kind: KeyText | None = None
+    unreduced: tuple[KeyText, ...] = ()
+    reduced: tuple[KeyText, ...] = ()
 
 
 class ValidatedPart(Part):
@@ -150,6 +153,9 @@ class LeafPart(Part):
     validators: tuple[Known, ...] = ()
     placed: PlacedPart | None = None
     stacked: tuple[StrictInt, ...] = ()
+    memory_kind: KeyText | None = None
+    unreduced: tuple[KeyText, ...] = ()
+    reduced: tuple[KeyText, ...] = ()
 
 
 class SchemaPart(Part):

@@ -9,6 +9,7 @@ from .._spec.nodes import Spec
 from .._spec.selecting import Adding, Selecting
 from .._spec.transform import Transform
 from ..forms.likeness import Resembling
+from ..forms.memory import Keeping
 from ..forms.placing import Naming, Placing
 from ..forms.replacing import Abstracting, Replacing, Unwrapping
 from ..forms.stacking import Stacking
@@ -50,6 +51,8 @@ def form_part(form: Transform, terms: TermWriter, spec: WriteSpec, where: str) -
         case Placing(placed, name):
             rules = terms.rules(placed.rules, where)
             return f.PlacedForm(form=cast(Any, name), rules=rules)
+        case Keeping(kind):
+            return f.MemoryForm(form="MemoryKind", kind=kind)
         case Naming(text, table, groups, pending):
             return f.ShardedForm(
                 form="Sharded",

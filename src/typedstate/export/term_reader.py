@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import jaxtyping
 import msgspec
@@ -14,6 +14,7 @@ from flax import nnx
 from flax.nnx import filterlib
 from jax.sharding import PartitionSpec
 
+from .._compat.storage import Storage
 from .._sharding import axis_names
 from .._spec import dim_grammar, dims
 from .._spec.dims import Dim, Expr, SingleDim, VariadicDim
@@ -210,3 +211,17 @@ def _axis_name(name: Any) -> Any:
             return PartitionSpec.UNCONSTRAINED
         case _:
             return name
+
+
+class _Stored(Protocol):
+    @property
+    def memory_kind(self) -> str | None: ...
+    @property
+    def unreduced(self) -> tuple[str, ...]: ...
+    @property
+    def reduced(self) -> tuple[str, ...]: ...
+
+
+def storage_of(part: _Stored) -> Storage:
+    """The memory and the sums that a part says."""
+    return Storage(part.memory_kind, frozenset(part.unreduced), frozenset(part.reduced))

@@ -114,6 +114,13 @@ class TermWriter:
         """Names of mesh axes, one entry for each axis of an array."""
         return None if names is None else tuple(self.axis_name(name, where) for name in names)
 
+    def sums(self, axes: frozenset[Any], where: str) -> tuple[str, ...]:
+        """Mesh axes over which something is summed, sorted."""
+        for axis in axes:
+            if not isinstance(axis, str):
+                raise self.error(where, f"the axis name {axis!r} is no data")
+        return tuple(sorted(axes))
+
     def axis_name(self, name: Any, where: str) -> Any:
         """The mesh axes of one axis of an array."""
         if name is None or isinstance(name, str):

@@ -11,13 +11,13 @@ from .._spec.nodes import (
     Argument,
     Bound,
     FlatSpec,
-    Likeness,
     Map,
     SameSpec,
     ScopedSpec,
     Spec,
     StateOfSpec,
 )
+from .._spec.words import Likeness
 from ..errors import SchemaError
 from .form_class import FormMeta, is_tree, parse_size
 
