@@ -279,7 +279,7 @@ def test_a_flat_state_is_a_value_too() -> None:
     assert not diff(flat, Flat[zoo.LinearState])
     assert not diff(flat, flat)
     assert [str(change) for change in diff(flat[:1], Flat[zoo.LinearState]).changes] == [
-        '+ kernel: nnx.Param[Inexact[Array, "din dout"]] [breaks forward]'
+        '+ kernel: Param[Float[Array, "din dout"]] [breaks forward]'
     ]
 
 
