@@ -52,6 +52,7 @@ from typedstate import (
     fits,
     layers,
 )
+from typedstate.layers import ConvState
 
 T = TypeVar("T")
 
@@ -112,6 +113,8 @@ HINTS = [
     Stacked[StateMap[str, nnx.Param[Float[Array, "*batch d"]]], "layers", Axis(1)],
     Bind[StateMap[int, zoo.LinearState], "len=3"],
     Scoped[Bind[zoo.LinearState, "din=4*d dout=d//2"], "teacher"],
+    Bind[ConvState, "*window=3 k din"],
+    Bind[StateMap[str, Bind[ConvState, "window=w"]], "len=2"] | Bind[ConvState, "*window="],
     Same[zoo.LinearState, "T"],
     Flat[zoo.MlpState],
     Flat[Pure[Only[zoo.MlpState, nnx.Param]], "/"],

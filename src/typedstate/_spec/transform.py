@@ -75,6 +75,16 @@ class Transform(Protocol):
         """The transform below a `Bind` with these links."""
         ...
 
+    def relinked(
+        self, links: tuple[tuple[str, Expr[str]], ...]
+    ) -> tuple[tuple[str, Expr[str]], ...]:
+        """The links of a `Bind` in the transformed tree."""
+        ...
+
+    def written_around(self) -> Transform:
+        """The transform of a type argument, whose names are those of what stands around."""
+        ...
+
     def container(self, container: Container) -> Container:
         """The container class of a transformed level of the tree."""
         ...
@@ -139,6 +149,16 @@ class Unchanged:
 
     def bound(self, links: tuple[tuple[str, Expr[str]], ...]) -> Self:
         """The same below a `Bind`."""
+        return self
+
+    def relinked(
+        self, links: tuple[tuple[str, Expr[str]], ...]
+    ) -> tuple[tuple[str, Expr[str]], ...]:
+        """Links stay what they are."""
+        return links
+
+    def written_around(self) -> Self:
+        """The same in a type argument."""
         return self
 
     def container(self, container: Container) -> Container:

@@ -55,6 +55,19 @@ class MemoryForm(Part):
     kind: KeyText
 
 
+class RunsForm(Part):
+    """A `Bind` of runs of axes: each by the text of its axes.
+
+    Attributes:
+      own: the runs of the schema.
+      outside: those that its type arguments have.
+    """
+
+    form: Literal["Bind"]
+    own: dict[Name, tuple[Name, ...]]
+    outside: dict[Name, tuple[Name, ...]]
+
+
 class ShardedForm(Part):
     """`Sharded`, and the links that were passed on the way to the schema."""
 
@@ -88,6 +101,7 @@ TransformPart = Annotated[
     | StackedForm
     | PlacedForm
     | MemoryForm
+    | RunsForm
     | ShardedForm
     | PlainForm
     | LikeForm,

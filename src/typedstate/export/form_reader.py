@@ -11,6 +11,7 @@ from .._spec.leaf_conditions import PlacedSpec
 from .._spec.nodes import Leaf, Spec
 from .._spec.selecting import Adding, Selecting
 from .._spec.transform import Transform
+from .._spec.unrolling import Unrolling
 from ..forms.likeness import Resembling
 from ..forms.memory import Keeping
 from ..forms.placing import Naming, Placing
@@ -47,6 +48,8 @@ def transform_of(part: f.TransformPart, terms: TermReader, spec: ReadSpec, where
             return Placing(PlacedSpec(terms.rules(rules, where)), form)
         case f.MemoryForm(kind=kind):
             return Keeping(kind)
+        case f.RunsForm(own=own, outside=outside):
+            return Unrolling(None, tuple(own.items()), tuple(outside.items()))
         case f.ShardedForm():
             groups = tuple(tuple(map(links_of, group)) for group in part.groups)
             return Naming(part.text, dict(part.table), groups, tuple(map(links_of, part.pending)))

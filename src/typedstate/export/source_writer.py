@@ -154,7 +154,7 @@ class Writer:
             case s.Node(ref):
                 return self.node(ref, where)
             case s.Bound(inner, links):
-                text = " ".join(self._link(name, expr) for name, expr in links)
+                text = self._links(links)
                 return f"{self.file.own('Bind')}[{self.spec(inner, where)}, {quoted(text)}]"
             case s.Map(key, entry, length):
                 self._plain(spec, where)
@@ -310,6 +310,9 @@ class Writer:
             return "_"
         marks = ("?" if dim.per_leaf else "") + ("#" if dim.broadcast else "")
         return marks + self._expr(dim.expr)
+
+    def _links(self, links: tuple[tuple[str, Expr[str]], ...]) -> str:
+        return " ".join(self._link(name, expr) for name, expr in links)
 
     def _link(self, name: str, expr: Expr[str]) -> str:
         inner, outer = _dim_name(name), self._expr(expr)
