@@ -20,6 +20,7 @@ from .._fastpath.call_cache import OMITTED
 from .._fastpath.compiled import execute
 from ..errors import SchemaError, StateTypeError, TypedStateWarning
 from . import beartype_hints
+from .braces import ByCall
 
 if TYPE_CHECKING:
     from .enforced import Enforced
@@ -67,7 +68,18 @@ _NAMES: Final[dict[str, Any]] = {
 
 def write_wrapper(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
     """The checked form of a target that has the boundary's signature."""
-    return _Writer(boundary, target).write() if boundary.ready else _late(boundary, target)
+    if not boundary.ready:
+        return _late(boundary, target)
+    if boundary.braces:
+        return _by_call(boundary, target)
+    return _Writer(boundary, target).write()
+
+
+def _by_call(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
+    """A wrapper for dims that the arguments of each call say."""
+    by_call = ByCall(boundary, target, write_wrapper)
+    resolved = "§by_call.resolve(args, kwargs)"
+    return _resolving(boundary.function, resolved, {"target": target, "by_call": by_call})
 
 
 def _late(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
@@ -77,15 +89,27 @@ def _late(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
     def resolve() -> Callable[..., Any]:
         if not made:
             boundary.complete()
-            made.append(_Writer(boundary, target).write() if boundary.enforces else target)
+            made.append(write_wrapper(boundary, target) if boundary.enforces else target)
         return made[0]
 
-    function = boundary.function
+    return _resolving(boundary.function, "§resolve()", {"target": target, "resolve": resolve})
+
+
+def _resolving(
+    function: types.FunctionType, resolved: str, names: dict[str, Any]
+) -> Callable[..., Any]:
+    """A wrapper that asks at each call for the one that checks it.
+
+    Args:
+      function: that is checked.
+      resolved: the expression that gives it.
+      names: those in it, and ``target``.
+    """
     invoke = "§resolved(*args, **kwargs)"
     lines = [
         "if §mode.is_suspended(): §resolved = §target",
         "else:",
-        *_hidden("§resolved = §resolve()"),
+        *_hidden(f"§resolved = {resolved}"),
     ]
     if inspect.isgeneratorfunction(function):
         lines.append(f"return (yield from {invoke})")
@@ -93,7 +117,6 @@ def _late(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
         lines += _driven_async(invoke, [])
     else:
         lines.append(f"return {'await ' if _is_async(function) else ''}{invoke}")
-    names = {"target": target, "resolve": resolve}
     return _compiled(function, "*args, **kwargs", lines, names, "_")
 
 
