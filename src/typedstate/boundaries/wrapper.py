@@ -7,7 +7,6 @@ reached by such names, never by their text.
 from __future__ import annotations
 
 import inspect
-import sys
 import types
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +20,7 @@ from .._fastpath.compiled import execute
 from ..errors import SchemaError, StateTypeError, TypedStateWarning
 from . import beartype_hints
 from .braces import ByCall
+from .containers import is_prefix, is_rebuilt
 
 if TYPE_CHECKING:
     from .enforced import Enforced
@@ -30,29 +30,13 @@ _jaxtyped: Final[Any] = cast(Any, jaxtyping).jaxtyped
 _Kind: Final = inspect.Parameter
 _STARS: Final[dict[Any, str]] = {_Kind.VAR_POSITIONAL: "*", _Kind.VAR_KEYWORD: "**"}
 _PREFIX: Final = "§"
-_SOURCE: Final = "<typedstate boundary"
-
-
-def _is_rebuilt() -> bool:
-    """Whether JAX makes a container again from its leaves, which may be anything meanwhile.
-
-    Source: "Custom pytree nodes and initialization" in JAX's documentation of pytrees.
-    """
-    frame: types.FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-    while frame is not None and frame.f_code.co_filename.startswith(_SOURCE):
-        frame = frame.f_back
-    if frame is None:
-        return False
-    module: str = frame.f_globals.get("__name__", "")
-    if module == "flax.struct" or module.partition(".")[0] == "jax":
-        return True
-    return "unflatten" in frame.f_code.co_name
 
 
 #: What the generated code needs beside its function; a parameter may shadow any builtin.
 _NAMES: Final[dict[str, Any]] = {
     "mode": mode,  # a module travels by its name, its context variable would not
-    "rebuilt": _is_rebuilt,
+    "rebuilt": is_rebuilt,
+    "prefix": is_prefix,
     "omitted": OMITTED,
     "Refusals": (StateTypeError, SchemaError, TypedStateWarning),
     "BaseException": BaseException,
@@ -217,13 +201,23 @@ class _Writer:
     def _muted(self, invoke: str) -> list[str]:
         """The plain call, where boundaries are mute."""
         if self.function.__name__ == "__init__":
-            return [f"if §mode.is_suspended() or §rebuilt(): return {invoke}"]
+            either = f"§mode.is_suspended() or §rebuilt(){self._is_prefix()}"
+            return [f"if {either}: return {invoke}"]
         if inspect.isgeneratorfunction(self.function):
             return [f"if §mode.is_suspended(): return (yield from {invoke})"]
         if inspect.isasyncgenfunction(self.function):
             driven = [f"    {line}" for line in _driven_async(invoke, [])]
             return ["if §mode.is_suspended():", *driven, "    return"]
         return [f"if §mode.is_suspended(): return {invoke}"]
+
+    def _is_prefix(self) -> str:
+        """Asks whether what a container gets is no value but e.g. ``in_axes`` for one."""
+        first, *rest = self.boundary.signature.parameters.values() or (None,)
+        if first is None or not self.boundary.ours or any(item.kind in _STARS for item in rest):
+            return ""
+        values = "".join(f"{item.name}, " for item in rest)
+        self.names["fields"] = tuple(item.name for item in rest)
+        return f" or §prefix({first.name}, §fields, ({values}))"
 
     def _arguments(self) -> list[str]:
         """Checks the arguments; ``§call`` is then the accepted call."""
