@@ -59,8 +59,8 @@ def checked(target: Any) -> Any:
     order of decorators. A schema is enforced wherever it stands in an annotation: in containers,
     records (dataclasses, NamedTuples, TypedDicts, generic ones too), aliases, bounds of type
     variables; where it can't be it is an error. Dims may read the arguments of the call, as in
-    jaxtyping: ``Float[Array, "{n} {self.width}"]``. What a callable, an iterator or a context manager
-    takes and gives is left to type checkers. Signature, name and docstring stay. With
+    jaxtyping: ``Float[Array, "{n} {self.width}"]``. What a callable, an iterator or a context
+    manager takes and gives is left to type checkers. Signature, name and docstring stay. With
     ``TYPEDSTATE=off``, or under ``python -O``, the target itself is returned.
 
     Raises:

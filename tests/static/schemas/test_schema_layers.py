@@ -42,6 +42,7 @@ from typedstate.layers import (
     RngsState,
     RngStreamState,
     RNNState,
+    RoPEState,
     SequentialState,
     SimpleCellState,
     SpectralNormState,
@@ -88,6 +89,11 @@ def test_linear_layers() -> None:
     prelu = PReLUState.of(nnx.PReLU())
     seen(assert_type(prelu, PReLUState), nnx.State)
     seen(assert_type(prelu.negative_slope, Param), nnx.Param)
+
+
+def of_a_layer_of_newer_flax(rope: RoPEState) -> None:
+    assert_type(rope.cached_sin, nnx.Variable[jax.Array] | None)
+    assert_type(rope.cached_cos, nnx.Variable[jax.Array] | None)
 
 
 def test_normalization() -> None:
