@@ -297,6 +297,7 @@ def test_arguments_as_values() -> None:
     seen(assert_type(check(state, Same[LinearState, "T"]), LinearState), nnx.State)
     seen(assert_type(check(state, Placed[LinearState]), LinearState), nnx.State)
     seen(assert_type(check(state, PlacedBy[LinearState, RULES]), LinearState), nnx.State)
+    seen(assert_type(check(state, MemoryKind[LinearState, "device"]), LinearState), nnx.State)
     seen(assert_type(check(state, Sharded[LinearState, "din=fsdp"]), LinearState), nnx.State)
     seen(assert_type(check(state, Cast[LinearState, Float32]), LinearState), nnx.State)
     like = check(state, Like[LinearState, nnx.Param[Float[Array, "..."]]])

@@ -91,9 +91,12 @@ def test_linear_layers() -> None:
     seen(assert_type(prelu.negative_slope, Param), nnx.Param)
 
 
-def of_a_layer_of_newer_flax(rope: RoPEState) -> None:
-    assert_type(rope.cached_sin, nnx.Variable[jax.Array] | None)
-    assert_type(rope.cached_cos, nnx.Variable[jax.Array] | None)
+def test_a_layer_of_newer_flax() -> None:
+    table = nnx.Variable(jnp.ones((2, 3)))
+    rope = check(nnx.State({"cached_sin": table, "cached_cos": table}), RoPEState)
+    seen(assert_type(rope, RoPEState), nnx.State)
+    assert "cached_sin" in rope
+    seen(assert_type(rope.cached_sin, nnx.Variable[jax.Array] | None), nnx.Variable)
 
 
 def test_normalization() -> None:
