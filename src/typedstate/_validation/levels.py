@@ -41,7 +41,7 @@ def enter(
     """Goes one level down: its keys and values, or None and a violation where there is none."""
     mapping = variables.mapping_of(value)
     if mapping is None:
-        note = suggestions.container_note(value)
+        note = suggestions.container_note(value, spec)
         walk.found.add(path, "container", f"a state {describe(spec)}", describe_value(value), note)
         return None
     if container == "state" and not path and not variables.is_state(value):
