@@ -59,7 +59,7 @@ def is_prefix(container: Any, names: tuple[str, ...], values: tuple[Any, ...]) -
 
 
 def _is_prefix(value: Any) -> bool:
-    cls = type(value)
+    cls: type[Any] = type(value)
     if cls in _LEAVES or isinstance(value, Sharding):
         return True
     if cls in (tuple, list):

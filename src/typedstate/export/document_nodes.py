@@ -31,6 +31,7 @@ from .document_terms import (
     Rules,
     Shape,
     Size,
+    Validator,
 )
 
 # -- Values --------------------------------------------------------------------------------
@@ -135,7 +136,7 @@ class ValidatedPart(Part):
 
     type: Literal["validated"]
     of: SpecPart
-    validators: tuple[Known, ...]
+    validators: tuple[Validator, ...]
 
 
 # -- Trees ---------------------------------------------------------------------------------
@@ -150,7 +151,7 @@ class LeafPart(Part):
     exact: StrictBool = False
     axes: AxisNames | None = None
     by_dims: StrictBool = False
-    validators: tuple[Known, ...] = ()
+    validators: tuple[Validator, ...] = ()
     placed: PlacedPart | None = None
     stacked: tuple[StrictInt, ...] = ()
     memory_kind: KeyText | None = None
