@@ -59,7 +59,7 @@ def is_prefix(container: Any, names: tuple[str, ...], values: tuple[Any, ...]) -
 
 
 def _is_prefix(value: Any) -> bool:
-    cls: type[Any] = type(value)
+    cls = cast(Any, type(value))
     if cls in _LEAVES or isinstance(value, Sharding):
         return True
     if cls in (tuple, list):
@@ -68,7 +68,7 @@ def _is_prefix(value: Any) -> bool:
     if cls is dict:
         held = cast("dict[Any, Any]", value).values()
         return bool(held) and all(map(_is_prefix, held))
-    data = _data_fields(cast(Any, cls))
+    data = _data_fields(cls)
     return data is not None and all(_is_prefix(getattr(value, name, ...)) for name in data)
 
 
