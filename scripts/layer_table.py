@@ -14,7 +14,7 @@ from typing import Any
 
 from flax import nnx
 
-from typedstate import TypedState, layers
+from typedstate import Exactly, TypedState, layers
 
 HEAD = '''\
 """The state of each of Flax's layers, by attribute; written by ``scripts/layer_table.py``."""
@@ -32,6 +32,10 @@ LAYERS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
 TAIL = ")\n"
 
 
+#: Layers that the Flax of constraints.txt does not have yet.
+NEWER = {"RoPEState": "flax.nnx.nn.attention.RoPE"}
+
+
 def parts(hint: Any) -> tuple[str, ...]:
     """What may stand under a key."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
@@ -41,6 +45,9 @@ def parts(hint: Any) -> tuple[str, ...]:
         return tuple(dict.fromkeys(part for one in arguments for part in parts(one)))
     if origin is typing.Annotated:
         return parts(arguments[0])
+    written: Any = getattr(hint, "__typedstate_written__", None)
+    if written is not None and written[0] is Exactly:
+        return parts(written[1][0])
     cls = origin if isinstance(origin, type) else hint
     if isinstance(cls, type) and issubclass(cls, nnx.Variable):
         return (f"{cls.__module__}.{cls.__qualname__}",)
@@ -75,8 +82,10 @@ def table() -> dict[str, dict[str, tuple[str, ...]]]:
         schema = getattr(layers, name)
         if inspect.isclass(schema) and issubclass(schema, TypedState):
             layer = layer_of(schema)
-            if layer is not None and layer.__module__.startswith("flax.nnx."):
-                found[f"{layer.__module__}.{layer.__qualname__}"] = fields(schema)
+            path = "" if layer is None else f"{layer.__module__}.{layer.__qualname__}"
+            path = NEWER.get(name, path)
+            if path.startswith("flax.nnx."):
+                found[path] = fields(schema)
     return found
 
 

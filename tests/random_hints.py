@@ -24,6 +24,7 @@ from typedstate import (
     Entries,
     Exactly,
     Flat,
+    MemoryKind,
     Only,
     Plus,
     Pure,
@@ -37,6 +38,8 @@ from typedstate import (
     TypedState,
     explain,
 )
+from typedstate._annotations.spec_of import spec_of
+from typedstate._spec.written_dims import spellings
 
 KINDS = (nnx.Param, nnx.BatchStat, nnx.Cache)
 KEYS = [["kernel", "bias", "values", "a b"], [0, 1, 3], [("t", 1), ("t", 2)]]
@@ -98,6 +101,12 @@ def leaf_cases(draw: st.DrawFn) -> Case:
         case 1 if shape:
             names = ("x",)
             whole = Annotated[whole, PartitionSpec("x")]
+        case 2 if shape:
+            partition: Any = PartitionSpec
+            names = ("x",)
+            whole = Annotated[whole, partition("x", unreduced={"y"})]
+        case 3:
+            whole = MemoryKind[whole, "device"]
         case _:
             pass
     if names:
@@ -156,7 +165,7 @@ def form_cases(draw: st.DrawFn) -> Case:
     def state() -> Any:
         return nnx.State(case.build())
 
-    match draw(st.integers(0, 14)):
+    match draw(st.integers(0, 15)):
         case 0:
             return Case(Plus[case.hint, nnx.Intermediate], state)
         case 1:
@@ -177,7 +186,7 @@ def form_cases(draw: st.DrawFn) -> Case:
         case 8:
             filter_ = nnx.Not(nnx.Any(nnx.PathContains("nowhere"), nnx.RngState))
             return Case(Only[case.hint, filter_], state)
-        case 9 if "a" in explain(state(), case.hint).dims:
+        case 9 if "a" in spellings(spec_of(case.hint)):
             return Case(Sharded[case.hint, "a=x"], state)
         case 10:
             return Case(Pure[Stacked[case.hint, "2*n"]], lambda: pure_stack(state()))
@@ -187,6 +196,8 @@ def form_cases(draw: st.DrawFn) -> Case:
         case 12:
             pure = Flat[Pure[case.hint], "//"]
             return Case(pure, lambda: joined(state()), Flat[Pure[Abstract[case.hint]], "//"])
+        case 13:
+            return Case(MemoryKind[case.hint, "pinned_host"], state)
         case _:
             return Case(case.hint, state)
 

@@ -32,6 +32,7 @@ from .forms import (
     Exactly as Exactly,
     Flat as Flat,
     Like as Like,
+    MemoryKind as MemoryKind,
     Only as Only,
     Placed as Placed,
     PlacedBy as PlacedBy,

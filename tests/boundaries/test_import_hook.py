@@ -47,7 +47,7 @@ else:
 
 def hidden(trainer: Trainer, s: S) -> None: ...
 def aliased(trainer: Alias.Trainer, s: S) -> list[Trainer]: ...
-def braces(n: int, x: Float[Array, "{n}"], s: S) -> None: ...
+def braces(n: int, x: Float[Array, "{m}"], s: S) -> None: ...
 def circular(late: other.Late, s: S) -> None: ...
 """
 OTHER = """
@@ -80,8 +80,7 @@ for item in caught:
     assert output(package, HOOK + calls).splitlines() == [
         *["accepted StateTypeError"] * 4,
         "StateTypeError",
-        "/puzzles.py:15: braces(x) is not enforced: '{n}': braces read the arguments of a call; "
-        "give the size by dims=",
+        "/puzzles.py:15: braces(x) is not enforced: '{m}': 'm' is no argument; there are n, x, s",
         "/puzzles.py:13: hidden(trainer) is not enforced: name 'Trainer' is not defined",
         "/puzzles.py:14: aliased(trainer) is not enforced: the annotation 'Alias.Trainer' can't be "
         "evaluated (AttributeError: type object 'Any' has no attribute 'Trainer')",

@@ -18,6 +18,7 @@ from typedstate import (
     Abstract,
     Bind,
     Exactly,
+    Flat,
     Like,
     Only,
     Pure,
@@ -270,6 +271,16 @@ def test_an_inferred_schema_never_contradicts_a_check(case: Case) -> None:
     assert (verdict.forward is True) is fits(narrowed, case.hint)
     if diff(infer(narrowed), case.hint).forward:
         assert fits(narrowed, case.hint)
+
+
+def test_a_flat_state_is_a_value_too() -> None:
+    state = nnx.state(nnx.Linear(2, 3, rngs=nnx.Rngs(0)))
+    flat = nnx.to_flat_state(state)
+    assert not diff(flat, Flat[zoo.LinearState])
+    assert not diff(flat, flat)
+    assert [str(change) for change in diff(flat[:1], Flat[zoo.LinearState]).changes] == [
+        '+ kernel: Param[Float[Array, "din dout"]] [breaks forward]'
+    ]
 
 
 @st.composite

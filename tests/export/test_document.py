@@ -14,7 +14,7 @@ import pytest
 from flax import nnx
 from hypothesis import given, settings, strategies as st
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float
+from jaxtyping import Array, BFloat16, Float, Inexact
 from typing_extensions import TypedDict
 
 from tests import zoo
@@ -30,6 +30,7 @@ from typedstate import (
     Exactly,
     Flat,
     Like,
+    MemoryKind,
     Only,
     Placed,
     PlacedBy,
@@ -48,10 +49,12 @@ from typedstate import (
     StateOf,
     TypedState,
     Values,
+    diff,
     explain,
     fits,
     layers,
 )
+from typedstate.layers import ConvState
 
 T = TypeVar("T")
 
@@ -112,6 +115,8 @@ HINTS = [
     Stacked[StateMap[str, nnx.Param[Float[Array, "*batch d"]]], "layers", Axis(1)],
     Bind[StateMap[int, zoo.LinearState], "len=3"],
     Scoped[Bind[zoo.LinearState, "din=4*d dout=d//2"], "teacher"],
+    Bind[ConvState, "*window=3 k din"],
+    Bind[StateMap[str, Bind[ConvState, "window=w"]], "len=2"] | Bind[ConvState, "*window="],
     Same[zoo.LinearState, "T"],
     Flat[zoo.MlpState],
     Flat[Pure[Only[zoo.MlpState, nnx.Param]], "/"],
@@ -124,6 +129,14 @@ HINTS = [
     Like[zoo.MlpState, nnx.optimizer.OptVariable],
     Like[zoo.MlpState, nnx.optimizer.OptVariable | optax.MaskedNode],
     Cast[zoo.MlpState, Float],
+    Like[nnx.State, nnx.optimizer.OptVariable],
+    Like[nnx.State, Exactly[nnx.Param] | nnx.BatchStat],
+    Cast[nnx.State, BFloat16],
+    Cast[nnx.State, Float],
+    Cast[nnx.State, BFloat16, nnx.Not(nnx.PathContains("norm"))],
+    Abstract[Cast[Only[nnx.State, nnx.Param], BFloat16]],
+    Flat[Cast[nnx.State, Inexact]],
+    MemoryKind[nnx.State, "device"],
     zoo.LinearState | nnx.Param[Float[Array, "n"]],
     tuple[zoo.LinearState, Float[Array, "batch d"]],
     Annotated[nnx.Linear, zoo.LinearState],
@@ -133,6 +146,33 @@ HINTS = [
 @pytest.mark.parametrize("hint", HINTS, ids=str)
 def test_a_hint_survives_its_document(hint: Any) -> None:
     there_and_back(hint, kinds=[Moments])
+
+
+BARE: list[Any] = [
+    Like[nnx.State, nnx.BatchStat],
+    Like[nnx.State, Exactly[nnx.Variable] | nnx.BatchStat],
+    Cast[nnx.State, BFloat16],
+    Abstract[Cast[nnx.State, BFloat16]],
+    Pure[Cast[nnx.State, Float]],
+    Flat[Like[nnx.State, nnx.Param]],
+]
+
+
+@pytest.mark.parametrize("hint", BARE, ids=str)
+def test_a_form_of_a_bare_state_asks_the_same_of_its_leaves(hint: Any) -> None:
+    state = nnx.state(nnx.BatchNorm(3, rngs=nnx.Rngs(0)))
+    narrow = jax.tree.map(lambda x: x.astype("bfloat16"), state)
+    abstract = [jax.eval_shape(lambda one=one: one) for one in (state, narrow)]
+    linear = nnx.state(nnx.Linear(2, 3, rngs=nnx.Rngs(0)))
+    flat = [nnx.to_flat_state(one) for one in (state, linear)]
+    values: list[Any] = [state, narrow, *abstract, nnx.to_pure_dict(state), *flat]
+    found: Any = SchemaDocument.from_json(SchemaDocument.of(hint).to_json()).to_schema()
+    reports = [explain(value, hint) for value in values]
+    assert [explain(value, found).violations for value in values] == [
+        report.violations for report in reports
+    ]
+    assert any(not report for report in reports)
+    assert diff(hint, found).forward is not False
 
 
 @pytest.mark.parametrize("name", sorted(layers.__all__))

@@ -6,9 +6,11 @@ fails `test_every_layer_has_a_schema`.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import pkgutil
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -231,6 +233,7 @@ CASES = (
     Case("Rngs", fork, layers.RngsState),
     Case("RngStream", lambda **options: rngs().dropout, layers.RngStreamState),
     Case("PReLU", lambda **options: nnx.PReLU(**options), layers.PReLUState),
+    Case("RoPE", lambda **o: nnx.RoPE(embedding_size=4, max_seq_len=6, **o), layers.RoPEState),
     Case("RoPE", lambda **options: nnx.RoPE(8, **options), NOTHING),
     Case(
         "EMA",
@@ -283,6 +286,39 @@ def layer_classes() -> dict[str, Any]:
         and value.__module__.startswith("flax.nnx")
         and not name.startswith("_")
     }
+
+
+def written_variables(cls: Any) -> set[str]:
+    """The attributes to which a class of Flax assigns a Variable that it makes."""
+    found: set[str] = set()
+    for base in cls.__mro__:
+        if not base.__module__.startswith("flax.nnx."):
+            continue
+        names = vars(importlib.import_module(base.__module__)) | {"nnx": nnx}
+        for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(base)))):
+            match node:
+                case ast.Assign(targets=[target], value=value):
+                    pass
+                case ast.AnnAssign(target=target, value=value) if value is not None:
+                    pass
+                case _:
+                    continue
+            match target:
+                case ast.Attribute(value=ast.Name(id="self"), attr=attribute):
+                    calls = (one for one in ast.walk(value) if isinstance(one, ast.Call))
+                    if any(_makes_variable(one.func, names) for one in calls):
+                        found.add(attribute)
+                case _:
+                    pass
+    return found
+
+
+def _makes_variable(function: ast.expr, names: dict[str, Any]) -> bool:
+    try:
+        made = eval(ast.unparse(function), dict(names))
+    except Exception:  # it is no name of the module
+        return False
+    return inspect.isclass(made) and issubclass(made, nnx.Variable)
 
 
 def fault_of(name: str, cls: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pydoc
 from typing import Any
 
@@ -10,10 +11,20 @@ import jax.numpy as jnp
 import pytest
 from flax import nnx
 
-from tests.layers.layer_cases import INSTALLED, NOTHING, Case, fault_of, layer_classes
+from tests.layers.layer_cases import (
+    CASES,
+    INSTALLED,
+    NOTHING,
+    Case,
+    fault_of,
+    layer_classes,
+    written_variables,
+)
 from tests.layers.mutations import changed, flat, leaves_of
 from typedstate import TypedState, explain, fits, layers
+from typedstate._annotations.spec_of import spec_of
 from typedstate._compat import variables
+from typedstate._spec.nodes import Extra, Map, Node
 from typedstate._spec.questions import outermost_names
 from typedstate.schema.typed_state import SchemaMeta
 
@@ -25,6 +36,38 @@ def name_of(case: Case) -> str:
 @pytest.mark.parametrize("name", sorted(layer_classes()))
 def test_every_layer_has_a_schema(name: str) -> None:
     assert not (fault := fault_of(name, layer_classes()[name])), fault
+
+
+def undeclared(name: str, cls: Any) -> set[str]:
+    """The Variables that a layer makes under some option, and that no case of it declares."""
+    cases = [case for case in CASES if case.name == name and case.hint is not NOTHING]
+    declared: set[Any] = set()
+    for case in cases:
+        spec = spec_of(case.hint)
+        while not isinstance(spec, Node | Map):
+            spec = spec.inner
+        if isinstance(spec, Map):
+            return set()  # a container has the keys that its user gives
+        schema = spec.ref.resolve()
+        declared |= {field.key for field in schema.fields}
+        if schema.extra != Extra():
+            return set()
+    return written_variables(cls) - declared
+
+
+@pytest.mark.parametrize("name", sorted(layer_classes()))
+def test_every_variable_that_a_layer_makes_is_declared(name: str) -> None:
+    cls = layer_classes()[name]
+    if any(case.name == name for case in CASES):
+        assert undeclared(name, cls) == set()
+
+
+def test_a_variable_that_flax_adds_is_found_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (
+        "class Linear(Module):\n  def __init__(self, n):\n    if n: self.table = nnx.Cache(n)\n"
+    )
+    monkeypatch.setattr(inspect, "getsource", lambda _: source)
+    assert undeclared("Linear", nnx.Linear) == {"table"}
 
 
 @pytest.mark.parametrize("exported", [True, False])
@@ -113,7 +156,7 @@ def test_schema_refuses_fewer_axes(case: Case, path: tuple[Any, ...]) -> None:
 
 
 #: What a layer may be built without.
-DROPPED = frozenset({"bias", "scale", "mask"})
+DROPPED = frozenset({"bias", "scale", "mask", "cached_sin", "cached_cos"})
 
 
 NEEDED = [

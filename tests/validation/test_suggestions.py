@@ -165,7 +165,7 @@ PATTERNS: dict[str, tuple[Any, Any, str]] = {
         MlpState,
         "does not fit MlpState: 1 violation\n"
         "  the value: expected a state MlpState, found Mlp "
-        "(a module: nnx.state(module) is its state, Annotated[Mlp, ...] takes it as it is) "
+        "(a module: nnx.state(module) is its state, Annotated[Mlp, MlpState] takes it as it is) "
         "[container]",
     ),
     "several states": (

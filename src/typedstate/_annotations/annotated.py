@@ -11,6 +11,7 @@ from jax.sharding import PartitionSpec
 from msgspec.structs import replace
 
 from .._compat import axis_rules, modules
+from .._compat.storage import sums_of
 from .._spec import dims
 from .._spec.leaf_conditions import Predicate
 from .._spec.nodes import (
@@ -92,7 +93,8 @@ def _with_metadata(spec: Spec, item: Any, context: Context, parse: Parse) -> Spe
         if leaf is None:
             raise context.error("P(...) describes a Variable: a raw leaf has no metadata")
         _check_names(leaf, item, context)
-        return replace(leaf, names=names)
+        sums, memory = sums_of(item), leaf.storage.memory_kind
+        return replace(leaf, names=names, storage=replace(sums, memory_kind=memory))
     if is_validator(item):
         predicate = Predicate(show_validator(item), item.is_valid)
         if isinstance(spec, Leaf):

@@ -23,7 +23,8 @@ def is_jaxtyped(hint: Any) -> TypeGuard[type]:
 def array(hint: Any, context: Context) -> Array:
     """Reads an array hint of jaxtyping back."""
     try:
-        shape = dim_grammar.parse_shape(hint.dim_str)
+        braces = context.braces
+        shape = dim_grammar.parse_shape(hint.dim_str, None if braces is None else braces.read)
     except dim_grammar.DimError as error:
         raise context.error(str(error)) from None
     cls: Any = hint.array_type

@@ -24,6 +24,27 @@ class NotYet(NameError):
     of_record: bool = False
 
 
+class Braces(msgspec.Struct):
+    """The dims of a signature that are f-strings of its arguments: ``Float[Array, "{n}"]``.
+
+    Attributes:
+      texts: what each is in one call, e.g. ``3`` for ``{n}``.
+      asked: those that stand in the signature and are not in `texts`.
+      others: what all others are; None where they are to be asked.
+    """
+
+    texts: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
+    asked: dict[str, None] = msgspec.field(default_factory=dict[str, None])
+    others: str | None = None
+
+    def read(self, token: str) -> str:
+        """The dim in this call; any size where that is not known yet."""
+        found = self.texts.get(token, self.others)
+        if found is None:
+            self.asked[token] = None
+        return "_" if found is None else found
+
+
 class Context(msgspec.Struct, frozen=True):
     """The context of a hint.
 
@@ -37,6 +58,7 @@ class Context(msgspec.Struct, frozen=True):
       waits: whether a missing name may still be defined; if not, the hint that needs it is not
         checked.
       inside: the records around it with their type arguments, and what texts stand for.
+      braces: dims that read the arguments of a call; None where there is no call.
     """
 
     owner: str
@@ -46,6 +68,7 @@ class Context(msgspec.Struct, frozen=True):
     package: str = ""
     waits: bool = False
     inside: tuple[Any, ...] = ()
+    braces: Braces | None = None
 
     def error(self, text: str) -> SchemaError:
         """A SchemaError that says where."""

@@ -14,7 +14,7 @@ from .._spec.describe import class_name, describe
 from .._spec.nodes import SameSpec, Spec
 from .._spec.questions import parts
 from .array_hints import array, is_jaxtyped
-from .context import Context
+from .context import Braces, Context
 from .parse import parse
 
 
@@ -158,6 +158,6 @@ def show_argument(arg: Any) -> str:
         return f"{origin.__name__}[{', '.join(map(show_argument, args))}]"
     if isinstance(arg, type):
         if is_jaxtyped(arg):
-            return describe(array(arg, Context("")))
+            return describe(array(arg, Context("", braces=Braces(others="0"))))
         return "None" if arg is types.NoneType else class_name(arg)
     return repr(arg).replace("typing.", "")

@@ -58,7 +58,9 @@ def record(hint: Any, args: tuple[Any, ...], context: Context, parse: Parse) -> 
         owner = f"{context.owner} ({given.__name__})"
         names, inside = (module, *context.names), (*context.inside, one)
         typevars = tables.get(base, context.typevars)
-        inner = replace(context, owner=owner, names=names, inside=inside, typevars=typevars)
+        inner = replace(
+            context, owner=owner, names=names, inside=inside, typevars=typevars, braces=None
+        )
         inherited = _inherited(base)
         for name, item in fields_of(base).items():
             is_argument = isinstance(item, dataclasses.InitVar) and takes_arguments

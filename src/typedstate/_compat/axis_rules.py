@@ -11,6 +11,9 @@ from flax import nnx
 from flax.core import spmd as _flax_spmd
 from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
 
+from . import storage as storage_
+from .storage import ANYWHERE, Storage
+
 _spmd: Final[Any] = _flax_spmd
 SHARDING_KEYS: Final = ("out_sharding", "sharding_names", "sharding")
 _partitioned: Final[Any] = nnx.with_partitioning(lambda: 0, ("axis",))()
@@ -36,9 +39,20 @@ def written_names(metadata: Mapping[str, Any]) -> tuple[Any, ...] | None:
     return None
 
 
-def with_names(names: tuple[Any, ...]) -> dict[str, Any]:
+def written_sums(metadata: Mapping[str, Any]) -> Storage | None:
+    """The sums of which a Variable's sharding metadata speaks; None where names alone can't."""
+    for key in SHARDING_KEYS:
+        names = metadata.get(key)
+        if names is not None:
+            at = getattr(names, "sharding", names)
+            return storage_.sums_of(at) if isinstance(at, NamedSharding | PartitionSpec) else None
+    return None
+
+
+def with_names(names: tuple[Any, ...], storage: Storage = ANYWHERE) -> dict[str, Any]:
     """Sharding metadata with these axis names, as the installed Flax spells it."""
-    return {_NAMES_KEY: names}
+    has_sums = storage.sums != ANYWHERE
+    return {_NAMES_KEY: storage_.partition(names, storage) if has_sums else names}
 
 
 def resolve_names(
@@ -108,7 +122,7 @@ def _entries(names: Any) -> tuple[Any, ...]:
     spec = at.spec if isinstance(at, NamedSharding) else at
     if not isinstance(spec, tuple | list | PartitionSpec):
         return (_plain_axis(spec),)
-    return tuple(_plain_axis(entry) for entry in cast(Any, spec))
+    return tuple(_plain_axis(entry) for entry in storage_.entries_of(spec))
 
 
 def _plain_axis(entry: Any) -> Any:

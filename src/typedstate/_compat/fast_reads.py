@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 import jax
@@ -11,6 +11,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from .axis_rules import SHARDING_KEYS, context_rules
+from .storage import entries_of
 from .variables import (
     RAW_SLOT,
     is_reference,
@@ -118,5 +119,5 @@ def placement_signs(variable: Any) -> tuple[Sign, ...] | None:
 def _never_changes(names: Any) -> bool:
     """Whether axis names or rules are of classes whose objects stay as they are."""
     if isinstance(names, tuple | PartitionSpec):
-        return all(map(_never_changes, cast(Iterable[Any], names)))
+        return all(map(_never_changes, entries_of(names)))
     return names is None or isinstance(names, str | NamedSharding)

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable, Hashable
 from typing import Any, Final, cast
 
+import flax
 import jax
 import msgspec
 import numpy as np
@@ -141,3 +142,12 @@ def data_names(node: Any) -> dict[str, bool] | None:
     if not _WRAPPERS or not node._pytree__is_pytree:
         return None
     return cast(dict[str, bool], operator.attrgetter(RECORD)(node))
+
+
+def tree_mode() -> bool:
+    """Whether Flax's functions take modules as trees by default: ``NNX_GRAPH_MODE=false``."""
+    context: Any = getattr(nnx, "set_graph_mode", None)
+    try:
+        return context is not None and context.current_value() is False
+    except AttributeError:
+        return not getattr(flax.config, "nnx_graph_mode", True)

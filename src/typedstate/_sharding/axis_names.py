@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from jax.sharding import PartitionSpec
 
 from .._compat import axis_rules
+from .._compat.storage import ANYWHERE, Storage
 
 Names = tuple[Any, ...]
 Rules = Iterable[tuple[str, Any]] | Callable[[Names], Any]
@@ -17,10 +18,18 @@ Rules = Iterable[tuple[str, Any]] | Callable[[Names], Any]
 ANY: Final[Any] = PartitionSpec.UNCONSTRAINED
 
 
-def show_names(names: Iterable[Any]) -> str:
-    """Axis names as a PartitionSpec is written: ``P('embed', None)``."""
-    shown = ("..." if name is ... else repr(name) for name in names)
-    return f"P({', '.join(shown)})"
+def show_names(names: Iterable[Any], storage: Storage = ANYWHERE) -> str:
+    """Axis names as a PartitionSpec is written: ``P('embed', None)``, with the sums if any."""
+    shown = ", ".join("..." if name is ... else repr(name) for name in names)
+    words = storage.words()
+    return f"P({shown}{words if shown else words.removeprefix(', ')})"
+
+
+def show_placement(names: Iterable[Any] | None, storage: Storage) -> str:
+    """What is declared of a leaf's sharding; empty where nothing is."""
+    shown = "" if not names and storage.sums == ANYWHERE else show_names(names or (), storage)
+    memory = "" if storage.memory_kind is None else f"in {storage.memory_kind}"
+    return " ".join(part for part in (shown, memory) if part)
 
 
 def show_mesh(mesh: Any) -> str:
@@ -112,6 +121,21 @@ def resolve(names: Names, rules: Rules | None = None, own: Any = None) -> Names:
     return axis_rules.axis_names(axis_rules.resolve_names(names, rules, own))
 
 
+def resolve_storage(storage: Storage, rules: Rules | None = None, own: Any = None) -> Storage:
+    """The sums with axes of the mesh, each name by the rules for one axis of an array.
+
+    Raises:
+      ValueError: the rules contradict each other.
+    """
+    if storage.sums == ANYWHERE:
+        return storage
+
+    def renamed(name: Any) -> tuple[Any, ...]:
+        return tuple(axis for entry in resolve((name,), rules, own) for axis in axes_of(entry))
+
+    return storage.named(renamed)
+
+
 def axes_of(entry: Any) -> tuple[Any, ...]:
     """The mesh axes that one entry of a PartitionSpec names."""
     if entry is None or entry is ANY:
@@ -130,7 +154,10 @@ def all_axes(names: Names) -> set[Any]:
 
 
 def problems(
-    names: Names, shape: Sequence[int | None] | None, mesh: Any
+    names: Names,
+    shape: Sequence[int | None] | None,
+    mesh: Any,
+    storage: Storage = ANYWHERE,
 ) -> Iterator[tuple[str, str]]:
     """Yields why an array can't be split by these names on a mesh: expected, actual.
 
@@ -138,8 +165,9 @@ def problems(
       names: resolved to axes of the mesh.
       shape: of the array; a size is None where it is open, and so is the shape.
       mesh: concrete or abstract; None where names and rank are all that is looked at.
+      storage: with the sums, over axes of the mesh.
     """
-    text = show_names(names)
+    text = show_names(names, storage)
     if shape is not None and len(names) > len(shape):
         yield room(len(shape)), text
         return
@@ -158,6 +186,11 @@ def problems(
         if isinstance(size, int) and size % math.prod(known.values()):
             by = "*".join(f"{name}={parts}" for name, parts in known.items())
             yield f"axis {axis} divisible by {by}", f"size {size}"
+    for name in sorted(storage.unreduced | storage.reduced, key=str):
+        if name in seen or name in storage.unreduced & storage.reduced:
+            yield f"{name!r} once, as a mesh axis splits an axis or is summed over", text
+        elif mesh is not None and name not in sizes:
+            yield f"axes of the mesh ({show_mesh(mesh)})", f"{name!r} in {text}"
 
 
 def lacking(mesh: Any, declared: Names, resolved: Names) -> str:

@@ -14,6 +14,7 @@ import msgspec
 from jax.sharding import NamedSharding
 
 from .._compat import axis_rules, variables
+from .._compat.storage import ANYWHERE, Storage, sums_of
 from .axis_names import (
     Names,
     Rules,
@@ -22,14 +23,15 @@ from .axis_names import (
     lacking,
     problems,
     resolve,
+    resolve_storage,
     room,
     show_names,
     spellings,
     spread,
     whole,
 )
-from .outcome import MATCH, Outcome, Wanted
-from .placement import compare_placement
+from .outcome import MATCH, Outcome, Wanted, joined
+from .placement import compare_memory, compare_placement
 
 _NO_RULES_NOTE: Final = "no rules in the context: the names stand for themselves"
 _RULES_NOTE: Final = "logical names: no rules have been applied to them"
@@ -42,6 +44,7 @@ def compare_names(
     rank: int | None,
     given: bool,
     stacked: tuple[int, ...] = (),
+    sums: tuple[Storage | None, Storage] = (None, ANYWHERE),
 ) -> Outcome:
     """Compares the names in a Variable's metadata with the declared ones.
 
@@ -51,22 +54,30 @@ def compare_names(
       rank: of the array, None where it is no array.
       given: they are declared by dims: metadata without names is as good.
       stacked: the axes without a name that metadata may leave out.
+      sums: in the metadata, None where it can't say; and as declared.
     """
+    there, declared = sums
     spread_out = spread(wanted, rank)
     expected = axis_rules.axis_names(spread_out)
-    if found is None and (given or not expected):
+    if found is None and (given or not (expected or declared != ANYWHERE)):
         return MATCH
-    if found == expected:
-        return MATCH
-    shorter = spellings(spread_out, stacked, rank) if stacked else ()
-    if any(found == axis_rules.axis_names(one) for one in shorter):
-        return MATCH
-    actual = "no names in its metadata" if found is None else show_names(found)
-    return Outcome("mismatch", show_names(expected), actual)
+    if there is None or there == declared:
+        if found == expected:
+            return MATCH
+        shorter = spellings(spread_out, stacked, rank) if stacked else ()
+        if any(found == axis_rules.axis_names(one) for one in shorter):
+            return MATCH
+    actual = "no names in its metadata" if found is None else show_names(found, there or ANYWHERE)
+    return Outcome("mismatch", show_names(expected, declared), actual)
 
 
 def compare_partition(
-    found: Any, names: Names | None, rank: int | None, rules: Rules | None, own: Any
+    found: Any,
+    names: Names | None,
+    rank: int | None,
+    rules: Rules | None,
+    own: Any,
+    storage: Storage = ANYWHERE,
 ) -> Outcome:
     """Compares a PartitionSpec or NamedSharding with declared names.
 
@@ -76,23 +87,29 @@ def compare_partition(
     """
     spec = found.spec if isinstance(found, NamedSharding) else found
     mesh = found.mesh if isinstance(found, NamedSharding) else axis_rules.context_mesh()
-    actual = axis_rules.axis_names(spec)
+    actual, there = axis_rules.axis_names(spec), sums_of(spec)
     if rank is not None and len(actual) > rank:
-        return Outcome("mismatch", room(rank), show_names(actual))
+        return Outcome("mismatch", room(rank), show_names(actual, there))
+    memory = compare_memory(found, storage) if isinstance(found, NamedSharding) else MATCH
     declared = spread(names or (), rank)
     if names is None or ... in declared:
-        return MATCH
+        return memory
     try:
         resolved = resolve(declared, rules, own)
+        sums = resolve_storage(storage.sums, rules, own)
     except ValueError as error:
-        return Outcome("mismatch", show_names(declared), show_names(actual), str(error))
+        shown = show_names(declared, storage), show_names(actual, there)
+        return Outcome("mismatch", *shown, str(error))
+    wanted = Wanted(resolved, mesh, storage=sums)
     if lost := lacking(mesh, declared, resolved):
-        return Outcome("mismatch", show_names(resolved), show_names(actual), lost)
-    wanted = Wanted(resolved, mesh)
+        return Outcome("mismatch", wanted.text, show_names(actual, there), lost)
+    if wanted.sums_differ(there) and not wanted.differs(actual):
+        return Outcome("mismatch", wanted.text, show_names(actual, there))
     if actual != resolved and wanted.differs(actual):
         note = _partition_note(axis_rules.axis_names(declared), resolved, actual, mesh)
-        return Outcome("mismatch", show_names(resolved), show_names(actual), note)
-    return MATCH if actual == resolved else wanted.verdict()
+        return Outcome("mismatch", wanted.text, show_names(actual, there), note)
+    as_said = actual == resolved and sums in (ANYWHERE, there)
+    return joined(MATCH if as_said else wanted.verdict(), memory)
 
 
 def _partition_note(declared: Names, resolved: Names, actual: Names, mesh: Any) -> str:
@@ -118,7 +135,7 @@ def misfits(leaf: Any, rank: int) -> list[tuple[str, str]]:
     """Faults of a partition itself: too many names, a mesh axis named twice."""
     partition = _partition_of(leaf)
     names = axis_rules.axis_names(partition)
-    return list(problems(names, (None,) * rank, None))
+    return list(problems(names, (None,) * rank, None, sums_of(partition)))
 
 
 def divisors(leaf: Any) -> tuple[tuple[int, int, str], ...]:
@@ -157,6 +174,7 @@ class Question(msgspec.Struct, frozen=True):
       given: see `compare_names`.
       rank: the rank of the array that a partition is for; None if it is not known.
       stacked: the axes without a name that metadata may leave out.
+      storage: what is declared beside names.
       answer: of the first time.
     """
 
@@ -166,12 +184,13 @@ class Question(msgspec.Struct, frozen=True):
     given: bool
     rank: int | None
     stacked: tuple[int, ...]
+    storage: Storage
     answer: Outcome
 
     def __call__(self, leaf: Any) -> bool:
         """Whether the answer is still the same."""
         about, names, rules = self.about, self.names, self.rules
-        again = ask(about, leaf, names, rules, self.given, self.rank, self.stacked)
+        again = ask(about, leaf, names, rules, self.given, self.rank, self.stacked, self.storage)
         return again == self.answer
 
 
@@ -183,10 +202,11 @@ def question(
     given: bool,
     rank: int | None,
     stacked: tuple[int, ...],
+    storage: Storage,
     answer: Outcome,
 ) -> Question:
     """The one question that has these parts."""
-    return Question(about, names, rules, given, rank, stacked, answer)
+    return Question(about, names, rules, given, rank, stacked, storage, answer)
 
 
 def ask(
@@ -197,21 +217,26 @@ def ask(
     given: bool = False,
     rank: int | None = None,
     stacked: tuple[int, ...] = (),
+    storage: Storage = ANYWHERE,
 ) -> Outcome:
     """Asks a leaf, a Variable or a raw one; see `Question`."""
     variable = variables.is_variable(leaf)
     raw = variables.raw_value(leaf) if variable else leaf
     metadata: Mapping[str, Any] = variables.metadata_of(leaf) if variable else {}
     if about == "partition":
-        return compare_partition(raw, names, rank, rules, metadata.get("sharding_rules"))
+        own = metadata.get("sharding_rules")
+        return compare_partition(raw, names, rank, rules, own, storage)
     if about == "names":
         found = axis_rules.declared_names(metadata)
         assert names is not None
         of = len(raw.shape) if hasattr(raw, "shape") else None
-        return compare_names(found, names, of, given, stacked)
+        both = (axis_rules.written_sums(metadata), storage.sums)
+        return compare_names(found, names, of, given, stacked, both)
     if not hasattr(raw, "shape"):
         return MATCH
     declared = in_metadata(metadata, stacked, len(raw.shape)) if names is None else names
+    memory = compare_memory(raw, storage)
     if declared is None:
-        return MATCH
-    return compare_placement(raw, declared, rules, metadata)
+        return memory
+    sums = storage if names is not None else axis_rules.written_sums(metadata) or ANYWHERE
+    return joined(compare_placement(raw, declared, rules, metadata, sums), memory)

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from .._compat.storage import ANYWHERE, Storage
 from .axis_names import ANY, Names, axes_of, show_mesh, show_names
 
 Status = Literal["match", "mismatch", "unknown"]
@@ -33,6 +34,16 @@ class Outcome(msgspec.Struct, frozen=True):
 MATCH: Final = Outcome("match")
 
 
+def joined(first: Outcome, second: Outcome) -> Outcome:
+    """The answer to two questions about one array: a mismatch, else what is unknown."""
+    for answer in (first, second):
+        if answer.outcome == "mismatch":
+            return answer
+    if first.outcome != "match" or second.outcome == "match":
+        return first
+    return msgspec.structs.replace(second, shards=first.shards)
+
+
 class Wanted(msgspec.Struct):
     """Declared axis names, ready to be compared with a placement.
 
@@ -40,11 +51,18 @@ class Wanted(msgspec.Struct):
       names: the names, resolved by axis rules.
       mesh: the mesh of these axes; None to compare names alone.
       hidden: the axes whose split can't be seen, with the reason.
+      storage: with the sums that are declared, over axes of the mesh.
     """
 
     names: Names
     mesh: Any
     hidden: Mapping[Any, str] = msgspec.field(default_factory=dict[Any, str])
+    storage: Storage = ANYWHERE
+
+    @property
+    def text(self) -> str:
+        """What is declared, as a PartitionSpec."""
+        return show_names(self.names, self.storage)
 
     def sizes(self) -> Mapping[Any, int]:
         """The sizes of the mesh's axes."""
@@ -62,7 +80,9 @@ class Wanted(msgspec.Struct):
         """The names that the mesh doesn't have."""
         if self.mesh is None:
             return []
-        return [n for entry in self.names for n in axes_of(entry) if n not in self.sizes()]
+        split = [n for entry in self.names for n in axes_of(entry)]
+        sums = sorted(self.storage.unreduced | self.storage.reduced, key=str)
+        return [name for name in (*split, *sums) if name not in self.sizes()]
 
     def differs(self, actual: Names) -> bool:
         """Whether an axis that can be seen is split otherwise than declared."""
@@ -76,16 +96,30 @@ class Wanted(msgspec.Struct):
                 return True
         return False
 
+    def sums_differ(self, actual: Storage) -> bool:
+        """Whether sums that can be seen are otherwise than declared.
+
+        What the gradient's sums will be says nothing of where an array is: undeclared, it may
+        be anything.
+        """
+        strange = set(self.strange())
+
+        def seen(axes: frozenset[Any]) -> set[Any]:
+            return {name for name in self.visible((*axes,)) if name not in strange}
+
+        if seen(self.storage.unreduced) != seen(actual.unreduced):
+            return True
+        return bool(self.storage.reduced) and seen(self.storage.reduced) != seen(actual.reduced)
+
     def verdict(self) -> Outcome:
         """Match, or why that can't be told."""
         strange = self.strange()
         if strange:
             text = f"no rule and no axis of the mesh ({show_mesh(self.mesh)}) is called"
-            return Outcome("unknown", show_names(self.names), f"{text} {strange[0]!r}")
-        for entry in self.names:
+            return Outcome("unknown", self.text, f"{text} {strange[0]!r}")
+        sums = sorted(self.storage.unreduced | self.storage.reduced, key=str)
+        for entry in (*self.names, *sums):
             for name in axes_of(entry):
                 if name in self.hidden and self.sizes()[name] != 1:
-                    return Outcome(
-                        "unknown", show_names(self.names), f"{name!r} {self.hidden[name]}"
-                    )
+                    return Outcome("unknown", self.text, f"{name!r} {self.hidden[name]}")
         return MATCH

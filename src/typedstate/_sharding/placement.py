@@ -11,20 +11,35 @@ from typing import Any, Final
 
 import jax
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding
 
 from .._compat import axis_rules, variables
-from .axis_names import Names, Rules, axes_of, lacking, problems, resolve, room, show_names, spread
+from .._compat.storage import ANYWHERE, Storage, memory_of, partition, sums_of
+from .axis_names import (
+    Names,
+    Rules,
+    axes_of,
+    lacking,
+    problems,
+    resolve,
+    resolve_storage,
+    room,
+    show_names,
+    spread,
+)
 from .outcome import MATCH, Outcome, Wanted
 from .shard_map import compare_shard, manual_axes
 
-_spec: Final[Any] = PartitionSpec
 Shape = tuple[int, ...]
 _AUTO: Final = "is Auto: a tracer does not show it"
 
 
 def compare_placement(
-    value: Any, names: Names, rules: Rules | None, metadata: Mapping[str, Any]
+    value: Any,
+    names: Names,
+    rules: Rules | None,
+    metadata: Mapping[str, Any],
+    storage: Storage = ANYWHERE,
 ) -> Outcome:
     """Compares where an array really is with declared names.
 
@@ -34,99 +49,130 @@ def compare_placement(
       names: as declared, or as its Variable's metadata has them.
       rules: of the form; None for those of the context.
       metadata: of its Variable: ``sharding_rules`` and ``mesh`` are read.
+      storage: the sums that are declared beside the names.
     """
     rank, own = len(value.shape), metadata.get("sharding_rules")
     at = None if variables.is_traced(value) else getattr(value, "sharding", None)
     if isinstance(at, NamedSharding):
         if callable(rules):  # its answers are not ours to keep
-            return _compare_on_mesh(at, value.shape, names, rules, own)
-        key: Any = (at, value.shape, names, rules, own, axis_rules.context_rules())
+            return _compare_on_mesh(at, value.shape, names, rules, own, storage)
+        key: Any = (at, value.shape, names, rules, own, storage, axis_rules.context_rules())
         try:
             hash(key)
         except Exception:  # rules in lists, or of a class of the user's own
-            return _compare_on_mesh(at, value.shape, names, rules, own)
+            return _compare_on_mesh(at, value.shape, names, rules, own, storage)
         return _compare_cached(*key)
     declared = spread(names, rank)
-    wanted = _resolved(declared, rank, rules, own)
-    if isinstance(wanted, Outcome):
-        return wanted
+    resolved = _resolved(declared, rank, rules, own, storage)
+    if isinstance(resolved, Outcome):
+        return resolved
+    names, sums = resolved
     if variables.is_traced(value):
-        return _compare_traced(variables.type_of(value), declared, wanted)
+        return _compare_traced(variables.type_of(value), declared, names, sums)
     mesh = axis_rules.mesh_of(metadata) or axis_rules.context_mesh()
+    wanted = Wanted(names, mesh, storage=sums)
     if at is None:
         kind = "a numpy array" if isinstance(value, np.ndarray) else "no sharding"
-        return _compare_whole(wanted, kind, mesh)
+        return _compare_whole(wanted, kind)
     at = getattr(at, "sharding", at)  # a Format has a layout beside it
     if isinstance(at, NamedSharding):
-        return _compare_named(at, declared, wanted, value.shape)
-    return _compare_other(at, wanted, mesh, rank)
+        return _compare_named(at, declared, names, sums, value.shape)
+    return _compare_other(at, wanted, rank)
 
 
-def _resolved(declared: Names, rank: int, rules: Rules | None, own: Any) -> Names | Outcome:
+def _resolved(
+    declared: Names, rank: int, rules: Rules | None, own: Any, storage: Storage
+) -> tuple[Names, Storage] | Outcome:
     """The names of mesh axes, or what is wrong with them whatever the placement."""
     try:
-        wanted = resolve(declared, rules, own)
+        wanted, sums = resolve(declared, rules, own), resolve_storage(storage.sums, rules, own)
     except ValueError as error:
-        return Outcome(
-            "mismatch", show_names(declared), "rules that contradict each other", str(error)
-        )
+        shown = show_names(declared, storage)
+        return Outcome("mismatch", shown, "rules that contradict each other", str(error))
     if len(wanted) > rank:
-        return Outcome("mismatch", room(rank), show_names(wanted))
-    return wanted
+        return Outcome("mismatch", room(rank), show_names(wanted, sums))
+    return wanted, sums
 
 
 @lru_cache(maxsize=1024)
 def _compare_cached(
-    at: NamedSharding, shape: Shape, names: Names, rules: Rules | None, own: Any, context: Any
+    at: NamedSharding,
+    shape: Shape,
+    names: Names,
+    rules: Rules | None,
+    own: Any,
+    storage: Storage,
+    context: Any,
 ) -> Outcome:
     """The comparison on a mesh; `context` stands in the key only, as `resolve` reads it."""
-    return _compare_on_mesh(at, shape, names, rules, own)
+    return _compare_on_mesh(at, shape, names, rules, own, storage)
 
 
 def _compare_on_mesh(
-    at: NamedSharding, shape: Shape, names: Names, rules: Rules | None, own: Any
+    at: NamedSharding,
+    shape: Shape,
+    names: Names,
+    rules: Rules | None,
+    own: Any,
+    storage: Storage,
 ) -> Outcome:
     declared = spread(names, len(shape))
-    wanted = _resolved(declared, len(shape), rules, own)
-    return wanted if isinstance(wanted, Outcome) else _compare_named(at, declared, wanted, shape)
+    resolved = _resolved(declared, len(shape), rules, own, storage)
+    if isinstance(resolved, Outcome):
+        return resolved
+    return _compare_named(at, declared, *resolved, shape)
 
 
-def _compare_named(at: NamedSharding, declared: Names, names: Names, shape: Shape) -> Outcome:
-    wanted, actual = Wanted(names, at.mesh), axis_rules.axis_names(at.spec)
+def _compare_named(
+    at: NamedSharding, declared: Names, names: Names, sums: Storage, shape: Shape
+) -> Outcome:
+    wanted, actual = Wanted(names, at.mesh, storage=sums), axis_rules.axis_names(at.spec)
+    found = sums_of(at.spec)
     if lost := lacking(at.mesh, declared, names):
-        return Outcome("mismatch", show_names(names), show_names(actual), lost)
+        return Outcome("mismatch", wanted.text, show_names(actual, found), lost)
     if wanted.differs(actual):
         faults = [f"{needed}, found {found}" for needed, found in problems(names, shape, at.mesh)]
         note = f"no array of this shape can be: needs {faults[0]}" if faults else ""
-        return Outcome("mismatch", show_names(names), show_names(actual), note)
-    unreduced = getattr(at.spec, "unreduced", None)
-    if unreduced:
-        axes = ", ".join(map(repr, sorted(unreduced)))
-        return Outcome("mismatch", show_names(names), f"partial sums over {axes}")
-    return wanted.verdict()
+        return Outcome("mismatch", wanted.text, show_names(actual, found), note)
+    return _compare_sums(wanted, actual, found) or wanted.verdict()
 
 
-def _compare_traced(aval: Any, declared: Names, names: Names) -> Outcome:
+def _compare_sums(wanted: Wanted, actual: Names, found: Storage) -> Outcome | None:
+    """Whether the sums are as declared, once the split is."""
+    if not wanted.sums_differ(found):
+        return None
+    if wanted.storage == ANYWHERE:
+        axes = ", ".join(map(repr, sorted(found.unreduced, key=str)))
+        return Outcome("mismatch", wanted.text, f"partial sums over {axes}")
+    return Outcome("mismatch", wanted.text, show_names(actual, found))
+
+
+def _compare_traced(aval: Any, declared: Names, names: Names, sums: Storage) -> Outcome:
     """Explicit axes show their split, Auto ones don't, Manual ones a part of it."""
     sharding = getattr(aval, "sharding", None)
     mesh = getattr(sharding, "mesh", None)
     if sharding is None or mesh is None or mesh.empty:
-        return Outcome("unknown", show_names(names), "a tracer without a mesh does not show it")
-    actual = axis_rules.axis_names(sharding.spec)
-    if lost := lacking(mesh, declared, names):
-        return Outcome("mismatch", show_names(names), show_names(actual), lost)
+        shown = show_names(names, sums)
+        return Outcome("unknown", shown, "a tracer without a mesh does not show it")
+    actual, found = axis_rules.axis_names(sharding.spec), sums_of(sharding.spec)
     manual = manual_axes(mesh)
     hidden = dict.fromkeys(_auto_axes(mesh), _AUTO)
-    wanted = Wanted(names, mesh, hidden | dict.fromkeys(manual, ""))
+    wanted = Wanted(names, mesh, hidden | dict.fromkeys(manual, ""), sums)
+    if lost := lacking(mesh, declared, names):
+        return Outcome("mismatch", wanted.text, show_names(actual, found), lost)
     if wanted.differs(actual):
-        return Outcome("mismatch", show_names(names), show_names(actual))
+        return Outcome("mismatch", wanted.text, show_names(actual, found))
+    if other := _compare_sums(wanted, actual, found):
+        return other
     shard = compare_shard(aval, wanted, manual) if manual else MATCH
     if shard.outcome != "match":
         return shard
-    verdict = Wanted(names, mesh, hidden).verdict()
+    seen = frozenset(manual)  # compare_shard has looked at their sums
+    left = Storage(None, sums.unreduced - seen, sums.reduced - seen)
+    verdict = Wanted(names, mesh, hidden, left).verdict()
     if verdict.outcome == "match" and hidden:
         name = next(iter(hidden))
-        verdict = Outcome("unknown", show_names(names), f"{name!r} {_AUTO}")
+        verdict = Outcome("unknown", wanted.text, f"{name!r} {_AUTO}")
     return Outcome(verdict.outcome, verdict.expected, verdict.actual, shards=shard.shards)
 
 
@@ -136,32 +182,53 @@ def _auto_axes(mesh: Any) -> list[Any]:
     return [name for name, kind in kinds if kind == auto and mesh.shape[name] != 1]
 
 
-def _compare_other(at: Any, names: Names, mesh: Any, rank: int) -> Outcome:
+def _compare_other(at: Any, wanted: Wanted, rank: int) -> Outcome:
     """A sharding without axis names: one device, GSPMD's, pmap's."""
     devices = at.num_devices if hasattr(at, "num_devices") else len(at.device_set)
     if devices == 1:
-        return _compare_whole(names, "an array on one device", mesh)
+        return _compare_whole(wanted, "an array on one device")
     if at.is_fully_replicated:
-        return _compare_whole(names, f"copies on {devices} devices", mesh)
-    kind = type(at).__name__
-    if isinstance(mesh, jax.sharding.Mesh) and not Wanted(names, mesh).strange():
-        if at.is_equivalent_to(NamedSharding(mesh, _spec(*names)), rank):
+        return _compare_whole(wanted, f"copies on {devices} devices")
+    kind, mesh = type(at).__name__, wanted.mesh
+    if isinstance(mesh, jax.sharding.Mesh) and not wanted.strange():
+        if at.is_equivalent_to(NamedSharding(mesh, partition(wanted.names, wanted.storage)), rank):
             return MATCH
-        return Outcome("mismatch", show_names(names), f"a {kind} that differs")
-    return Outcome(
-        "unknown", show_names(names), f"a {kind} has no axis names, and no mesh is given"
-    )
+        return Outcome("mismatch", wanted.text, f"a {kind} that differs")
+    return Outcome("unknown", wanted.text, f"a {kind} has no axis names, and no mesh is given")
 
 
-def _compare_whole(names: Names, actual: str, mesh: Any) -> Outcome:
-    """An array that is whole on each of its devices."""
-    wanted = Wanted(names, mesh)
-    if not any(axes_of(entry) for entry in names):
+def _compare_whole(wanted: Wanted, actual: str) -> Outcome:
+    """An array that is whole on each of its devices, or a part of a sum on one."""
+    entries = (*wanted.names, *wanted.storage.unreduced, *wanted.storage.reduced)
+    if not any(axes_of(entry) for entry in entries):
         return MATCH
-    if mesh is not None and wanted.strange():
-        known = [n for entry in names for n in axes_of(entry) if n in wanted.sizes()]
+    if wanted.mesh is not None and wanted.strange():
+        known = [n for entry in entries for n in axes_of(entry) if n in wanted.sizes()]
         if all(wanted.sizes()[name] == 1 for name in known):
             return wanted.verdict()
-    elif mesh is not None and not any(wanted.visible(entry) for entry in names):
+    elif wanted.mesh is not None and not any(wanted.visible(entry) for entry in entries):
         return MATCH
-    return Outcome("mismatch", show_names(names), actual)
+    return Outcome("mismatch", wanted.text, actual)
+
+
+def compare_memory(value: Any, storage: Storage) -> Outcome:
+    """Compares the memory in which an array lies with the declared one.
+
+    Args:
+      value: an array, a tracer, an abstract value, or a sharding that stands for one.
+      storage: with the kind that is declared.
+    """
+    wanted = storage.memory_kind
+    if wanted is None:
+        return MATCH
+    expected = f"memory kind {wanted!r}"
+    if isinstance(value, np.ndarray):
+        return Outcome("mismatch", expected, "a numpy array")
+    found = memory_of(variables.type_of(value) if variables.is_traced(value) else value)
+    if found is None:
+        if isinstance(value, NamedSharding):
+            return Outcome("mismatch", expected, "no memory kind")
+        return Outcome("unknown", expected, "in which memory it lies is not shown")
+    if wanted not in found:
+        return Outcome("mismatch", expected, f"memory kind {found[0]!r}")
+    return MATCH

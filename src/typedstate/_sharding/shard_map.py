@@ -12,10 +12,11 @@ from typing import Any, Final, cast
 import jax
 
 from .._compat import variables
-from .axis_names import axes_of, show_names
+from .axis_names import axes_of
 from .outcome import Outcome, Wanted
 
 _jax: Final = cast(Any, jax)
+_UNTRACKED: Final = "check_vma=False keeps no record of what varies over it"
 _OUTSIDE: Final = "out_specs of shard_map would refuse it"
 
 
@@ -43,9 +44,14 @@ def compare_shard(aval: Any, wanted: Wanted, axes: tuple[Any, ...]) -> Outcome:
       axes: of the mesh, those that are manual.
     """
     varying, unreduced = _varying(aval) & set(axes), _unreduced(aval)
-    expected = show_names(wanted.names)
-    if unreduced:
-        return Outcome("mismatch", expected, f"partial sums over {_list(unreduced)}")
+    expected, declared = wanted.text, set(wanted.storage.unreduced) & set(axes)
+    if unreduced - declared:
+        return Outcome("mismatch", expected, f"partial sums over {_list(unreduced - declared)}")
+    if (whole := declared - unreduced) and _tracks(axes[0]):
+        return Outcome("mismatch", expected, f"no partial sums over {_list(whole)}")
+    if whole:
+        why = f"{min(whole, key=str)!r} is Manual: {_UNTRACKED}"
+        return Outcome("unknown", expected, why)
     split = {name for entry in wanted.names for name in axes_of(entry)} & set(axes)
     if astray := varying - split:
         actual = f"a value that varies over {_list(astray)}"
@@ -63,7 +69,7 @@ def compare_shard(aval: Any, wanted: Wanted, axes: tuple[Any, ...]) -> Outcome:
 def _doubt(varying: set[Any], split: set[Any], axes: tuple[Any, ...], rank: int) -> str:
     """The reason why a shard can't show whether the whole is split as declared; empty if it can."""
     if not varying and not _tracks(axes[0]):
-        return "check_vma=False keeps no record of what varies over it"
+        return _UNTRACKED
     if split - varying:
         return "the value does not vary over it, so it is a shard or a copy"
     if len(split) > 1 or (split and rank > 1):

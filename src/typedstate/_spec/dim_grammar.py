@@ -6,6 +6,7 @@ Source: https://docs.kidger.site/jaxtyping/api/array/.
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from typing import Final
 
 from .dims import Dim, Expr, Fixed, Name, Opaque, Product, SingleDim, Sum, VariadicDim
@@ -21,16 +22,21 @@ class DimError(ValueError):
     """Text that is no dimension; the parser adds class and field."""
 
 
-def parse_shape(text: str) -> tuple[Dim, ...]:
-    """Parses what stands in a hint's quotes, e.g. ``"*batch 4*d"``."""
-    dims = tuple(parse_dim(token) for token in text.split())
+def parse_shape(text: str, read: Callable[[str], str] | None = None) -> tuple[Dim, ...]:
+    """Parses what stands in a hint's quotes, e.g. ``"*batch 4*d"``.
+
+    Args:
+      text: it.
+      read: what a dim with braces is in one call, without its markers; None where no call is.
+    """
+    dims = tuple(parse_dim(token, read) for token in text.split())
     if sum(isinstance(dim, VariadicDim) for dim in dims) > 1:
         raise DimError(f"{text!r} has more than one '...' or '*name': at most one can be solved")
     return dims
 
 
-def parse_dim(token: str) -> Dim:
-    """Parses one token of a shape."""
+def parse_dim(token: str, read: Callable[[str], str] | None = None) -> Dim:
+    """Parses one token of a shape; `read` says what one with braces is."""
     broadcast = per_leaf = variadic = anonymous = False
     rest = token
     if rest == "...":
@@ -53,7 +59,9 @@ def parse_dim(token: str) -> Dim:
         if not rest.isidentifier():
             raise DimError(f"{token!r}: '*' wants a name, not {rest!r}")
         return VariadicDim(rest, broadcast, per_leaf)
-    return SingleDim(rest, parse_expr(rest), broadcast, per_leaf)
+    said = rest if read is None or "{" not in rest else read(rest)
+    expr = None if said == "_" else parse_expr(said)
+    return SingleDim(rest, expr, broadcast, per_leaf)
 
 
 def parse_expr(text: str) -> Expr[str]:

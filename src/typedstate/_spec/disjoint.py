@@ -15,7 +15,6 @@ from .nodes import (
     EntriesSpec,
     Instance,
     Leaf,
-    Likeness,
     Node,
     NoValue,
     Partition,
@@ -24,6 +23,7 @@ from .nodes import (
     Union,
 )
 from .questions import container_of, root_of
+from .words import Likeness
 
 #: In what trees may agree, the most first.
 STRICT: Final = get_args(Likeness)

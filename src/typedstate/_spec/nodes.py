@@ -13,13 +13,12 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from .._compat import variables
+from .._compat.storage import ANYWHERE, Storage
 from ..report import Path
 from .dims import Dim, Expr, SingleDim
 from .leaf_conditions import Allowed, PlacedSpec, Predicate
 from .node_groups import ContainerSpec, LevelSpec, OneChildSpec, StateSpec, ValueSpec, WrapperSpec
-
-Container = Literal["any", "state", "dict"]
-Likeness = Literal["structure", "shapes", "keys"]
+from .words import Container, Likeness
 
 
 @final
@@ -128,12 +127,14 @@ class Partition(ValueSpec, frozen=True):
       names: the declared axis names of the array; None for any.
       shape: the dims of the array, to compare with names and mesh; None for any.
       rules: of a `Placed` or `PlacedBy` that it stands for.
+      storage: the array's memory and sums.
     """
 
     cls: type
     names: tuple[Any, ...] | None = None
     shape: tuple[Dim, ...] | None = None
     rules: Any = None
+    storage: Storage = ANYWHERE
 
 
 @final
@@ -152,12 +153,12 @@ class Leaf(StateSpec, frozen=True):
       kind: the class of the Variable; None for a raw leaf.
       value: the spec of its value.
       exact: no subclass of the kind.
-      names: axis names in its sharding metadata, None for any; ``...`` for as many axes
-        without a name as the rank leaves.
+      names: axis names in its sharding metadata, None for any; ``...`` for all other axes.
       predicates: validators over the value.
       by_dims: the names are declared by dims: metadata may be without any.
-      placed: its array must be placed by these names, or by those of its metadata.
+      placed: its array must lie by these names, or by those of its metadata.
       stacked: the axes that `Stacked` put in without a name; metadata may leave out their None.
+      storage: the memory of its array, and the sums that its sharding leaves to be made.
     """
 
     kind: type | None
@@ -168,6 +169,7 @@ class Leaf(StateSpec, frozen=True):
     by_dims: bool = False
     placed: PlacedSpec | None = None
     stacked: tuple[int, ...] = ()
+    storage: Storage = ANYWHERE
 
 
 class SchemaRef(Protocol):

@@ -14,7 +14,6 @@ from .nodes import (
     Array,
     Bound,
     Conditional,
-    Container,
     EntriesSpec,
     FlatSpec,
     Instance,
@@ -38,6 +37,7 @@ from .nodes import (
     Union,
     Within,
 )
+from .words import Container
 
 
 def outermost_names(spec: Spec) -> list[str]:

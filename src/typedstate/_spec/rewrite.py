@@ -138,8 +138,11 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
             if found is None:
                 return None
             more = () if transform.link is None else (_self_link(transform.link),)
-            return Bound(found, (*links, *more))
-        case ScopedSpec(inner) | SameSpec(inner) | Argument(inner):
+            return Bound(found, (*transform.relinked(links), *more))
+        case Argument(inner):
+            found = rewrite(inner, transform.written_around(), path)
+            return None if found is None else replace(spec, inner=found)
+        case ScopedSpec(inner) | SameSpec(inner):
             found = rewrite(inner, transform, path)
             return None if found is None else replace(spec, inner=found)
         case Map():

@@ -8,7 +8,8 @@ from ..errors import SchemaError
 from ..report import Path
 from .dims import Expr
 from .leaf_conditions import Predicate
-from .nodes import Container, Extra, Spec
+from .nodes import Extra, Spec
+from .words import Container
 
 
 class Impossible(SchemaError):
@@ -72,6 +73,16 @@ class Transform(Protocol):
 
     def bound(self, links: tuple[tuple[str, Expr[str]], ...]) -> Transform:
         """The transform below a `Bind` with these links."""
+        ...
+
+    def relinked(
+        self, links: tuple[tuple[str, Expr[str]], ...]
+    ) -> tuple[tuple[str, Expr[str]], ...]:
+        """The links of a `Bind` in the transformed tree."""
+        ...
+
+    def written_around(self) -> Transform:
+        """The transform of a type argument, whose names are those of what stands around."""
         ...
 
     def container(self, container: Container) -> Container:
@@ -138,6 +149,16 @@ class Unchanged:
 
     def bound(self, links: tuple[tuple[str, Expr[str]], ...]) -> Self:
         """The same below a `Bind`."""
+        return self
+
+    def relinked(
+        self, links: tuple[tuple[str, Expr[str]], ...]
+    ) -> tuple[tuple[str, Expr[str]], ...]:
+        """Links stay what they are."""
+        return links
+
+    def written_around(self) -> Self:
+        """The same in a type argument."""
         return self
 
     def container(self, container: Container) -> Container:

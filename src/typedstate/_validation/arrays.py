@@ -188,8 +188,9 @@ def _whole(found: Findings, size: int, axis: int, broadcast: bool) -> tuple[int,
 
 def see_names(found: Findings, value: Any, wanted: tuple[Any, ...], spec: Leaf, path: Path) -> None:
     """The axis names in a Variable's metadata."""
-    verdict = compare.ask("names", value, wanted, given=spec.by_dims, stacked=spec.stacked)
-    asked = compare.question("names", wanted, None, spec.by_dims, None, spec.stacked, verdict)
+    given, stacked, storage = spec.by_dims, spec.stacked, spec.storage
+    verdict = compare.ask("names", value, wanted, given=given, stacked=stacked, storage=storage)
+    asked = compare.question("names", wanted, None, given, None, stacked, storage, verdict)
     _judge(found, verdict, Guard(path, asked, fast_reads.names_signs(value)))
 
 
@@ -202,16 +203,16 @@ def shards_of(value: Any, raw: Any, spec: Leaf | None) -> tuple[int, ...] | None
         return None
     if spec is None or spec.placed is None:
         return ()
-    rules, stacked = spec.placed.rules, spec.stacked
-    verdict = compare.ask("placement", value, spec.names, rules, stacked=stacked)
+    names, rules, stacked = spec.names, spec.placed.rules, spec.stacked
+    verdict = compare.ask("placement", value, names, rules, stacked=stacked, storage=spec.storage)
     return verdict.shards or (1,) * len(raw.shape)
 
 
 def see_placement(found: Findings, value: Any, spec: Leaf, placed: PlacedSpec, path: Path) -> None:
     """Compares the sharding of an array with its declared axis names and rules."""
     names, rules, stacked = spec.names, placed.rules, spec.stacked
-    verdict = compare.ask("placement", value, names, rules, stacked=stacked)
-    asked = compare.question("placement", names, rules, False, None, stacked, verdict)
+    verdict = compare.ask("placement", value, names, rules, stacked=stacked, storage=spec.storage)
+    asked = compare.question("placement", names, rules, False, None, stacked, spec.storage, verdict)
     known = variables.is_variable(value) and not callable(placed.rules)
     _judge(found, verdict, Guard(path, asked, fast_reads.placement_signs(value) if known else None))
 
@@ -231,8 +232,9 @@ def see_partition(found: Findings, value: Any, spec: Partition, path: Path, scop
     shape = spec.shape
     fixed = shape is not None and not any(isinstance(dim, VariadicDim) for dim in shape)
     rank = len(shape) if shape is not None and fixed else None
-    verdict = compare.ask("partition", value, spec.names, spec.rules, rank=rank)
-    asked = compare.question("partition", spec.names, spec.rules, False, rank, (), verdict)
+    names, rules, storage = spec.names, spec.rules, spec.storage
+    verdict = compare.ask("partition", value, names, rules, rank=rank, storage=storage)
+    asked = compare.question("partition", names, rules, False, rank, (), storage, verdict)
     _judge(found, verdict, Guard(path, asked))
     if verdict.outcome != "mismatch" and shape is not None and fixed:
         _splits(found, value, shape, path, scope)

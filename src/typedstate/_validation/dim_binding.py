@@ -251,7 +251,7 @@ def _settle_one(seen: SeenSize, sizes: Sizes, conflicts: list[Conflict]) -> bool
         conflicts.append(Conflict(seen, f"no {solution.name.name} makes {_show(seen.expr)} that"))
         return True
     if value != size:
-        conflicts.append(Conflict(seen, _expected(seen.expr, value, sizes)))
+        conflicts.append(Conflict(seen, _expected(seen, value, sizes)))
     return True
 
 
@@ -259,10 +259,11 @@ def _show(expr: Expr[Var]) -> str:
     return dim_grammar.show_expr(dims.substitute(expr, lambda var: Name(var.name)))
 
 
-def _expected(expr: Expr[Var], value: int, sizes: Sizes) -> str:
+def _expected(seen: SeenSize, value: int, sizes: Sizes) -> str:
+    expr = seen.expr
     names = list(dict.fromkeys(dims.names_of(expr)))
-    if not names:
-        return str(value)
+    if not names:  # the text of one that the arguments of a call say is not its size
+        return f"{seen.text}={value}" if "{" in seen.text else str(value)
     where = ", ".join(
         f"{var.name}={sizes.known[var]}{_from(sizes.origins[var])}" for var in names[:3]
     )

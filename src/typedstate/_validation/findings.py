@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from .._spec import dims
 from .._spec.describe import describe
 from .._spec.dims import Dim, Expr, Name
-from .._spec.nodes import Array, Likeness, Spec
+from .._spec.nodes import Array, Spec
+from .._spec.words import Likeness
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
 from . import optimizer_make, permuted_axes, tree_structure
 from .dim_binding import Choice, Conflict, Observation, SeenSize, Sizes, settle

@@ -41,7 +41,7 @@ def enter(
     """The keys and values of a level; None, and a violation, if the value has no level."""
     mapping = variables.mapping_of(value)
     if mapping is None:
-        note = suggestions.container_note(value)
+        note = suggestions.container_note(value, spec)
         walk.found.add(path, "container", f"a state {describe(spec)}", describe_value(value), note)
         return None
     if container == "state" and not path and not variables.is_state(value):

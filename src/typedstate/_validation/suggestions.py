@@ -5,6 +5,7 @@ Each function recognises one pattern and answers a sentence, or nothing.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import itertools
 import re
@@ -14,6 +15,8 @@ from typing import Any, Final, NamedTuple, cast
 
 import jax
 import numpy as np
+from flax import nnx
+from flax.nnx import filterlib
 
 from .._compat import modules, variables
 from .._spec import flat_trees
@@ -29,8 +32,10 @@ from .._spec.nodes import (
     Schema,
     SchemaRef,
     ScopedSpec,
+    Spec,
 )
 from .._spec.rewrite import Derived
+from .._spec.selecting import Selecting
 from ..report import Violation
 from .key_patterns import int_of
 
@@ -90,6 +95,20 @@ def too_deep(mapping: Mapping[Hashable, Any], schema: Schema) -> Hashable | None
     return key if required and all(wanted in below for wanted in required) else None
 
 
+def _of_module(module: Any, spec: Spec) -> str:
+    """The hint that takes a module as it is: without the filters that leave something of it out."""
+    while isinstance(spec, Bound | ScopedSpec | Argument):
+        spec = spec.inner
+    ref = spec.ref if isinstance(spec, Node) else None
+    if isinstance(ref, Derived) and isinstance(ref.transform, Selecting):
+        with contextlib.suppress(Exception):  # of a filter of the user's own
+            selects, keep = filterlib.to_predicate(ref.transform.filters), ref.transform.keep
+            flat = nnx.to_flat_state(nnx.state(module))
+            if any(bool(selects(path, leaf)) is not keep for path, leaf in flat):
+                return ref.base.name
+    return describe(spec)
+
+
 def closest(key: Hashable, keys: Iterable[Hashable]) -> Hashable | None:
     """The key that was probably meant."""
     if not isinstance(key, str):
@@ -147,11 +166,14 @@ def unknown_note(key: Hashable, known: Iterable[Hashable]) -> str:
     return ""
 
 
-def container_note(value: object) -> str:
+def container_note(value: object, spec: Spec | None = None) -> str:
     """Why something that is no state stands where one is wanted."""
     if modules.is_module(value):
-        name = class_name(type(value))
-        return f"a module: nnx.state(module) is its state, Annotated[{name}, ...] takes it as it is"
+        name, hint = class_name(type(value)), "..." if spec is None else _of_module(value, spec)
+        hint = f"Annotated[{name}, {hint}] takes it"
+        if modules.tree_mode():  # what nnx.grad and nnx.jit give there has the class of the model
+            return f"a module tree: {hint}"
+        return f"a module: nnx.state(module) is its state, {hint} as it is"
     if isinstance(value, tuple) and any(variables.is_state(item) for item in cast(Any, value)):
         return "several states: nnx.state with two filters gives a tuple"
     if flat_trees.is_pairs(value):

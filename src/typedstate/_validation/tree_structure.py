@@ -13,7 +13,7 @@ import jax
 import msgspec
 
 from .._compat import modules, variables
-from .._spec.nodes import Likeness
+from .._spec.words import Likeness
 from ..report import Code, Path
 from . import tree_signature
 from .tree_signature import TreeSignature

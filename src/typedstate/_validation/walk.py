@@ -27,7 +27,6 @@ from .._spec.nodes import (
     EntriesSpec,
     FlatSpec,
     Leaf,
-    Likeness,
     Map,
     ModuleState,
     Node,
@@ -40,6 +39,7 @@ from .._spec.nodes import (
     Within,
 )
 from .._spec.questions import container_of, unbind
+from .._spec.words import Likeness
 from ..report import Path, Report, Unknown, show_key, show_path
 from . import (
     alternatives,

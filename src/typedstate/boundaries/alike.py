@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from .._spec.describe import describe
-from .._spec.nodes import Likeness, SameSpec, Spec, TupleOf
+from .._spec.nodes import SameSpec, Spec, TupleOf
+from .._spec.words import Likeness
 from ..errors import SchemaError
 
 _ADVICE: Final[dict[Likeness, str]] = {

@@ -58,8 +58,9 @@ def checked(target: Any) -> Any:
     (their methods; the fields of a dataclass) and callables such as jitted functions, in either
     order of decorators. A schema is enforced wherever it stands in an annotation: in containers,
     records (dataclasses, NamedTuples, TypedDicts, generic ones too), aliases, bounds of type
-    variables; where it can't be it is an error. What a callable, an iterator or a context manager
-    takes and gives is left to type checkers. Signature, name and docstring stay. With
+    variables; where it can't be it is an error. Dims may read the arguments of the call, as in
+    jaxtyping: ``Float[Array, "{n} {self.width}"]``. What a callable, an iterator or a context
+    manager takes and gives is left to type checkers. Signature, name and docstring stay. With
     ``TYPEDSTATE=off``, or under ``python -O``, the target itself is returned.
 
     Raises:
@@ -74,8 +75,8 @@ def checked(target: Any) -> Any:
 def checked_by_hook(target: Any) -> Any:
     """`checked` as the import hook writes it, over code that its author may never have run so.
 
-    An annotation that only a type checker can read, or whose dims only jaxtyping evaluates, is
-    left alone, with a warning; in a schema or a form it is an error here too.
+    An annotation that only a type checker can read, or whose dims can't be read from the
+    arguments, is left alone, with a warning; in a schema or a form it is an error here too.
     """
     place = DecoratorSite(_local_names(sys._getframe(1)), covered=True)  # pyright: ignore[reportPrivateUsage]
     return _decorate(target, place)

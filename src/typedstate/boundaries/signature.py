@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from .. import _fastpath, _validation
 from .._annotations.boundary_hints import holds_state_or_array, mentions_schema, or_array
-from .._annotations.context import Context, NotYet
+from .._annotations.context import Braces, Context, NotYet
 from .._annotations.deferred import of_variable
 from .._annotations.hint_kinds import UNPACK
 from .._annotations.lazy_annotations import annotations_of, signature_of
@@ -28,6 +28,7 @@ from ..mode import MODE
 from ..report import Path, Report
 from . import own_source
 from .alike import refuse_unlike
+from .braces import refuse_strangers
 from .enforced import Enforced
 from .hints import has_jaxtyped, may_be_ours, says_something
 from .merging import merges_of, refuse_unknown, see_belonging
@@ -52,6 +53,7 @@ class Boundary:
         names: tuple[Mapping[str, Any], ...],
         covered: bool,
         crosses: bool = False,
+        texts: Mapping[str, str] | None = None,
     ) -> None:
         """Parses the annotations, or waits for the first call where a name is missing."""
         self.function = function
@@ -59,8 +61,9 @@ class Boundary:
         self.signature = signature_of(function)
         self.annotations: dict[str, Any] = {}
         self._names = names
-        self._covered = covered
+        self.covered = covered
         self._crosses = crosses
+        self._braces = Braces(texts or {})
         self._waits = True
         self.ready = False
         self.ours: list[Enforced] = []
@@ -148,7 +151,14 @@ class Boundary:
     def _context(self, name: str) -> Context:
         owner = f"{self.function.__qualname__}({name})"
         package = str(self.function.__module__).partition(".")[0]
-        return Context(owner, self._names, boundary=True, package=package, waits=self._waits)
+        return Context(
+            owner,
+            self._names,
+            boundary=True,
+            package=package,
+            waits=self._waits,
+            braces=self._braces,
+        )
 
     def _enforced(self, name: str, hint: Any, kind: Any) -> Enforced:
         hint = self._resolved(name, hint)
@@ -163,6 +173,7 @@ class Boundary:
         try:
             spec = parse(hint, self._context(name))
             check_binds(spec, self._context(name).owner)
+            refuse_strangers(self._braces, self.signature.parameters, self._context(name))
         except (NotYet, SchemaError) as error:
             of_others = self._is_of_others(name, error)
             is_schema = isinstance(error, SchemaError) and mentions_schema(hint)
@@ -193,7 +204,7 @@ class Boundary:
 
     def _raises(self, error: Exception) -> bool:
         """Whether a name may still come, or is an error where the user wrote the decorator."""
-        return not self._covered or (self._waits and isinstance(error, NotYet))
+        return not self.covered or (self._waits and isinstance(error, NotYet))
 
     def _is_of_others(self, name: str, error: Exception) -> bool:
         """Whether the missing name stands in an alias of another package."""
@@ -207,6 +218,15 @@ class Boundary:
         reason = str(error).removeprefix(f"{where}: ")
         own_source.leave_alone(self.function, where, reason, of_others)
         return Any
+
+    def of_call(self, texts: Mapping[str, str]) -> Boundary:
+        """The boundary of calls in which dims with braces are these texts."""
+        return Boundary(self.function, self._names, self.covered, self._crosses, texts)
+
+    @property
+    def braces(self) -> tuple[str, ...]:
+        """The dims that read the arguments of a call."""
+        return tuple(self._braces.asked)
 
     @property
     def _yields(self) -> bool:

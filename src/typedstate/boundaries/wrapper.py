@@ -7,7 +7,6 @@ reached by global names with this prefix, never by their text.
 from __future__ import annotations
 
 import inspect
-import sys
 import types
 from collections.abc import Callable
 from functools import partial
@@ -20,6 +19,8 @@ from .._fastpath.call_cache import OMITTED
 from .._fastpath.compiled import execute
 from ..errors import SchemaError, StateTypeError, TypedStateWarning
 from . import beartype_hints
+from .braces import ByCall
+from .containers import is_prefix, is_rebuilt
 
 if TYPE_CHECKING:
     from .enforced import Enforced
@@ -29,29 +30,13 @@ _jaxtyped: Final[Any] = cast(Any, jaxtyping).jaxtyped
 _Kind: Final = inspect.Parameter
 _STARS: Final[dict[Any, str]] = {_Kind.VAR_POSITIONAL: "*", _Kind.VAR_KEYWORD: "**"}
 _PREFIX: Final = "§"
-_SOURCE: Final = "<typedstate boundary"
-
-
-def _is_rebuilt() -> bool:
-    """Whether JAX makes a container again from its leaves, which may be anything meanwhile.
-
-    Source: "Custom pytree nodes and initialization" in JAX's documentation of pytrees.
-    """
-    frame: types.FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-    while frame is not None and frame.f_code.co_filename.startswith(_SOURCE):
-        frame = frame.f_back
-    if frame is None:
-        return False
-    module: str = frame.f_globals.get("__name__", "")
-    if module == "flax.struct" or module.partition(".")[0] == "jax":
-        return True
-    return "unflatten" in frame.f_code.co_name
 
 
 #: What the generated code needs beside its function; a parameter may shadow any builtin.
 _NAMES: Final[dict[str, Any]] = {
     "mode": mode,  # a module travels by its name, its context variable would not
-    "rebuilt": _is_rebuilt,
+    "rebuilt": is_rebuilt,
+    "prefix": is_prefix,
     "omitted": OMITTED,
     "Refusals": (StateTypeError, SchemaError, TypedStateWarning),
     "BaseException": BaseException,
@@ -67,7 +52,18 @@ _NAMES: Final[dict[str, Any]] = {
 
 def write_wrapper(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
     """The checked form of a target that has the boundary's signature."""
-    return _Writer(boundary, target).write() if boundary.ready else _late(boundary, target)
+    if not boundary.ready:
+        return _late(boundary, target)
+    if boundary.braces:
+        return _by_call(boundary, target)
+    return _Writer(boundary, target).write()
+
+
+def _by_call(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
+    """A wrapper for dims that the arguments of each call say."""
+    by_call = ByCall(boundary, target, write_wrapper)
+    resolved = "§by_call.resolve(args, kwargs)"
+    return _resolving(boundary.function, resolved, {"target": target, "by_call": by_call})
 
 
 def _late(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
@@ -77,15 +73,27 @@ def _late(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
     def resolve() -> Callable[..., Any]:
         if not made:
             boundary.complete()
-            made.append(_Writer(boundary, target).write() if boundary.enforces else target)
+            made.append(write_wrapper(boundary, target) if boundary.enforces else target)
         return made[0]
 
-    function = boundary.function
+    return _resolving(boundary.function, "§resolve()", {"target": target, "resolve": resolve})
+
+
+def _resolving(
+    function: types.FunctionType, resolved: str, names: dict[str, Any]
+) -> Callable[..., Any]:
+    """A wrapper that asks at each call for the one that checks it.
+
+    Args:
+      function: that is checked.
+      resolved: the expression that gives it.
+      names: those in it, and ``target``.
+    """
     invoke = "§resolved(*args, **kwargs)"
     lines = [
         "if §mode.is_suspended(): §resolved = §target",
         "else:",
-        *_hidden("§resolved = §resolve()"),
+        *_hidden(f"§resolved = {resolved}"),
     ]
     if inspect.isgeneratorfunction(function):
         lines.append(f"return (yield from {invoke})")
@@ -93,7 +101,6 @@ def _late(boundary: Boundary, target: Callable[..., Any]) -> Callable[..., Any]:
         lines += _driven_async(invoke, [])
     else:
         lines.append(f"return {'await ' if _is_async(function) else ''}{invoke}")
-    names = {"target": target, "resolve": resolve}
     return _compiled(function, "*args, **kwargs", lines, names, "_")
 
 
@@ -194,13 +201,23 @@ class _Writer:
     def _muted(self, invoke: str) -> list[str]:
         """The plain call, where boundaries are mute."""
         if self.function.__name__ == "__init__":
-            return [f"if §mode.is_suspended() or §rebuilt(): return {invoke}"]
+            either = f"§mode.is_suspended() or §rebuilt(){self._is_prefix()}"
+            return [f"if {either}: return {invoke}"]
         if inspect.isgeneratorfunction(self.function):
             return [f"if §mode.is_suspended(): return (yield from {invoke})"]
         if inspect.isasyncgenfunction(self.function):
             driven = [f"    {line}" for line in _driven_async(invoke, [])]
             return ["if §mode.is_suspended():", *driven, "    return"]
         return [f"if §mode.is_suspended(): return {invoke}"]
+
+    def _is_prefix(self) -> str:
+        """Asks whether what a container gets is no value but e.g. ``in_axes`` for one."""
+        first, *rest = self.boundary.signature.parameters.values() or (None,)
+        if first is None or not self.boundary.ours or any(item.kind in _STARS for item in rest):
+            return ""
+        values = "".join(f"{item.name}, " for item in rest)
+        self.names["fields"] = tuple(item.name for item in rest)
+        return f" or §prefix({first.name}, §fields, ({values}))"
 
     def _arguments(self) -> list[str]:
         """Checks the arguments; ``§call`` is then the accepted call."""

@@ -11,6 +11,7 @@ from flax import nnx
 from msgspec.structs import replace
 
 from .._annotations.spec_of import name_of, spec_of
+from .._compat.storage import ANYWHERE
 from .._compat.variables import State, is_state
 from .._fastpath.judge import given_sizes
 from .._spec import flat_trees
@@ -48,7 +49,14 @@ class AsStored(Unchanged):
             return rewrite(spec.inner, self, path)
         if isinstance(spec, Leaf):
             spec = replace(
-                spec, kind=None, exact=False, names=None, predicates=(), by_dims=False, placed=None
+                spec,
+                kind=None,
+                exact=False,
+                names=None,
+                predicates=(),
+                by_dims=False,
+                placed=None,
+                storage=ANYWHERE,
             )
         return Abstracting().leaf(_without_validators(spec), path)
 

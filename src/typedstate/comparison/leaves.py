@@ -49,6 +49,7 @@ def compare(to: Containment, sa: Scope, a: Spec, sb: Scope, b: Spec, path: Path)
         to.add(path, "kind", describe(other), describe(one))
         return
     _names(to, one, other, path)
+    _memory(to, one, other, path)
     if other.placed is not None and one.placed != other.placed:
         to.add(path, "sharding", "really sharded as declared", "anywhere")
     _predicates(to, one.predicates, other.predicates, path)
@@ -75,18 +76,31 @@ def _names(to: Containment, a: Leaf, b: Leaf, path: Path) -> None:
     wanted = b.names if ... in b.names else axis_names(b.names)
     if a.names is None:
         silent = not wanted or b.by_dims
-        to.add(path, "sharding", show_names(wanted), "any axis names", sure=not silent)
+        shown = show_names(wanted, b.storage)
+        to.add(path, "sharding", shown, "any axis names", sure=not silent)
         return
     found = a.names if ... in a.names else axis_names(a.names)
     may_lack = b.by_dims or not wanted
     accepted = {wanted, *map(axis_names, spellings(wanted, b.stacked, _rank(b)))}
     given = {found, *map(axis_names, spellings(found, a.stacked, _rank(a)))}
-    if given <= accepted and (not a.by_dims or may_lack):
-        return
-    if not found and may_lack:
-        return
+    if a.storage.sums == b.storage.sums:
+        if given <= accepted and (not a.by_dims or may_lack):
+            return
+        if not found and may_lack:
+            return
     open_ = ... in found or ... in wanted
-    to.add(path, "sharding", show_names(wanted), show_names(found), sure=not open_)
+    expected, actual = show_names(wanted, b.storage), show_names(found, a.storage)
+    to.add(path, "sharding", expected, actual, sure=not open_)
+
+
+def _memory(to: Containment, a: Leaf, b: Leaf, path: Path) -> None:
+    """The memory that is declared; only `Placed` asks the arrays of a state for it."""
+    wanted, found = b.storage.memory_kind, a.storage.memory_kind
+    if wanted is None or wanted == found:
+        return
+    shown = "any memory kind" if found is None else f"memory kind {found!r}"
+    sure = b.placed is not None and a.placed is not None
+    to.add(path, "sharding", f"memory kind {wanted!r}", shown, sure=sure)
 
 
 def _predicates(
@@ -136,12 +150,23 @@ def _value(to: Containment, sa: Scope, a: Spec, sb: Scope, b: Spec, path: Path) 
             _each(to, sa, value, sb, other_value, path)
         case RecordOf(), RecordOf() if a.cls is b.cls:
             _record(to, sa, a, sb, b, path)
-        case Partition(), Partition() if a.cls is b.cls and b.names in (None, a.names):
+        case Partition(), Partition() if _is_alike(a, b):
             if b.shape is not None and a.shape != b.shape:
                 to.add(path, "size", _shape_text(b.shape), _shape_text(a.shape), sure=False)
         case _:
             unsure = isinstance(a, Anything) or a == b
             to.add(path, "array", describe(b), describe(a), sure=not unsure)
+
+
+def _is_alike(a: Partition, b: Partition) -> bool:
+    """Whether a partition is of the class, names and storage that another one asks for."""
+    if a.cls is not b.cls:
+        return False
+    if b.names not in (None, a.names):
+        return False
+    memory = b.storage.memory_kind
+    sums = b.names is None or a.storage.sums == b.storage.sums
+    return sums and memory in (None, a.storage.memory_kind)
 
 
 def _each(to: Containment, sa: Scope, a: Spec, sb: Scope, b: Spec, path: Path) -> None:

@@ -9,7 +9,8 @@ import msgspec
 
 from .._spec.dims import Expr
 from .._spec.node_groups import LevelSpec
-from .._spec.nodes import Container, EntriesSpec, Extra, Field, Map, Node, Spec, StateOfSpec, Union
+from .._spec.nodes import EntriesSpec, Extra, Field, Map, Node, Spec, StateOfSpec, Union
+from .._spec.words import Container
 from .._validation import key_patterns
 from .._validation.scopes import Scope
 from .side import At, Side, open_binds

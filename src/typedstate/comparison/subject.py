@@ -13,13 +13,15 @@ from flax import nnx
 
 from .._annotations.spec_of import name_of, spec_of
 from .._compat import axis_rules, modules, variables
+from .._compat.storage import ANYWHERE
+from .._spec import flat_trees
 from .._spec.dims import Fixed, SingleDim
 from .._spec.dtypes import dtype_name
 from .._spec.nodes import (
     Anything,
     Array,
-    Container,
     Field,
+    FlatSpec,
     Instance,
     Leaf,
     Node,
@@ -29,6 +31,7 @@ from .._spec.nodes import (
     TupleOf,
     Validated,
 )
+from .._spec.words import Container
 from ..errors import SchemaError
 from ..report import Report
 
@@ -94,7 +97,7 @@ class SeenRef(msgspec.Struct, frozen=True):
 
 @singledispatch
 def subject_of(given: Any) -> Subject:
-    """Reads a hint, a document, a state, a nested dict, a module or a checkpoint.
+    """Reads a hint, a document, a state, also a flat one, a nested dict, a module or a checkpoint.
 
     ``typedstate.checkpoint``, which may not be imported here, registers how to read a checkpoint.
 
@@ -110,6 +113,9 @@ def subject_of(given: Any) -> Subject:
         return _value(given, "a state")
     if isinstance(given, dict):
         return _value(given, "a dict")
+    if flat_trees.is_pairs(given):
+        found = _value(flat_trees.nested(given, FlatSpec(Anything())), "a flat state")
+        return Subject(found.name, found.spec, None, given, found.abstract)
     spec = spec_of(given)
     if isinstance(spec, Validated) and isinstance(spec.inner, Anything):
         shown = type(given).__name__
@@ -161,7 +167,9 @@ def _leaf(value: Any) -> Spec:
     names = axis_rules.declared_names(variables.metadata_of(value))
     kind = variables.kind_of(value)
     content = _content(variables.raw_value(value))
-    return Leaf(kind, content, exact=True, names=() if names is None else names)
+    storage = axis_rules.written_sums(variables.metadata_of(value)) or ANYWHERE
+    declared = () if names is None else names
+    return Leaf(kind, content, exact=True, names=declared, storage=storage)
 
 
 def _content(given: object) -> Spec:

@@ -25,7 +25,6 @@ from .._spec.nodes import (
     Argument,
     Bound,
     Conditional,
-    Container,
     EntriesSpec,
     Extra,
     Field,
@@ -46,6 +45,7 @@ from .._spec.nodes import (
     Within,
 )
 from .._spec.questions import unbind
+from .._spec.words import Container
 from .._validation import key_patterns
 from .._validation.scopes import Scope, Var, argument_scope, inside, linked
 from .._validation.walk import WRITES_NO_NAME

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import msgspec
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
+from msgspec.structs import replace
 
-from .._compat import axis_rules, scalars, variables
+from .._compat import axis_rules, scalars, storage as storage_, variables
 from .._sharding import axis_names, compare
 from .._sharding.axis_names import Rules
 from .._spec import dims as dims_
@@ -67,9 +68,11 @@ class Partitioner(msgspec.Struct, frozen=True):
         if variables.is_variable(site.like):
             metadata = variables.metadata_of(site.like)
         rank = None if shape is None else len(shape)
-        names = spec.names
+        names, kept = spec.names, spec.storage
         if names is None:
             names = compare.in_metadata(metadata, spec.stacked, rank)
+            own_sums = axis_rules.written_sums(metadata) or storage_.ANYWHERE
+            kept = replace(own_sums, memory_kind=kept.memory_kind)
         names = axis_names.spread(names or (), rank)
         if ... in names:
             builder.fault(site, "its rank is open: give the sizes of *name, or like=")
@@ -77,15 +80,23 @@ class Partitioner(msgspec.Struct, frozen=True):
         try:
             placed = None if spec.placed is None else spec.placed.rules
             rules = placed if self.rules is None else self.rules
-            resolved = axis_names.resolve(names, rules, metadata.get("sharding_rules"))
+            own = metadata.get("sharding_rules")
+            resolved = axis_names.resolve(names, rules, own)
+            sums = axis_names.resolve_storage(kept, rules, own)
         except ValueError as error:
-            builder.fault(site, f"{axis_names.show_names(names)}: {error}")
+            builder.fault(site, f"{axis_names.show_names(names, kept)}: {error}")
             return _spec()
-        faults = list(axis_names.problems(resolved, shape, self.mesh))
+        faults = list(axis_names.problems(resolved, shape, self.mesh, sums))
         for expected, actual in faults:
             builder.fault(site, f"expected {expected}, found {actual}")
-        partition = _spec(*resolved)
-        return partition if self.mesh is None or faults else NamedSharding(self.mesh, partition)
+        partition = storage_.partition(resolved, sums)
+        if self.mesh is None or faults:
+            return partition
+        try:
+            return NamedSharding(self.mesh, partition, memory_kind=sums.memory_kind)
+        except ValueError as error:  # a kind of memory that the mesh's devices don't have
+            builder.fault(site, str(error))
+            return partition
 
 
 class AbstractMaker(msgspec.Struct, frozen=True):
@@ -101,8 +112,10 @@ class AbstractMaker(msgspec.Struct, frozen=True):
             return value
         rank = len(value.shape) if isinstance(value, jax.ShapeDtypeStruct) else None
         names = () if spec.by_dims else axis_names.spread(spec.names or (), rank)
+        sums = spec.storage.sums
+        named = names or sums != storage_.ANYWHERE
         return variables.make_variable(
-            spec.kind, value, axis_rules.with_names(names) if names else {}
+            spec.kind, value, axis_rules.with_names(names, sums) if named else {}
         )
 
     def _value(self, builder: Builder, value: Spec, leaf: Leaf, site: Site, like: Any) -> Any:

@@ -48,6 +48,26 @@ class PlacedForm(Part):
     rules: Rules | None = None
 
 
+class MemoryForm(Part):
+    """`MemoryKind`."""
+
+    form: Literal["MemoryKind"]
+    kind: KeyText
+
+
+class RunsForm(Part):
+    """A `Bind` of runs of axes: each by the text of its axes.
+
+    Attributes:
+      own: the runs of the schema.
+      outside: those that its type arguments have.
+    """
+
+    form: Literal["Bind"]
+    own: dict[Name, tuple[Name, ...]]
+    outside: dict[Name, tuple[Name, ...]]
+
+
 class ShardedForm(Part):
     """`Sharded`, and the links that were passed on the way to the schema."""
 
@@ -76,7 +96,15 @@ class LikeForm(Part):
 
 
 TransformPart = Annotated[
-    SelectingForm | PlusForm | StackedForm | PlacedForm | ShardedForm | PlainForm | LikeForm,
+    SelectingForm
+    | PlusForm
+    | StackedForm
+    | PlacedForm
+    | MemoryForm
+    | RunsForm
+    | ShardedForm
+    | PlainForm
+    | LikeForm,
     Field(discriminator="form"),
 ]
 

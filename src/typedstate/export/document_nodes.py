@@ -31,6 +31,7 @@ from .document_terms import (
     Rules,
     Shape,
     Size,
+    Validator,
 )
 
 # -- Values --------------------------------------------------------------------------------
@@ -125,6 +126,9 @@ class PartitionPart(Part):
     axes: AxisNames | None = None
     shape: Shape | None = None
     rules: Rules | None = None
+    memory_kind: KeyText | None = None
+    unreduced: tuple[KeyText, ...] = ()
+    reduced: tuple[KeyText, ...] = ()
 
 
 class ValidatedPart(Part):
@@ -132,7 +136,7 @@ class ValidatedPart(Part):
 
     type: Literal["validated"]
     of: SpecPart
-    validators: tuple[Known, ...]
+    validators: tuple[Validator, ...]
 
 
 # -- Trees ---------------------------------------------------------------------------------
@@ -147,9 +151,12 @@ class LeafPart(Part):
     exact: StrictBool = False
     axes: AxisNames | None = None
     by_dims: StrictBool = False
-    validators: tuple[Known, ...] = ()
+    validators: tuple[Validator, ...] = ()
     placed: PlacedPart | None = None
     stacked: tuple[StrictInt, ...] = ()
+    memory_kind: KeyText | None = None
+    unreduced: tuple[KeyText, ...] = ()
+    reduced: tuple[KeyText, ...] = ()
 
 
 class SchemaPart(Part):

@@ -24,7 +24,16 @@ from ..schema.field import refuse_twins
 from ..schema.typed_state import SchemaMeta, TypedState
 from . import document_forms as f, document_nodes as n, document_terms as t
 from .form_reader import transform_of
-from .term_reader import TermReader, axes_of, axis_of, error_at, links_of, shape_of, size_of
+from .term_reader import (
+    TermReader,
+    axes_of,
+    axis_of,
+    error_at,
+    links_of,
+    shape_of,
+    size_of,
+    storage_of,
+)
 
 #: The module of a document's classes; it can't be imported.
 MODULE: Final = "typedstate.documents"
@@ -163,7 +172,8 @@ class Reader:
                 if found not in _partition_classes:
                     raise error_at(where, f"{part.cls} is no PartitionSpec and no NamedSharding")
                 rules = self.terms.rules(part.rules, where)
-                return s.Partition(found, axes_of(part.axes), shape_of(part.shape, where), rules)
+                shape, storage = shape_of(part.shape, where), storage_of(part)
+                return s.Partition(found, axes_of(part.axes), shape, rules, storage)
             case n.ValidatedPart(of=inner, validators=validators):
                 return s.Validated(
                     self.spec(inner, where), self.terms.validators(validators, where)
@@ -232,6 +242,7 @@ class Reader:
             part.by_dims,
             None if placed is None else PlacedSpec(self.terms.rules(placed.rules, where)),
             part.stacked,
+            storage_of(part),
         )
 
     def _array(self, part: n.ArrayPart, where: str) -> s.Array:

@@ -116,6 +116,30 @@ class DtypePart(Part):
     dtypes: tuple[Name, ...] | None = None
 
 
+class DtypeCondition(Part):
+    """A condition of `Cast` on every leaf of a tree of which nothing is declared."""
+
+    type: Literal["dtype"]
+    dtype: DtypePart
+
+
+class KindPart(Part):
+    """A Variable class, with its subclasses unless it is exact."""
+
+    kind: Known
+    exact: StrictBool = False
+
+
+class KindCondition(Part):
+    """A condition of `Like` on every leaf of a tree of which nothing is declared."""
+
+    type: Literal["kind"]
+    kinds: tuple[KindPart, ...]
+
+
+#: What is asked of a leaf or a value: by its name, or as a form asks it.
+Validator = Known | DtypeCondition | KindCondition
+
 # -- Dims ----------------------------------------------------------------------------------
 
 

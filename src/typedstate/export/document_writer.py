@@ -163,13 +163,16 @@ class Writer:
                 return n.RecordPart(
                     type="record", cls=self.terms.class_name(cls, where), fields=parts
                 )
-            case s.Partition(cls, names, shape, rules):
+            case s.Partition(cls, names, shape, rules, storage):
                 return n.PartitionPart(
                     type="partition",
                     cls=self.terms.class_name(cls, where),
                     axes=self.terms.axes(names, where),
                     shape=shape_part(shape),
                     rules=self.terms.rules(rules, where),
+                    memory_kind=storage.memory_kind,
+                    unreduced=self.terms.sums(storage.unreduced, where),
+                    reduced=self.terms.sums(storage.reduced, where),
                 )
             case s.Validated(inner, predicates):
                 return n.ValidatedPart(
@@ -249,6 +252,9 @@ class Writer:
             validators=self.terms.validators(leaf.predicates, where),
             placed=None if placed is None else self._placed(placed, where),
             stacked=leaf.stacked,
+            memory_kind=leaf.storage.memory_kind,
+            unreduced=self.terms.sums(leaf.storage.unreduced, where),
+            reduced=self.terms.sums(leaf.storage.reduced, where),
         )
 
     def _placed(self, placed: PlacedSpec, where: str) -> t.PlacedPart:

@@ -11,7 +11,9 @@ from .._spec.leaf_conditions import PlacedSpec
 from .._spec.nodes import Leaf, Spec
 from .._spec.selecting import Adding, Selecting
 from .._spec.transform import Transform
+from .._spec.unrolling import Unrolling
 from ..forms.likeness import Resembling
+from ..forms.memory import Keeping
 from ..forms.placing import Naming, Placing
 from ..forms.replacing import Abstracting, Replacing, Unwrapping
 from ..forms.stacking import Stacking
@@ -44,6 +46,10 @@ def transform_of(part: f.TransformPart, terms: TermReader, spec: ReadSpec, where
             return Stacking(part.dim, part.text, part.at, axis, filters)
         case f.PlacedForm(form=form, rules=rules):
             return Placing(PlacedSpec(terms.rules(rules, where)), form)
+        case f.MemoryForm(kind=kind):
+            return Keeping(kind)
+        case f.RunsForm(own=own, outside=outside):
+            return Unrolling(None, tuple(own.items()), tuple(outside.items()))
         case f.ShardedForm():
             groups = tuple(tuple(map(links_of, group)) for group in part.groups)
             return Naming(part.text, dict(part.table), groups, tuple(map(links_of, part.pending)))

@@ -8,7 +8,9 @@ from typing import Any, cast
 from .._spec.nodes import Spec
 from .._spec.selecting import Adding, Selecting
 from .._spec.transform import Transform
+from .._spec.unrolling import Unrolling
 from ..forms.likeness import Resembling
+from ..forms.memory import Keeping
 from ..forms.placing import Naming, Placing
 from ..forms.replacing import Abstracting, Replacing, Unwrapping
 from ..forms.stacking import Stacking
@@ -50,6 +52,10 @@ def form_part(form: Transform, terms: TermWriter, spec: WriteSpec, where: str) -
         case Placing(placed, name):
             rules = terms.rules(placed.rules, where)
             return f.PlacedForm(form=cast(Any, name), rules=rules)
+        case Keeping(kind):
+            return f.MemoryForm(form="MemoryKind", kind=kind)
+        case Unrolling(_, own, outside):
+            return f.RunsForm(form="Bind", own=dict(own), outside=dict(outside))
         case Naming(text, table, groups, pending):
             return f.ShardedForm(
                 form="Sharded",

@@ -154,7 +154,7 @@ class Writer:
             case s.Node(ref):
                 return self.node(ref, where)
             case s.Bound(inner, links):
-                text = " ".join(self._link(name, expr) for name, expr in links)
+                text = self._links(links)
                 return f"{self.file.own('Bind')}[{self.spec(inner, where)}, {quoted(text)}]"
             case s.Map(key, entry, length):
                 self._plain(spec, where)
@@ -205,7 +205,7 @@ class Writer:
                 where, "a form of Placed, Sharded or Stacked with names has no source"
             )
         if leaf.kind is None:
-            return self._value(leaf.value, where)
+            return self._stored(leaf, self._value(leaf.value, where))
         hint = self.file.class_name(leaf.kind, where)
         if not isinstance(leaf.value, s.Anything):
             value = self._value(leaf.value, where)
@@ -217,9 +217,15 @@ class Writer:
             hint = f"{self.file.own('Exactly')}[{hint}]"
         if leaf.names is not None:
             entries = ", ".join(self._key(entry, where) for entry in leaf.names)
+            words = leaf.storage.words(lambda axis: self._key(axis, where))
+            words = words if entries else words.removeprefix(", ")
             self.file.imports.add(("jax.sharding", "PartitionSpec as P"))
-            hint = self._annotated(hint, f"P({entries})")
-        return hint
+            hint = self._annotated(hint, f"P({entries}{words})")
+        return self._stored(leaf, hint)
+
+    def _stored(self, leaf: s.Leaf, hint: str) -> str:
+        kind = leaf.storage.memory_kind
+        return hint if kind is None else f"{self.file.own('MemoryKind')}[{hint}, {quoted(kind)}]"
 
     def _annotated(self, hint: str, *metadata: str) -> str:
         return f"{self.file.imported('typing', 'Annotated')}[{', '.join([hint, *metadata])}]"
@@ -304,6 +310,9 @@ class Writer:
             return "_"
         marks = ("?" if dim.per_leaf else "") + ("#" if dim.broadcast else "")
         return marks + self._expr(dim.expr)
+
+    def _links(self, links: tuple[tuple[str, Expr[str]], ...]) -> str:
+        return " ".join(self._link(name, expr) for name, expr in links)
 
     def _link(self, name: str, expr: Expr[str]) -> str:
         inner, outer = _dim_name(name), self._expr(expr)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import jaxtyping
 import msgspec
@@ -14,12 +14,16 @@ from flax import nnx
 from flax.nnx import filterlib
 from jax.sharding import PartitionSpec
 
+from .._compat.storage import Storage
 from .._sharding import axis_names
 from .._spec import dim_grammar, dims
+from .._spec.describe import describe
 from .._spec.dims import Dim, Expr, SingleDim, VariadicDim
 from .._spec.filters import Wildcard
 from .._spec.leaf_conditions import Predicate
+from .._spec.nodes import Anything, Leaf
 from ..errors import SchemaError
+from ..forms.likeness import OfDtypes, OfKinds
 from ..forms.replacing import OF_ANY_LEAF
 from . import document_terms as t
 from .known_classes import KnownClasses
@@ -68,10 +72,13 @@ class TermReader(msgspec.Struct, frozen=True):
             raise self._unknown(where, "dtype class", part.name)
         return part.name, tuple(cast(Any, found).dtypes)
 
-    def validators(self, names: Iterable[str], where: str) -> tuple[Predicate, ...]:
+    def validators(self, names: Iterable[t.Validator], where: str) -> tuple[Predicate, ...]:
         """The predicates of the validators with these names."""
         found: list[Predicate] = []
         for name in names:
+            if isinstance(name, t.DtypeCondition | t.KindCondition):
+                found.append(self._condition(name, where))
+                continue
             item = self.known.given.get(name)
             if item is None and name in OF_ANY_LEAF:
                 found.append(OF_ANY_LEAF[name])
@@ -80,6 +87,15 @@ class TermReader(msgspec.Struct, frozen=True):
                 raise self._unknown(where, "validator", name)
             found.append(Predicate(name, cast(Any, item).is_valid))
         return tuple(found)
+
+    def _condition(self, part: t.DtypeCondition | t.KindCondition, where: str) -> Predicate:
+        """What a form asks of every leaf of a tree of which nothing is declared."""
+        if isinstance(part, t.DtypeCondition):
+            name, dtypes = self.dtype(part.dtype, where)
+            return Predicate(f"dtype {name}", OfDtypes(dtypes or ()))
+        kinds = tuple((self.kind(one.kind, where), one.exact) for one in part.kinds)
+        shown = (describe(Leaf(kind, Anything(), exact)) for kind, exact in kinds)
+        return Predicate(" | ".join(shown), OfKinds(kinds), reads_kind=True)
 
     def find_callable(self, name: str, what: str, where: str) -> Any:
         """The function of a name; `what` names its use in messages."""
@@ -210,3 +226,17 @@ def _axis_name(name: Any) -> Any:
             return PartitionSpec.UNCONSTRAINED
         case _:
             return name
+
+
+class _Stored(Protocol):
+    @property
+    def memory_kind(self) -> str | None: ...
+    @property
+    def unreduced(self) -> tuple[str, ...]: ...
+    @property
+    def reduced(self) -> tuple[str, ...]: ...
+
+
+def storage_of(part: _Stored) -> Storage:
+    """The memory and the sums that a part says."""
+    return Storage(part.memory_kind, frozenset(part.unreduced), frozenset(part.reduced))

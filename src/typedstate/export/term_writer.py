@@ -19,6 +19,7 @@ from .._spec.dims import Dim, Expr, SingleDim, VariadicDim
 from .._spec.filters import Wildcard
 from .._spec.leaf_conditions import Predicate
 from ..errors import SchemaError
+from ..forms.likeness import OfDtypes, OfKinds
 from . import document_terms as t
 from .known_classes import KnownClasses
 
@@ -75,16 +76,34 @@ class TermWriter:
             raise self.error(where, f"the dtype class {name} has no name in kinds={{{name!r}: it}}")
         return t.DtypePart(name=name, dtypes=cast("tuple[str, ...]", dtypes))
 
-    def validators(self, predicates: Iterable[Predicate], where: str) -> tuple[str, ...]:
-        """The names of validators."""
-        found: list[str] = []
+    def validators(self, predicates: Iterable[Predicate], where: str) -> tuple[t.Validator, ...]:
+        """The names of validators, and what forms ask of leaves that are not declared."""
+        found: list[t.Validator] = []
         for predicate in predicates:
+            if (condition := self._condition(predicate, where)) is not None:
+                found.append(condition)
+                continue
             name = self.known.name_of_validator(predicate)
             if name is None:
                 text = f"the validator {predicate.text} has no name; give kinds={{'name': it}}"
                 raise self.error(where, text)
             found.append(name)
         return tuple(found)
+
+    def _condition(
+        self, predicate: Predicate, where: str
+    ) -> t.DtypeCondition | t.KindCondition | None:
+        test: object = predicate.test
+        if isinstance(test, OfDtypes):
+            part = self.dtype(predicate.text.removeprefix("dtype "), test.dtypes, where)
+            return t.DtypeCondition(type="dtype", dtype=part)
+        if isinstance(test, OfKinds):
+            parts = (
+                t.KindPart(kind=self.class_name(kind, where), exact=exact)
+                for kind, exact in test.kinds
+            )
+            return t.KindCondition(type="kind", kinds=tuple(parts))
+        return None
 
     def key(self, key: Hashable, where: str) -> Any:
         """A key of a state or of a mapping."""
@@ -113,6 +132,13 @@ class TermWriter:
     def axes(self, names: tuple[Any, ...] | None, where: str) -> Any:
         """Names of mesh axes, one entry for each axis of an array."""
         return None if names is None else tuple(self.axis_name(name, where) for name in names)
+
+    def sums(self, axes: frozenset[Any], where: str) -> tuple[str, ...]:
+        """Mesh axes over which something is summed, sorted."""
+        for axis in axes:
+            if not isinstance(axis, str):
+                raise self.error(where, f"the axis name {axis!r} is no data")
+        return tuple(sorted(axes))
 
     def axis_name(self, name: Any, where: str) -> Any:
         """The mesh axes of one axis of an array."""

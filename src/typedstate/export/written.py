@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Protocol, TypeGuard, cast, get_args, g
 from .._annotations.context import Context
 from .._annotations.parse import parse
 from .._spec.nodes import SchemaRef, Spec
-from ..forms import Axis
+from ..forms import Axis, MemoryKind
 from ..forms.form_class import FormMeta
 from ..schema.class_ref import ClassRef
 from ..schema.field import Alias, Shared
@@ -67,6 +67,10 @@ def plain(hint: Any) -> Any:
         rest = [item for item in metadata if not isinstance(item, Alias | Shared)]
         inner = plain(inner)
         return Annotated[(inner, *rest)] if rest else inner
+    if isinstance(hint, HintMeta) and hint.__typedstate_written__ is not None:
+        form, args = hint.__typedstate_written__
+        if form is cast(Any, MemoryKind) and get_origin(args[0]) in _UNIONS:
+            return form[(plain(args[0]), *args[1:])]
     return hint
 
 

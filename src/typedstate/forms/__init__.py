@@ -8,6 +8,7 @@ from .containers import Entries, Exactly, StateMap, StateOf
 from .flat import Flat
 from .likeness import Cast, Like
 from .linking import Bind, Same, Scoped
+from .memory import MemoryKind
 from .placing import Placed, PlacedBy, Sharded
 from .replacing import Abstract, Pure, Shardings, Specs, Values
 from .selection import Only, Plus, Rest
@@ -22,6 +23,7 @@ __all__ = [
     "Exactly",
     "Flat",
     "Like",
+    "MemoryKind",
     "Only",
     "Placed",
     "PlacedBy",

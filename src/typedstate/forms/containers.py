@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from msgspec.structs import replace
+
 from .._spec.describe import describe
 from .._spec.nodes import EntriesSpec, Leaf, Map, Spec, StateOfSpec
 from ..errors import SchemaError
@@ -52,4 +54,4 @@ class Exactly(metaclass=FormMeta):
     def __typedstate_form__(leaf: Spec) -> Spec:
         if not isinstance(leaf, Leaf) or leaf.kind is None:
             raise SchemaError(f"Exactly[{describe(leaf)}]: give a Variable class")
-        return Leaf(leaf.kind, leaf.value, True, leaf.names, leaf.predicates)
+        return replace(leaf, exact=True)

@@ -115,16 +115,36 @@ def _of_class(value: Spec, given: Spec) -> Spec:
             return given
 
 
-class _OfDtypes(msgspec.Struct, frozen=True):
-    """The predicate of a cast: every array of a leaf has its dtypes, or one it does not concern."""
+class OfDtypes(msgspec.Struct, frozen=True):
+    """Whether the arrays that a leaf holds have the dtypes of a cast, or none that it concerns."""
 
     dtypes: tuple[Any, ...]
 
     def __call__(self, leaf: Any) -> bool:
+        """Asks a leaf."""
         held = variables.raw_value(leaf) if variables.is_variable(leaf) else leaf
         wanted = (*self.dtypes, *beside(self.dtypes, None))
         parts = cast(Any, jax).tree.leaves(held)
         return all(has_dtype(one.dtype, wanted) for one in parts if variables.is_shaped(one))
+
+
+class OfKinds(msgspec.Struct, frozen=True):
+    """Whether a leaf is a Variable of one of these classes.
+
+    Attributes:
+      kinds: each with whether its subclasses are none.
+    """
+
+    kinds: tuple[tuple[type, bool], ...]
+
+    def __call__(self, leaf: Any) -> bool:
+        """Asks a leaf."""
+        if not variables.is_variable(leaf):
+            return False
+        found = variables.kind_of(leaf)
+        return any(
+            found is kind or (not exact and issubclass(found, kind)) for kind, exact in self.kinds
+        )
 
 
 def _refuse_dtypes(inner: str, options: tuple[Any, ...], owner: str) -> None:
@@ -193,20 +213,12 @@ class Resembling(Unchanged, msgspec.Struct, frozen=True, eq=False):
         """The predicates on any leaf: its kind, or the dtype of its arrays."""
         found: list[Predicate] = []
         if self.dtype is not None and self.dtype[1] is not None and not self.filters:
-            found.append(Predicate(f"dtype {self.dtype[0]}", _OfDtypes(self.dtype[1])))
+            found.append(Predicate(f"dtype {self.dtype[0]}", OfDtypes(self.dtype[1])))
         if self.kinds and not self.values and all(_is_bare(kind) for kind in self.kinds):
             text = " | ".join(describe(kind) for kind in self.kinds)
-            found.append(Predicate(text, self._is_of_kind, reads_kind=True))
+            pairs = ((cast(type, kind.kind), kind.exact) for kind in self.kinds)
+            found.append(Predicate(text, OfKinds(tuple(pairs)), reads_kind=True))
         return tuple(found)
-
-    def _is_of_kind(self, leaf: Any) -> bool:
-        if not variables.is_variable(leaf):
-            return False
-        found = variables.kind_of(leaf)
-        return any(
-            found is kind.kind or (not kind.exact and issubclass(found, cast(type, kind.kind)))
-            for kind in self.kinds
-        )
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """The leaf with the new kind, dtype or value."""

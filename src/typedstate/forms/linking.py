@@ -11,29 +11,55 @@ from .._spec.nodes import (
     Argument,
     Bound,
     FlatSpec,
-    Likeness,
     Map,
     SameSpec,
     ScopedSpec,
     Spec,
     StateOfSpec,
 )
+from .._spec.rewrite import rewrite
+from .._spec.unrolling import Links, Unrolling, links_of_run, texts
+from .._spec.words import Likeness
 from ..errors import SchemaError
 from .form_class import FormMeta, is_tree, parse_size
 
 
-def _links(text: Any, owner: str) -> tuple[tuple[str, Expr[str]], ...]:
+def _links(text: Any, owner: str) -> tuple[Links, dict[str, tuple[Expr[str], ...]]]:
+    """The links of single names, and those of runs to the sizes of their axes."""
     if not isinstance(text, str):
         raise SchemaError(f'{owner}: write the dims as one string, e.g. "din=d dout=4*d"')
     links: dict[str, Expr[str]] = {}
+    runs: dict[str, tuple[Expr[str], ...]] = {}
+    open_: str | None = None
     for token in text.split():
         name, equals, value = token.partition("=")
+        is_run, name = name.startswith("*"), name.removeprefix("*")
+        if open_ is not None and not equals and not is_run:
+            runs[open_] += (parse_size(token, owner),)
+            continue
         if not name.isidentifier():
             raise SchemaError(f"{owner}: {name!r} is no dim name; write name or name=size")
-        if name in links:
+        if name in links or name in runs:
             raise SchemaError(f"{owner}: {name!r} stands there twice")
-        links[name] = parse_size(value, owner) if equals else Name(name)
-    return tuple(links.items())
+        open_ = None
+        if is_run and equals and not value.startswith("*"):
+            runs[name] = (parse_size(value, owner),) if value else ()
+            open_ = name
+        elif not is_run and value.startswith("*"):
+            raise SchemaError(f"{owner}: {value} is a run of axes; write *{name}={value}")
+        else:
+            value = value.removeprefix("*")
+            links[name] = parse_size(value, owner) if equals else Name(name)
+    return tuple(links.items()), runs
+
+
+def _unrolled(inner: Spec, links: Links, runs: dict[str, tuple[Expr[str], ...]]) -> Spec:
+    """A schema with links for its names; runs that are fixed are single axes in it."""
+    if runs:
+        asked = tuple((name, texts(axes)) for name, axes in runs.items())
+        inner = rewrite(inner, Unrolling(asked)) or inner
+        links += tuple(link for name, axes in runs.items() for link in links_of_run(name, axes))
+    return Bound(inner, links)
 
 
 class Bind(metaclass=FormMeta):
@@ -42,6 +68,9 @@ class Bind(metaclass=FormMeta):
     Left of ``=`` are dims of S; right of it are names of the class or call that contains the
     form, sizes or expressions. ``d`` is short for ``d=d``. On a `StateMap` the only dim is
     ``len``, its number of entries.
+
+    A run of axes takes all sizes up to the next ``=``: ``Bind[ConvState, "din=3 *window=3 k"]``
+    has two axes in the place of ``*window``, and none with ``*window=``.
     """
 
     __typedstate_keeps_keys__: ClassVar = True
@@ -49,20 +78,20 @@ class Bind(metaclass=FormMeta):
     @staticmethod
     def __typedstate_form__(inner: Spec, text: str) -> Spec:
         owner = f"Bind[{describe(inner)}, {text!r}]"
-        links = _links(text, owner)
+        links, runs = _links(text, owner)
         if isinstance(inner, Argument) and isinstance(inner.inner, Map):
             inner = inner.inner
         if isinstance(inner, Map):
-            if [name for name, _ in links] != ["len"]:
+            if [name for name, _ in links] != ["len"] or runs:
                 raise SchemaError(f"{owner}: the only dim of a StateMap is 'len'")
             return Map(inner.key, inner.entry, links[0][1], inner.container, inner.extra)
         if inner in (Anything(), StateOfSpec(Anything())):  # an open type variable, say
             return inner
         if isinstance(inner, FlatSpec):
-            return FlatSpec(Bound(inner.inner, links), inner.separator)
+            return FlatSpec(_unrolled(inner.inner, links, runs), inner.separator)
         if not is_tree(inner):
             raise SchemaError(f"{owner}: a leaf names its dims itself; Bind takes a schema")
-        return Bound(inner, links)
+        return _unrolled(inner, links, runs)
 
 
 class Scoped(metaclass=FormMeta):

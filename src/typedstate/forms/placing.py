@@ -58,7 +58,7 @@ def _refuse_strangers(spec: Spec, table: dict[str, Any], owner: str) -> None:
         return
     for dim in table:
         if dim not in known:
-            shown = [name for name in known if name.isidentifier()]
+            shown = [name for name in known if name.isidentifier()] or [*known]
             close = difflib.get_close_matches(dim, shown, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(shown)}"
             raise SchemaError(f"{owner}: no axis is called {dim!r}; {hint}")

@@ -15,7 +15,6 @@ from .._spec.leaf_conditions import Allowed, Predicate
 from .._spec.nodes import (
     Anything,
     Array,
-    Container,
     Extra,
     Instance,
     Leaf,
@@ -27,6 +26,7 @@ from .._spec.nodes import (
 from .._spec.questions import one_of
 from .._spec.rewrite import map_value
 from .._spec.transform import Unchanged
+from .._spec.words import Container
 from ..report import Path
 from .form_class import FormMeta, want_tree
 
@@ -193,7 +193,7 @@ class Replacing(Unchanged, msgspec.Struct, frozen=True, eq=False):
         raw = self._value(spec.value) if isinstance(spec, Leaf) else self._value(spec)
         if isinstance(spec, Leaf) and isinstance(raw, Partition):
             rules = None if spec.placed is None else spec.placed.rules
-            raw = replace(raw, names=spec.names, rules=rules)
+            raw = replace(raw, names=spec.names, rules=rules, storage=spec.storage)
         if not isinstance(spec, Leaf) or spec.kind is None:
             return raw
         return Union((Leaf(spec.kind, raw, spec.exact), raw))

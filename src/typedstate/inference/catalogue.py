@@ -43,6 +43,7 @@ _PLAIN: Final = {
     "RMSNorm": ("RMSNormState",),
     "MultiHeadAttention": ("MultiHeadAttentionState",),
     "PReLU": ("PReLUState",),
+    "RoPE": ("RoPEState",),
     "LoRALinear": ("LoRALinearState",),
     "LoRA": ("LoRAState",),
     "LSTMCell": ("LSTMCellState",),

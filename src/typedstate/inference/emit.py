@@ -5,21 +5,21 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, cast
 
 import jaxtyping
 from flax import nnx
-from jax.sharding import PartitionSpec
 from typing_extensions import TypedDict
 
 from .._annotations.context import Context, NotYet
 from .._annotations.parse import parse
+from .._compat.storage import Storage, partition
 from .._compat.unknown_kind import UnknownKind
 from ..errors import SchemaError
 from ..export.source_writer import HEAD, NOTES
-from ..forms import Axis, Bind, Entries, Exactly, Stacked, StateMap
+from ..forms import Axis, Bind, Entries, Exactly, MemoryKind, Stacked, StateMap
 from ..schema.field import Alias, Shared
 from ..schema.typed_state import SchemaMeta, TypedState
 from .naming import class_name, titles
@@ -37,6 +37,7 @@ from .uses import (
     FieldUse,
     Group,
     LayerUse,
+    LeafNames,
     LeafUse,
     MapUse,
     OptimizerUse,
@@ -57,7 +58,6 @@ _map: Final = cast(Any, StateMap)
 _entries: Final = cast(Any, Entries)
 _stacked: Final = cast(Any, Stacked)
 _exactly: Final = cast(Any, Exactly)
-_partition: Final = cast(Any, PartitionSpec)
 #: Floats that a configuration chooses from.
 _PRECISIONS: Final = frozenset({"Float16", "BFloat16", "Float32", "Float64"})
 
@@ -163,7 +163,7 @@ class _Emitter:
         one = group.text in ("0", "1") and self.settings.examples == 1
         return None if one and not self.settings.fixes_all else group.text
 
-    def _with_names(self, schema: Any, names: tuple[tuple[str, Any], ...], key: str) -> Any:
+    def _with_names(self, schema: Any, names: tuple[LeafNames, ...], key: str) -> Any:
         """A class of the catalogue whose leaves have axis names."""
         found = self.named.get((schema, names))
         if found is None:
@@ -173,8 +173,8 @@ class _Emitter:
                 title = f"{class_name(key).removesuffix('State')}{stem}State"
             declared = schema.__typedstate_ref__.declared
             hints = {item: declared[item].raw for item in declared}
-            for item, axes in names:
-                hints[item] = _annotated(hints[item], _partition(*axes))
+            for item, axes, storage in names:
+                hints[item] = _stored(hints[item], axes, storage)
             title = self._unique(title)
             body = {"__module__": _MODULE, "__qualname__": title, "__annotations__": hints}
             found = SchemaMeta(title, (TypedState,), body, typevars={})
@@ -192,7 +192,7 @@ class _Emitter:
     def _leaf(self, use: LeafUse) -> Any:
         value = self._value(use.value)
         if use.kind is None:
-            return value
+            return _stored(value, None, use.storage)
         kind = cast(Any, nnx.Variable if use.kind is UnknownKind else use.kind)
         hint: Any = kind
         if value is not Any:
@@ -200,7 +200,7 @@ class _Emitter:
             hint = cast(Any, kind[value] if subscriptable else Annotated[kind, value])
         if use.kind is nnx.Variable and use.exact:
             hint = _exactly[hint]
-        return hint if use.names is None else Annotated[hint, _partition(*use.names)]
+        return _stored(hint, use.names, use.storage)
 
     def _value(self, value: ValueUse) -> Any:
         match value:
@@ -224,12 +224,23 @@ def _bound(schema: Any, links: list[tuple[str, str | None]]) -> Any:
     return _bind[schema, " ".join(said)] if said else schema
 
 
+def _stored(hint: Any, axes: tuple[Any, ...] | None, storage: Storage) -> Any:
+    """A hint with its axis names, and the memory of its arrays."""
+    found = hint if axes is None else _annotated(hint, partition(axes, storage))
+    kind = storage.memory_kind
+    return found if kind is None else _changed(found, lambda one: cast(Any, MemoryKind)[one, kind])
+
+
 def _annotated(hint: Any, metadata: Any) -> Any:
     """A hint with metadata; of an optional one, that of what may be there."""
+    return _changed(hint, lambda one: Annotated[one, metadata])
+
+
+def _changed(hint: Any, change: Callable[[Any], Any]) -> Any:
     args: tuple[Any, ...] = getattr(hint, "__args__", ())
     if type(None) in args and len(args) == 2:
-        return cast(Any, Annotated[args[0], metadata]) | None
-    return Annotated[hint, metadata]
+        return change(args[0]) | None
+    return change(hint)
 
 
 def _other(cls: type | None) -> Any:

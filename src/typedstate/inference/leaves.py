@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import jax.numpy as jnp
 
+from .._compat.storage import ANYWHERE, Storage
 from .observe import ArraySeen, DictSeen, LeafSeen, OtherSeen, TupleSeen, ValueSeen
 from .roles import ANY, PLACE, WIDTHS, Role
 from .text import key_text
@@ -28,6 +29,7 @@ def leaf_use(
     there = [item for item in observed if item is not None]
     kind = common_kind([item.kind for item in there])
     names = {item.names for item in there}
+    stored = {item.storage for item in there}
     slots: list[Slot] = []
     values = [None if item is None else item.value for item in observed]
     value = _value(values, key, slots)
@@ -38,7 +40,11 @@ def leaf_use(
             whole = jnp.issubdtype(first.dtype, jnp.integer) and role.kind in WIDTHS
             slot.role = Role(PLACE, "positions" if "pos" in name else "") if whole else role
     exact = all(item.kind is kind for item in there)
-    return LeafUse(kind, value, names.pop() if len(names) == 1 else None, exact), slots
+    one_name = names.pop() if len(names) == 1 else None
+    storage = stored.pop() if len(stored) == 1 else ANYWHERE
+    if one_name is None:
+        storage = Storage(storage.memory_kind)
+    return LeafUse(kind, value, one_name, exact, storage), slots
 
 
 def _value(observed: Sequence[ValueSeen | None], key: str, slots: list[Slot]) -> ValueUse:

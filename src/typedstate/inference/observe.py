@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final, cast
 
 import jax
+import msgspec
 import numpy as np
 from flax import nnx
 
 from .._annotations.lazy_annotations import annotations_of
 from .._compat import axis_rules, modules, variables
+from .._compat.storage import ANYWHERE, Storage, special_memory
 from .._compat.unknown_kind import UnknownKind
 from ..errors import SchemaError
 
@@ -71,6 +73,8 @@ class LeafSeen:
       kind: the class of its Variable; None for a raw leaf.
       value: the value of the leaf.
       names: axis names in its sharding metadata, None without any.
+      storage: the sums of that metadata, and the memory of its arrays where that is not the
+        usual one of their devices.
       shared: the path from the root where this Variable stands in the state, None where that
         is here.
     """
@@ -79,6 +83,7 @@ class LeafSeen:
     value: ValueSeen
     names: tuple[Any, ...] | None = None
     shared: tuple[Hashable, ...] | None = None
+    storage: Storage = ANYWHERE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -241,7 +246,7 @@ def _add_shared(
         else:
             target = _at(root, first)
             if isinstance(target, LeafSeen) and path[-1] not in branch.items:
-                leaf = LeafSeen(target.kind, target.value, target.names, first)
+                leaf = replace(target, shared=first)
                 branch.items[path[-1]] = leaf
 
 
@@ -261,11 +266,21 @@ def _at(root: BranchSeen, path: tuple[Any, ...]) -> Seen | None:
 
 def _leaf(value: Any) -> LeafSeen:
     if not variables.is_variable(value):
-        return LeafSeen(None, _value(value))
-    names = axis_rules.declared_names(variables.metadata_of(value))
-    return LeafSeen(
-        variables.kind_of(value), _value(variables.raw_value(value)), _plain_names(names)
-    )
+        return LeafSeen(None, _value(value), storage=_memory(value))
+    metadata, raw = variables.metadata_of(value), variables.raw_value(value)
+    names = axis_rules.declared_names(metadata)
+    sums, memory = axis_rules.written_sums(metadata) or ANYWHERE, _memory(raw)
+    if sums == ANYWHERE:
+        names = _plain_names(names)
+    storage = msgspec.structs.replace(sums, memory_kind=memory.memory_kind)
+    return LeafSeen(variables.kind_of(value), _value(raw), names, storage=storage)
+
+
+def _memory(value: Any) -> Storage:
+    """The memory in which all arrays of a leaf lie, where it is not the usual one."""
+    arrays = [leaf for leaf in cast(Any, jax).tree.leaves(value) if variables.is_shaped(leaf)]
+    kinds = {special_memory(leaf) for leaf in arrays}
+    return Storage(kinds.pop()) if len(kinds) == 1 else ANYWHERE
 
 
 def _plain_names(names: tuple[Any, ...] | None) -> tuple[Any, ...] | None:

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .._compat.storage import ANYWHERE, Storage
 from .observe import BranchSeen, Stack
 from .roles import Role
 
@@ -108,6 +109,10 @@ class OtherUse:
 ValueUse = ArrayUse | TupleUse | DictUse | OtherUse
 
 
+#: The key of a leaf, its axis names, and its memory and sums.
+LeafNames = tuple[str, tuple[Any, ...] | None, Storage]
+
+
 @dataclass(frozen=True, slots=True)
 class LeafUse:
     """A leaf.
@@ -117,12 +122,14 @@ class LeafUse:
       value: the use of its value.
       names: the axis names in its sharding metadata; None if it has none, or they differ.
       exact: whether all are of that kind itself.
+      storage: the memory and the sums that all have.
     """
 
     kind: type | None
     value: ValueUse
     names: tuple[Any, ...] | None
     exact: bool = False
+    storage: Storage = ANYWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +139,12 @@ class LayerUse:
     Attributes:
       schema: the class of the catalogue.
       dims: its dims.
-      names: the axis names in the sharding metadata of its leaves, by key.
+      names: the axis names in the sharding metadata of its leaves, by key, with their storage.
     """
 
     schema: Any
     dims: tuple[tuple[str, Slot | None], ...]
-    names: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    names: tuple[LeafNames, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from flax import nnx
 
+from .._compat.storage import ANYWHERE, Storage
 from .observe import (
     ArraySeen,
     BranchSeen,
@@ -28,6 +29,7 @@ from .roles import (
 )
 from .uses import (
     Draft,
+    LeafNames,
 )
 
 
@@ -42,17 +44,16 @@ def role_here(role: Role, key: str) -> Role:
     return role
 
 
-def layer_names(
-    branches: Sequence[BranchSeen | None],
-) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-    """The axis names of a layer's leaves, by key, where all of its places have them."""
-    names: dict[str, set[tuple[Any, ...] | None]] = {}
+def layer_names(branches: Sequence[BranchSeen | None]) -> tuple[LeafNames, ...]:
+    """The axis names and storage of a layer's leaves, by key, where all places have them."""
+    names: dict[str, set[tuple[tuple[Any, ...] | None, Storage]]] = {}
     for branch in branches:
         for key, item in branch.items.items() if branch is not None else ():
             if isinstance(key, str) and isinstance(item, LeafSeen):
-                names.setdefault(key, set()).add(item.names)
+                names.setdefault(key, set()).add((item.names, item.storage))
     one = {key: next(iter(found)) for key, found in names.items() if len(found) == 1}
-    return tuple((key, found) for key, found in one.items() if found is not None)
+    said = one.items()
+    return tuple((key, *found) for key, found in said if found != (None, ANYWHERE))
 
 
 def leaf_roles(owner: Draft, key: str, rank: int, sole: bool) -> tuple[Role, ...]:

@@ -12,7 +12,7 @@ from .._compat.requirement import require
 require()  # first: an older Flax lacks modules that are imported below
 
 from .activation import PReLUState
-from .attention import MergeHeadsState, MultiHeadAttentionState, SplitHeadsState
+from .attention import MergeHeadsState, MultiHeadAttentionState, RoPEState, SplitHeadsState
 from .containers import EMAState, SequentialState
 from .linear import (
     ConvState,
@@ -158,6 +158,7 @@ __all__ = [
     "RmspropState",
     "RngStreamState",
     "RngsState",
+    "RoPEState",
     "ScaleByAdaDeltaState",
     "ScaleByAdamState",
     "ScaleByAdanState",

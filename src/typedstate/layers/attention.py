@@ -3,7 +3,7 @@
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from ..forms import Bind
+from ..forms import Bind, Exactly
 from ..schema.typed_state import TypedState
 from .normalization import LayerNormState
 from .rng import RngsState, RngStreamState
@@ -27,6 +27,17 @@ class MergeHeadsState(TypedState):
 
     kernel: nnx.Param[Float[Array, "heads head_dim dout"]]
     bias: nnx.Param[Float[Array, "dout"]] | None
+
+
+class RoPEState(TypedState):
+    """The state of ``nnx.RoPE`` (Flax 0.12.12): its tables, where sizes were given to build them.
+
+    A module without tables has no leaf, and Flax no key for it. Dims: length (``max_seq_len``),
+    frequencies (``embedding_size // 2``).
+    """
+
+    cached_sin: Exactly[nnx.Variable[Float[Array, "length frequencies"]]] | None
+    cached_cos: Exactly[nnx.Variable[Float[Array, "length frequencies"]]] | None
 
 
 class MultiHeadAttentionState(TypedState):

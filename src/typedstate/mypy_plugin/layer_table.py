@@ -113,6 +113,10 @@ LAYERS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
             "cell": ("any",),
             "rngs": ("rngs", ""),
         },
+        "flax.nnx.nn.attention.RoPE": {
+            "cached_sin": ("flax.nnx.variablelib.Variable", ""),
+            "cached_cos": ("flax.nnx.variablelib.Variable", ""),
+        },
         "flax.nnx.helpers.Sequential": {
             "layers": ("any",),
         },

@@ -9,6 +9,7 @@ from typing import Final
 from .._spec.dim_grammar import show_expr
 from .._spec.dims import Expr, Fixed, Name, substitute
 from .._spec.nodes import Argument, SchemaRef
+from .._spec.unrolling import run_of
 from ..rendering.dim_colors import bound_pieces, pieces
 
 Links = Mapping[str, Expr[str]]
@@ -73,10 +74,27 @@ def within(links: Links, more: Links) -> dict[str, Expr[str]]:
 
 def shown(links: Links, names: list[str]) -> str:
     """Links as a `Bind` has them: those of the names given, but what a form's title says."""
-    pairs = [(name.removeprefix(_HIDDEN), name, show_expr(links[name])) for name in links]
+    runs: dict[str, list[str]] = {}
+    for name, expr in links.items():
+        if (run := run_of(name)) is not None:
+            runs.setdefault(run, []).append(_plain(expr))
+    single = [name for name in links if run_of(name) is None]
+    pairs = [(name.removeprefix(_HIDDEN), name, show_expr(links[name])) for name in single]
     told = [
         name if name == to else f"{name}={to.replace(_HIDDEN, '')}"
         for name, key, to in pairs
         if key in names and not (key != name and to in (name, key))
     ]
+    told += [f"*{run}={' '.join(_axes(axes))}" for run, axes in runs.items()]
     return " ".join(told)
+
+
+def _axes(axes: list[str]) -> list[str]:
+    """The axes of a run; another run that has them all once."""
+    return axes[:1] if axes[0].startswith("*") else axes
+
+
+def _plain(expr: Expr[str]) -> str:
+    """An axis of a run, which may be an axis of another one."""
+    run = run_of(expr.name) if isinstance(expr, Name) else None
+    return show_expr(expr).replace(_HIDDEN, "") if run is None else f"*{run}"

@@ -13,7 +13,8 @@ import numpy as np
 from jax.sharding import NamedSharding
 
 from .._compat import axis_rules, variables
-from .._sharding.axis_names import show_names
+from .._compat.storage import ANYWHERE, special_memory
+from .._sharding.axis_names import show_placement
 from .._spec.filters import WILDCARD
 from .._validation.show_value import describe_value
 from ..rendering.byte_counts import show_bytes
@@ -149,8 +150,9 @@ def of_value(value: Any, path: Path = ()) -> Branch:
     text, held = describe_value(value), value
     if variables.is_variable(value):
         held = variables.raw_value(value)
-        names = axis_rules.declared_names(variables.metadata_of(value))
-        text = f"{text} {show_names(names)}" if names else text
+        metadata = variables.metadata_of(value)
+        sums = axis_rules.written_sums(metadata) or ANYWHERE
+        text = f"{text} {show_placement(axis_rules.declared_names(metadata), sums)}".rstrip()
     arrays = [leaf for leaf in _leaves(held) if hasattr(leaf, "shape")]
     parameters = sum(math.prod(leaf.shape) for leaf in arrays)
     nbytes = sum(math.prod(leaf.shape) * _itemsize(leaf.dtype) for leaf in arrays)
@@ -172,8 +174,11 @@ def of_stored(value: Any, path: Path = ()) -> Branch:
 
 
 def _placed(arrays: list[Any]) -> str:
-    found = {str(sharding.spec) for leaf in arrays if (sharding := _sharding(leaf)) is not None}
-    return f"at {', '.join(sorted(found))}" if found else ""
+    shardings = [(leaf, sharding) for leaf in arrays if (sharding := _sharding(leaf)) is not None]
+    found = sorted({str(sharding.spec) for _, sharding in shardings})
+    kinds = sorted({kind for leaf, _ in shardings if (kind := special_memory(leaf)) is not None})
+    at = f"at {', '.join(found)}" if found else ""
+    return f"{at} in {', '.join(kinds)}" if kinds else at
 
 
 def _sharding(leaf: Any) -> NamedSharding | None:

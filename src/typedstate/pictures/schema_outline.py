@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from typing import Final, assert_never
 
-from .._sharding.axis_names import show_names
+from .._sharding.axis_names import show_placement
 from .._spec.describe import describe
 from .._spec.dim_grammar import show_expr
 from .._spec.filters import WILDCARD
@@ -134,9 +134,8 @@ def _of_level(
         case StateOfSpec(leaf):
             return summed(path, "StateOf", [below(leaf, WILDCARD)])
         case Anything() | Union() | ValueSpec() | StateSpec():
-            names = spec.names if isinstance(spec, Leaf) else None
-            text = describe(spec)
-            return Branch(path, f"{text} {show_names(names)}" if names else text, leaves=1)
+            shown = show_placement(spec.names, spec.storage) if isinstance(spec, Leaf) else ""
+            return Branch(path, f"{describe(spec)} {shown}".rstrip(), leaves=1)
         case _:
             assert_never(spec)
 

@@ -17,6 +17,7 @@ from flax.nnx import filterlib
 from jax.sharding import NamedSharding, PartitionSpec
 
 from .._compat import axis_rules, variables
+from .._compat.storage import ANYWHERE, partition
 from .._sharding import axis_names
 from .._spec import dims
 from .._spec.describe import describe
@@ -58,7 +59,6 @@ DTYPES: Final = ("float32", "int32", "bfloat16", "uint32", "bool", "int8", "floa
 _MAX_DEPTH: Final = 12
 ABSENT: Final[Any] = object()
 _jax: Final[Any] = jax
-_spec: Final[Any] = PartitionSpec
 
 
 class Generator(msgspec.Struct):
@@ -194,7 +194,9 @@ class Generator(msgspec.Struct):
             rank = len(value.shape) if variables.is_shaped(value) else None
             ways = axis_names.spellings(shown, leaf.stacked, rank)
             shown = ways[self.chooser.among(len(ways), path)]
-        metadata = axis_rules.with_names(shown) if shown else {}
+        sums = leaf.storage.sums
+        named = shown or sums != ANYWHERE
+        metadata = axis_rules.with_names(shown, sums) if named else {}
         return variables.make_variable(leaf.kind, value, metadata)
 
     def _test(self, predicates: Iterable[Predicate], value: Any, path: Path) -> None:
@@ -248,12 +250,15 @@ class Generator(msgspec.Struct):
 
     def _partition(self, value: Partition, cls: type) -> Any:
         names = tuple(name for name in value.names or () if name is not ...)
+        storage = value.storage
+        spec = partition(names, storage)
         if cls is PartitionSpec:
-            return _spec(*names)
-        sizes = {name: 1 for entry in names for name in _axes_of(entry)} or {"x": 1}
+            return spec
+        entries = (*names, *storage.unreduced, *storage.reduced)
+        sizes = {name: 1 for entry in entries for name in _axes_of(entry)} or {"x": 1}
         devices = np.asarray(_jax.devices()[:1]).reshape((1,) * len(sizes))
         mesh = _jax.sharding.Mesh(devices, tuple(sizes))
-        return NamedSharding(mesh, _spec(*names))
+        return NamedSharding(mesh, spec, memory_kind=storage.memory_kind)
 
     def _array(self, array: Array, leaf: Leaf, at: At, path: Path) -> Any:
         shape: list[int] = []

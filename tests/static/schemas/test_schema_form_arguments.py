@@ -23,6 +23,7 @@ from typedstate import (
     Exactly,
     Flat,
     Like,
+    MemoryKind,
     Only,
     Placed,
     PlacedBy,
@@ -174,6 +175,8 @@ class Kept(TypedState):
     placed_by: PlacedBy[LinearState, RULES]
     placed_by_pairs: PlacedBy[LinearState, (("embed", "data"), ("mlp", None))]
     sharded: Sharded[LinearState, "din=fsdp dout=tensor"]
+    offloaded: MemoryKind[LinearState, "pinned_host"]
+    offloaded_leaf: MemoryKind[Param, "pinned_host"]
     cast: Cast[LinearState, BFloat16]
     cast_any: Cast[LinearState, Inexact]
     maybe: Only[LinearState, nnx.Param] | None
@@ -216,6 +219,8 @@ def of_forms_that_keep_the_leaves(kept: Kept) -> None:
     assert_type(kept.placed_by, LinearState)
     assert_type(kept.placed_by_pairs, LinearState)
     assert_type(kept.sharded, LinearState)
+    assert_type(kept.offloaded, LinearState)
+    assert_type(kept.offloaded_leaf, Param)
     assert_type(kept.cast, LinearState)
     assert_type(kept.cast_any, LinearState)
     assert "maybe" in kept
@@ -292,6 +297,7 @@ def test_arguments_as_values() -> None:
     seen(assert_type(check(state, Same[LinearState, "T"]), LinearState), nnx.State)
     seen(assert_type(check(state, Placed[LinearState]), LinearState), nnx.State)
     seen(assert_type(check(state, PlacedBy[LinearState, RULES]), LinearState), nnx.State)
+    seen(assert_type(check(state, MemoryKind[LinearState, "device"]), LinearState), nnx.State)
     seen(assert_type(check(state, Sharded[LinearState, "din=fsdp"]), LinearState), nnx.State)
     seen(assert_type(check(state, Cast[LinearState, Float32]), LinearState), nnx.State)
     like = check(state, Like[LinearState, nnx.Param[Float[Array, "..."]]])

@@ -42,6 +42,7 @@ from typedstate.layers import (
     RngsState,
     RngStreamState,
     RNNState,
+    RoPEState,
     SequentialState,
     SimpleCellState,
     SpectralNormState,
@@ -88,6 +89,14 @@ def test_linear_layers() -> None:
     prelu = PReLUState.of(nnx.PReLU())
     seen(assert_type(prelu, PReLUState), nnx.State)
     seen(assert_type(prelu.negative_slope, Param), nnx.Param)
+
+
+def test_a_layer_of_newer_flax() -> None:
+    table = nnx.Variable(jnp.ones((2, 3)))
+    rope = check(nnx.State({"cached_sin": table, "cached_cos": table}), RoPEState)
+    seen(assert_type(rope, RoPEState), nnx.State)
+    assert "cached_sin" in rope
+    seen(assert_type(rope.cached_sin, nnx.Variable[jax.Array] | None), nnx.Variable)
 
 
 def test_normalization() -> None:
