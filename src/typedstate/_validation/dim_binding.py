@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from typing import cast
 
 import msgspec
+import numpy as np
 
 from .._spec import dim_grammar, dims
 from .._spec.dims import Dim, Expr, Name, VariadicDim
@@ -75,17 +77,25 @@ class Conflict(msgspec.Struct, frozen=True):
 
 
 class Sizes(msgspec.Struct):
-    """The sizes of variables, each with where it was seen: None where ``dims=`` gave it."""
+    """The sizes of variables, each with where it was seen: None where ``dims=`` gave it.
+
+    Attributes:
+      known: of names of one axis.
+      runs: of names of a run of axes.
+      origins: where each was seen.
+      wider: the runs of which only ``#*name`` was seen, which may turn out to be wider.
+    """
 
     known: dict[Var, int] = msgspec.field(default_factory=dict[Var, int])
     runs: dict[Var, tuple[int, ...]] = msgspec.field(default_factory=dict[Var, tuple[int, ...]])
     origins: dict[Var, SeenSize | None] = msgspec.field(
         default_factory=dict[Var, "SeenSize | None"]
     )
+    wider: set[Var] = msgspec.field(default_factory=set[Var])
 
     def copy(self) -> Sizes:
         """An independent copy, for a trial."""
-        return Sizes(dict(self.known), dict(self.runs), dict(self.origins))
+        return Sizes(dict(self.known), dict(self.runs), dict(self.origins), set(self.wider))
 
 
 def settle(
@@ -158,8 +168,38 @@ def _bind_names(
     for var, group in by_name.items():
         _bind(var, group, sizes.known, sizes, conflicts, _fits_size)
     for var, group in runs.items():
+        _widen(var, group, sizes)
         _bind(var, group, sizes.runs, sizes, conflicts, _fits_run)
     return expressions
+
+
+def _widen(var: Var, group: list[SeenSize], sizes: Sizes) -> None:
+    """Gives ``#*name`` the shape that all of its runs broadcast to, as NumPy has it."""
+    if var in sizes.runs and var not in sizes.wider:
+        return
+    before = sizes.runs.get(var, ())
+    plain = [seen for seen in group if not seen.dim.broadcast]
+    if plain:
+        first = _elected(plain)
+        sizes.wider.discard(var)
+        if var in sizes.runs and _is_within(before, first.size):
+            sizes.runs[var], sizes.origins[var] = cast("tuple[int, ...]", first.size), first
+        return
+    runs = [cast("tuple[int, ...]", seen.size) for seen in group]
+    joint = _broadcast((before, *runs))
+    if joint is not None and any(one != 1 for one in joint):
+        widest = max(group, key=lambda seen: cast("tuple[int, ...]", seen.size) == joint)
+        sizes.origins.setdefault(var, widest)
+        sizes.runs[var] = joint
+        sizes.wider.add(var)
+
+
+def _broadcast(runs: Iterable[tuple[int, ...]]) -> tuple[int, ...] | None:
+    """The shape to which runs of axes broadcast, None where they do not."""
+    try:
+        return np.broadcast_shapes(*runs)
+    except ValueError:
+        return None
 
 
 def _bind(
@@ -207,11 +247,14 @@ def _fits_size(seen: SeenSize, size: Size) -> bool:
 
 
 def _fits_run(seen: SeenSize, size: Size) -> bool:
-    if not seen.dim.broadcast or not isinstance(size, tuple) or not isinstance(seen.size, tuple):
-        return seen.size == size
-    if len(seen.size) > len(size):
+    return seen.size == size or (seen.dim.broadcast and _is_within(seen.size, size))
+
+
+def _is_within(run: Size, wide: Size) -> bool:
+    """Whether a run of axes broadcasts to a shape."""
+    if not isinstance(run, tuple) or not isinstance(wide, tuple) or len(run) > len(wide):
         return False
-    pairs = zip(reversed(seen.size), reversed(size), strict=False)
+    pairs = zip(reversed(run), reversed(wide), strict=False)
     return all(one in (1, other) for one, other in pairs)
 
 
@@ -240,6 +283,9 @@ def _settle_one(seen: SeenSize, sizes: Sizes, conflicts: list[Conflict]) -> bool
     value = dims.evaluate(seen.expr, sizes.known)
     if value is None:
         solution = dims.solve(seen.expr, size, sizes.known)
+        if solution is None and all(name in sizes.known for name in dims.names_of(seen.expr)):
+            conflicts.append(Conflict(seen, _without_result(seen.expr, sizes)))
+            return True
         if solution is None:
             return False
         if solution.size is not None:
@@ -258,10 +304,20 @@ def _show(expr: Expr[Var]) -> str:
 
 
 def _expected(expr: Expr[Var], value: int, sizes: Sizes) -> str:
-    names = list(dict.fromkeys(dims.names_of(expr)))
-    if not names:
+    where = _names_with_sizes(expr, sizes)
+    if not where:
         return str(value)
-    where = ", ".join(
+    return where if isinstance(expr, Name) else f"{_show(expr)}={value} with {where}"
+
+
+def _without_result(expr: Expr[Var], sizes: Sizes) -> str:
+    """Of an expression that is no size: ``d/2`` of an odd d, ``d//0``."""
+    where = _names_with_sizes(expr, sizes)
+    return f"{_show(expr)} is no size" + (f" with {where}" if where else "")
+
+
+def _names_with_sizes(expr: Expr[Var], sizes: Sizes) -> str:
+    names = list(dict.fromkeys(dims.names_of(expr)))
+    return ", ".join(
         f"{var.name}={sizes.known[var]}{_from(sizes.origins[var])}" for var in names[:3]
     )
-    return where if isinstance(expr, Name) else f"{_show(expr)}={value} with {where}"

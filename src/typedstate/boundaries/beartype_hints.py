@@ -8,9 +8,11 @@ import typing
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
+import jaxtyping
 import msgspec
 import typing_extensions
 
+from .._annotations.array_hints import is_jaxtyped
 from .._annotations.lazy_annotations import annotations_of
 from .._compat import scalars
 from .._fastpath.compiled import execute
@@ -59,7 +61,7 @@ def tester(
     probe = _probe(function, name, kind, hint)
     annotation = annotations_of(function).get("return" if name == "yield" else name)
 
-    def leave_alone(error: BeartypeException) -> None:
+    def leave_alone(error: Exception) -> None:
         reason = str(error).splitlines()[0][:200]
         of_others = own_source.is_of_others(function, annotation, hint)
         own_source.leave_alone(function, f"{function.__qualname__}({name})", reason, of_others)
@@ -81,6 +83,9 @@ def tester(
             refuse(value, "" if isinstance(hint, type) else error.reason)
         except BeartypeException as error:  # a hint that only a call shows to have no meaning
             leave_alone(error)
+        except jaxtyping.AnnotationError as error:
+            if not is_jaxtyped(hint):  # else it is ours, and may be solved
+                leave_alone(error)
 
     return Test(enforce_or_leave, _deciding(hint))
 

@@ -11,6 +11,7 @@ from .._fastpath.call_cache import OMITTED
 from .._spec.describe import describe
 from ..report import Report, Violation
 from .enforced import Enforced
+from .hints import has_tree
 
 
 def wrong(
@@ -28,7 +29,7 @@ def wrong(
         return refuse
 
     for item, value in zip(items, values, strict=False):
-        if value is OMITTED:
+        if value is OMITTED or has_tree(item.hint):  # a tree is compared with what the others bind
             continue
         test = beartype_hints.tester(function, item.name, item.hint, item.kind, keep(item))
         if test is not None:

@@ -29,7 +29,7 @@ from ..report import Path, Report
 from . import own_source
 from .alike import refuse_unlike
 from .enforced import Enforced
-from .hints import has_jaxtyped, may_be_ours, says_something
+from .hints import has_jaxtyped, has_tree, may_be_ours, says_something
 from .merging import merges_of, refuse_unknown, see_belonging
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Boundary:
         self.yielded: Enforced | None = None
         self.calls = CallCache(0)
         self.shares_names = False
+        self.has_trees = False
         with contextlib.suppress(NotYet):
             self.prepare()
 
@@ -125,10 +126,11 @@ class Boundary:
         results = {item.name: item for item in come_out if says_something(item.hint)}
         self.ours, self.result, self.yielded = ours, results.get(RETURN), results.get(_YIELD)
         self.others = [item for item in others if says_something(item.hint)]
-        plain = not (self._yields or inspect.iscoroutinefunction(self.function))
         self.calls = CallCache(len(ours))
         every = [*ours, *self.results]
-        self.shares_names = plain and any(has_jaxtyped(item.hint) for item in every)
+        self.shares_names = self.is_plain and any(has_jaxtyped(item.hint) for item in every)
+        plain_hints = [item for item in (*self.others, *self.results) if item.spec is None]
+        self.has_trees = any(has_tree(item.hint) for item in plain_hints)
         self.ready = True
 
     def _come_out(self) -> Iterator[tuple[str, Any]]:
@@ -207,6 +209,11 @@ class Boundary:
         reason = str(error).removeprefix(f"{where}: ")
         own_source.leave_alone(self.function, where, reason, of_others)
         return Any
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a call runs at once: the function is no generator and no coroutine."""
+        return not (self._yields or inspect.iscoroutinefunction(self.function))
 
     @property
     def _yields(self) -> bool:
