@@ -38,7 +38,9 @@ def watching_type(predicate: Callable[..., Any]) -> Callable[..., Any]:
         return types.MethodType(watching_type(predicate.__func__), predicate.__self__)
     if not isinstance(predicate, types.FunctionType):
         call = getattr(type(predicate), "__call__", None)  # noqa: B004
-        watched = watching_type(call) if isinstance(call, types.FunctionType) else call
+        if not isinstance(call, types.FunctionType):
+            return predicate
+        watched = watching_type(call)
         return predicate if watched is call else types.MethodType(watched, predicate)
     if "type" in predicate.__globals__ or not _names_type(predicate.__code__):
         return predicate

@@ -31,11 +31,11 @@ def see_union(
     kept, order = walk.found.part, walk.found.order
     last = order
     tried: list[Branch] = []
-    walk.tried.unions += 1
+    walk.occurrences.unions += 1
     for option in spec.options:
         tried.append(_try(walk, value, option, path, scope, outermost, order))
         last = max(last, walk.found.order)
-    walk.tried.unions -= 1
+    walk.occurrences.unions -= 1
     walk.found.part, walk.found.order = kept, last
     fitting = [part for part in tried if not part.violations]
     if fitting:

@@ -7,7 +7,7 @@ that most leaves agree on, so that a single wrong leaf is the one that is blamed
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import cast
 
 import msgspec
@@ -111,18 +111,56 @@ def settle(
     Returns the sizes, what disagrees, and what stays open.
     """
     sizes = Sizes(dict(given), {}, dict.fromkeys(given))
+    return sizes, *_settle(batches, sizes, _Decided())
+
+
+def _settle(
+    batches: Iterable[Iterable[Observation]], sizes: Sizes, decided: _Decided
+) -> tuple[list[Conflict], list[SeenSize]]:
+    """Adds to the sizes; returns what disagrees, and what stays open."""
     conflicts: list[Conflict] = []
     open_: list[SeenSize] = []
     for batch in batches:
         plain, choices = _partition(batch)
         expressions = open_ + _bind_names(plain, sizes, conflicts)
         while choices:
-            chosen, choices = _partition(_choose(choices[0], sizes)), choices[1:]
+            chosen, choices = _partition(_choose(choices[0], sizes, decided)), choices[1:]
             expressions += _bind_names(chosen[0], sizes, conflicts)
             choices = chosen[1] + choices
         open_ = _solve(expressions, sizes, conflicts)
     conflicts.sort(key=lambda conflict: conflict.seen.order)
-    return sizes, conflicts, open_
+    return conflicts, open_
+
+
+class _Decided:
+    """Decisions between alternatives, which hold wherever their names have the same sizes.
+
+    Alternatives within alternatives would else be decided twice as often at every level.
+    """
+
+    __slots__ = ("_names", "agrees", "chosen")
+
+    def __init__(self) -> None:
+        self._names: dict[int, frozenset[Var]] = {}
+        self.chosen: dict[Hashable, int] = {}
+        self.agrees: dict[Hashable, bool] = {}
+
+    def key(self, choice: Choice, sizes: Sizes) -> Hashable:
+        """Tells decisions apart: the alternatives, and the sizes of the names in them."""
+        names = self._names_of(choice)
+        known = frozenset((var, sizes.known[var]) for var in names if var in sizes.known)
+        runs = ((var, sizes.runs[var], var in sizes.wider) for var in names if var in sizes.runs)
+        return id(choice), known, frozenset(runs)
+
+    def _names_of(self, choice: Choice) -> frozenset[Var]:
+        found = self._names.get(id(choice))
+        if found is None:
+            names: set[Var] = set()
+            for item in (item for option in choice.options for item in option):
+                one = isinstance(item, SeenSize)
+                names.update(dims.names_of(item.expr) if one else self._names_of(item))
+            found = self._names[id(choice)] = frozenset(names)
+        return found
 
 
 def _partition(observations: Iterable[Observation]) -> tuple[list[SeenSize], list[Choice]]:
@@ -136,20 +174,31 @@ def _partition(observations: Iterable[Observation]) -> tuple[list[SeenSize], lis
     return plain, choices
 
 
-def _choose(choice: Choice, sizes: Sizes) -> list[Observation]:
+def _choose(choice: Choice, sizes: Sizes, decided: _Decided) -> list[Observation]:
     """The first alternative that agrees with the names bound so far."""
-    for option in choice.options:
-        conflicts: list[Conflict] = []
-        trial = sizes.copy()
-        plain, inner = _partition(option)
-        _solve(_bind_names(plain, trial, conflicts), trial, conflicts)
-        if not conflicts and all(_agrees(nested, trial) for nested in inner):
-            return option
-    return choice.options[0]
+    key = decided.key(choice, sizes)
+    if key not in decided.chosen:
+        places = (
+            index for index, option in enumerate(choice.options) if _fits(option, sizes, decided)
+        )
+        decided.chosen[key] = next(places, 0)
+    return choice.options[decided.chosen[key]]
 
 
-def _agrees(choice: Choice, sizes: Sizes) -> bool:
-    return not settle([_choose(choice, sizes)], sizes.known)[1]
+def _fits(option: list[Observation], sizes: Sizes, decided: _Decided) -> bool:
+    conflicts: list[Conflict] = []
+    trial = sizes.copy()
+    plain, inner = _partition(option)
+    _solve(_bind_names(plain, trial, conflicts), trial, conflicts)
+    return not conflicts and all(_agrees(nested, trial, decided) for nested in inner)
+
+
+def _agrees(choice: Choice, sizes: Sizes, decided: _Decided) -> bool:
+    key = decided.key(choice, sizes)
+    if key not in decided.agrees:
+        option = _choose(choice, sizes, decided)
+        decided.agrees[key] = not _settle([option], sizes.copy(), decided)[0]
+    return decided.agrees[key]
 
 
 def _bind_names(

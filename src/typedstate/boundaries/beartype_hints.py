@@ -6,7 +6,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import jaxtyping
 import msgspec
@@ -31,6 +31,20 @@ class Test(msgspec.Struct, frozen=True):
     cls: type | None
 
 
+class Misfit(NamedTuple):
+    """A value that beartype refuses.
+
+    Attributes:
+      place: in ``*args`` or ``**kwargs``, such as ``[2]``; empty for a parameter's own value.
+      value: that does not fit.
+      reason: beartype's.
+    """
+
+    place: str
+    value: Any
+    reason: str
+
+
 class Refused(Exception):
     """The exception that beartype raises here; its text becomes the note of a violation."""
 
@@ -45,12 +59,12 @@ def tester(
     name: str,
     hint: Any,
     kind: Any,
-    refuse: Callable[[Any, str], None],
+    refuse: Callable[[list[Misfit]], None],
 ) -> Test | None:
     """The test of a hint; None, with a warning, for a hint that beartype can't check.
 
     A method's ``Self``, and ``P.args`` and ``P.kwargs``, are left to type checkers. `refuse` is
-    called with a value that does not fit, and with beartype's reason.
+    called with what does not fit.
     """
     from beartype import BeartypeConf, beartype
     from beartype.roar import BeartypeException
@@ -80,7 +94,8 @@ def tester(
         try:
             enforce(value)
         except Refused as error:
-            refuse(value, "" if isinstance(hint, type) else error.reason)
+            misfits = _misfits(enforce, value, kind, hint)
+            refuse(misfits or [Misfit("", value, _reason(error, hint))])
         except BeartypeException as error:  # a hint that only a call shows to have no meaning
             leave_alone(error)
         except jaxtyping.AnnotationError as error:
@@ -88,6 +103,27 @@ def tester(
                 leave_alone(error)
 
     return Test(enforce_or_leave, _deciding(hint))
+
+
+def _reason(error: Refused, hint: Any) -> str:
+    return "" if isinstance(hint, type) else error.reason
+
+
+def _misfits(enforce: Callable[[Any], None], value: Any, kind: Any, hint: Any) -> list[Misfit]:
+    """The items of ``*args`` or ``**kwargs`` that do not fit, each by itself."""
+    if kind is inspect.Parameter.VAR_POSITIONAL:
+        parts = [(f"[{index}]", item, (item,)) for index, item in enumerate(value)]
+    elif kind is inspect.Parameter.VAR_KEYWORD:
+        parts = [(f"[{key!r}]", item, {key: item}) for key, item in value.items()]
+    else:
+        return []
+    found: list[Misfit] = []
+    for place, item, alone in parts:
+        try:
+            enforce(alone)
+        except Refused as error:
+            found.append(Misfit(place, item, _reason(error, hint)))
+    return found
 
 
 def _with_scalars(enforce: Callable[[Any], None], hint: Any, kind: Any) -> Callable[[Any], None]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .._fastpath.size_code import ArgumentRef
     from .._validation.walk import Walk
     from ..report import Report
+    from .beartype_hints import Misfit
 
 RETURN: Final = "return"
 _YIELD: Final = "yield"
@@ -253,7 +254,7 @@ class Boundary:
             wrong = refusals.wrong(self.function, self.others, others)
             names = ["" if item.kind in _SPREAD else item.name for item in self.ours]
             report = swapped.named(report, names, values, self._walk)
-            both = (*report.violations, *wrong.values())
+            both = (*report.violations, *(one for each in wrong.values() for one in each))
             self.refuse(dataclasses.replace(report, violations=both), "arguments", [*wrong])
             return KnownCall(ExplainedCall((), None, report, {}, None), ())
         every = zip(self.ours, values, found, strict=True)
@@ -325,13 +326,13 @@ class Boundary:
             return
         raise StateTypeError(message, report) from None
 
-    def refuse_plain(self, item: Enforced, value: Any, reason: str) -> None:
-        """Refuses a value of a hint that beartype checks, as any other."""
+    def refuse_plain(self, item: Enforced, misfits: list[Misfit]) -> None:
+        """Refuses values of a hint that beartype checks, as any other."""
         from . import refusals
 
         __tracebackhide__ = True
         whats = {RETURN: "return value", "yield": "yielded value"}
-        report = Report(self.name, (refusals.violation(item, value, reason),))
+        report = Report(self.name, tuple(refusals.violation(item, one) for one in misfits))
         self.refuse(report, whats.get(item.name, "arguments"), [item], depth=5)
 
 
