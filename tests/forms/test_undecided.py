@@ -163,3 +163,25 @@ def test_a_callable_over_paths_decides_in_every_form() -> None:
     assert fits(abstract, Abstract[hint])
     assert not fits(nnx.to_pure_dict(full), Pure[hint])
     assert not fits(full, hint)
+
+
+def test_a_filter_that_raises_is_a_violation() -> None:
+    class TableState(TypedState):
+        kernel: nnx.Param[Float[Array, "n"]]
+        table: Float[Array, "n"]
+
+    def of_main(path: Any, leaf: Any) -> bool:
+        return bool(leaf.group == "main")
+
+    hint = Only[TableState, of_main]
+    tree = state({"kernel": nnx.Param(jnp.ones(2)), "table": jnp.ones(2)})
+    for _ in range(3):
+        assert not fits(tree, hint)
+    assert [str(one) for one in explain(tree, hint).violations] == [
+        "kernel: expected an answer of the filter of_main, found AttributeError from it [predicate]",
+        "table: expected an answer of the filter of_main, found AttributeError from it [predicate]",
+    ]
+    right = state({"kernel": nnx.Param(jnp.ones(2), group="main")})
+    for _ in range(3):
+        assert fits(right, hint)
+        assert not fits(tree, hint)

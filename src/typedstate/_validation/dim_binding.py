@@ -157,8 +157,10 @@ class _Decided:
         if found is None:
             names: set[Var] = set()
             for item in (item for option in choice.options for item in option):
-                one = isinstance(item, SeenSize)
-                names.update(dims.names_of(item.expr) if one else self._names_of(item))
+                if isinstance(item, SeenSize):
+                    names.update(dims.names_of(item.expr))
+                else:
+                    names |= self._names_of(item)
             found = self._names[id(choice)] = frozenset(names)
         return found
 

@@ -111,6 +111,7 @@ def _reason(error: Refused, hint: Any) -> str:
 
 def _misfits(enforce: Callable[[Any], None], value: Any, kind: Any, hint: Any) -> list[Misfit]:
     """The items of ``*args`` or ``**kwargs`` that do not fit, each by itself."""
+    parts: list[tuple[str, Any, Any]]
     if kind is inspect.Parameter.VAR_POSITIONAL:
         parts = [(f"[{index}]", item, (item,)) for index, item in enumerate(value)]
     elif kind is inspect.Parameter.VAR_KEYWORD:
