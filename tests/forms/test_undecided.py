@@ -177,10 +177,9 @@ def test_a_filter_that_raises_is_a_violation() -> None:
     tree = state({"kernel": nnx.Param(jnp.ones(2)), "table": jnp.ones(2)})
     for _ in range(3):
         assert not fits(tree, hint)
-    assert [str(one) for one in explain(tree, hint).violations] == [
-        "kernel: expected an answer of the filter of_main, found AttributeError from it [predicate]",
-        "table: expected an answer of the filter of_main, found AttributeError from it [predicate]",
-    ]
+    raised = "expected an answer of the filter of_main, found AttributeError from it [predicate]"
+    found = [str(one) for one in explain(tree, hint).violations]
+    assert found == [f"kernel: {raised}", f"table: {raised}"]
     right = state({"kernel": nnx.Param(jnp.ones(2), group="main")})
     for _ in range(3):
         assert fits(right, hint)
