@@ -187,7 +187,7 @@ class _DeclaredArray(_Open):
             and isinstance(spec, Array)
             and spec.cls is jax.Array
         ):
-            traced = (jax.core.Tracer,) if name == ASKED_BY_TYPE else ()
+            traced: tuple[Any, ...] = (variables.TRACER,) if name == ASKED_BY_TYPE else ()
             return outlook.tell(name, (*variables.ARRAY_CLASSES, *traced))
         if name not in _OF_ARRAY or not isinstance(spec, Array):
             raise outlook.touched()
@@ -207,7 +207,7 @@ class _DeclaredArray(_Open):
 @lru_cache(maxsize=256)
 def _has_any_array(name: str) -> bool:
     """Whether any array has an attribute; ``type`` and ``value`` are those of Variables."""
-    classes = (*variables.ARRAY_CLASSES, np.ndarray, jax.ShapeDtypeStruct, jax.core.Tracer)
+    classes: list[Any] = [*variables.ARRAY_CLASSES, variables.TRACER, np.ndarray, _stand_in_of_jax]
     return name == ASKED_BY_TYPE or any(hasattr(cls, name) for cls in classes)
 
 

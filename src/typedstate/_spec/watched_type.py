@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 #: The attribute of a stand-in that is the answer to ``type(stand_in)``.
 ASKED_BY_TYPE: Final = "type of it"
@@ -28,7 +28,7 @@ class _Type(type, metaclass=_LikeType):
     def __new__(cls, value: Any, *rest: Any, **options: Any) -> Any:
         if rest:
             return type(value, *rest, **options)
-        found = type(value)
+        found = cast(Any, type)(value)
         return getattr(value, ASKED_BY_TYPE) if hasattr(found, "answers_type") else found
 
 
