@@ -68,6 +68,7 @@ def test_a_default_of_a_function_s_own_variable_constrains_nothing() -> None:
         return x
 
     assert use(SCALE, [DENSE]) == SCALE
+    assert use(DENSE, [SCALE]) == DENSE
 
     @checked
     def enforced(x: Block, y: Block[A]) -> None: ...

@@ -6,7 +6,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import jaxtyping
 import msgspec
@@ -14,6 +14,7 @@ import typing_extensions
 
 from .._annotations.array_hints import is_jaxtyped
 from .._annotations.lazy_annotations import annotations_of
+from .._annotations.type_tables import has_default, put
 from .._compat import scalars
 from .._fastpath.compiled import execute
 from . import own_source
@@ -71,6 +72,10 @@ def tester(
 
     if _is_self(hint) or isinstance(hint, typing.ParamSpecArgs | typing.ParamSpecKwargs):
         return None
+    open_ = (hint, *getattr(hint, "__parameters__", ()))
+    hint = put(
+        hint, {item: Any for item in open_ if isinstance(item, TypeVar) and has_default(item)}
+    )
     conf = BeartypeConf(violation_type=Refused, is_color=False)
     probe = _probe(function, name, kind, hint)
     annotation = annotations_of(function).get("return" if name == "yield" else name)
