@@ -77,6 +77,25 @@ def test_message_of_a_container_that_is_beartypes() -> None:
     ]
 
 
+def test_message_of_one_of_many_arguments() -> None:
+    @checked
+    def use(*more: int, **rest: list[int]) -> None: ...
+
+    use(1, 2, a=[1])
+    assert refused(use, 1, "x", 2, 3.5, a=[1], b=["y"]).splitlines()[1:] == [
+        "  more[1]: expected int, found str [array]",
+        "  more[3]: expected int, found float [array]",
+        "signature:",
+        "  -> more: int",
+    ]
+    assert refused(use, 1, a=[1], b=["y"]).splitlines()[1:] == [
+        "  rest['b']: expected list[int], found list "
+        "(list index 0 item str 'y' not instance of int) [array]",
+        "signature:",
+        "  -> rest: list[int]",
+    ]
+
+
 def test_error_holds_the_report() -> None:
     @checked
     def use(params: LinearState) -> None: ...
@@ -99,9 +118,9 @@ def test_what_is_plain_and_wrong_is_said_with_the_state() -> None:
         "do not fit: 5 violations",
         "  params: expected a state LinearState, found int [container]",
         "  scale: expected float, found str [array]",
-        "  more: expected int, found tuple [array]",
+        "  more[1]: expected int, found str [array]",
         "  name: expected str, found int [array]",
-        "  rest: expected int, found a dict with keys 'a' [array]",
+        "  rest['a']: expected int, found str [array]",
         "signature:",
         "  -> params: LinearState",
         "  -> scale: float",

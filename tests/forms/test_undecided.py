@@ -163,3 +163,24 @@ def test_a_callable_over_paths_decides_in_every_form() -> None:
     assert fits(abstract, Abstract[hint])
     assert not fits(nnx.to_pure_dict(full), Pure[hint])
     assert not fits(full, hint)
+
+
+def test_a_filter_that_raises_is_a_violation() -> None:
+    class TableState(TypedState):
+        kernel: nnx.Param[Float[Array, "n"]]
+        table: Float[Array, "n"]
+
+    def of_main(path: Any, leaf: Any) -> bool:
+        return bool(leaf.group == "main")
+
+    hint = Only[TableState, of_main]
+    tree = state({"kernel": nnx.Param(jnp.ones(2)), "table": jnp.ones(2)})
+    for _ in range(3):
+        assert not fits(tree, hint)
+    raised = "expected an answer of the filter of_main, found AttributeError from it [predicate]"
+    found = [str(one) for one in explain(tree, hint).violations]
+    assert found == [f"kernel: {raised}", f"table: {raised}"]
+    right = state({"kernel": nnx.Param(jnp.ones(2), group="main")})
+    for _ in range(3):
+        assert fits(right, hint)
+        assert not fits(tree, hint)

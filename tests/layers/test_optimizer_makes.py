@@ -35,6 +35,9 @@ MAKES: dict[str, tuple[Any, Any, str, str]] = {
     "momentum": (optax.sgd(0.1, momentum=0.9), ADAM, "sgd with momentum", "SgdState[...]"),
     "lion": (optax.lion(1e-3), ADAM, "lion", "LionState[...]"),
     "adam for sgd": (optax.adam(1e-3), SGD, "adam", "AdamState[...]"),
+    "adamw for sgd": (optax.adamw(1e-3), SGD, "adam", "AdamState[...]"),
+    "lamb for sgd": (optax.lamb(1e-3), SGD, "adam", "AdamState[...]"),
+    "nadam for sgd": (optax.nadam(1e-3), SGD, "adam", "AdamState[...]"),
     "a schedule more": (
         optax.adam(optax.linear_schedule(1.0, 0.0, 10)),
         layers.OptimizerState[layers.Chain[layers.ScaleByAdamState[Params]]],
@@ -71,7 +74,9 @@ def test_the_make_is_named_and_the_hint_that_takes_it(name: str) -> None:
     tx, hint, words, fitting = MAKES[name]
     report = explain(state_of(tx), hint)
     assert not report
-    assert report.cause == (f"the optimizer is optax's {words}: OptimizerState[{fitting}] takes it")
+    assert report.cause == (
+        f"the optimizer keeps what optax's {words} keeps: OptimizerState[{fitting}] takes it"
+    )
     assert f"  cause: {report.cause}" in str(report).splitlines()
 
 

@@ -12,11 +12,13 @@ from flax import nnx
 from jaxtyping import Array, Float, Float32, Int, Shaped
 
 from tests import zoo
-from typedstate import Exactly, Only, explain, fits
+from tests.zoo import HAS_VARIABLE_STATE
+from typedstate import Exactly, Like, Only, Pure, TypedState, Values, explain, fits
 from typedstate._annotations.spec_of import spec_of
 from typedstate._compat import variables
 from typedstate._spec.filters import WILDCARDS, Answer, decide
 
+ARRAY: Any = type(jnp.zeros(()))
 YES, NO, MAYBE = Answer.YES, Answer.NO, Answer.MAYBE
 
 
@@ -51,6 +53,16 @@ def is_float32(path: Any, leaf: Any) -> bool:
     return bool(held(leaf).dtype == jnp.float32)
 
 
+class OfTheArray:
+    """Filters that are no functions."""
+
+    def __call__(self, path: Any, leaf: Any) -> bool:
+        return type(held(leaf)) is ARRAY
+
+    def says(self, path: Any, leaf: Any) -> bool:
+        return type(held(leaf)) is ARRAY
+
+
 CASES: list[tuple[str, Any, Callable[[Any, Any], Any], Answer]] = [
     ("a key among entries", MATRIX, lambda path, leaf: "up" in path, YES),
     ("a key that is not there", MATRIX, lambda path, leaf: path[-1] == "bias", NO),
@@ -76,6 +88,17 @@ CASES: list[tuple[str, Any, Callable[[Any, Any], Any], Answer]] = [
     ("metadata, hidden", MATRIX, careless, MAYBE),
     ("whether it is a Variable", MATRIX, lambda path, leaf: variables.is_variable(leaf), YES),
     ("a raw leaf's class", Float[Array, "n"], lambda path, leaf: variables.is_variable(leaf), NO),
+    ("type of a raw leaf", Float[Array, "n"], lambda path, leaf: type(leaf) is nnx.Param, NO),
+    ("an attribute of Variables", Float[Array, "n"], lambda path, leaf: hasattr(leaf, "type"), NO),
+    ("type of a raw array", Float[Array, "n"], lambda path, leaf: type(leaf) is ARRAY, MAYBE),
+    ("type of the array", MATRIX, lambda path, leaf: type(held(leaf)) is ARRAY, MAYBE),
+    ("name of its type", MATRIX, lambda path, leaf: type(held(leaf)).__name__ == "Ref", NO),
+    ("an array's name", MATRIX, lambda path, leaf: "Im" in type(held(leaf)).__name__, MAYBE),
+    ("no kind of Variable", MATRIX, lambda path, leaf: type(held(leaf)) in (nnx.Param, int), NO),
+    ("by an object", MATRIX, OfTheArray(), MAYBE),
+    ("by a method", MATRIX, OfTheArray().says, MAYBE),
+    ("type of a type", MATRIX, lambda path, leaf: isinstance(nnx.Param, type), YES),
+    ("types made", MATRIX, lambda path, leaf: type("New", (), {}).__name__ == "New", YES),
     ("a raw leaf's rank", Float[Array, "n"], lambda path, leaf: leaf.ndim > 1, NO),
 ]  # fmt: skip
 
@@ -133,3 +156,48 @@ def test_a_selection_by_rank_lacks_nothing_that_it_selects() -> None:
         "  up: missing, expected Only[LinearState, matrices] [missing]\n"
         "  dims: hidden=3 d=2"
     )
+
+
+@pytest.mark.parametrize(
+    "kind_is",
+    [
+        lambda path, leaf: type(leaf) is nnx.Param,
+        lambda path, leaf: isinstance(leaf, nnx.Param),
+        lambda path, leaf: getattr(leaf, "type", type(leaf)) is nnx.Param,
+        lambda path, leaf: isinstance(leaf, nnx.Variable) and not isinstance(leaf, nnx.BatchStat),
+    ],
+)
+@pytest.mark.skipif(HAS_VARIABLE_STATE, reason="up to Flax 0.10 a leaf's class is no kind")
+def test_a_kind_that_a_callable_asks_for_selects_by_what_is_declared(kind_is: Any) -> None:
+    class NormState(TypedState):
+        scale: nnx.Param[Float[Array, "n"]]
+        mean: nnx.BatchStat[Float[Array, "n"]]
+        table: Float[Array, "n"]
+
+    whole: dict[str, Any] = {
+        "scale": nnx.Param(jnp.ones(2)),
+        "mean": nnx.BatchStat(jnp.ones(2)),
+        "table": jnp.ones(2),
+    }
+    assert fits(nnx.State({"scale": whole["scale"]}), Only[NormState, kind_is])
+    assert not fits(nnx.State(whole), Only[NormState, kind_is])
+    values = {key: held(leaf) for key, leaf in whole.items()}
+    for keys in (("scale",), ("mean",), ("scale", "mean"), ("scale", "table"), ()):
+        tree = {key: values[key] for key in keys}
+        assert fits(tree, Pure[Only[NormState, kind_is]]) is (keys == ("scale",)), keys
+        assert fits(nnx.State(tree), Values[Only[NormState, kind_is]]) is (keys == ("scale",))
+        moments = nnx.State({key: nnx.OptVariable(leaf) for key, leaf in tree.items()})
+        hint = Like[Only[NormState, kind_is], nnx.OptVariable]
+        assert fits(moments, hint) is (keys == ("scale",)), keys
+
+
+def test_a_filter_is_asked_without_leaving_a_trace() -> None:
+    seen: list[str] = []
+
+    def filter_(path: Any, leaf: Any, *, log: Any = seen) -> bool:
+        log.append(type(path).__name__)
+        return True
+
+    assert decide(filter_, ("kernel",), spec_of(MATRIX)) is YES
+    assert {*seen} == {"tuple"}
+    assert filter_.__globals__.get("type") is None

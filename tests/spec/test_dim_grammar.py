@@ -40,6 +40,21 @@ from typedstate._spec.dim_grammar import parse_dim, parse_expr, parse_shape, sho
         ("?d ?d", [(3, 3)], [(3, 4)]),
         ("*#b b2", [(1, 2, 3), (3,)], [()]),
         ("#4", [(1,), (4,)], [(2,)]),
+        ("d/2 d", [(2, 4)], [(2, 5), (3, 4)]),
+        ("d/2", [(4,)], []),
+        ("d//k d k", [(2, 4, 2)], [(2, 4, 0)]),
+        ("min(a,b) a b", [(2, 3, 2), (2, 2, 3)], [(3, 2, 3)]),
+        ("max(a,b,4) a b", [(5, 3, 5), (4, 2, 3)], [(3, 2, 3)]),
+        ("in out in", [(2, 3, 2)], [(2, 3, 3)]),
+        ("2*class_ class_", [(6, 3)], [(6, 2)]),
+        ("04 +4 1_0", [(4, 4, 10)], [(0, 4, 10)]),
+        ("=4", [(4,)], [(5,)]),
+        ("num-heads=4", [(4,)], [(5,)]),
+        ("rows=#d d", [(1, 5), (5, 5)], [(2, 5)]),
+        ("#rows=d d", [(1, 5), (5, 5)], [(2, 5)]),
+        ("all=*b d d", [(3, 3), (1, 2, 3, 3)], [(3,)]),
+        ("_*foo d d", [(3, 3), (1, 2, 3, 3)], [(3,)]),
+        ("rows=_ d d", [(9, 3, 3)], [(3, 3)]),
     ],
 )
 def test_the_grammar_of_jaxtyping(
@@ -54,7 +69,20 @@ def test_the_grammar_of_jaxtyping(
 
 @pytest.mark.parametrize(
     "text",
-    ["a", "2*d", "2*(a+b)", "a-(b-c)", "a-b-c", "(a+b)*(c-d)", "a//(b*c)", "(a//b)*c", "a**2-1"],
+    [
+        "a",
+        "2*d",
+        "2*(a+b)",
+        "a-(b-c)",
+        "a-b-c",
+        "(a+b)*(c-d)",
+        "a//(b*c)",
+        "(a//b)*c",
+        "a**2-1",
+        "a/2+1",
+        "min(a,2*b)*3",
+        "2//max(a,b)",
+    ],
 )
 def test_an_expression_is_shown_so_that_it_parses_to_the_same(text: str) -> None:
     assert parse_expr(show_expr(parse_expr(text))) == parse_expr(text)
@@ -74,7 +102,11 @@ def test_a_shape_is_shown_as_it_was_written(text: str) -> None:
         ("-1", "'-1' is neither a size, a name nor arithmetic"),
         ("1.5", "'1.5' is neither a size, a name nor arithmetic"),
         ("True", "'True' is neither a size, a name nor arithmetic"),
-        ("a/2", "'a/2': '/' gives no size; write '//'"),
+        ("abs(a)", "'abs(a)' is neither a size, a name nor arithmetic"),
+        ("min(key=a)", "'a)' is neither a size, a name nor arithmetic"),
+        ("None", "'None' is neither a size, a name nor arithmetic"),
+        ("x=", "'x=' has markers but no name or size"),
+        ("x<=4", "'x<=4' is neither a size, a name nor arithmetic"),
         ("{n}", "'{n}': braces read the arguments of a call; give the size by dims="),
         ("#", "'#' has markers but no name or size"),
         ("*4", "'*4': '*' wants a name, not '4'"),

@@ -200,3 +200,18 @@ def test_a_leaf_that_is_annotated_by_its_value_has_dims_too() -> None:
 
     found = state({"count": nnx.RngCount(jnp.ones(3, "int32")), "scale": ones(4)})
     assert lines(found, Streams) == ["scale: n is 4, but n=3 from count, axis 0 [dim]"]
+
+
+def test_of_alternatives_that_agree_the_first_counts() -> None:
+    """Names outside of unions are bound before; no decision of an earlier union is taken back."""
+    first = Float[Array, "a"] | Float[Array, "b"]
+    turned = Float[Array, "b"] | Float[Array, "a"]
+    later = Float[Array, "a"] | Float[Array, "2*a"]
+    assert explain((jnp.ones(2), jnp.ones(4)), tuple[first, later]).dims == {"a": 2}
+    assert lines((jnp.ones(2), jnp.ones(3)), tuple[first, later]) == [
+        "[1]: a is 3, but a=2 from [0], axis 0 [dim]"
+    ]
+    assert explain((jnp.ones(2), jnp.ones(3)), tuple[turned, later]).dims == {"b": 2, "a": 3}
+    assert explain((jnp.ones(3), jnp.ones(2)), tuple[later, first]).dims == {"a": 3, "b": 2}
+    bound = tuple[first, Float[Array, "a"]]
+    assert explain((jnp.ones(2), jnp.ones(3)), bound).dims == {"a": 3, "b": 2}

@@ -8,11 +8,13 @@ from typing import Any
 import jax.numpy as jnp
 import pytest
 from flax import nnx
+from hypothesis import given, strategies as st
 from jaxtyping import Array, Float
 
 from tests import zoo
 from tests.agreement import warm
 from typedstate import Bind, TypedState, explain
+from typedstate._validation import dim_binding
 from typedstate._validation.walk import Walk
 
 
@@ -46,6 +48,55 @@ class LinkedRight(TypedState):
     n: "Bind[LinkedLeft, 'd'] | Bind[LinkedRight, 'd'] | None"
 
 
+class Turned(TypedState):
+    a: nnx.Param[Float[Array, "d e"]]
+    n: "Bind[Turned, 'd=e e=d'] | Bind[TurnedSquare, 'd=e'] | None"
+
+
+class TurnedSquare(TypedState):
+    a: nnx.Param[Float[Array, "d d"]]
+    n: "Bind[Turned, 'd e=d'] | Bind[TurnedSquare, 'd'] | None"
+
+
+class Fed(TypedState):
+    """Its entry begins with a size of its own, whichever alternative it is."""
+
+    a: nnx.Param[Float[Array, "d e"]]
+    n: "Bind[Fed, 'd=e'] | Bind[FedBack, 'd=e'] | None"
+
+
+class FedBack(TypedState):
+    a: nnx.Param[Float[Array, "f d"]]
+    n: "Bind[Fed, 'd=f'] | Bind[FedBack, 'd=f'] | None"
+
+
+#: The names of each schema's array, and what its entry may be, with what the names stand for.
+LINKS: dict[Any, tuple[str, list[tuple[Any, dict[str, str]]]]] = {
+    Wide: ("de", [(Wide, {}), (Square, {})]),
+    Square: ("dd", [(Square, {}), (Wide, {})]),
+    Turned: ("de", [(Turned, {"d": "e", "e": "d"}), (TurnedSquare, {"d": "e"})]),
+    TurnedSquare: ("dd", [(Turned, {"d": "d", "e": "d"}), (TurnedSquare, {"d": "d"})]),
+    Fed: ("de", [(Fed, {"d": "e"}), (FedBack, {"d": "e"})]),
+    FedBack: ("fd", [(Fed, {"d": "f"}), (FedBack, {"d": "f"})]),
+}
+
+
+def is_possible(schema: Any, shapes: list[tuple[int, int]], given: dict[str, int]) -> bool:
+    """Whether some choice of alternatives fits, by trying all of them."""
+    if not shapes:
+        return True
+    names, options = LINKS[schema]
+    sizes = dict(given)
+    if any(
+        sizes.setdefault(name, size) != size for name, size in zip(names, shapes[0], strict=True)
+    ):
+        return False
+    return any(
+        is_possible(option, shapes[1:], {inner: sizes[outer] for inner, outer in links.items()})
+        for option, links in options
+    )
+
+
 def param(*shape: int) -> Any:
     return zoo.leaf(nnx.Param, jnp.ones(shape))
 
@@ -58,10 +109,19 @@ def chain(keys: str, *shape: int) -> dict[str, Any]:
     return tree
 
 
+def last(tree: dict[str, Any], leaf: Any) -> dict[str, Any]:
+    """A tree with another array at its lowest level."""
+    return {**tree, "n": last(tree["n"], leaf)} if "n" in tree else {**tree, "a": leaf}
+
+
 CASES: dict[str, tuple[Any, Callable[[int], Any]]] = {
     "by their keys": (Left, lambda n: chain("ab" * n, 3)),
     "by their sizes": (Wide, lambda n: chain("aa" * n, 3, 3)),
     "by linked sizes": (LinkedLeft, lambda n: chain("ab" * n, 3)),
+    "by turned sizes": (Turned, lambda n: chain("aa" * n, 3, 3)),
+    "by sizes of their own": (Fed, lambda n: chain("aa" * n, 3, 3)),
+    "by sizes of their own, none": (Fed, lambda n: last(chain("aa" * n, 3, 3), param(4, 4))),
+    "by turned sizes, none": (Turned, lambda n: last(chain("aa" * n, 3, 3), param(4, 4))),
     "none of them": (Left, lambda n: chain("ab" * (n - 1) + "ac", 3)),
     "by their keys, linked, none": (LinkedLeft, lambda n: chain("ab" * (n - 1) + "ac", 3)),
 }
@@ -85,6 +145,37 @@ def test_twice_the_depth_is_twice_the_work(case: str, monkeypatch: pytest.Monkey
         explain(build(depth), schema)
         found.append(steps)
     assert found[2] - found[1] <= 2.1 * (found[1] - found[0])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_twice_the_depth_is_twice_the_decisions(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    schema, build = CASES[case]
+    steps = 0
+    fits = dim_binding._fits
+
+    def count(*args: Any) -> bool:
+        nonlocal steps
+        steps += 1
+        return fits(*args)
+
+    monkeypatch.setattr(dim_binding, "_fits", count)
+    found: list[int] = []
+    for depth in (5, 10, 20):
+        steps = 0
+        explain(build(depth), schema)
+        found.append(steps)
+    assert found[2] - found[1] <= 2.1 * (found[1] - found[0])
+
+
+@given(
+    st.sampled_from(list(LINKS)), st.lists(st.sampled_from(list("abcd")), min_size=1, max_size=6)
+)
+def test_a_tree_fits_where_some_choice_of_alternatives_does(schema: Any, drawn: list[str]) -> None:
+    shapes = [{"a": (2, 2), "b": (2, 3), "c": (3, 2), "d": (3, 3)}[letter] for letter in drawn]
+    tree: dict[str, Any] = {}
+    for shape in reversed(shapes):
+        tree = {"a": param(*shape)} | ({"n": tree} if tree else {})
+    assert bool(explain(tree, schema)) is is_possible(schema, shapes, {})
 
 
 @pytest.mark.parametrize("keys", ["a", "ab", "abba", "aabab"])

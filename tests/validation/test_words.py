@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
@@ -129,3 +130,23 @@ def test_int_keys_where_text_is_declared() -> None:
         "  cause: the keys are ints: StateMap[int, ...] takes those (12 leaves)",
         "  layers[0]: expected str keys, found the key 0 (StateMap[int, ...] takes int keys) [key]",
     ]
+
+
+class OddKey:
+    """A key whose comparison gives no truth value, as those of NumPy's objects."""
+
+    def __eq__(self, other: object) -> Any:
+        return np.array([True, False])
+
+    def __hash__(self) -> int:
+        return 3
+
+
+def test_a_key_that_can_not_be_compared_is_only_undeclared() -> None:
+    class NormState(TypedState):
+        scale: nnx.Param[Float[Array, "n"]]
+        mean: nnx.BatchStat[Float[Array, "n"]]
+
+    tree = {"scale": leaf(nnx.Param, jnp.ones(2)), OddKey(): leaf(nnx.Param, jnp.ones(2))}
+    report = explain(tree, Only[NormState, nnx.Param])
+    assert [one.code for one in report.violations] == ["extra"]

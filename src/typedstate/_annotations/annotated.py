@@ -17,6 +17,7 @@ from .._spec.leaf_conditions import Predicate
 from .._spec.nodes import (
     Anything,
     Array,
+    FlatSpec,
     Instance,
     Leaf,
     ModuleState,
@@ -25,9 +26,9 @@ from .._spec.nodes import (
     Union,
     Validated,
 )
-from .._spec.questions import one_of, present
+from .._spec.questions import container_of, one_of, present
 from .boundary_hints import mentions_schema, show_hint
-from .context import Context, Parse
+from .context import Context, NotYet, Parse
 from .hint_kinds import MAPPINGS, UNIONS, is_validator, is_value_hint, show_validator
 
 
@@ -69,7 +70,11 @@ def _described(inner: Any, schema: Any, context: Context, parse: Parse) -> Spec:
         )
         return one_of(tuple(dict.fromkeys(options)))
     if modules.is_module_class(origin):
-        return ModuleState(origin, parse(schema, context))
+        spec = parse(schema, context)
+        if _is_of_dicts(spec):
+            text = f"a module is no dict: {show_hint(schema)} alone describes one"
+            raise context.error(f"Annotated[{show_hint(inner)}, {show_hint(schema)}]: {text}")
+        return ModuleState(origin, spec)
     if inner in (Any, object):
         return parse(schema, context)
     if isinstance(origin, type) and issubclass(origin, (nnx.State, *MAPPINGS)):
@@ -82,6 +87,18 @@ def _described(inner: Any, schema: Any, context: Context, parse: Parse) -> Spec:
         text = said.replace(show_hint(args[0]), f"Annotated[{show_hint(args[0])}, {described}]")
         hint = f"write {text}"
     raise context.error(f"Annotated[{said}, {described}]: {hint}")
+
+
+def _is_of_dicts(spec: Spec) -> bool:
+    """Whether only a dict fits, whose keys are not those of a module: `Pure`, `Flat`."""
+    if isinstance(spec, Union):
+        return all(map(_is_of_dicts, spec.options))
+    if isinstance(spec, FlatSpec):
+        return True
+    try:
+        return container_of(spec) == "dict"
+    except NotYet:
+        return False
 
 
 def _with_metadata(spec: Spec, item: Any, context: Context, parse: Parse) -> Spec:

@@ -12,12 +12,18 @@ from .._spec import dim_grammar
 from .._spec.nodes import Array
 from .context import Context
 
+_PyTree: Final[type] = cast(Any, jaxtyping).PyTree
 _ANY_DTYPE: Final[Any] = cast(Any, jaxtyping.Shaped).dtypes
 
 
 def is_jaxtyped(hint: Any) -> TypeGuard[type]:
     """Whether a hint is an array hint such as ``Float[Array, "d"]``."""
     return isinstance(hint, type) and issubclass(hint, jaxtyping.AbstractArray)
+
+
+def is_tree(hint: Any) -> TypeGuard[Any]:
+    """Whether a hint is a tree of jaxtyping's, such as ``PyTree[Float[Array, "d"], "T"]``."""
+    return isinstance(hint, type) and issubclass(hint, _PyTree) and hasattr(hint, "leaftype")
 
 
 def array(hint: Any, context: Context) -> Array:

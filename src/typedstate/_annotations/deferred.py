@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from .._spec.describe import class_name, describe
 from .._spec.nodes import SameSpec, Spec
 from .._spec.questions import parts
-from .array_hints import array, is_jaxtyped
+from .array_hints import array, is_jaxtyped, is_tree
 from .context import Braces, Context
 from .parse import parse
 
@@ -159,5 +159,8 @@ def show_argument(arg: Any) -> str:
     if isinstance(arg, type):
         if is_jaxtyped(arg):
             return describe(array(arg, Context("", braces=Braces(others="0"))))
+        if is_tree(arg):
+            structure = arg.structure and f", {arg.structure!r}"
+            return f"PyTree[{show_argument(arg.leaftype)}{structure or ''}]"
         return "None" if arg is types.NoneType else class_name(arg)
     return repr(arg).replace("typing.", "")

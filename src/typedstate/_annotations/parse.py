@@ -71,7 +71,14 @@ from .hint_kinds import (
     variable_class,
 )
 from .records import record
-from .type_tables import original_bases, put, table_of, tables_of_bases
+from .type_tables import (
+    default_of,
+    has_default,
+    original_bases,
+    put,
+    table_of,
+    tables_of_bases,
+)
 
 #: What these take and give shows when they are used: it is left to type checkers.
 _CONTRACTS: Final = (
@@ -154,6 +161,8 @@ def _type_variable(hint: TypeVar, context: Context) -> Spec:
     if hint in context.typevars:
         others = {var: arg for var, arg in context.typevars.items() if var is not hint}
         return parse(context.typevars[hint], replace(context, typevars=others))
+    if has_default(hint) and not context.boundary:  # a function's own is what it is called with
+        return parse(default_of(hint), context)
     if hint.__constraints__:
         return _union(hint.__constraints__, context)
     bound = hint.__bound__
@@ -166,6 +175,9 @@ def _alias(alias: Any, args: tuple[Any, ...], context: Context) -> Spec:
         param: context.typevars.get(arg, arg) if isinstance(arg, TypeVar) else arg
         for param, arg in zip(params, args, strict=False)
     }
+    for param in params:
+        if param not in given and has_default(param):
+            given[param] = put(default_of(param), given)
     return parse(alias.__value__, replace(context, typevars={**context.typevars, **given}))
 
 

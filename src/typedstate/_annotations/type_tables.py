@@ -26,8 +26,8 @@ def table_of(cls: Any, args: tuple[Any, ...], outer: Table) -> dict[Any, Any]:
         return {}
     given = {var: put(arg, outer) for var, arg in zip(params, args, strict=False)}
     for var in params:
-        if var not in given and _default(var) is not typing_extensions.NoDefault:
-            given[var] = put(_default(var), given)
+        if var not in given and has_default(var):
+            given[var] = put(default_of(var), given)
     return given
 
 
@@ -66,7 +66,13 @@ def put(hint: Any, table: Table) -> Any:
         raise SchemaError(f"{hint!r}: {error}") from None
 
 
-def _default(var: Any) -> Any:
+def has_default(var: Any) -> bool:
+    """Whether a type variable has a default (PEP 696)."""
+    return default_of(var) is not typing_extensions.NoDefault
+
+
+def default_of(var: Any) -> Any:
+    """The default of a type variable, ``NoDefault`` where it has none."""
     return getattr(var, "__default__", typing_extensions.NoDefault)
 
 

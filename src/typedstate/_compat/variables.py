@@ -42,6 +42,8 @@ _CONCRETE: Final = frozenset[Any](
     if cls.__module__.partition(".")[0] in ("numpy", "jax", "jaxlib")
     and not issubclass(cls, _Tracer)
 )
+#: The class of every tracer.
+TRACER: Final[Any] = _Tracer
 #: What a ``jax.Array`` is an instance of, where it is no tracer.
 ARRAY_CLASSES: Final[tuple[Any, ...]] = tuple(_CONCRETE - {np.ndarray})
 #: Those of them that have buffers of their own.

@@ -198,6 +198,8 @@ def _expression(expr: Expr[AxisRef], text: Callable[[AxisRef], str]) -> str:
             return f"power({left}, {right})"
         case Opaque(symbol) if symbol == SOLVE:
             return f"solved({left}, {right})"
+        case Opaque("min" | "max" as symbol):
+            return f"{symbol}({left}, {right})"
         case Opaque(symbol):
             return f"({left} {symbol} {right})"
 

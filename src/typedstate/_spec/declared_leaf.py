@@ -11,6 +11,7 @@ import math
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from types import FrameType
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from .._compat import variables
 from ..report import Path
 from .dims import Fixed, SingleDim, VariadicDim
 from .nodes import Array, Leaf, Spec
+from .watched_type import ASKED_BY_TYPE, watching_type
 
 Predicate = Callable[[Any, Any], Any]
 _MAX_WORLDS: Final = 256
@@ -90,7 +92,7 @@ def ask(predicate: Predicate, path: Path, leaf: Spec, wildcard: type) -> Answers
     """
     found: set[bool] = set()
     waiting: list[dict[str, Any]] = [{}]
-    held, asked = False, 0
+    held, asked, watched = False, 0, watching_type(predicate)
     while waiting and asked < _MAX_WORLDS:
         asked += 1
         outlook = Outlook(waiting.pop())
@@ -98,7 +100,7 @@ def ask(predicate: Predicate, path: Path, leaf: Spec, wildcard: type) -> Answers
         try:
             keys = _keys(path, outlook, wildcard)
             with warnings.catch_warnings(action="ignore"):
-                answer = bool(predicate(keys, _stand_in(leaf, outlook)))
+                answer = bool(watched(keys, _stand_in(leaf, outlook)))
         except Exception:  # from the stand-in, or from code that can't read it
             outlook.beyond = True
             answer = False
@@ -166,6 +168,8 @@ class _AnyKey(_Open):
 class _DeclaredArray(_Open):
     """Stands for an array: what is declared of its dtype and shape can be read."""
 
+    answers_type: Final = True
+
     def __init__(self, spec: Spec, outlook: Outlook) -> None:
         super().__init__(outlook)
         object.__setattr__(self, "spec", spec)
@@ -175,9 +179,16 @@ class _DeclaredArray(_Open):
         spec: Spec = object.__getattribute__(self, "spec")
         if name == "__class__" and _asked_by_flax():
             return _DeclaredArray
+        if isinstance(spec, Array) and name.isidentifier() and not _has_any_array(name):
+            raise AttributeError(name)
         outlook.held = True
-        if name == "__class__" and isinstance(spec, Array) and spec.cls is jax.Array:
-            return outlook.tell("class", variables.ARRAY_CLASSES)
+        if (
+            name in ("__class__", ASKED_BY_TYPE)
+            and isinstance(spec, Array)
+            and spec.cls is jax.Array
+        ):
+            traced: tuple[Any, ...] = (variables.TRACER,) if name == ASKED_BY_TYPE else ()
+            return outlook.tell(name, (*variables.ARRAY_CLASSES, *traced))
         if name not in _OF_ARRAY or not isinstance(spec, Array):
             raise outlook.touched()
         if name == "dtype":
@@ -191,6 +202,13 @@ class _DeclaredArray(_Open):
         if key is ...:
             return self
         raise object.__getattribute__(self, "outlook").touched()
+
+
+@lru_cache(maxsize=256)
+def _has_any_array(name: str) -> bool:
+    """Whether any array has an attribute; ``type`` and ``value`` are those of Variables."""
+    classes: list[Any] = [*variables.ARRAY_CLASSES, variables.TRACER, np.ndarray, _stand_in_of_jax]
+    return name == ASKED_BY_TYPE or any(hasattr(cls, name) for cls in classes)
 
 
 class _Metadata(dict[str, Any]):

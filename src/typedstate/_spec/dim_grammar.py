@@ -6,16 +6,22 @@ Source: https://docs.kidger.site/jaxtyping/api/array/.
 from __future__ import annotations
 
 import ast
+import keyword
+import re
 from collections.abc import Callable
 from typing import Final
 
 from .dims import Dim, Expr, Fixed, Name, Opaque, Product, SingleDim, Sum, VariadicDim
 
 _AST_OPERATORS: Final[dict[type[ast.operator], str]] = {
+    ast.Div: "/",
     ast.FloorDiv: "//",
     ast.Mod: "%",
     ast.Pow: "**",
 }
+
+
+_NUMBER: Final = re.compile(r"\+?[0-9]+(_[0-9]+)*")
 
 
 class DimError(ValueError):
@@ -37,21 +43,11 @@ def parse_shape(text: str, read: Callable[[str], str] | None = None) -> tuple[Di
 
 def parse_dim(token: str, read: Callable[[str], str] | None = None) -> Dim:
     """Parses one token of a shape; `read` says what one with braces is."""
-    broadcast = per_leaf = variadic = anonymous = False
-    rest = token
-    if rest == "...":
+    if token == "...":
         return VariadicDim(None)
-    while rest and rest[0] in "#*?_":
-        marker, rest = rest[0], rest[1:]
-        broadcast |= marker == "#"
-        variadic |= marker == "*"
-        per_leaf |= marker == "?"
-        anonymous |= marker == "_"
-        if marker == "_":
-            break
-    if rest.count("=") == 1 and rest.partition("=")[0].isidentifier():
-        rest = rest.partition("=")[2]  # ``rows=4`` documents what 4 stands for
-    if anonymous:
+    marks, rest = _marks(token)
+    broadcast, variadic, per_leaf = ("#" in marks), ("*" in marks), ("?" in marks)
+    if "_" in marks:
         return VariadicDim(None) if variadic else SingleDim("_", None)
     if not rest:
         raise DimError(f"{token!r} has markers but no name or size")
@@ -64,10 +60,31 @@ def parse_dim(token: str, read: Callable[[str], str] | None = None) -> Dim:
     return SingleDim(rest, expr, broadcast, per_leaf)
 
 
+def _marks(token: str) -> tuple[str, str]:
+    """The markers before a name or size, in any order, and what they stand before.
+
+    ``rows=4`` documents what 4 stands for, before a marker or behind one.
+    """
+    marks, rest = "", token
+    while rest:
+        name, equals, value = rest.partition("=")
+        if rest[0] in "#*?_":
+            marks, rest = marks + rest[0], rest[1:]
+        elif equals and "=" not in value and name[-1:] not in ("<", ">", "!"):
+            rest = value
+        else:
+            break
+    return marks, rest
+
+
 def parse_expr(text: str) -> Expr[str]:
     """Parses a size: an integer, a name or arithmetic over both; nothing is evaluated."""
     if "{" in text:
         raise DimError(f"{text!r}: braces read the arguments of a call; give the size by dims=")
+    if keyword.iskeyword(text) and text.islower():
+        return Name(text)  # ``in``, ``class``: no Python is read
+    if _NUMBER.fullmatch(text):
+        return Fixed(int(text))  # ``04`` too
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -93,8 +110,13 @@ def _from_ast(node: ast.expr, text: str) -> Expr[str]:
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _AST_OPERATORS:
             symbol = _AST_OPERATORS[type(op)]
             return Opaque(symbol, _from_ast(left, text), _from_ast(right, text))
-        case ast.BinOp(op=ast.Div()):
-            raise DimError(f"{text!r}: '/' gives no size; write '//'")
+        case ast.Call(
+            func=ast.Name(id="min" | "max" as symbol), args=[first, *others], keywords=[]
+        ):
+            found = _from_ast(first, text)
+            for other in others:
+                found = Opaque(symbol, found, _from_ast(other, text))
+            return found
         case _:
             raise DimError(f"{text!r} is neither a size, a name nor arithmetic")
 
@@ -111,12 +133,15 @@ def show_expr(expr: Expr[str]) -> str:
             return f"{show_expr(left)}{'+' if sign > 0 else '-'}{text}"
         case Product(left, right):
             return f"{_factor(left)}*{_factor(right, right=True)}"
+        case Opaque("min" | "max" as symbol, left, right):
+            return f"{symbol}({show_expr(left)},{show_expr(right)})"
         case Opaque(symbol, left, right):
             return f"{_factor(left, right=True)}{symbol}{_factor(right, right=True)}"
 
 
 def _factor(expr: Expr[str], *, right: bool = False) -> str:
-    plain = isinstance(expr, Fixed | Name) or (isinstance(expr, Product) and not right)
+    call = isinstance(expr, Opaque) and expr.symbol in ("min", "max")
+    plain = isinstance(expr, Fixed | Name) or call or (isinstance(expr, Product) and not right)
     return show_expr(expr) if plain else f"({show_expr(expr)})"
 
 

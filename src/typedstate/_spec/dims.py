@@ -44,7 +44,10 @@ class Product(msgspec.Struct, Generic[V], frozen=True):
 
 
 class Opaque(msgspec.Struct, Generic[V], frozen=True):
-    """An operation that is evaluated but never solved: ``//``, ``%``, ``**``."""
+    """An operation that is evaluated but not solved: ``/``, ``//``, ``%``, ``**``, min, max.
+
+    ``a/2`` is a size where the division is exact, and no size elsewhere.
+    """
 
     symbol: str
     left: Expr[V]
@@ -80,10 +83,15 @@ class VariadicDim(msgspec.Struct, frozen=True):
 
 Dim = SingleDim | VariadicDim
 OPERATORS: Final[dict[str, Callable[[int, int], int]]] = {
+    "/": cast(Any, operator).floordiv,
     "//": cast(Any, operator).floordiv,
     "%": operator.mod,
     "**": cast(Any, operator).pow,
+    "min": min,
+    "max": max,
 }
+#: What has a result whatever stands at its right.
+_OVER_ALL: Final = frozenset({"**", "min", "max"})
 MAX_POWER: Final = 64
 _MAX_BITS: Final = 4096  # of a power: powers of powers would take all memory
 
@@ -133,7 +141,9 @@ def evaluate(expr: Expr[V], sizes: Mapping[V, int]) -> int | None:
             return left * right
         case Opaque("**") if not _is_power(left, right):
             return None
-        case Opaque(symbol) if symbol == "**" or right != 0:
+        case Opaque("/") if right == 0 or left % right != 0:
+            return None
+        case Opaque(symbol) if symbol in _OVER_ALL or right != 0:
             return OPERATORS[symbol](left, right)
         case _:
             return None
@@ -161,6 +171,9 @@ def solve(expr: Expr[V], size: int, sizes: Mapping[V, int]) -> Solution[V] | Non
     if len(open_names) != 1:
         return None
     (name,) = open_names
+    if isinstance(expr, Opaque) and expr.symbol == "/":
+        divisor = evaluate(expr.right, sizes)
+        return None if divisor is None else solve(expr.left, size * divisor, sizes)
     line = _linear(expr, sizes)
     if line is None or line[0] == 0:
         return None

@@ -7,7 +7,7 @@ schemas have forms too.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, assert_never
+from typing import TypeVar, assert_never
 
 import msgspec
 from msgspec.structs import replace
@@ -267,25 +267,26 @@ def _self_link(name: str) -> tuple[str, Expr[str]]:
     return name, Name(name)
 
 
-def map_value(spec: Spec, change: Any) -> Spec:
-    """Changes every array within a leaf's value."""
+def map_value(spec: Spec, change: Callable[[Array | Anything], Spec]) -> Spec:
+    """Changes every array within a leaf's value.
+
+    A value of which nothing is said is taken for an array where it is the whole leaf; within a
+    tuple, a dict or a record it may be anything else, and stays so.
+    """
     match spec:
         case Array() | Anything():
-            found: Spec = change(spec)
-            return found
+            return change(spec)
         case TupleOf(items, rest):
             return TupleOf(
-                tuple(map_value(item, change) for item in items),
-                None if rest is None else map_value(rest, change),
+                tuple(_map_part(item, change) for item in items),
+                None if rest is None else _map_part(rest, change),
             )
         case ItemsOf(item=item):
-            return replace(spec, item=map_value(item, change))
+            return replace(spec, item=_map_part(item, change))
         case MappingOf(value=value):
-            return replace(spec, value=map_value(value, change))
+            return replace(spec, value=_map_part(value, change))
         case RecordOf(fields=fields):
-            changed = ((k, v, isinstance(v, Anything)) for k, v in fields)  # anything stays so
-            kept = tuple((k, v if is_any else map_value(v, change)) for k, v, is_any in changed)
-            return replace(spec, fields=kept)
+            return replace(spec, fields=tuple((k, _map_part(v, change)) for k, v in fields))
         case Union(options):
             return one_of(tuple(_possible(options, lambda option: map_value(option, change))))
         case Validated(inner=inner):
@@ -296,3 +297,12 @@ def map_value(spec: Spec, change: Any) -> Spec:
             return spec
         case _:
             assert_never(spec)
+
+
+def _map_part(spec: Spec, change: Callable[[Array | Anything], Spec]) -> Spec:
+    """Changes every array within a part of a leaf's value."""
+
+    def change_array(part: Array | Anything) -> Spec:
+        return part if isinstance(part, Anything) else change(part)
+
+    return map_value(spec, change_array)

@@ -31,11 +31,11 @@ def see_union(
     kept, order = walk.found.part, walk.found.order
     last = order
     tried: list[Branch] = []
-    walk.tried.unions += 1
+    walk.occurrences.unions += 1
     for option in spec.options:
         tried.append(_try(walk, value, option, path, scope, outermost, order))
         last = max(last, walk.found.order)
-    walk.tried.unions -= 1
+    walk.occurrences.unions -= 1
     walk.found.part, walk.found.order = kept, last
     fitting = [part for part in tried if not part.violations]
     if fitting:
@@ -130,9 +130,13 @@ def see_decision(walk: Walker, value: Any, spec: Conditional, path: Path, scope:
         walk.below(value, one_of(tuple(dict.fromkeys(options))), path, scope)
         return
     keys = path[len(path) - len(spec.path) - walk.stretch :]
-    option = (
-        spec.yes if undeclared.ask_filter(walk.found, spec.filter, keys, value, path) else spec.no
-    )
+    answer = undeclared.ask_filter(walk.found, spec.filter, keys, value, path)
+    if not isinstance(answer, bool):
+        walk.found.order += 1
+        expected = f"an answer of the filter {filters.show_filter(spec.filter)}"
+        walk.found.add(path, "predicate", expected, f"{answer.__name__} from it")
+        return
+    option = spec.yes if answer else spec.no
     if option is not None:
         walk.below(value, option, path, scope)
         return

@@ -7,9 +7,11 @@ that most leaves agree on, so that a single wrong leaf is the one that is blamed
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import cast
 
 import msgspec
+import numpy as np
 
 from .._spec import dim_grammar, dims
 from .._spec.dims import Dim, Expr, Name, VariadicDim
@@ -77,17 +79,25 @@ class Conflict(msgspec.Struct, frozen=True):
 
 
 class Sizes(msgspec.Struct):
-    """The sizes of variables, each with where it was seen: None where ``dims=`` gave it."""
+    """The sizes of variables, each with where it was seen: None where ``dims=`` gave it.
+
+    Attributes:
+      known: of names of one axis.
+      runs: of names of a run of axes.
+      origins: where each was seen.
+      wider: the runs of which only ``#*name`` was seen, which may turn out to be wider.
+    """
 
     known: dict[Var, int] = msgspec.field(default_factory=dict[Var, int])
     runs: dict[Var, tuple[int, ...]] = msgspec.field(default_factory=dict[Var, tuple[int, ...]])
     origins: dict[Var, SeenSize | None] = msgspec.field(
         default_factory=dict[Var, "SeenSize | None"]
     )
+    wider: set[Var] = msgspec.field(default_factory=set[Var])
 
     def copy(self) -> Sizes:
         """An independent copy, for a trial."""
-        return Sizes(dict(self.known), dict(self.runs), dict(self.origins))
+        return Sizes(dict(self.known), dict(self.runs), dict(self.origins), set(self.wider))
 
 
 def settle(
@@ -103,18 +113,58 @@ def settle(
     Returns the sizes, what disagrees, and what stays open.
     """
     sizes = Sizes(dict(given), {}, dict.fromkeys(given))
+    return sizes, *_settle(batches, sizes, _Decided())
+
+
+def _settle(
+    batches: Iterable[Iterable[Observation]], sizes: Sizes, decided: _Decided
+) -> tuple[list[Conflict], list[SeenSize]]:
+    """Adds to the sizes; returns what disagrees, and what stays open."""
     conflicts: list[Conflict] = []
     open_: list[SeenSize] = []
     for batch in batches:
         plain, choices = _partition(batch)
         expressions = open_ + _bind_names(plain, sizes, conflicts)
         while choices:
-            chosen, choices = _partition(_choose(choices[0], sizes)), choices[1:]
+            chosen, choices = _partition(_choose(choices[0], sizes, decided)), choices[1:]
             expressions += _bind_names(chosen[0], sizes, conflicts)
             choices = chosen[1] + choices
         open_ = _solve(expressions, sizes, conflicts)
     conflicts.sort(key=lambda conflict: conflict.seen.order)
-    return sizes, conflicts, open_
+    return conflicts, open_
+
+
+class _Decided:
+    """Decisions between alternatives, which hold wherever their names have the same sizes.
+
+    Alternatives within alternatives would else be decided twice as often at every level.
+    """
+
+    __slots__ = ("_names", "agrees", "chosen")
+
+    def __init__(self) -> None:
+        self._names: dict[int, frozenset[Var]] = {}
+        self.chosen: dict[Hashable, int] = {}
+        self.agrees: dict[Hashable, bool] = {}
+
+    def key(self, choice: Choice, sizes: Sizes) -> Hashable:
+        """Tells decisions apart: the alternatives, and the sizes of the names in them."""
+        names = self._names_of(choice)
+        known = frozenset((var, sizes.known[var]) for var in names if var in sizes.known)
+        runs = ((var, sizes.runs[var], var in sizes.wider) for var in names if var in sizes.runs)
+        return id(choice), known, frozenset(runs)
+
+    def _names_of(self, choice: Choice) -> frozenset[Var]:
+        found = self._names.get(id(choice))
+        if found is None:
+            names: set[Var] = set()
+            for item in (item for option in choice.options for item in option):
+                if isinstance(item, SeenSize):
+                    names.update(dims.names_of(item.expr))
+                else:
+                    names |= self._names_of(item)
+            found = self._names[id(choice)] = frozenset(names)
+        return found
 
 
 def _partition(observations: Iterable[Observation]) -> tuple[list[SeenSize], list[Choice]]:
@@ -128,20 +178,31 @@ def _partition(observations: Iterable[Observation]) -> tuple[list[SeenSize], lis
     return plain, choices
 
 
-def _choose(choice: Choice, sizes: Sizes) -> list[Observation]:
+def _choose(choice: Choice, sizes: Sizes, decided: _Decided) -> list[Observation]:
     """The first alternative that agrees with the names bound so far."""
-    for option in choice.options:
-        conflicts: list[Conflict] = []
-        trial = sizes.copy()
-        plain, inner = _partition(option)
-        _solve(_bind_names(plain, trial, conflicts), trial, conflicts)
-        if not conflicts and all(_agrees(nested, trial) for nested in inner):
-            return option
-    return choice.options[0]
+    key = decided.key(choice, sizes)
+    if key not in decided.chosen:
+        places = (
+            index for index, option in enumerate(choice.options) if _fits(option, sizes, decided)
+        )
+        decided.chosen[key] = next(places, 0)
+    return choice.options[decided.chosen[key]]
 
 
-def _agrees(choice: Choice, sizes: Sizes) -> bool:
-    return not settle([_choose(choice, sizes)], sizes.known)[1]
+def _fits(option: list[Observation], sizes: Sizes, decided: _Decided) -> bool:
+    conflicts: list[Conflict] = []
+    trial = sizes.copy()
+    plain, inner = _partition(option)
+    _solve(_bind_names(plain, trial, conflicts), trial, conflicts)
+    return not conflicts and all(_agrees(nested, trial, decided) for nested in inner)
+
+
+def _agrees(choice: Choice, sizes: Sizes, decided: _Decided) -> bool:
+    key = decided.key(choice, sizes)
+    if key not in decided.agrees:
+        option = _choose(choice, sizes, decided)
+        decided.agrees[key] = not _settle([option], sizes.copy(), decided)[0]
+    return decided.agrees[key]
 
 
 def _bind_names(
@@ -160,8 +221,38 @@ def _bind_names(
     for var, group in by_name.items():
         _bind(var, group, sizes.known, sizes, conflicts, _fits_size)
     for var, group in runs.items():
+        _widen(var, group, sizes)
         _bind(var, group, sizes.runs, sizes, conflicts, _fits_run)
     return expressions
+
+
+def _widen(var: Var, group: list[SeenSize], sizes: Sizes) -> None:
+    """Gives ``#*name`` the shape that all of its runs broadcast to, as NumPy has it."""
+    if var in sizes.runs and var not in sizes.wider:
+        return
+    before = sizes.runs.get(var, ())
+    plain = [seen for seen in group if not seen.dim.broadcast]
+    if plain:
+        first = _elected(plain)
+        sizes.wider.discard(var)
+        if var in sizes.runs and _is_within(before, first.size):
+            sizes.runs[var], sizes.origins[var] = cast("tuple[int, ...]", first.size), first
+        return
+    runs = [cast("tuple[int, ...]", seen.size) for seen in group]
+    joint = _broadcast((before, *runs))
+    if joint is not None and any(one != 1 for one in joint):
+        widest = max(group, key=lambda seen: cast("tuple[int, ...]", seen.size) == joint)
+        sizes.origins.setdefault(var, widest)
+        sizes.runs[var] = joint
+        sizes.wider.add(var)
+
+
+def _broadcast(runs: Iterable[tuple[int, ...]]) -> tuple[int, ...] | None:
+    """The shape to which runs of axes broadcast, None where they do not."""
+    try:
+        return np.broadcast_shapes(*runs)
+    except ValueError:
+        return None
 
 
 def _bind(
@@ -209,11 +300,14 @@ def _fits_size(seen: SeenSize, size: Size) -> bool:
 
 
 def _fits_run(seen: SeenSize, size: Size) -> bool:
-    if not seen.dim.broadcast or not isinstance(size, tuple) or not isinstance(seen.size, tuple):
-        return seen.size == size
-    if len(seen.size) > len(size):
+    return seen.size == size or (seen.dim.broadcast and _is_within(seen.size, size))
+
+
+def _is_within(run: Size, wide: Size) -> bool:
+    """Whether a run of axes broadcasts to a shape."""
+    if not isinstance(run, tuple) or not isinstance(wide, tuple) or len(run) > len(wide):
         return False
-    pairs = zip(reversed(seen.size), reversed(size), strict=False)
+    pairs = zip(reversed(run), reversed(wide), strict=False)
     return all(one in (1, other) for one, other in pairs)
 
 
@@ -242,6 +336,9 @@ def _settle_one(seen: SeenSize, sizes: Sizes, conflicts: list[Conflict]) -> bool
     value = dims.evaluate(seen.expr, sizes.known)
     if value is None:
         solution = dims.solve(seen.expr, size, sizes.known)
+        if solution is None and all(name in sizes.known for name in dims.names_of(seen.expr)):
+            conflicts.append(Conflict(seen, _without_result(seen.expr, sizes)))
+            return True
         if solution is None:
             return False
         if solution.size is not None:
@@ -261,10 +358,20 @@ def _show(expr: Expr[Var]) -> str:
 
 def _expected(seen: SeenSize, value: int, sizes: Sizes) -> str:
     expr = seen.expr
-    names = list(dict.fromkeys(dims.names_of(expr)))
-    if not names:  # the text of one that the arguments of a call say is not its size
+    where = _names_with_sizes(expr, sizes)
+    if not where:  # the text of one that the arguments of a call say is not its size
         return f"{seen.text}={value}" if "{" in seen.text else str(value)
-    where = ", ".join(
+    return where if isinstance(expr, Name) else f"{_show(expr)}={value} with {where}"
+
+
+def _without_result(expr: Expr[Var], sizes: Sizes) -> str:
+    """Of an expression that is no size: ``d/2`` of an odd d, ``d//0``."""
+    where = _names_with_sizes(expr, sizes)
+    return f"{_show(expr)} is no size" + (f" with {where}" if where else "")
+
+
+def _names_with_sizes(expr: Expr[Var], sizes: Sizes) -> str:
+    names = list(dict.fromkeys(dims.names_of(expr)))
+    return ", ".join(
         f"{var.name}={sizes.known[var]}{_from(sizes.origins[var])}" for var in names[:3]
     )
-    return where if isinstance(expr, Name) else f"{_show(expr)}={value} with {where}"

@@ -1,7 +1,7 @@
 """Occurrences of schemas in a walk: which of them share the names of their dims.
 
 Each occurrence has a scope of its own, but for the uses of one type argument: these share the
-scopes of the schemas in it.
+scopes of the schemas in it; and for one schema in several alternatives around one value.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ class Occurrences:
       argument_at: the current use of a type argument, and the length of its path.
       tree_at: the current tree, and the length of its path.
       entry: the path of the entry of a map that was entered last.
+      unions: how many lie around what is looked at.
     """
 
-    __slots__ = ("_found", "argument_at", "entry", "made", "tree_at")
+    __slots__ = ("_found", "argument_at", "entry", "made", "tree_at", "unions")
 
     def __init__(self, found: Findings) -> None:
         """Starts at the root of a value; scopes are counted in the findings of its call."""
@@ -43,6 +44,7 @@ class Occurrences:
         self.tree_at: tuple[Tree, int] | None = None
         self.entry: Path | None = None
         self.made: list[Made] | None = None
+        self.unions = 0
 
     def scope_inside(self, ref: SchemaRef, path: Path, scope: Scope, outermost: bool) -> Scope:
         """The scope of one occurrence of a schema."""
@@ -71,8 +73,11 @@ class Occurrences:
         return id(tree) if is_shared else None
 
     def new_number(self, ref: SchemaRef | None, path: Path) -> int:
-        """Of the scope of one occurrence; the same in every use of a type argument."""
-        if self.argument_at is None:
+        """Of the scope of one occurrence; the same in every use of a type argument.
+
+        In alternatives within alternatives it is the same in all of them: of these one is chosen.
+        """
+        if self.argument_at is None and self.unions < 2:
             number = self._found.new_number()
         else:
             number = self._found.shared_scope(self.of(ref, path))

@@ -1,7 +1,8 @@
-"""Names the optax transformation that an optimizer's state belongs to, for notes in reports.
+"""Names the optax transformation whose state an optimizer keeps, for notes in reports.
 
 A state keeps the names of what optax holds, and the places of a chain; nothing else tells makes
-apart. Sources: ``optax/_src/alias.py``, ``optax/_src/transform.py``.
+apart: what adam keeps is kept by adamw and lamb too.
+Sources: ``optax/_src/alias.py``, ``optax/_src/transform.py``.
 """
 
 from __future__ import annotations
@@ -125,7 +126,8 @@ def another_make(
     for (_, path), make in makes.items():
         below = [(i, one, one.keys[len(path) :]) for i, one in found if _is_below(one, path)]
         if any(one.code in _STRUCTURE and _is_place(rest) for _, one, rest in below):
-            text = f"the optimizer is optax's {make.words}: OptimizerState[{make.hint}] takes it"
+            kept = f"the optimizer keeps what optax's {make.words} keeps"
+            text = f"{kept}: OptimizerState[{make.hint}] takes it"
             return text, frozenset(i for i, _, _ in below)
     return None
 

@@ -48,23 +48,18 @@ class Once(msgspec.Struct, frozen=True):
 
 
 class Tried:
-    """The alternatives of unions within unions that were walked in a value.
+    """The alternatives of unions within unions that were walked in a value."""
 
-    Attributes:
-      unions: how many lie around what is walked.
-    """
-
-    __slots__ = ("_choices", "_found", "unions")
+    __slots__ = ("_choices", "_found")
 
     def __init__(self) -> None:
         """Nothing was walked yet."""
-        self.unions = 0
         self._found: dict[Hashable, Once] = {}
         self._choices: dict[Hashable, tuple[list[list[Observation]], list[Observation]]] = {}
 
     def key(self, option: Spec, at: Hashable, occurrences: Occurrences) -> Hashable:
         """What tells an alternative from others; None for one that is not kept."""
-        if self.unions < 2 or isinstance(option, _SMALL):
+        if occurrences.unions < 2 or isinstance(option, _SMALL):
             return None
         return id(option), at, occurrences.argument_at, occurrences.shared_tree()
 

@@ -44,12 +44,23 @@ def _selected(found: Findings, leaf: Any, path: Path, level: int, selection: Sel
     return ask_filter(found, selection.filter, keys, leaf, path) is selection.keep
 
 
-def ask_filter(found: Findings, filter_: Any, keys: Path, leaf: Any, path: Path) -> bool:
-    """The answer of an NNX filter for a real leaf; guarded code asks again."""
+def ask_filter(
+    found: Findings, filter_: Any, keys: Path, leaf: Any, path: Path
+) -> bool | type[Exception]:
+    """The answer of an NNX filter for a real leaf, or the exception that the user's code raises.
+
+    Guarded code asks again.
+    """
     test: Callable[[Any, Any], Any] = filterlib.to_predicate(filter_)
-    chosen = bool(test(keys, leaf))
-    guard = Guard(path, lambda other: bool(test(keys, other)) == chosen)
-    found.guard(guard)
+
+    def ask(leaf: Any) -> bool | type[Exception]:
+        try:
+            return bool(test(keys, leaf))
+        except Exception as error:
+            return type(error)
+
+    chosen = ask(leaf)
+    found.guard(Guard(path, lambda other: ask(other) is chosen))
     return chosen
 
 

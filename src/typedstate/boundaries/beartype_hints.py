@@ -6,12 +6,15 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
+import jaxtyping
 import msgspec
 import typing_extensions
 
+from .._annotations.array_hints import is_jaxtyped
 from .._annotations.lazy_annotations import annotations_of
+from .._annotations.type_tables import has_default, put
 from .._compat import scalars
 from .._fastpath.compiled import execute
 from . import own_source
@@ -29,6 +32,20 @@ class Test(msgspec.Struct, frozen=True):
     cls: type | None
 
 
+class Misfit(NamedTuple):
+    """A value that beartype refuses.
+
+    Attributes:
+      place: in ``*args`` or ``**kwargs``, such as ``[2]``; empty for a parameter's own value.
+      value: that does not fit.
+      reason: beartype's.
+    """
+
+    place: str
+    value: Any
+    reason: str
+
+
 class Refused(Exception):
     """The exception that beartype raises here; its text becomes the note of a violation."""
 
@@ -43,23 +60,27 @@ def tester(
     name: str,
     hint: Any,
     kind: Any,
-    refuse: Callable[[Any, str], None],
+    refuse: Callable[[list[Misfit]], None],
 ) -> Test | None:
     """The test of a hint; None, with a warning, for a hint that beartype can't check.
 
     A method's ``Self``, and ``P.args`` and ``P.kwargs``, are left to type checkers. `refuse` is
-    called with a value that does not fit, and with beartype's reason.
+    called with what does not fit.
     """
     from beartype import BeartypeConf, beartype
     from beartype.roar import BeartypeException
 
     if _is_self(hint) or isinstance(hint, typing.ParamSpecArgs | typing.ParamSpecKwargs):
         return None
+    open_ = (hint, *getattr(hint, "__parameters__", ()))
+    hint = put(
+        hint, {item: Any for item in open_ if isinstance(item, TypeVar) and has_default(item)}
+    )
     conf = BeartypeConf(violation_type=Refused, is_color=False)
     probe = _probe(function, name, kind, hint)
     annotation = annotations_of(function).get("return" if name == "yield" else name)
 
-    def leave_alone(error: BeartypeException) -> None:
+    def leave_alone(error: Exception) -> None:
         reason = str(error).splitlines()[0][:200]
         of_others = own_source.is_of_others(function, annotation, hint)
         own_source.leave_alone(function, f"{function.__qualname__}({name})", reason, of_others)
@@ -78,11 +99,37 @@ def tester(
         try:
             enforce(value)
         except Refused as error:
-            refuse(value, "" if isinstance(hint, type) else error.reason)
+            misfits = _misfits(enforce, value, kind, hint)
+            refuse(misfits or [Misfit("", value, _reason(error, hint))])
         except BeartypeException as error:  # a hint that only a call shows to have no meaning
             leave_alone(error)
+        except jaxtyping.AnnotationError as error:
+            if not is_jaxtyped(hint):  # else it is ours, and may be solved
+                leave_alone(error)
 
     return Test(enforce_or_leave, _deciding(hint))
+
+
+def _reason(error: Refused, hint: Any) -> str:
+    return "" if isinstance(hint, type) else error.reason
+
+
+def _misfits(enforce: Callable[[Any], None], value: Any, kind: Any, hint: Any) -> list[Misfit]:
+    """The items of ``*args`` or ``**kwargs`` that do not fit, each by itself."""
+    parts: list[tuple[str, Any, Any]]
+    if kind is inspect.Parameter.VAR_POSITIONAL:
+        parts = [(f"[{index}]", item, (item,)) for index, item in enumerate(value)]
+    elif kind is inspect.Parameter.VAR_KEYWORD:
+        parts = [(f"[{key!r}]", item, {key: item}) for key, item in value.items()]
+    else:
+        return []
+    found: list[Misfit] = []
+    for place, item, alone in parts:
+        try:
+            enforce(alone)
+        except Refused as error:
+            found.append(Misfit(place, item, _reason(error, hint)))
+    return found
 
 
 def _with_scalars(enforce: Callable[[Any], None], hint: Any, kind: Any) -> Callable[[Any], None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing
 from typing import Any
 
-from .._annotations.array_hints import is_jaxtyped
+from .._annotations.array_hints import is_jaxtyped, is_tree
 
 
 def says_something(hint: Any) -> bool:
@@ -25,3 +25,11 @@ def has_jaxtyped(hint: Any) -> bool:
     if is_jaxtyped(hint):
         return True
     return any(has_jaxtyped(arg) for arg in typing.get_args(hint) if not isinstance(arg, str))
+
+
+def has_tree(hint: Any) -> bool:
+    """Whether a PyTree of jaxtyping's with names of sizes or of a structure stands in it."""
+    if is_tree(hint):
+        of = hint.leaftype
+        return hint.structure is not None or has_jaxtyped(of) or has_tree(of)
+    return any(has_tree(arg) for arg in typing.get_args(hint) if not isinstance(arg, str))

@@ -4,31 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._annotations.deferred import Deferred, is_written_out, show_argument
 from .._fastpath.call_cache import OMITTED
 from .._spec.describe import describe
 from ..report import Report, Violation
 from .enforced import Enforced
+from .hints import has_tree
+
+if TYPE_CHECKING:
+    from .beartype_hints import Misfit
 
 
 def wrong(
     function: FunctionType, items: Sequence[Enforced], values: Iterable[Any]
-) -> dict[Enforced, Violation]:
+) -> dict[Enforced, list[Violation]]:
     """The values that beartype refuses, so that one report says all that is wrong with a call."""
     from . import beartype_hints
 
-    found: dict[Enforced, Violation] = {}
+    found: dict[Enforced, list[Violation]] = {}
 
-    def keep(item: Enforced) -> Callable[[Any, str], None]:
-        def refuse(value: Any, reason: str) -> None:
-            found[item] = violation(item, value, reason)
+    def keep(item: Enforced) -> Callable[[list[Misfit]], None]:
+        def refuse(misfits: list[Misfit]) -> None:
+            found[item] = [violation(item, misfit) for misfit in misfits]
 
         return refuse
 
     for item, value in zip(items, values, strict=False):
-        if value is OMITTED:
+        if value is OMITTED or has_tree(item.hint):  # a tree is compared with what the others bind
             continue
         test = beartype_hints.tester(function, item.name, item.hint, item.kind, keep(item))
         if test is not None:
@@ -36,11 +40,12 @@ def wrong(
     return found
 
 
-def violation(item: Enforced, value: Any, reason: str) -> Violation:
+def violation(item: Enforced, misfit: Misfit) -> Violation:
     """A value that beartype refuses, with its reason."""
     from .._validation.show_value import describe_value
 
-    return Violation(item.name, "array", show_argument(item.hint), describe_value(value), reason)
+    path, actual = f"{item.name}{misfit.place}", describe_value(misfit.value)
+    return Violation(path, "array", show_argument(item.hint), actual, misfit.reason)
 
 
 def render(name: str, report: Report, what: str, shown: Iterable[Enforced]) -> str:

@@ -30,13 +30,14 @@ from . import own_source
 from .alike import refuse_unlike
 from .braces import refuse_strangers
 from .enforced import Enforced
-from .hints import has_jaxtyped, may_be_ours, says_something
+from .hints import has_jaxtyped, has_tree, may_be_ours, says_something
 from .merging import merges_of, refuse_unknown, see_belonging
 
 if TYPE_CHECKING:
     from .._fastpath.size_code import ArgumentRef
     from .._validation.walk import Walk
     from ..report import Report
+    from .beartype_hints import Misfit
 
 RETURN: Final = "return"
 _YIELD: Final = "yield"
@@ -72,6 +73,7 @@ class Boundary:
         self.yielded: Enforced | None = None
         self.calls = CallCache(0)
         self.shares_names = False
+        self.has_trees = False
         with contextlib.suppress(NotYet):
             self.prepare()
 
@@ -128,10 +130,11 @@ class Boundary:
         results = {item.name: item for item in come_out if says_something(item.hint)}
         self.ours, self.result, self.yielded = ours, results.get(RETURN), results.get(_YIELD)
         self.others = [item for item in others if says_something(item.hint)]
-        plain = not (self._yields or inspect.iscoroutinefunction(self.function))
         self.calls = CallCache(len(ours))
         every = [*ours, *self.results]
-        self.shares_names = plain and any(has_jaxtyped(item.hint) for item in every)
+        self.shares_names = self.is_plain and any(has_jaxtyped(item.hint) for item in every)
+        plain_hints = [item for item in (*self.others, *self.results) if item.spec is None]
+        self.has_trees = any(has_tree(item.hint) for item in plain_hints)
         self.ready = True
 
     def _come_out(self) -> Iterator[tuple[str, Any]]:
@@ -229,6 +232,11 @@ class Boundary:
         return tuple(self._braces.asked)
 
     @property
+    def is_plain(self) -> bool:
+        """Whether a call runs at once: the function is no generator and no coroutine."""
+        return not (self._yields or inspect.iscoroutinefunction(self.function))
+
+    @property
     def _yields(self) -> bool:
         return inspect.isgeneratorfunction(self.function) or inspect.isasyncgenfunction(
             self.function
@@ -266,7 +274,7 @@ class Boundary:
             wrong = refusals.wrong(self.function, self.others, others)
             names = ["" if item.kind in _SPREAD else item.name for item in self.ours]
             report = swapped.named(report, names, values, self._walk)
-            both = (*report.violations, *wrong.values())
+            both = (*report.violations, *(one for each in wrong.values() for one in each))
             self.refuse(dataclasses.replace(report, violations=both), "arguments", [*wrong])
             return KnownCall(ExplainedCall((), None, report, {}, None), ())
         every = zip(self.ours, values, found, strict=True)
@@ -338,13 +346,13 @@ class Boundary:
             return
         raise StateTypeError(message, report) from None
 
-    def refuse_plain(self, item: Enforced, value: Any, reason: str) -> None:
-        """Refuses a value of a hint that beartype checks, as any other."""
+    def refuse_plain(self, item: Enforced, misfits: list[Misfit]) -> None:
+        """Refuses values of a hint that beartype checks, as any other."""
         from . import refusals
 
         __tracebackhide__ = True
         whats = {RETURN: "return value", "yield": "yielded value"}
-        report = Report(self.name, (refusals.violation(item, value, reason),))
+        report = Report(self.name, tuple(refusals.violation(item, one) for one in misfits))
         self.refuse(report, whats.get(item.name, "arguments"), [item], depth=5)
 
 

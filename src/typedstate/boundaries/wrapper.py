@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import jaxtyping
 
 from .. import mode
+from .._annotations.boundary_hints import mentions_schema
 from .._fastpath.call_cache import OMITTED
 from .._fastpath.compiled import execute
 from ..errors import SchemaError, StateTypeError, TypedStateWarning
-from . import beartype_hints
+from . import beartype_hints, generators
 from .braces import ByCall
 from .containers import is_prefix, is_rebuilt
+from .hints import has_jaxtyped, has_tree
 
 if TYPE_CHECKING:
     from .enforced import Enforced
@@ -98,7 +100,7 @@ def _resolving(
     if inspect.isgeneratorfunction(function):
         lines.append(f"return (yield from {invoke})")
     elif inspect.isasyncgenfunction(function):
-        lines += _driven_async(invoke, [])
+        lines += generators.driven_async(invoke, [])
     else:
         lines.append(f"return {'await ' if _is_async(function) else ''}{invoke}")
     return _compiled(function, "*args, **kwargs", lines, names, "_")
@@ -206,7 +208,7 @@ class _Writer:
         if inspect.isgeneratorfunction(self.function):
             return [f"if §mode.is_suspended(): return (yield from {invoke})"]
         if inspect.isasyncgenfunction(self.function):
-            driven = [f"    {line}" for line in _driven_async(invoke, [])]
+            driven = [f"    {line}" for line in generators.driven_async(invoke, [])]
             return ["if §mode.is_suspended():", *driven, "    return"]
         return [f"if §mode.is_suspended(): return {invoke}"]
 
@@ -219,8 +221,19 @@ class _Writer:
         self.names["fields"] = tuple(item.name for item in rest)
         return f" or §prefix({first.name}, §fields, ({values}))"
 
+    @property
+    def _reopens(self) -> bool:
+        """Whether no scope stays open until there is a result: across an await or a yield."""
+        return not self.boundary.is_plain
+
     def _arguments(self) -> list[str]:
         """Checks the arguments; ``§call`` is then the accepted call."""
+        lines = self._checked_arguments()
+        if self.boundary.has_trees and self._reopens:
+            lines += self._in_scope(self._other_arguments(trees=True))
+        return lines
+
+    def _checked_arguments(self) -> list[str]:
         ours = self.boundary.ours
         if not ours:
             has_result = any(item.spec is not None for item in self.boundary.results)
@@ -253,10 +266,11 @@ class _Writer:
         default = self.defaults.get(name)
         return f"§omitted if {name} is {default} else {name}" if default else name
 
-    def _other_arguments(self) -> list[str]:
+    def _other_arguments(self, trees: bool = False) -> list[str]:
+        """Checks the arguments that beartype checks: trees in jaxtyping's scope, others outside."""
         lines: list[str] = []
         for index, item in enumerate(self.boundary.others):
-            test = self._tester(item, item.kind)
+            test = self._tester(item, item.kind) if has_tree(item.hint) is trees else None
             if test is None:
                 continue
             self.names[f"test{index}"] = test.enforce
@@ -279,22 +293,40 @@ class _Writer:
         if inspect.isgeneratorfunction(self.function):
             items, last = self._result(boundary.yielded), self._result(boundary.result)
             if items or last:
-                return _driven(invoke, items, last)
+                return generators.driven(invoke, items, last)
             return [f"return (yield from {invoke})"]
         if inspect.isasyncgenfunction(self.function):
-            return _driven_async(invoke, self._result(boundary.yielded))
+            return generators.driven_async(invoke, self._result(boundary.yielded))
         check = self._result(boundary.result)
+        if boundary.has_trees and not self._reopens:
+            body = [*self._other_arguments(trees=True), f"§found = {invoke}", *check]
+            return [*self._in_scope([*body, *self._result_again()]), "return §found"]
         if boundary.shares_names:
-            scope: Any = _jaxtyped("context")
-            is_stateless = getattr(scope, "__dict__", None) == {}  # then one does for all calls
-            self.names["scope"] = scope if is_stateless else _jaxtyped
-            body = [
-                "with §scope:" if is_stateless else 'with §scope("context"):',
-                "    for §carrier, §hint in §call.published: §isinstance(§carrier, §hint)",
-                f"    §found = {invoke}",
-            ]
-            return [*body, *check, "return §found"]
+            return [*self._in_scope([f"§found = {invoke}"]), *check, "return §found"]
         return [f"§found = {invoke}", *check, "return §found"] if check else [f"return {invoke}"]
+
+    def _in_scope(self, lines: list[str]) -> list[str]:
+        """The lines where jaxtyping knows the call's names."""
+        scope: Any = _jaxtyped("context")
+        is_stateless = getattr(scope, "__dict__", None) == {}  # then one does for all calls
+        self.names["scope"] = scope if is_stateless else _jaxtyped
+        published = ["for §carrier, §hint in §call.published: §isinstance(§carrier, §hint)"]
+        if not (self.boundary.ours or any(item.spec for item in self.boundary.results)):
+            published = []  # there is no such call
+        body = [*published, *lines] or ["pass"]
+        head = "with §scope:" if is_stateless else 'with §scope("context"):'
+        return [head, *(f"    {line}" for line in body)]
+
+    def _result_again(self) -> list[str]:
+        """Compares arrays that are returned with names that only trees among the arguments have."""
+        item = self.boundary.result
+        if item is None or item.spec is None or mentions_schema(item.hint):
+            return []
+        test = self._tester(item, None)
+        if test is None or not has_jaxtyped(item.hint):
+            return []
+        self.names["test_again"] = test.enforce
+        return ["if True:", *_hidden("§test_again(§found)")]
 
     def _result(self, item: Enforced | None) -> list[str]:
         """Checks ``§found``, what the function returns or yields."""
@@ -312,6 +344,9 @@ class _Writer:
         if test is None:
             return []
         self.names[f"test_{name}"] = test.enforce
+        if self._reopens and has_tree(item.hint):
+            again = self._other_arguments(trees=True)
+            return self._in_scope([*again, "if True:", *_hidden(f"§test_{name}(§found)")])
         condition = "True"
         if test.cls is not None:
             self.names[f"class_{name}"] = test.cls
@@ -339,56 +374,4 @@ def _hidden(line: str) -> list[str]:
         f"        {line}",
         "    except §Refusals as §error:",
         "        raise §error.with_traceback(None) from None",
-    ]
-
-
-def _driven(invoke: str, items: list[str], last: list[str]) -> list[str]:
-    """Runs a generator and checks what it yields and returns; nothing stays open meanwhile."""
-    return [
-        f"§generator = {invoke}",
-        "try:",
-        "    §found = §next(§generator)",
-        "    while True:",
-        *(f"        {line}" for line in items),
-        "        §held = [§found]",
-        "        del §found",  # nothing that was yielded stays alive by us
-        "        try:",
-        "            §sent = yield §held.pop()",
-        "        except §GeneratorExit:",
-        "            raise",
-        "        except §BaseException as §error:",
-        "            §found = §generator.throw(§error)",
-        "        else:",
-        "            §found = §generator.send(§sent)",
-        "except §StopIteration as §stop:",
-        "    §found = §stop.value",
-        "finally:",
-        "    §generator.close()",
-        *last,
-        "return §found",
-    ]
-
-
-def _driven_async(invoke: str, items: list[str]) -> list[str]:
-    """Runs an asynchronous generator and checks what it yields."""
-    return [
-        f"§generator = {invoke}",
-        "try:",
-        "    §found = await §anext(§generator)",
-        "    while True:",
-        *(f"        {line}" for line in items),
-        "        §held = [§found]",
-        "        del §found",  # nothing that was yielded stays alive by us
-        "        try:",
-        "            §sent = yield §held.pop()",
-        "        except §GeneratorExit:",
-        "            raise",
-        "        except §BaseException as §error:",
-        "            §found = await §generator.athrow(§error)",
-        "        else:",
-        "            §found = await §generator.asend(§sent)",
-        "except §StopAsyncIteration:",
-        "    pass",
-        "finally:",
-        "    await §generator.aclose()",
     ]

@@ -152,7 +152,7 @@ class HiddenName(Part):
 class Operation(Part):
     """Arithmetic over sizes, of which one is a hidden name."""
 
-    op: Literal["+", "-", "*", "//", "%", "**"]
+    op: Literal["+", "-", "*", "/", "//", "%", "**", "min", "max"]
     left: Size
     right: Size
 

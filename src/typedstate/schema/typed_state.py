@@ -18,6 +18,7 @@ from .._annotations.deferred import Deferred, is_open, show_argument, substitute
 from .._annotations.lazy_annotations import fields_of
 from .._annotations.parse import parse
 from .._annotations.type_arguments import from_table, is_written, linked_names
+from .._annotations.type_tables import default_of, has_default, put
 from .._spec.dims import Name
 from .._spec.nodes import Anything, Bound, Node, Spec, StateOfSpec
 from ..errors import SchemaError
@@ -85,6 +86,9 @@ class SchemaMeta(HintMeta):
         if not params:
             raise SchemaError(f"{cls.__name__} is not generic: it can't be subscripted")
         given = tuple(typing.ForwardRef(arg) if isinstance(arg, str) else arg for arg in given)
+        for var in params[len(given) :]:
+            if has_default(var):
+                given = (*given, put(default_of(var), dict(zip(params, given, strict=False))))
         if len(given) != len(params):
             raise SchemaError(f"{cls.__name__} takes {len(params)} types, got {len(given)}")
         if any(is_open(arg) for arg in given):
