@@ -171,7 +171,7 @@ def _with_keys(tree: Any, spec: Spec) -> Any:
             found: Tree = {}
             for key, item in level.items():
                 field = fields.get(cast(str, key))
-                below = [inner for _, inner in schema.extra.patterns] if field is None else []
+                below = [one.entry for one in schema.extra.patterns] if field is None else []
                 for inner in below if field is None else [field.spec]:
                     item = _with_keys(item, inner)
                 found[key if field is None else field.key] = item

@@ -220,6 +220,24 @@ class Field(msgspec.Struct, frozen=True):
     decided: bool = False
 
 
+class KeyPattern(msgspec.Struct, frozen=True):
+    """What stands under keys like ``layers_{}``.
+
+    Attributes:
+      keys: a key, with braces for what varies.
+      entry: what stands there.
+      length: where ``{len=n}`` counts the keys: 0, 1, 2 ... stand in the place of the braces.
+    """
+
+    keys: str
+    entry: Spec
+    length: Expr[str] | None = None
+
+    def key_of(self, number: int) -> str:
+        """The key of one of those that are counted."""
+        return self.keys.replace("{}", str(number))
+
+
 class Extra(msgspec.Struct, frozen=True):
     """The entries that are allowed under undeclared keys.
 
@@ -228,7 +246,7 @@ class Extra(msgspec.Struct, frozen=True):
       allowed: leaves that any of these allows.
     """
 
-    patterns: tuple[tuple[str, Spec], ...] = ()
+    patterns: tuple[KeyPattern, ...] = ()
     allowed: tuple[Allowed, ...] = ()
 
     @property

@@ -29,6 +29,7 @@ from .nodes import (
     Field,
     FlatSpec,
     ItemsOf,
+    KeyPattern,
     Leaf,
     Map,
     MappingOf,
@@ -112,11 +113,11 @@ class Derived(msgspec.Struct, frozen=True):
             elif spec is not None:
                 fields.append(replace(item, spec=spec, decided=decided))
         extra = _extra(self.transform, schema.extra, self.path)
-        kept: list[tuple[str, Spec]] = []
-        for pattern, spec in extra.patterns:
-            inner = rewrite(spec, self.transform, (*self.path, WILDCARD))
+        kept: list[KeyPattern] = []
+        for pattern in extra.patterns:
+            inner = rewrite(pattern.entry, self.transform, (*self.path, WILDCARD))
             if inner is not None:
-                kept.append((pattern, inner))
+                kept.append(replace(pattern, entry=inner))
         extra = replace(extra, patterns=tuple(kept))
         container = self.transform.container(schema.container)
         return Schema(self.name, tuple(fields), extra, container)

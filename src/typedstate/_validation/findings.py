@@ -371,7 +371,7 @@ def _conflict(conflict: Conflict) -> Finding:
         expected, actual = conflict.expected, f"{seen.text} is {shown}"
     else:
         code = "size"
-        axis = "" if seen.axis is None else f" on axis {seen.axis}"
+        axis = " entries" if seen.axis is None else f" on axis {seen.axis}"
         expected, actual = f"{conflict.expected}{axis}", shown
     return Finding(seen.order, Violation(where, code, expected, actual, seen.note, seen.path))
 

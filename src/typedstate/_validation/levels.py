@@ -25,7 +25,7 @@ from .._spec.nodes import (
 from .._spec.questions import needs_leaf
 from .._spec.transform import Impossible
 from ..report import Path, show_key
-from . import guards, optimizer_make, suggestions, undeclared
+from . import counts, guards, optimizer_make, suggestions, undeclared
 from .findings import Presence
 from .scopes import Scope
 from .show_value import describe_value
@@ -122,6 +122,10 @@ def see_fields(
     if there < len(mapping):
         unknown = _unknown(mapping, fields)
         _extras(walk, mapping, unknown, extra, path, scope, fields, ref)
+    if extra.patterns:
+        declared = {item.key for item in fields}
+        others = {key: item for key, item in mapping.items() if key not in declared}
+        counts.see_patterns(walk, others, extra, path, scope)
 
 
 def _twice(walk: Walker, value: Any, item: Field, path: Path) -> None:

@@ -39,9 +39,9 @@ from .._spec.nodes import (
 from .._spec.questions import needs_leaf, own_names, root_of
 from .._validation.scopes import Scope, Var
 from ..report import Path
-from . import leaves
+from . import leaves, lengths
 from .findings import Code, Equation, Finding
-from .levels import Level
+from .levels import Level, is_counted_out
 from .side import At, Side, open_binds
 from .sizes import Polynomial, opened, polynomial, solve
 
@@ -241,7 +241,7 @@ class Containment:
             self._open_keys(a, b, one, other, path)
         self._absent(a, b, one, other, path)
         self._extra(a, b, one, other, path)
-        self._length(a, b, one, other, path)
+        lengths.compare(self, a, b, path)
 
     def _field(self, item: Field, a: At, b: At, other: Level, path: Path) -> None:
         if item.shared is not None:
@@ -297,6 +297,8 @@ class Containment:
         for key, item in other.fields.items():
             if key in one.fields or item.optional or item.shared is not None:
                 continue
+            if key in other.counted and any(True for _ in one.under(key)):
+                continue  # their numbers are compared
             actual = "any keys" if one.entry is not None else "nothing"
             self._missing(item, b, (*path, key), describe(item.spec), actual)
 
@@ -318,10 +320,12 @@ class Containment:
         """Undeclared keys that the first allows."""
         if Allowed() in other.extra.allowed:
             return
-        theirs = dict(other.extra.patterns)
-        for pattern, spec in one.extra.patterns:
-            child = (*path, pattern)
-            within = theirs.get(pattern) if other.entry is None else other.entry
+        theirs = {pattern.keys: pattern.entry for pattern in other.extra.patterns}
+        for pattern in one.extra.patterns:
+            child, spec = (*path, pattern.keys), pattern.entry
+            within = theirs.get(pattern.keys) if other.entry is None else other.entry
+            if within is None and is_counted_out(pattern):
+                continue  # each of its keys was compared
             if within is None:
                 self.add(child, "extra", "no such keys", describe(spec), spec=spec)
             else:
@@ -330,21 +334,6 @@ class Containment:
             if item not in other.extra.allowed:
                 kinds = ", ".join(kind.__name__ for kind in item.kinds or ()) or "any leaves"
                 self.add((*path, WILDCARD), "extra", "no other keys", kinds)
-
-    def _length(self, a: At, b: At, one: Level, other: Level, path: Path) -> None:
-        if other.length is None or other.entry is None or not needs_leaf(other.entry):
-            return
-        expr = substitute(other.length, b.scope.lookup)
-        if one.entry is None:
-            keys = [key for key in one.fields if isinstance(key, int)]
-            if other.keys == "int" and keys and set(keys) != set(range(max(keys) + 1)):
-                self.add(path, "missing", "entries without a gap", f"the keys {sorted(keys)}")
-            sure = not any(item.optional for item in one.fields.values())
-            self.equate(Fixed(len(one.fields)), expr, path, "length", sure=sure)
-        elif one.length is None or not needs_leaf(one.entry):
-            self.add(path, "size", "a number of entries", "any number of entries")
-        else:
-            self.equate(substitute(one.length, a.scope.lookup), expr, path, "length")
 
     # -- Sizes ---------------------------------------------------------------------------
 

@@ -6,9 +6,9 @@ parts mean is the spec's own business.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StrictBool, StrictInt
+from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from .document_terms import (
     AxisNames,
@@ -175,10 +175,17 @@ class AllowedPart(Part):
 
 
 class PatternPart(Part):
-    """A hint for keys like ``layers_{}``."""
+    """A hint for keys like ``layers_{}``; with a length, numbers from 0 stand in the braces."""
 
     keys: Pattern
     holds: SpecPart
+    length: Size | None = None
+
+    @model_validator(mode="after")
+    def _one_number(self) -> Self:
+        if self.length is not None and self.keys.count("{}") > 1:
+            raise ValueError("a pattern whose keys are counted has one pair of braces")
+        return self
 
 
 class ExtraPart(Part):

@@ -105,7 +105,14 @@ class Reader:
     def _extra(self, part: n.ExtraPart | None, where: str) -> s.Extra:
         if part is None:
             return s.Extra()
-        patterns = tuple((item.keys, self.spec(item.holds, where)) for item in part.patterns)
+        patterns = tuple(
+            s.KeyPattern(
+                item.keys,
+                self.spec(item.holds, where),
+                None if item.length is None else size_of(item.length),
+            )
+            for item in part.patterns
+        )
         allowed = tuple(
             Allowed(
                 None

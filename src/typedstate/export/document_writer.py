@@ -100,8 +100,12 @@ class Writer:
         if extra == s.Extra():
             return None
         patterns = tuple(
-            n.PatternPart(keys=pattern, holds=self.spec(spec, where))
-            for pattern, spec in extra.patterns
+            n.PatternPart(
+                keys=pattern.keys,
+                holds=self.spec(pattern.entry, where),
+                length=None if pattern.length is None else size_part(pattern.length),
+            )
+            for pattern in extra.patterns
         )
         allowed = tuple(
             n.AllowedPart(

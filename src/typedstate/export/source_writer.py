@@ -138,9 +138,14 @@ class Writer:
         if not extra.patterns:
             return ""
         items = ", ".join(
-            f"{quoted(key)}: {self.spec(spec, where)}" for key, spec in extra.patterns
+            f"{quoted(self._keys(one))}: {self.spec(one.entry, where)}" for one in extra.patterns
         )
         return f", extra={{{items}}}"
+
+    def _keys(self, pattern: s.KeyPattern) -> str:
+        if pattern.length is None:
+            return pattern.keys
+        return pattern.keys.replace("{}", f"{{len={self._expr(pattern.length)}}}")
 
     # -- Hints -----------------------------------------------------------------------------
 

@@ -113,8 +113,11 @@ class Reader:
 
     def _extra(self, patterns: Mapping[str, Any], key: Hashable) -> Type | None:
         for pattern, name in patterns.items():
-            before, _, after = pattern.partition("{}")
-            if isinstance(key, str) and key.startswith(before) and key.endswith(after):
+            before, _, rest = pattern.partition("{")
+            counted, _, after = rest.partition("}")
+            if not (isinstance(key, str) and key.startswith(before) and key.endswith(after)):
+                continue
+            if not counted or key[len(before) : len(key) - len(after)].isdecimal():
                 info = self.lookup(name) if isinstance(name, str) else None
                 return unknown() if info is None else bare(info)
         return None

@@ -18,6 +18,7 @@ from .._spec.leaf_conditions import Allowed
 from .._spec.nodes import Extra, Field, Schema, Spec
 from ..errors import SchemaError
 from .field import Declaration, parse_field, refuse_twins
+from .key_pattern import read_pattern
 from .local_names import mentioned
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class ClassRef(msgspec.Struct, eq=False):
         try:
             for item in fields:
                 check_binds(item.spec, f"{self.name}.{item.name}")
+            for pattern in parsed.extra.patterns:
+                check_binds(pattern.entry, f"{self.name}, extra=")
         except BaseException:
             self.parsed = None
             raise
@@ -128,7 +131,8 @@ class ClassRef(msgspec.Struct, eq=False):
             context = replace(
                 self._context("", next(iter(self.declared.values()))), owner=context.owner
             )
-        return Extra(patterns=tuple((key, parse(h, context)) for key, h in self.extra.items()))
+        patterns = (read_pattern(key, parse(h, context), context) for key, h in self.extra.items())
+        return Extra(patterns=tuple(patterns))
 
 
 _pending: WeakSet[SchemaMeta] = WeakSet()

@@ -50,6 +50,7 @@ from .._spec.nodes import (
 )
 from .._spec.questions import needs_leaf
 from .._validation.scopes import Scope, Var
+from .._validation.undeclared import pattern_of
 from ..comparison.side import At, Side, open_binds
 from ..report import Path, show_path
 from .choosing import Chooser, Place, Unsatisfied
@@ -57,6 +58,8 @@ from .choosing import Chooser, Place, Unsatisfied
 DTYPES: Final = ("float32", "int32", "bfloat16", "uint32", "bool", "int8", "float16", "complex64")
 _MAX_DEPTH: Final = 12
 ABSENT: Final[Any] = object()
+#: A key that no schema declares, but for a pattern that takes it.
+SURPLUS: Final = "surplus"
 _jax: Final[Any] = jax
 _spec: Final[Any] = PartitionSpec
 
@@ -138,7 +141,7 @@ class Generator(msgspec.Struct):
     def _level(
         self, fields: Iterable[Field], extra: Extra, at: At, path: Path, *, required: bool
     ) -> dict[Hashable, Any]:
-        if extra == Extra():
+        if not extra.allowed and pattern_of(extra, SURPLUS) is None:
             self._note(Place(path, at.spec, required))
         made: dict[Hashable, Any] = {}
         for item in fields:
@@ -150,6 +153,11 @@ class Generator(msgspec.Struct):
             found = self._tree(At(item.spec, at.scope), child, required=needed)
             if found is not ABSENT:
                 made[item.key] = found
+        for pattern in extra.patterns:
+            if pattern.length is not None:
+                count = self._size(substitute(pattern.length, at.scope.lookup), path)
+                keys = [pattern.key_of(number) for number in range(count)]
+                made |= self._under(((key, pattern.entry) for key in keys), at, path)
         return made
 
     def _under(
