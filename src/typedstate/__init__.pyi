@@ -31,6 +31,7 @@ from .forms import (
     Entries as Entries,
     Exactly as Exactly,
     Flat as Flat,
+    Having as Having,
     Like as Like,
     Only as Only,
     Placed as Placed,

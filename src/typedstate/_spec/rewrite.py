@@ -107,6 +107,8 @@ class Derived(msgspec.Struct, frozen=True):
                 if not item.optional:
                     raise
                 continue
+            if self.transform.requires((*self.path, item.key)):
+                item = replace(item, optional=False)
             decided = item.decided or isinstance(item.spec, Conditional)
             if isinstance(spec, Union) and NoValue() in spec.options:
                 fields.append(replace(item, spec=present(spec), optional=True, decided=decided))

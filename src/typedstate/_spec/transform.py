@@ -82,6 +82,10 @@ class Transform(Protocol):
         """The transformed entries under undeclared keys of the level at a path."""
         ...
 
+    def requires(self, path: Path) -> bool:
+        """Whether what stands at a path has to be there, though the schema leaves it optional."""
+        ...
+
     def of_any_leaf(self) -> tuple[Predicate, ...]:
         """The conditions that the form puts on every leaf of a tree without declared leaves."""
         ...
@@ -147,6 +151,10 @@ class Unchanged:
     def extra(self, extra: Extra, path: Path) -> Extra:
         """Undeclared keys stay what they are."""
         return extra
+
+    def requires(self, path: Path) -> bool:
+        """What may be absent may still be."""
+        return False
 
     def of_any_leaf(self) -> tuple[Predicate, ...]:
         """Nothing."""

@@ -9,6 +9,7 @@ from .flat import Flat
 from .likeness import Cast, Like
 from .linking import Bind, Same, Scoped
 from .placing import Placed, PlacedBy, Sharded
+from .presence import Having
 from .replacing import Abstract, Pure, Shardings, Specs, Values
 from .selection import Only, Plus, Rest
 from .stacking import Axis, Stacked
@@ -21,6 +22,7 @@ __all__ = [
     "Entries",
     "Exactly",
     "Flat",
+    "Having",
     "Like",
     "Only",
     "Placed",

@@ -23,6 +23,7 @@ from .filters import Lookup, bare
 from .leaves import HOLDING, leaf_in, unknown
 from .modules import OF_MODULE, Modules, is_module
 from .names import DICT, ENTRIES, FORMS, MAP, NODE_DICT, NODE_LIST, STATE, STR
+from .presence import present_at
 from .tags import Tag, tag_of, tagged
 from .trees import LEVELS, Field, Fields, Tree, fields_of, is_schema, tree_of
 
@@ -75,11 +76,18 @@ class Reader:
             plus = any(form.form == "Plus" for form in tree.forms)
             return None if plus else found
         for form in tree.forms:
-            changed = self.apply(form, found)
+            changed = self._below(form, key, found)
             if changed is None:
                 return Absent(f"{form.form} drops it", dropped=True)
             found = changed
         return found
+
+    def _below(self, form: Tag, key: Hashable, typ: Type) -> Type | None:
+        """The type under a key in a form; None if the form drops it."""
+        if form.form != "Having":
+            return self.apply(form, typ)
+        found, paths = present_at(form, key, typ)
+        return self.apply(Tag(form.form, found, paths), found) if paths else found
 
     def _declared(self, base: Instance, key: Hashable) -> Type | Absent | None:
         match base.type.fullname:
@@ -144,7 +152,7 @@ class Reader:
         """A whole tree within a form."""
         tag = Tag(form.form, inner, form.args)
         match form.form:
-            case "Only" | "Rest" | "Plus":
+            case "Only" | "Rest" | "Plus" | "Having":
                 return tagged(inner, tag)
             case "Pure":
                 return self._carried(DICT, tag, self._dict_keys(inner))
