@@ -133,7 +133,9 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
     """
     match spec:
         case Node(ref):
-            within = transform.entered()
+            within = transform.entered(path)
+            if within is None:
+                return spec
             node = Node(Derived(ref, within, path if transform.by_path else ()))
             return node if transform.link is None else Bound(node, (_self_link(transform.link),))
         case Bound(inner, links):

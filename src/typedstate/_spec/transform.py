@@ -66,8 +66,8 @@ class Transform(Protocol):
         """The transformed leaf; None if the form removes it."""
         ...
 
-    def entered(self) -> Transform:
-        """The transform within a nested schema, whose names are its own."""
+    def entered(self, path: Path) -> Transform | None:
+        """The transform within a nested schema, whose names are its own; None where it ends."""
         ...
 
     def bound(self, links: tuple[tuple[str, Expr[str]], ...]) -> Transform:
@@ -136,7 +136,7 @@ class Unchanged:
         """Arrays are not read."""
         return False
 
-    def entered(self) -> Self:
+    def entered(self, path: Path) -> Self | None:
         """The same within a nested schema."""
         return self
 

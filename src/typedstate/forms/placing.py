@@ -173,7 +173,7 @@ class Naming(Unchanged, msgspec.Struct, frozen=True, eq=False):
         """``Sharded[S, "d=fsdp"]``."""
         return f"Sharded[{name}, {self.text!r}]"
 
-    def entered(self) -> Naming:
+    def entered(self, path: Path) -> Naming:
         """A new schema: only what is linked is known outside of it."""
         return replace(self, groups=(self.pending, *self.groups), pending=())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -27,26 +27,32 @@ class Requiring(Unchanged, msgspec.Struct, frozen=True, eq=False):
 
     paths: tuple[str, ...]
 
-    @property
-    def by_path(self) -> bool:
-        """True, as that is what it is about."""
-        return True
-
     def title(self, name: str) -> str:
         """``Having[LinearState, 'bias']``."""
         return f"Having[{', '.join([name, *map(repr, self.paths)])}]"
 
+    def entered(self, path: Path) -> Self | None:
+        """The rest of the paths, below a nested schema."""
+        if not path:
+            return self
+        rest = [below for text in self.paths if (below := _below(text, path))]
+        return type(self)(tuple(rest)) if rest else None
+
     def requires(self, path: Path) -> bool:
         """Whether one of the paths is this."""
-        return any(_is(tuple(text.split(".")), path) for text in self.paths)
+        return any(_below(text, path) == "" for text in self.paths)
 
     def leaf(self, spec: Spec, path: Path) -> Spec | None:
         """Leaves stay."""
         return spec
 
 
-def _is(parts: _Parts, path: Path) -> bool:
-    return len(parts) == len(path) and all(map(_is_key, parts, path))
+def _below(text: str, path: Path) -> str | None:
+    """What is left of a path below another; None where it leads somewhere else."""
+    parts = text.split(".")
+    if len(parts) < len(path) or not all(map(_is_key, parts, path)):
+        return None
+    return ".".join(parts[len(path) :])
 
 
 def _is_key(part: str, key: Hashable) -> bool:
@@ -89,11 +95,12 @@ def _find(spec: Spec, parts: _Parts, title: str) -> None:
                 close = difflib.get_close_matches(key, fields, n=1)
                 fix = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(fields)}"
                 raise SchemaError(f"{title}: {describe(spec)} declares no {key!r}; {fix}")
-            below: Spec | None = fields[key].spec
+            below = fields[key].spec
         case EntriesSpec(items):
-            below = items[int(key)] if key.isdecimal() and int(key) < len(items) else None
-            if below is None:
+            kept = items[int(key)] if key.isdecimal() and int(key) < len(items) else None
+            if kept is None:
                 raise SchemaError(f"{title}: {describe(spec)} keeps nothing at {key!r}")
+            below = kept
         case Map():
             if key != "*" or not rest:
                 raise SchemaError(f"{title}: the entries of a StateMap are alike; write '*.kernel'")
@@ -105,7 +112,7 @@ def _find(spec: Spec, parts: _Parts, title: str) -> None:
             return
         case _:
             raise SchemaError(f"{title}: {describe(spec)} is a leaf, which has no {key!r}")
-    if rest and below is not None:
+    if rest:
         _find(below, tuple(rest), title)
 
 

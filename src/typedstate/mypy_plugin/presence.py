@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from typing import Final
 
+from mypy.nodes import Expression, StrExpr
 from mypy.types import (
     LiteralType,
     NoneType,
@@ -14,18 +16,30 @@ from mypy.types import (
     get_proper_type,
 )
 
-from .filters import Lookup, bare
+from .filters import Lookup, bare, of_expression
 from .names import STR
 from .tags import Tag
+
+HAVING: Final = "Having"
 
 
 def paths_of(args: Iterable[Type], lookup: Lookup) -> list[Type]:
     """The paths in an annotation, before mypy has looked at it."""
+    return _literals((_path(arg) for arg in args), lookup)
+
+
+def given_to(form: str, args: Iterable[Expression], lookup: Lookup) -> list[Type]:
+    """The arguments of a form beside its schema, in an expression."""
+    if form != HAVING:
+        return [of_expression(arg, lookup) for arg in args]
+    return _literals((arg.value if isinstance(arg, StrExpr) else None for arg in args), lookup)
+
+
+def _literals(paths: Iterable[str | None], lookup: Lookup) -> list[Type]:
     text = lookup(STR)
     if text is None:
         return []
-    found = [_path(arg) for arg in args]
-    return [LiteralType(path, bare(text)) for path in found if path is not None]
+    return [LiteralType(path, bare(text)) for path in paths if path is not None]
 
 
 def _path(arg: Type) -> str | None:

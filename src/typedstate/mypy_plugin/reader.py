@@ -23,7 +23,7 @@ from .filters import Lookup, bare
 from .leaves import HOLDING, leaf_in, unknown
 from .modules import OF_MODULE, Modules, is_module
 from .names import DICT, ENTRIES, FORMS, MAP, NODE_DICT, NODE_LIST, STATE, STR
-from .presence import present_at
+from .presence import HAVING, present_at
 from .tags import Tag, tag_of, tagged
 from .trees import LEVELS, Field, Fields, Tree, fields_of, is_schema, tree_of
 
@@ -84,7 +84,7 @@ class Reader:
 
     def _below(self, form: Tag, key: Hashable, typ: Type) -> Type | None:
         """The type under a key in a form; None if the form drops it."""
-        if form.form != "Having":
+        if form.form != HAVING:
             return self.apply(form, typ)
         found, paths = present_at(form, key, typ)
         return self.apply(Tag(form.form, found, paths), found) if paths else found

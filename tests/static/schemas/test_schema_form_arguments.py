@@ -22,6 +22,7 @@ from typedstate import (
     Entries,
     Exactly,
     Flat,
+    Having,
     Like,
     Only,
     Placed,
@@ -163,6 +164,8 @@ class Kept(TypedState):
     rest_many: Rest[LinearState, nnx.RngState, "frozen", nnx.BatchStat]
     plus: Plus[LinearState, nnx.LoRAParam]
     plus_two: Plus[LinearState, nnx.LoRAParam, nnx.Intermediate]
+    having: Having[LinearState, "bias"]
+    having_paths: Having[StateMap[int, LinearState], "*.bias"]
     stacked: Stacked[LinearState, "layers"]
     stacked_size: Stacked[LinearState, 4]
     stacked_kind: Stacked[LinearState, "layers", nnx.Param]
@@ -289,6 +292,7 @@ def test_arguments_as_values() -> None:
     seen(assert_type(check(kernels, Only[LinearState, in_kernel]), LinearState), nnx.State)
     seen(assert_type(check(state, Rest[LinearState, nnx.BatchStat]), LinearState), nnx.State)
     seen(assert_type(check(state, Plus[LinearState, nnx.LoRAParam]), LinearState), nnx.State)
+    seen(assert_type(check(state, Having[LinearState, "bias"]), LinearState), nnx.State)
     seen(assert_type(check(state, Same[LinearState, "T"]), LinearState), nnx.State)
     seen(assert_type(check(state, Placed[LinearState]), LinearState), nnx.State)
     seen(assert_type(check(state, PlacedBy[LinearState, RULES]), LinearState), nnx.State)
