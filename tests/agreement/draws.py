@@ -157,7 +157,14 @@ class Draws:
         if depth == 0 or self.rng.random() < 0.4:
             return self.leaf()
         hint, build = self.tree(depth - 1)
-        match self.rng.randrange(8):
+        number = self.rng.randrange(3)
+        match self.rng.randrange(10):
+            case 7:
+                counted = Bind[StateMap[int, hint], self.rng.choice(["len=n", "len=a", "len=z"])]
+                return counted, lambda: {i: build() for i in range(number)}
+            case 8:
+                either = Bind[StateMap[int, hint], "len=n"] | Bind[StateMap[str, hint], "len=z"]
+                return either, lambda: {i: build() for i in range(number)}
             case 0:
                 return StateMap[int, hint], lambda: {0: build(), 1: build()}
             case 1:

@@ -75,13 +75,21 @@ class Conflict(msgspec.Struct, frozen=True):
 
 
 class Sizes(msgspec.Struct):
-    """The sizes of variables, each with where it was seen: None where ``dims=`` gave it."""
+    """The sizes of variables, each with where it was seen: None where ``dims=`` gave it.
+
+    Attributes:
+      known: of names.
+      runs: of ``*names``.
+      origins: where each was seen.
+      absent: maps that are not there, which is right where their length is bound to 0.
+    """
 
     known: dict[Var, int] = msgspec.field(default_factory=dict[Var, int])
     runs: dict[Var, tuple[int, ...]] = msgspec.field(default_factory=dict[Var, tuple[int, ...]])
     origins: dict[Var, SeenSize | None] = msgspec.field(
         default_factory=dict[Var, "SeenSize | None"]
     )
+    absent: list[SeenSize] = msgspec.field(default_factory=list[SeenSize])
 
     def copy(self) -> Sizes:
         """An independent copy, for a trial."""
@@ -104,25 +112,35 @@ def settle(
     conflicts: list[Conflict] = []
     open_: list[SeenSize] = []
     for batch in batches:
-        plain, choices = _partition(batch)
+        plain, choices = _partition(batch, sizes.absent)
         expressions = open_ + _bind_names(plain, sizes, conflicts)
         while choices:
-            chosen, choices = _partition(_choose(choices[0], sizes)), choices[1:]
+            chosen = _partition(_choose(choices[0], sizes), sizes.absent)
             expressions += _bind_names(chosen[0], sizes, conflicts)
-            choices = chosen[1] + choices
+            choices = chosen[1] + choices[1:]
         open_ = _solve(expressions, sizes, conflicts)
     conflicts.sort(key=lambda conflict: conflict.seen.order)
     return sizes, conflicts, open_
 
 
-def _partition(observations: Iterable[Observation]) -> tuple[list[SeenSize], list[Choice]]:
+def lost(sizes: Sizes) -> list[SeenSize]:
+    """The absent maps of which nothing says that they have no entries."""
+    return [seen for seen in sizes.absent if dims.evaluate(seen.expr, sizes.known) != 0]
+
+
+def _partition(
+    observations: Iterable[Observation], absent: list[SeenSize]
+) -> tuple[list[SeenSize], list[Choice]]:
+    """What has a size and what is to be chosen from; what is not there is added to `absent`."""
     plain: list[SeenSize] = []
     choices: list[Choice] = []
     for item in observations:
-        if isinstance(item, SeenSize):
-            plain.append(item)
-        else:
+        if not isinstance(item, SeenSize):
             choices.append(item)
+        elif item.absent:
+            absent.append(item)
+        else:
+            plain.append(item)
     return plain, choices
 
 
@@ -131,15 +149,16 @@ def _choose(choice: Choice, sizes: Sizes) -> list[Observation]:
     for option in choice.options:
         conflicts: list[Conflict] = []
         trial = sizes.copy()
-        plain, inner = _partition(option)
+        plain, inner = _partition(option, trial.absent)
         _solve(_bind_names(plain, trial, conflicts), trial, conflicts)
-        if not conflicts and all(_agrees(nested, trial) for nested in inner):
+        if not conflicts and not lost(trial) and all(_agrees(nested, trial) for nested in inner):
             return option
     return choice.options[0]
 
 
 def _agrees(choice: Choice, sizes: Sizes) -> bool:
-    return not settle([_choose(choice, sizes)], sizes.known)[1]
+    found, conflicts, _ = settle([_choose(choice, sizes)], sizes.known)
+    return not conflicts and not lost(found)
 
 
 def _bind_names(

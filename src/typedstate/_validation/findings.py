@@ -6,7 +6,7 @@ The walk collects them; `Findings.report` settles the names and says what is wro
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -17,7 +17,7 @@ from .._spec.dims import Dim, Expr, Name
 from .._spec.nodes import Array, Likeness, Spec
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
 from . import optimizer_make, permuted_axes, tree_structure
-from .dim_binding import Choice, Conflict, Observation, SeenSize, Sizes, settle
+from .dim_binding import Choice, Conflict, Observation, SeenSize, Sizes, lost, settle
 from .scopes import Scope, Var
 from .suggestions import Cause, common_cause
 from .trace import Guard, Trace
@@ -243,7 +243,7 @@ class Findings(msgspec.Struct):
     def report(self, hint: str) -> Report:
         """Settles the names and gives all violations in tree order."""
         given = {Var(0, name): size for name, size in self.given.items()}
-        batches, absent = _apart(self.batches())
+        batches = self.batches()
         sizes, conflicts, open_ = settle(batches, given)
         turned = permuted_axes.turned(batches, conflicts, given) if conflicts else []
         if turned:  # what they say of other arrays' sizes is wrong
@@ -256,7 +256,7 @@ class Findings(msgspec.Struct):
             *(_conflict(conflict) for conflict in conflicts),
             *self._uneven(sizes),
             *_astray(self.part.present),
-            *(_lost(seen) for seen in absent if dims.evaluate(seen.expr, sizes.known) != 0),
+            *map(_lost, lost(sizes)),
         ]
         found.sort(key=lambda item: item.order)
         violations = tuple(item.violation for item in found)
@@ -277,21 +277,6 @@ class Findings(msgspec.Struct):
             where = show_path(split.path, split.root)
             violation = Violation(where, "sharding", expected, actual, keys=split.path)
             yield Finding(split.order, violation)
-
-
-def _apart(
-    batches: Iterable[list[Observation]],
-) -> tuple[list[list[Observation]], list[SeenSize]]:
-    """The observations, and apart from them the absent maps: right only if their length is 0."""
-    absent = [item for batch in batches for item in batch if _is_absent(item)]
-    if not absent:
-        return [*batches], []
-    seen = [[item for item in batch if not _is_absent(item)] for batch in batches]
-    return seen, cast("list[SeenSize]", absent)
-
-
-def _is_absent(item: Observation) -> bool:
-    return isinstance(item, SeenSize) and bool(item.absent)
 
 
 def _lost(seen: SeenSize) -> Finding:

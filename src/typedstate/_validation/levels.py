@@ -8,9 +8,8 @@ from typing import Any, Final
 from .._compat import variables
 from .._spec import filters, flat_trees
 from .._spec.describe import describe
+from .._spec.node_groups import WrapperSpec
 from .._spec.nodes import (
-    Argument,
-    Bound,
     Conditional,
     EntriesSpec,
     Extra,
@@ -19,8 +18,8 @@ from .._spec.nodes import (
     Map,
     Node,
     SchemaRef,
-    ScopedSpec,
     Spec,
+    Union,
 )
 from .._spec.questions import needs_leaf
 from .._spec.transform import Impossible
@@ -186,9 +185,9 @@ def _must_have_leaves(spec: Spec) -> bool:
 def _absent(walk: Walker, spec: Spec, path: Path, scope: Scope) -> None:
     """Flax drops a branch without leaves: it is checked as an empty one, e.g. its length."""
     inner = spec
-    while isinstance(inner, Bound | ScopedSpec | Argument):
+    while isinstance(inner, WrapperSpec):
         inner = inner.inner
-    if not isinstance(inner, Node | Map | EntriesSpec) or inner in walk.empty:
+    if not isinstance(inner, Node | Map | EntriesSpec | Union) or inner in walk.empty:
         return
     if len(walk.empty) > _MAX_EMPTY:
         return

@@ -255,6 +255,8 @@ class Walk:
         self.below(tree, spec.inner, path, scope, outermost=outermost)
 
     def _alike(self, value: Any, group: str, by: Likeness, path: Path) -> None:
+        if self.empty:  # it is not there: nothing to be alike
+            return
         in_place = path in self.found.trace().live or modules.is_module(value)
         found = tree_structure.structure_of(tree_structure.state_of(value) if in_place else value)
         self.found.guard(Guard(path, tree_structure.TreedefLike(found.treedef, in_place)))

@@ -17,7 +17,7 @@ from .._spec.dim_grammar import show_expr
 from .._spec.dims import Expr, Fixed, Name, substitute
 from .._spec.filters import WILDCARD, Answer
 from .._spec.leaf_conditions import Allowed
-from .._spec.node_groups import LevelSpec
+from .._spec.node_groups import LevelSpec, WrapperSpec
 from .._spec.nodes import (
     Anything,
     Bound,
@@ -308,10 +308,9 @@ class Containment:
             self.add(path, "missing", expected, actual, spec=item.spec, sure=sure)
             return
         inner: Spec = item.spec
-        while isinstance(inner, Bound | ScopedSpec | SameSpec):
+        while isinstance(inner, WrapperSpec):
             inner = inner.inner
-        if isinstance(inner, Map) and inner.length is not None and needs_leaf(inner.entry):
-            # right only where other sizes say that it has no entries
+        if lengths.decides_absence(inner):
             self.add(path, "missing", expected, actual, spec=item.spec, sure=False)
         elif isinstance(inner, Node | Map | EntriesSpec):  # it is read as an empty one
             self.walk(At(_EMPTY, Scope(0)), At(item.spec, b.scope), path)

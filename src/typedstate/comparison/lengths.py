@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._spec.dims import Fixed, evaluate, substitute
-from .._spec.nodes import EntriesSpec, KeyPattern, Map, Node, StateOfSpec
+from .._spec.node_groups import WrapperSpec
+from .._spec.nodes import EntriesSpec, KeyPattern, Map, Node, Spec, StateOfSpec, Union
 from .._spec.questions import needs_leaf
 from .._validation import key_patterns
 from ..report import Path
@@ -24,6 +25,19 @@ def compare(to: Containment, a: At, b: At, path: Path) -> None:
     _length(to, a, b, one, other, path)
     for pattern in other.extra.patterns:
         _count(to, a, b, one, pattern, (*path, pattern.keys))
+
+
+def decides_absence(spec: Spec) -> bool:
+    """Whether a tree may be absent only where other sizes say that it has no entries."""
+    match spec:
+        case WrapperSpec():
+            return decides_absence(spec.inner)
+        case Union(options):
+            return all(needs_leaf(option) or decides_absence(option) for option in options)
+        case Map(entry=entry, length=length):
+            return length is not None and needs_leaf(entry)
+        case _:
+            return False
 
 
 def _length(to: Containment, a: At, b: At, one: Level, other: Level, path: Path) -> None:
