@@ -20,6 +20,7 @@ from .errors import (
     SchemaError as SchemaError,
     StateTypeError as StateTypeError,
     TypedStateWarning as TypedStateWarning,
+    UnlinkedDimsWarning as UnlinkedDimsWarning,
 )
 from .export.document import SchemaDocument as SchemaDocument
 from .export.source import to_source as to_source

@@ -20,6 +20,7 @@ from ..errors import SchemaError
 from .field import Declaration, parse_field, refuse_twins
 from .key_pattern import read_pattern
 from .local_names import mentioned
+from .unlinked import is_asked_for, warn_unlinked
 
 if TYPE_CHECKING:
     from .typed_state import SchemaMeta
@@ -96,6 +97,8 @@ class ClassRef(msgspec.Struct, eq=False):
             self.parsed = None
             raise
         _pending.discard(self.cls)
+        if is_asked_for():
+            warn_unlinked(self.cls, parsed)
 
     def _fields(self) -> tuple[Field, ...]:
         """All fields; a mistake in any of them comes before a name that is not there yet."""

@@ -29,6 +29,7 @@ from typedstate import (
     StateTypeError,
     TypedState,
     TypedStateWarning,
+    UnlinkedDimsWarning,
     Unknown,
     Violation,
     abstract,
@@ -99,6 +100,7 @@ def test_questions() -> None:
         warnings.warn(TypedStateWarning("a warning"), stacklevel=1)
     seen(assert_type(TypedStateWarning("a warning"), TypedStateWarning), UserWarning)
     assert caught[0].category is TypedStateWarning
+    seen(assert_type(UnlinkedDimsWarning("a warning"), UnlinkedDimsWarning), TypedStateWarning)
 
 
 @checked
