@@ -14,6 +14,7 @@ from tests import zoo
 from tests.agreement import warm
 from typedstate import (
     Bind,
+    Entries,
     Only,
     Pure,
     Same,
@@ -140,6 +141,7 @@ def test_an_absent_union_with_a_map_is_right_where_its_length_is_none(
 
 
 OPTIONAL = [
+    Entries[Layer | None, Names | Numbers | None],
     *(Numbers | None, Numbers | Names | None),
     *(StateMap[int, Layer | None], StateMap[int, Layer] | None),
 ]

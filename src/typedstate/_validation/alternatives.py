@@ -29,6 +29,8 @@ def see_union(
     walk: Walker, value: Any, spec: Union, path: Path, scope: Scope, outermost: bool
 ) -> None:
     """Walks every alternative; those that fit but for their dims are kept until names are bound."""
+    if walk.empty and NoValue() in spec.options:
+        return  # what is not there is None
     kept, order = walk.found.part, walk.found.order
     last = order
     tried: list[Branch] = []

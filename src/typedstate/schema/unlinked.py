@@ -38,7 +38,7 @@ def warn_unlinked(cls: type, schema: Schema) -> None:
             UnlinkedDimsWarning,
             getattr(module, "__file__", None) or cls.__module__,
             _line_of(cls),
-            registry=cast("dict[str, Any]", vars(module)).setdefault("__warningregistry__", {}),
+            registry=vars(module).setdefault("__warningregistry__", {}),
         )
 
 
