@@ -37,13 +37,14 @@ from .._spec.nodes import (
     Union,
 )
 from .._spec.questions import needs_leaf, own_names, root_of
+from .._validation.opening import At, Side, open_binds
+from .._validation.polynomials import Polynomial, polynomial
 from .._validation.scopes import Scope, Var
 from ..report import Path
 from . import leaves, lengths
 from .findings import Code, Equation, Finding
 from .levels import Level, is_counted_out
-from .side import At, Side, open_binds
-from .sizes import Polynomial, opened, polynomial, solve
+from .sizes import opened, solve
 
 _MAX_DEPTH: Final = 60
 _MAX_AGAIN: Final = 2

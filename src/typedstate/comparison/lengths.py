@@ -9,9 +9,9 @@ from .._spec.node_groups import WrapperSpec
 from .._spec.nodes import EntriesSpec, KeyPattern, Map, Node, Spec, StateOfSpec, Union
 from .._spec.questions import needs_leaf
 from .._validation import key_patterns
+from .._validation.opening import At
 from ..report import Path
 from .levels import Level
-from .side import At
 
 if TYPE_CHECKING:
     from .containment import Containment

@@ -22,8 +22,8 @@ from .._spec.nodes import (
     Union,
 )
 from .._validation import key_patterns
+from .._validation.opening import At, Side, open_binds
 from .._validation.scopes import Scope
-from .side import At, Side, open_binds
 
 _MAX_COUNTED: Final = 256
 

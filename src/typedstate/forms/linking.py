@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, get_args
 
 from .._spec.describe import describe
-from .._spec.dims import Expr, Name
+from .._spec.dims import Expr, Name, evaluate
 from .._spec.nodes import (
     Anything,
     Argument,
@@ -32,7 +32,10 @@ def _links(text: Any, owner: str) -> tuple[tuple[str, Expr[str]], ...]:
             raise SchemaError(f"{owner}: {name!r} is no dim name; write name or name=size")
         if name in links:
             raise SchemaError(f"{owner}: {name!r} stands there twice")
-        links[name] = parse_size(value, owner) if equals else Name(name)
+        expr = parse_size(value, owner) if equals else Name(name)
+        if (evaluate(expr, {}) or 0) < 0:
+            raise SchemaError(f"{owner}: {value} is no size, as it is below 0")
+        links[name] = expr
     return tuple(links.items())
 
 

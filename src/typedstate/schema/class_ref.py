@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from .._annotations.context import Context, NotYet
 from .._annotations.parse import parse
 from .._spec.binds import check_binds
+from .._spec.endless import endless_field
 from .._spec.leaf_conditions import Allowed
 from .._spec.nodes import Extra, Field, Schema, Spec
 from ..errors import SchemaError
@@ -93,12 +94,24 @@ class ClassRef(msgspec.Struct, eq=False):
                 check_binds(item.spec, f"{self.name}.{item.name}")
             for pattern in parsed.extra.patterns:
                 check_binds(pattern.entry, f"{self.name}, extra=")
+            self._refuse_endless()
         except BaseException:
             self.parsed = None
             raise
         _pending.discard(self.cls)
         if is_asked_for():
             warn_unlinked(self.cls, parsed)
+
+    def _refuse_endless(self) -> None:
+        try:
+            name = endless_field(self)
+        except NotYet:  # the last of the schemas that refer to each other is asked
+            return
+        if name:
+            raise SchemaError(
+                f"{self.name}.{name}: every {self.name} would need another in it, without end; "
+                f"where it may be absent write {name}: ... | None"
+            )
 
     def _fields(self) -> tuple[Field, ...]:
         """All fields; a mistake in any of them comes before a name that is not there yet."""

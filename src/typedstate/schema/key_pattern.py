@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from .._annotations.context import Context
 from .._spec import dim_grammar
+from .._spec.dims import evaluate
 from .._spec.nodes import KeyPattern, Spec
 from ..errors import SchemaError
 
@@ -39,4 +40,6 @@ def read_pattern(text: str, entry: Spec, context: Context) -> KeyPattern:
         length = dim_grammar.parse_expr(found[1])
     except dim_grammar.DimError as error:
         raise context.error(f"{text!r}: {error}") from None
+    if (evaluate(length, {}) or 0) < 0:
+        raise context.error(f"{text!r}: {found[1]} is no size, as it is below 0")
     return KeyPattern(_COUNT.sub("{}", text), entry, length)

@@ -49,9 +49,9 @@ from .._spec.nodes import (
     Validated,
 )
 from .._spec.questions import needs_leaf
+from .._validation.opening import At, Side, open_binds
 from .._validation.scopes import Scope, Var
 from .._validation.undeclared import pattern_of
-from ..comparison.side import At, Side, open_binds
 from ..report import Path, show_path
 from .choosing import Chooser, Place, Unsatisfied
 

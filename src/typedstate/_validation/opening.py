@@ -1,4 +1,4 @@
-"""One side of a comparison: its specs, and the scopes in which their names live."""
+"""Specs without a value beside them: what is within `Bind`, with the scopes of the names."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .._spec.nodes import (
     Union,
 )
 from .._spec.questions import unbind
-from .._validation.scopes import Scope, Var, linked
-from .._validation.walk import WRITES_NO_NAME
+from .scopes import Scope, Var, linked
+from .walk import WRITES_NO_NAME
 
 
 class Side(msgspec.Struct):
-    """One of the two, with a scope for each occurrence of a schema."""
+    """One hint, or the hints of a call, with a scope for each occurrence of a schema."""
 
     scopes: int = 0
     apart: dict[str, int] = msgspec.field(default_factory=dict[str, int])
