@@ -36,6 +36,7 @@ from .forms import (
     Like as Like,
     Only as Only,
     Placed as Placed,
+    PlacedAs as PlacedAs,
     PlacedBy as PlacedBy,
     Plus as Plus,
     Pure as Pure,

@@ -18,6 +18,7 @@ from .nodes import (
     FlatSpec,
     Map,
     Node,
+    PlacedAsSpec,
     SameSpec,
     SchemaRef,
     ScopedSpec,
@@ -163,8 +164,8 @@ def _with_keys(tree: Any, spec: Spec) -> Any:
         return tree
     level = cast(Tree, tree)
     match spec:
-        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
-            return _with_keys(level, inner)
+        case Bound() | ScopedSpec() | SameSpec() | PlacedAsSpec():
+            return _with_keys(level, spec.inner)
         case Node(ref):
             schema = ref.resolve()
             fields = {str(field.key): field for field in schema.fields}

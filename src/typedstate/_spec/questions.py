@@ -27,6 +27,7 @@ from .nodes import (
     Node,
     NoValue,
     Partition,
+    PlacedAsSpec,
     RecordOf,
     SameSpec,
     Schema,
@@ -97,8 +98,8 @@ def container_of(spec: Spec) -> Container:
             return ref.resolve().container
         case Map() | EntriesSpec() | StateOfSpec():
             return spec.container
-        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
-            return container_of(inner)
+        case Bound() | ScopedSpec() | SameSpec() | PlacedAsSpec():
+            return container_of(spec.inner)
         case Anything() | Union() | ValueSpec() | StateSpec():
             return "any"
         case _:

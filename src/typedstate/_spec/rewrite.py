@@ -36,6 +36,7 @@ from .nodes import (
     ModuleState,
     Node,
     NoValue,
+    PlacedAsSpec,
     RecordOf,
     SameSpec,
     Schema,
@@ -144,7 +145,7 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
                 return None
             more = () if transform.link is None else (_self_link(transform.link),)
             return Bound(found, (*links, *more))
-        case ScopedSpec(inner) | SameSpec(inner) | Argument(inner):
+        case ScopedSpec(inner) | SameSpec(inner) | PlacedAsSpec(inner) | Argument(inner):
             found = rewrite(inner, transform, path)
             return None if found is None else replace(spec, inner=found)
         case Map():

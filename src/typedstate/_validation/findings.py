@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from .._sharding.as_argument import Placements
 from .._spec import dims
 from .._spec.describe import describe
 from .._spec.dims import Dim, Expr, Name
@@ -145,6 +146,7 @@ class Findings(msgspec.Struct):
       sized: the sizes of an array that fitted a spec but for them, for those that are like it:
         by the spec, which stays alive, and the abstract value.
       depth: of the type arguments that are looked at.
+      places: where the arguments that `PlacedAs` names have or put their leaves.
       trees: those that may have to agree with others of the same schema.
     """
 
@@ -158,6 +160,7 @@ class Findings(msgspec.Struct):
     makes: dict[tuple[str, Path], optimizer_make.Make] = msgspec.field(
         default_factory=dict[tuple[str, Path], optimizer_make.Make]
     )
+    places: dict[str, Placements] = msgspec.field(default_factory=dict[str, "Placements"])
     trees: list[Tree] = msgspec.field(default_factory=list[Tree])
     groups: dict[str, _Firsts] = msgspec.field(default_factory=dict[str, "_Firsts"])
     sized: dict[tuple[int, Hashable], tuple[Array, tuple[SizedDim, ...]]] = msgspec.field(
@@ -175,6 +178,7 @@ class Findings(msgspec.Struct):
             part=self.part.copy(),
             order=self.order,
             groups={name: dict(firsts) for name, firsts in self.groups.items()},
+            places=self.places,
             trees=[*self.trees],
             _scopes=self._scopes,
             _apart=dict(self._apart),

@@ -13,6 +13,7 @@ from .._spec.nodes import (
     Bound,
     ModuleState,
     Node,
+    PlacedAsSpec,
     SameSpec,
     ScopedSpec,
     Spec,
@@ -69,7 +70,7 @@ def open_binds(side: Side, at: At) -> At:
                 Scope(side.apart[name], scope.links) if at.outermost else Scope(side.apart[name])
             )
             return open_binds(side, At(within, apart, outermost=True))
-        case SameSpec(inner=within):
+        case SameSpec(inner=within) | PlacedAsSpec(inner=within):
             return open_binds(side, At(within, scope, at.outermost))
         case ModuleState(inner=within):
             return open_binds(side, At(within, scope, outermost=True))

@@ -32,6 +32,7 @@ from .._spec.nodes import (
     ModuleState,
     Node,
     Partition,
+    PlacedAsSpec,
     SameSpec,
     ScopedSpec,
     Spec,
@@ -46,6 +47,7 @@ from . import (
     arrays,
     entries,
     levels,
+    placed_as,
     shares,
     suggestions,
     tree_structure,
@@ -60,7 +62,7 @@ from .tried import Tried
 
 #: Specs whose own annotation writes no name: those of a Bind around them stay in force.
 WRITES_NO_NAME: Final = frozenset(
-    {Node, Bound, Union, ScopedSpec, SameSpec, FlatSpec, Argument, Within}
+    {Node, Bound, Union, ScopedSpec, SameSpec, PlacedAsSpec, FlatSpec, Argument, Within}
 )
 #: A key that no value has: generated code can't reach it.
 _NOWHERE: Final = object()
@@ -175,6 +177,9 @@ class Walk:
             case SameSpec(inner, group, by):
                 self.below(value, inner, path, scope, outermost=outermost)
                 self._alike(value, group, by, path)
+            case PlacedAsSpec(inner, argument):
+                self.below(value, inner, path, scope, outermost=outermost)
+                placed_as.see_placed(self.found, value, argument, path)
             case ModuleState():
                 self._in_place(value, spec, path, scope)
             case FlatSpec():

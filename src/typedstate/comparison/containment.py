@@ -20,7 +20,6 @@ from .._spec.leaf_conditions import Allowed
 from .._spec.node_groups import LevelSpec, WrapperSpec
 from .._spec.nodes import (
     Anything,
-    Bound,
     Conditional,
     EntriesSpec,
     Extra,
@@ -28,10 +27,8 @@ from .._spec.nodes import (
     Leaf,
     Map,
     Node,
-    SameSpec,
     Schema,
     SchemaRef,
-    ScopedSpec,
     Spec,
     StateOfSpec,
     Union,
@@ -268,7 +265,7 @@ class Containment:
     def _allowed(self, spec: Spec, extra: Extra) -> bool:
         if Allowed() in extra.allowed:
             return True
-        while isinstance(spec, Bound | ScopedSpec | SameSpec):
+        while isinstance(spec, WrapperSpec):
             spec = spec.inner
         if not isinstance(spec, Leaf) or spec.kind is None:
             return False

@@ -35,6 +35,7 @@ from .._spec.nodes import (
     ModuleState,
     Node,
     NoValue,
+    PlacedAsSpec,
     RecordOf,
     SameSpec,
     SchemaRef,
@@ -140,7 +141,7 @@ class Builder(msgspec.Struct):
                 links = site.scope.links if outermost else None
                 scope = Scope(number, links, None, site.scope.sites)
                 return self._tree(inner, replace(site, scope=scope), outermost=True)
-            case SameSpec(inner):
+            case SameSpec(inner) | PlacedAsSpec(inner):
                 return self._tree(inner, site, outermost=outermost)
             case Argument():
                 return self._argument(spec, site, outermost)

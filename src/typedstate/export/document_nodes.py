@@ -255,6 +255,14 @@ class SamePart(Part):
     by: Likeness = "structure"
 
 
+class PlacedAsPart(Part):
+    """Each array is where that argument of a call puts its leaf."""
+
+    type: Literal["placed_as"]
+    of: SpecPart
+    argument: Name
+
+
 class FlatPart(Part):
     """Every leaf by its whole path: a tuple, or one name where a separator joins the keys."""
 
@@ -306,6 +314,7 @@ SpecPart = Annotated[
     | BindPart
     | ScopedPart
     | SamePart
+    | PlacedAsPart
     | FlatPart
     | DecidePart
     | ModulePart,

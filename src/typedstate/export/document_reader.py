@@ -207,6 +207,8 @@ class Reader:
                 return s.ScopedSpec(self.spec(inner, where), scope)
             case n.SamePart(of=inner, group=group, by=by):
                 return s.SameSpec(self.spec(inner, where), group, by)
+            case n.PlacedAsPart(of=inner, argument=argument):
+                return s.PlacedAsSpec(self.spec(inner, where), argument)
             case n.FlatPart(of=inner, separator=separator):
                 return self._flat(self.spec(inner, where), separator, where)
             case n.DecidePart(yes=yes, no=no):

@@ -218,6 +218,9 @@ class Writer:
             case s.SameSpec(inner, group, by):
                 part = self.spec(inner, where)
                 return n.SamePart(type="same", of=part, group=group, by=by)
+            case s.PlacedAsSpec(inner, argument):
+                part = self.spec(inner, where)
+                return n.PlacedAsPart(type="placed_as", of=part, argument=argument)
             case s.FlatSpec(inner, separator):
                 return n.FlatPart(type="flat", of=self.spec(inner, where), separator=separator)
             case s.Conditional(filter_, path, yes, no, open_):

@@ -185,6 +185,9 @@ class Writer:
             case s.SameSpec(inner, group, by):
                 more = "" if by == "structure" else f", {quoted(by)}"
                 return f"{self.file.own('Same')}[{self.spec(inner, where)}, {quoted(group)}{more}]"
+            case s.PlacedAsSpec(inner, name):
+                hint = self.spec(inner, where)
+                return f"{self.file.own('PlacedAs')}[{hint}, {quoted(name)}]"
             case s.FlatSpec(inner, separator):
                 more = "" if separator is None else f", {quoted(separator)}"
                 return f"{self.file.own('Flat')}[{self.spec(inner, where)}{more}]"

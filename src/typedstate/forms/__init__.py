@@ -8,7 +8,7 @@ from .containers import Entries, Exactly, StateMap, StateOf
 from .flat import Flat
 from .likeness import Cast, Like
 from .linking import Bind, Same, Scoped
-from .placing import Placed, PlacedBy, Sharded
+from .placing import Placed, PlacedAs, PlacedBy, Sharded
 from .presence import Having
 from .replacing import Abstract, Pure, Shardings, Specs, Values
 from .selection import Only, Plus, Rest
@@ -26,6 +26,7 @@ __all__ = [
     "Like",
     "Only",
     "Placed",
+    "PlacedAs",
     "PlacedBy",
     "Plus",
     "Pure",

@@ -23,6 +23,7 @@ from .._spec.nodes import (
     Map,
     ModuleState,
     Node,
+    PlacedAsSpec,
     SameSpec,
     SchemaRef,
     ScopedSpec,
@@ -67,7 +68,7 @@ def _drawn(
                 outermost = scope is _CALL
             case FlatSpec():
                 flat = spec
-            case ScopedSpec() | SameSpec() | ModuleState():
+            case ScopedSpec() | SameSpec() | PlacedAsSpec() | ModuleState():
                 pass
         spec = spec.inner
     if isinstance(spec, Node):
