@@ -42,12 +42,13 @@ def guard_places(found: Findings, name: str) -> None:
 
 def see_placed(found: Findings, value: Any, argument: str, path: Path) -> None:
     """Compares each array of a tree with its place by an argument."""
+    # Asked without the argument, too: what is known of a tree serves calls that have it.
+    found.guard(Guard(path, PlacedLike(placements_of(value))))
     places = found.places.get(argument)
     if places is None:
         text = f"there is no argument {argument!r} that says where it has to be"
         found.part.unknown.append(Unknown(show_path(path, found.root), text))
         return
-    found.guard(Guard(path, PlacedLike(placements_of(value))))
     for keys, leaf in leaves_of(value):
         if not variables.is_shaped(leaf):
             continue

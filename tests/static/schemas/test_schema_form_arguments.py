@@ -26,6 +26,7 @@ from typedstate import (
     Like,
     Only,
     Placed,
+    PlacedAs,
     PlacedBy,
     Plus,
     Pure,
@@ -174,6 +175,7 @@ class Kept(TypedState):
     stacked_value: Stacked[LinearState, "layers", SECOND, nnx.Not(nnx.RngState)]
     same: Same[LinearState, "T"]
     placed: Placed[LinearState]
+    placed_as: PlacedAs[LinearState, "where"]
     placed_by: PlacedBy[LinearState, RULES]
     placed_by_pairs: PlacedBy[LinearState, (("embed", "data"), ("mlp", None))]
     sharded: Sharded[LinearState, "din=fsdp dout=tensor"]
@@ -295,6 +297,7 @@ def test_arguments_as_values() -> None:
     seen(assert_type(check(state, Having[LinearState, "bias"]), LinearState), nnx.State)
     seen(assert_type(check(state, Same[LinearState, "T"]), LinearState), nnx.State)
     seen(assert_type(check(state, Placed[LinearState]), LinearState), nnx.State)
+    seen(assert_type(check(state, PlacedAs[LinearState, "where"]), LinearState), nnx.State)
     seen(assert_type(check(state, PlacedBy[LinearState, RULES]), LinearState), nnx.State)
     seen(assert_type(check(state, Sharded[LinearState, "din=fsdp"]), LinearState), nnx.State)
     seen(assert_type(check(state, Cast[LinearState, Float32]), LinearState), nnx.State)
