@@ -25,6 +25,7 @@ Shape = tuple[Expr[Var] | None, ...]
 class SizesOfCall(msgspec.Struct):
     """The equations between the axes of trees that are alike, in one signature."""
 
+    _trees: int = 0
     _side: Side = msgspec.field(default_factory=Side)
     _known: dict[str, Polynomial] = msgspec.field(default_factory=dict[str, Polynomial])
     _open: list[tuple[Polynomial, str]] = msgspec.field(
@@ -33,6 +34,7 @@ class SizesOfCall(msgspec.Struct):
 
     def shapes(self, spec: Spec) -> dict[Path, Shape]:
         """The shapes of the arrays that every tree of a spec has, of those of a known rank."""
+        self._trees += 1
         return dict(self._leaves(At(spec, Scope(0), outermost=True), (), frozenset()))
 
     def equate(self, one: dict[Path, Shape], other: dict[Path, Shape]) -> str:
@@ -72,7 +74,7 @@ class SizesOfCall(msgspec.Struct):
     def _leaves(
         self, at: At, path: Path, seen: frozenset[SchemaRef]
     ) -> Iterator[tuple[Path, Shape]]:
-        at = open_binds(self._side, at)
+        at = open_binds(self._side, at, (self._trees, *path))
         spec = at.spec
         match spec:
             case Node(ref):

@@ -123,7 +123,7 @@ class Containment:
         if _is_same_occurrence(a, b):
             return
         closed = a  # opened anew, an occurrence has names of its own
-        a, b = open_binds(self.first, a), open_binds(self.second, b)
+        a, b = open_binds(self.first, a, path), open_binds(self.second, b, path)
         one, other = a.spec, b.spec
         if isinstance(other, Anything):
             return

@@ -79,6 +79,7 @@ class Generator(msgspec.Struct):
     _side: Side = msgspec.field(default_factory=Side)
     _sizes: dict[Var, int] = msgspec.field(default_factory=dict[Var, int])
     _runs: dict[Var, tuple[int, ...]] = msgspec.field(default_factory=dict[Var, tuple[int, ...]])
+    _present: dict[Hashable, bool] = msgspec.field(default_factory=dict[Hashable, bool])
     _unsure: int = 0
     _container: str = "state"
 
@@ -97,7 +98,7 @@ class Generator(msgspec.Struct):
     # -- Trees ---------------------------------------------------------------------------
 
     def _tree(self, at: At, path: Path, *, required: bool) -> Any:
-        at = open_binds(self._side, at)
+        at = open_binds(self._side, at, path)
         spec = at.spec
         if len(path) > _MAX_DEPTH:
             raise Unsatisfied(f"{show_path(path)}: the schema has no end")
@@ -146,7 +147,7 @@ class Generator(msgspec.Struct):
         made: dict[Hashable, Any] = {}
         for item in fields:
             child = (*path, item.key)
-            if item.shared is not None or (item.optional and not self.chooser.is_there(child)):
+            if item.shared is not None or (item.optional and not self._is_there(child)):
                 continue
             needed = not item.optional and not isinstance(item.spec, Conditional)
             needed = needed and needs_leaf(item.spec)
@@ -159,6 +160,16 @@ class Generator(msgspec.Struct):
                 keys = [pattern.key_of(number) for number in range(count)]
                 made |= self._under(((key, pattern.entry) for key in keys), at, path)
         return made
+
+    def _is_there(self, path: Path) -> bool:
+        """Whether an optional leaf is there, as in every use of a type argument around it."""
+        self._side.come_to(path)
+        if not self._side.arguments:
+            return self.chooser.is_there(path)
+        use = self._side.of(None, path)
+        if use not in self._present:
+            self._present[use] = self.chooser.is_there(path)
+        return self._present[use]
 
     def _under(
         self, items: Iterable[tuple[Hashable, Spec]], at: At, path: Path
