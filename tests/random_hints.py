@@ -98,7 +98,8 @@ def leaf_cases(draw: st.DrawFn) -> Case:
         case 0:
             whole = Exactly[whole]
         case 5:
-            return Case(kind[tuple[inner, ...]], lambda: zoo.leaf(kind, (jnp.ones(shape, dtype),)))
+            pair: Any = kind[tuple[inner, inner]]
+            return Case(pair, lambda: zoo.leaf(kind, (jnp.ones(shape, dtype),) * 2))
         case _:
             pass
     if names:

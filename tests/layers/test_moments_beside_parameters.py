@@ -8,7 +8,6 @@ import optax
 import pytest
 from flax import nnx
 
-from tests import zoo
 from tests.agreement import Doors
 from typedstate import Bind, Only, StateTypeError, TypedState, checked
 from typedstate.layers import (
@@ -61,7 +60,6 @@ def moments(net: Net) -> Any:
 def raw(model: Annotated[Net, NetState], opt_state: Raw[AdamState[Params]]) -> None: ...
 
 
-@pytest.mark.skipif(zoo.HAS_VARIABLE_STATE, reason="moments of VariableStates are such, too")
 def test_the_raw_moments_of_another_model() -> None:
     for net in (Net(), Net(10), Net(bias=False), Net()):
         raw(net, moments(net))
