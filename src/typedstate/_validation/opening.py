@@ -124,7 +124,7 @@ def _opened(side: Side, at: At, path: Path) -> At:
         case ScopedSpec(inner=within, scope=name):
             if name not in side.apart:
                 side.apart[name] = side.new_number()
-            links = scope.links if at.outermost else {}
+            links = scope.links if at.outermost else None
             apart = Scope(side.apart[name], links, None, scope.sites)
             return _opened(side, At(within, apart, outermost=True), path)
         case SameSpec(inner=within) | PlacedAsSpec(inner=within):
