@@ -13,7 +13,6 @@ import jax.numpy as jnp
 from flax import nnx
 from flax.traverse_util import flatten_dict
 from hypothesis import strategies as st
-from jax.sharding import PartitionSpec
 from jaxtyping import Array, Float, Int, Shaped
 
 from tests import zoo
@@ -24,6 +23,7 @@ from typedstate import (
     Entries,
     Exactly,
     Flat,
+    Having,
     MemoryKind,
     Only,
     Plus,
@@ -44,6 +44,8 @@ from typedstate._spec.written_dims import spellings
 KINDS = (nnx.Param, nnx.BatchStat, nnx.Cache)
 KEYS = [["kernel", "bias", "values", "a b"], [0, 1, 3], [("t", 1), ("t", 2)]]
 SIZES = {"a": 2, "b": 3, "c": 5}
+#: Of keys that are counted, with how many there are.
+LENGTHS = [("2", 2), ("a", 2), ("n", 1), ("b-a", 1), ("0", 0)]
 DIMS = {**SIZES, "2*a": 4, "a+b": 5, "4": 4, "_": 1, "#b": 1, "?a": 7}
 
 
@@ -95,7 +97,7 @@ def leaf_cases(draw: st.DrawFn) -> Case:
         return Case(inner, lambda: jnp.ones(shape, dtype))
     whole: Any = kind[inner]
     names: tuple[Any, ...] = ()
-    match draw(st.integers(0, 4)):
+    match draw(st.integers(0, 5)):
         case 0:
             whole = Exactly[whole]
         case 1 if shape:
@@ -107,6 +109,9 @@ def leaf_cases(draw: st.DrawFn) -> Case:
             whole = Annotated[whole, partition("x", unreduced={"y"})]
         case 3:
             whole = MemoryKind[whole, "device"]
+        case 5:
+            pair: Any = kind[tuple[inner, inner]]
+            return Case(pair, lambda: zoo.leaf(kind, (jnp.ones(shape, dtype),) * 2))
         case _:
             pass
     if names:
@@ -125,15 +130,23 @@ def tree_cases(draw: st.DrawFn, depth: int = 2) -> Case:
     for key in absent:
         hints[key] = nnx.Param[Float[Array, "a"]] | None
     extra = draw(st.sampled_from(["forbid", "forbid", "allow", {"layers_{}": nnx.Param}]))
+    counted: dict[str, Case] = {}
+    if "kernel" in hints and draw(st.booleans()):
+        case, (length, count) = draw(below), draw(st.sampled_from(LENGTHS))
+        extra = {f"x_{{len={length}}}": case.hint}
+        counted = {f"x_{number}": case for number in range(count)}
     hint = schema_of(hints, extra)
-    return Case(hint, lambda: {key: case.build() for key, case in chosen.items()})
+    return Case(hint, lambda: {key: case.build() for key, case in {**chosen, **counted}.items()})
 
 
 @st.composite
 def inner_cases(draw: st.DrawFn, depth: int) -> Case:
     """What stands within a schema."""
     case = draw(tree_cases(depth))
-    match draw(st.integers(0, 6)):
+    match draw(st.integers(0, 7)):
+        case 7:
+            maps = Bind[StateMap[int, case.hint], "len=0"] | None
+            return Case(schema_of({"none": maps, "one": case.hint}), lambda: {"one": case.build()})
         case 0:
             count = draw(st.integers(1, 3))
             hint = Bind[StateMap[int, case.hint], f"len={count}"]
@@ -166,6 +179,8 @@ def form_cases(draw: st.DrawFn) -> Case:
         return nnx.State(case.build())
 
     match draw(st.integers(0, 15)):
+        case 15 if "kernel" in case.build():
+            return Case(Having[case.hint, "kernel"], state)
         case 0:
             return Case(Plus[case.hint, nnx.Intermediate], state)
         case 1:

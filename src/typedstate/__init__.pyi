@@ -20,6 +20,7 @@ from .errors import (
     SchemaError as SchemaError,
     StateTypeError as StateTypeError,
     TypedStateWarning as TypedStateWarning,
+    UnlinkedDimsWarning as UnlinkedDimsWarning,
 )
 from .export.document import SchemaDocument as SchemaDocument
 from .export.source import to_source as to_source
@@ -31,10 +32,12 @@ from .forms import (
     Entries as Entries,
     Exactly as Exactly,
     Flat as Flat,
+    Having as Having,
     Like as Like,
     MemoryKind as MemoryKind,
     Only as Only,
     Placed as Placed,
+    PlacedAs as PlacedAs,
     PlacedBy as PlacedBy,
     Plus as Plus,
     Pure as Pure,

@@ -36,6 +36,14 @@ class TypedStateWarning(UserWarning):
     """The warning of ``TYPEDSTATE=warn``, and of annotations that can't be enforced."""
 
 
+class UnlinkedDimsWarning(TypedStateWarning):
+    """A field's schema, of `typedstate.layers`, has no `Bind`: its dims link to nothing.
+
+    Off, unless a filter names it: ``warnings.simplefilter("default", UnlinkedDimsWarning)`` before
+    the schemas are declared, or ``default::typedstate.UnlinkedDimsWarning`` among pytest's.
+    """
+
+
 def leave_alone(cls: type, what: str, reason: str, is_foreign: bool) -> None:
     """Says that a field of a class is not enforced: a warning where its author may mend it."""
     text = f"{what} is not enforced: {reason}"

@@ -43,7 +43,7 @@ def show_path(path: tuple[Hashable, ...], root: str = "") -> str:
     """Writes keys as Python would read them: ``params.blocks[0].up.kernel``."""
     text = root
     for key in path:
-        if isinstance(key, str) and key.isidentifier():
+        if isinstance(key, str) and key.replace("{}", "_").isidentifier():  # a pattern is bare, too
             text += f".{key}" if text else key
         else:
             text += f"[{show_key(key)}]"

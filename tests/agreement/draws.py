@@ -139,16 +139,32 @@ class Draws:
             for number, (key, (hint, _)) in enumerate(below.items())
         }
         body = {"__module__": __name__, "__annotations__": hints}
-        extra: Any = self.rng.choice(["forbid", "forbid", "allow", {"x_{}": nnx.Param}])
+        extra, more = self.extra(depth)
         schema = type(TypedState)("Drawn", (TypedState,), body, extra=extra)
-        return schema, lambda: {key: build() for key, (_, build) in below.items()}
+        return schema, lambda: {key: build() for key, (_, build) in below.items()} | more()
+
+    def extra(self, depth: int) -> tuple[Any, Callable[[], dict[Any, Any]]]:
+        """What may stand under undeclared keys; counted ones are there."""
+        plain: Any = self.rng.choice(["forbid", "forbid", "allow", {"x_{}": nnx.Param}])
+        if self.rng.random() < 0.6:
+            return plain, dict
+        hint, build = self.inner(depth - 1) if depth else self.leaf()
+        count, number = self.rng.choice([("a", 2), ("n", 1), ("2", 2), ("a+b", 5), ("z", 0)])
+        return {f"x_{{len={count}}}": hint}, lambda: {f"x_{i}": build() for i in range(number)}
 
     def inner(self, depth: int) -> Case:
         """What stands in a schema."""
         if depth == 0 or self.rng.random() < 0.4:
             return self.leaf()
         hint, build = self.tree(depth - 1)
-        match self.rng.randrange(8):
+        number = self.rng.randrange(3)
+        match self.rng.randrange(10):
+            case 7:
+                counted = Bind[StateMap[int, hint], self.rng.choice(["len=n", "len=a", "len=z"])]
+                return counted, lambda: {i: build() for i in range(number)}
+            case 8:
+                either = Bind[StateMap[int, hint], "len=n"] | Bind[StateMap[str, hint], "len=z"]
+                return either, lambda: {i: build() for i in range(number)}
             case 0:
                 return StateMap[int, hint], lambda: {0: build(), 1: build()}
             case 1:
@@ -268,7 +284,23 @@ class Draws:
 
 #: Some equal an int or a str and are none.
 ODD_KEYS = (
-    *(0, 1, "0", "x", "kernel", "x_1", True, 1.0, np.int64(1), Fraction(1), 1 + 0j, np.True_),
+    *(
+        0,
+        1,
+        "0",
+        "x",
+        "kernel",
+        "x_0",
+        "x_1",
+        "x_2",
+        "x_02",
+        True,
+        1.0,
+        np.int64(1),
+        Fraction(1),
+        1 + 0j,
+        np.True_,
+    ),
     *(Text("x"), Point(0, 0), (0, 0), None),
 )
 

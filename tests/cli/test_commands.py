@@ -173,7 +173,16 @@ def test_infer_writes_checks_and_notices(
         f"{file} is up to date\n",
         "",
     )
-    file.write_text(file.read_text().replace("down", "below"))
+    written = file.read_text()
+    bound = next(line for line in written.splitlines() if "    down: Bind[LinearState" in line)
+    file.write_text(written.replace(bound, "    down: LinearState"))
+    status, _, said = run(capsys, "infer", f"{M}:make", *vary, "--check", file)
+    assert (status, said.count("warning: ")) == (1, 1)
+    assert said.endswith(
+        ".down: the dims din, dout of LinearState link to nothing: write Bind[LinearState, "
+        '"din=... dout=..."], with names of the class around it\n'
+    )
+    file.write_text(written.replace("down", "below"))
     status, text, _ = run(capsys, "infer", f"{M}:make", *vary, "--check", file)
     assert status == 1
     assert text.startswith(f"--- {file}")

@@ -15,9 +15,9 @@ from typedstate._annotations.spec_of import spec_of
 from typedstate._compat import variables
 from typedstate._spec.node_groups import LevelSpec
 from typedstate._spec.nodes import Spec
+from typedstate._validation.opening import At, Side, open_binds
 from typedstate._validation.scopes import Scope
 from typedstate.comparison.levels import Level
-from typedstate.comparison.side import At, Side, open_binds
 
 
 def mutations(state: Any, schema: Any, count: int, seed: int) -> Iterator[tuple[str, Any]]:

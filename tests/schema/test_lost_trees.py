@@ -14,8 +14,11 @@ from tests import zoo
 from tests.agreement import warm
 from typedstate import (
     Bind,
+    Entries,
     Only,
     Pure,
+    Same,
+    Scoped,
     StateMap,
     StateTypeError,
     TypedState,
@@ -92,6 +95,76 @@ def test_an_absent_map_is_right_where_its_length_is_bound_to_none() -> None:
     one = zoo.leaf(nnx.Param, jnp.ones(1))
     assert not doors.ask({"inner": {"head": layer()}, "width": one})
     assert not doors.ask({"inner": {"head": layer()}})
+
+
+Numbers = Bind[StateMap[int, Layer], "len=n"]
+Names = Bind[StateMap[str, Layer], "len=n"]
+
+
+def of(layers: Any) -> Any:
+    """A schema of such layers, and a leaf that says how many they are."""
+    body = {"__module__": __name__, "__annotations__": {"sizes": Sizes, "layers": layers}}
+    return type(TypedState)("Union", (TypedState,), body)
+
+
+INTS, STRS = "StateMap[int, Layer]", "StateMap[str, Layer]"
+Sizes = nnx.Param[Float[Array, "n"]] | None
+
+
+def sizes(n: int) -> dict[str, Any]:
+    return {"sizes": zoo.leaf(nnx.Param, jnp.ones(n))}
+
+
+@pytest.mark.parametrize(
+    ("layers", "text"),
+    [
+        (Numbers | Names, f"layers: {INTS} | {STRS}"),
+        (Numbers | Layer, f"layers: {INTS} | Layer"),
+        (Numbers | nnx.Param, f"layers: {INTS} | Param"),
+        (StateMap[int, Layer] | Names, f"layers: {INTS} | {STRS}"),
+        (Same[Numbers, "T"], f"layers: {INTS}"),
+        (Bind[of(Numbers | Names), "n"], f"layers.layers: {INTS} | {STRS}"),
+        (Scoped[Numbers, "x"] | Numbers, f"layers: {INTS} | {INTS}"),
+    ],
+)
+def test_an_absent_union_with_a_map_is_right_where_its_length_is_none(
+    layers: Any, text: str
+) -> None:
+    hint = of(layers)
+    where, _, what = text.partition(": ")
+    missing = f"{where}: missing, expected {what} (absent only where n is 0) [missing]"
+    for tree in (sizes(2), {}):
+        assert [str(found) for found in explain(tree, hint).violations] == [missing]
+    doors = warm(hint, sizes(0))
+    assert doors.ask(sizes(0))
+    assert not doors.ask(sizes(1))
+
+
+OPTIONAL = [
+    Entries[Layer | None, Names | Numbers | None],
+    *(Numbers | None, Numbers | Names | None),
+    *(StateMap[int, Layer | None], StateMap[int, Layer] | None),
+]
+
+
+@pytest.mark.parametrize("layers", OPTIONAL)
+def test_an_absent_map_is_right_where_it_is_optional(layers: Any) -> None:
+    doors = warm(of(layers), sizes(2), {})
+    assert doors.ask(sizes(3))
+
+
+def test_the_names_that_others_bind_choose_between_maps_that_are_not_there() -> None:
+    class Either(TypedState):
+        n_of: nnx.Param[Float[Array, "n"]]
+        m_of: nnx.Param[Float[Array, "m"]]
+        layers: Bind[StateMap[int, Layer], "len=n"] | Bind[StateMap[int, Layer], "len=m"]
+
+    def tree(n: int, m: int) -> dict[str, Any]:
+        return {key: zoo.leaf(nnx.Param, jnp.ones(k)) for key, k in {"n_of": n, "m_of": m}.items()}
+
+    doors = warm(Either, tree(0, 2), tree(3, 0))
+    assert not doors.ask(tree(1, 2))
+    assert doors.ask(tree(1, 0))
 
 
 def test_an_empty_map_that_is_there_is_one_of_no_entries() -> None:

@@ -293,8 +293,8 @@ def test_a_mistake_in_a_class_body_is_refused_there(body: str, message: str, bef
         ),
         (
             "{'layers': LinearState}",
-            "S: extra={'layers': ...} needs braces for what varies, as in \"layers_{}\"; "
-            "a fixed key is a field",
+            "S: extra={'layers': ...} needs braces for what varies, as in \"layers_{}\" or "
+            '"layers_{len=n}"; a fixed key is a field',
         ),
         ("{'layers_{}': 5}", "S, extra=: 5 is no type that a leaf can have"),
     ],

@@ -145,7 +145,8 @@ def test_random_hints_have_examples_after_their_document_too(
     assert fits(value, case.hint), explain(value, case.hint)
     read = SchemaDocument.of(case.hint).to_schema()
     assert check(value, read) is value
-    assert not diff(value, read)
+    if not hasattr(value, "from_sorted_keys_values"):  # a FlatState, which `diff` does not read
+        assert not diff(value, read)
 
 
 def test_a_tree_whose_paths_have_no_order_is_flat_too() -> None:

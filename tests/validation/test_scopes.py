@@ -123,7 +123,7 @@ def test_the_length_of_a_map_is_a_dim() -> None:
     assert explain(state({0: linear(1, 1), 1: linear(2, 2)}), hint).dims == {"n": 2}
     assert explain(nnx.State({}), hint).dims == {"n": 0}
     assert lines(state({0: linear(1, 1)}), Bind[StateMap[int, LinearState], "len=2"]) == [
-        "the value: expected 2, found 1 [size]"
+        "the value: expected 2 entries, found 1 [size]"
     ]
     assert lines(state({0: linear(1, 1), 2: linear(1, 1)}), hint) == [
         "[1]: missing, expected LinearState (a gap in the keys) [missing]"

@@ -74,7 +74,7 @@ def _runs(spec: Spec, seen: frozenset[int] = frozenset(), *, inside: bool = Fals
                 return set()
             schema, seen = ref.resolve(), seen | {id(root_of(ref))}
             below = [field.spec for field in schema.fields]
-            below += [pattern for _, pattern in schema.extra.patterns]
+            below += [pattern.entry for pattern in schema.extra.patterns]
             own = {name for one in below for name in _runs(one, seen, inside=True)}
             return own.union(*(_runs(item, seen) for item in ref.arguments))
         case Bound(inner, links):

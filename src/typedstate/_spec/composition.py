@@ -81,8 +81,8 @@ def _leaves(
             schema = ref.resolve()
             for field in schema.fields:
                 yield from _leaves(field.spec, opened, seen | {id(ref)})
-            for _, inner in schema.extra.patterns:
-                yield from _leaves(inner, opened, seen | {id(ref)})
+            for pattern in schema.extra.patterns:
+                yield from _leaves(pattern.entry, opened, seen | {id(ref)})
         case Anything() | ValueSpec() | Leaf() | Within() | Conditional() | ModuleState():
             yield spec
         case LevelSpec() | WrapperSpec() | Union() | FlatSpec():

@@ -26,6 +26,7 @@ from .nodes import (
     Node,
     NoValue,
     Partition,
+    PlacedAsSpec,
     RecordOf,
     SameSpec,
     ScopedSpec,
@@ -91,7 +92,7 @@ def describe(spec: Spec) -> str:
             return f"Flat[{describe(inner)}{text}]"
         case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
             return describe(inner)
-        case Argument(inner=inner):
+        case Argument(inner=inner) | PlacedAsSpec(inner=inner):
             return describe(inner)
         case Within(ref=ref):
             return ref.name

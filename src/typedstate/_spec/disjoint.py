@@ -7,7 +7,7 @@ from typing import Final, assert_never, get_args
 
 from ..report import Path, show_path
 from .describe import class_name, describe
-from .dims import Fixed, SingleDim, VariadicDim
+from .dims import VariadicDim
 from .node_groups import StateSpec, ValueSpec, WrapperSpec
 from .nodes import (
     Anything,
@@ -68,10 +68,16 @@ def _leaves(spec: Spec, path: Path, seen: frozenset[SchemaRef]) -> Iterator[tupl
                     yield from _leaves(entry, (*path, index), seen)
         case WrapperSpec():
             yield from _leaves(spec.inner, path, seen)
+        case Union(options) if all(map(_is_partition, options)):
+            yield from _leaves(options[0], path, seen)
         case Anything() | Union() | ValueSpec() | StateSpec():
             return
         case _:
             assert_never(spec)
+
+
+def _is_partition(spec: Spec) -> bool:
+    return isinstance(spec.value if isinstance(spec, Leaf) else spec, Partition)
 
 
 def _may_have(spec: Spec, path: Path) -> bool:
@@ -101,16 +107,15 @@ def _apart(one: Leaf, other: Leaf, by: Likeness) -> str:
     """What two leaves can't have in common."""
     if by == "keys":
         return ""
-    if by == "structure":
-        if one.kind is not other.kind and not _related(one.kind, other.kind):
-            return f"{_kind(one)} and {_kind(other)}"
-        if isinstance(one.value, Partition) is not isinstance(other.value, Partition):
-            return f"{describe(one.value)} and {describe(other.value)}"
+    if by == "structure" and one.kind is not other.kind and not _related(one.kind, other.kind):
+        return f"{_kind(one)} and {_kind(other)}"
+    if isinstance(one.value, Partition) is not isinstance(other.value, Partition):
+        return f"{describe(one.value)} and {describe(other.value)}"
     if not (isinstance(one.value, Array) and isinstance(other.value, Array)):
         return ""
     if by == "structure" and _no_common_dtype(one.value, other.value):
         return f"{one.value.dtype} and {other.value.dtype}"
-    return _other_shape(one.value, other.value)
+    return _other_rank(one.value, other.value)
 
 
 def _related(one: type | None, other: type | None) -> bool:
@@ -130,19 +135,11 @@ def _no_common_dtype(one: Array, other: Array) -> bool:
     return not set(one.dtypes or ()) & set(other.dtypes or ())
 
 
-def _other_shape(one: Array, other: Array) -> str:
+def _other_rank(one: Array, other: Array) -> str:
     if one.shape is None or other.shape is None or one.inserted or other.inserted:
         return ""
     if any(isinstance(dim, VariadicDim) for dim in (*one.shape, *other.shape)):
         return ""
     if len(one.shape) != len(other.shape):
         return f"of rank {len(one.shape)} and of rank {len(other.shape)}"
-    for axis, pair in enumerate(zip(one.shape, other.shape, strict=True)):
-        sizes = [
-            dim.expr.value
-            for dim in pair
-            if isinstance(dim, SingleDim) and isinstance(dim.expr, Fixed) and not dim.broadcast
-        ]
-        if len(set(sizes)) > 1:
-            return f"of size {sizes[0]} and of size {sizes[1]} on axis {axis}"
     return ""

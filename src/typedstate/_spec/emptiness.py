@@ -33,7 +33,7 @@ def may_hold(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
             except Impossible:  # no tree can be such
                 return False
             inner = [field.spec for field in schema.fields if field.shared is None]
-            inner += [below for _, below in schema.extra.patterns]
+            inner += [pattern.entry for pattern in schema.extra.patterns]
             return bool(schema.extra.allowed) or any(may_hold(one, seen | {root}) for one in inner)
         case WrapperSpec() | FlatSpec():
             return may_hold(spec.inner, seen)

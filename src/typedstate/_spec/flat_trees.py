@@ -18,6 +18,7 @@ from .nodes import (
     FlatSpec,
     Map,
     Node,
+    PlacedAsSpec,
     SameSpec,
     SchemaRef,
     ScopedSpec,
@@ -163,15 +164,15 @@ def _with_keys(tree: Any, spec: Spec) -> Any:
         return tree
     level = cast(Tree, tree)
     match spec:
-        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
-            return _with_keys(level, inner)
+        case Bound() | ScopedSpec() | SameSpec() | PlacedAsSpec():
+            return _with_keys(level, spec.inner)
         case Node(ref):
             schema = ref.resolve()
             fields = {str(field.key): field for field in schema.fields}
             found: Tree = {}
             for key, item in level.items():
                 field = fields.get(cast(str, key))
-                below = [inner for _, inner in schema.extra.patterns] if field is None else []
+                below = [one.entry for one in schema.extra.patterns] if field is None else []
                 for inner in below if field is None else [field.spec]:
                     item = _with_keys(item, inner)
                 found[key if field is None else field.key] = item

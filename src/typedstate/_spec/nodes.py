@@ -5,7 +5,7 @@ Everything else (checks, reports, documents, abstract states) is a function of t
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from re import Pattern
 from typing import Any, Literal, Protocol, final
 
@@ -16,8 +16,14 @@ from .._compat import variables
 from .._compat.storage import ANYWHERE, Storage
 from ..report import Path
 from .dims import Dim, Expr, SingleDim
-from .leaf_conditions import Allowed, PlacedSpec, Predicate
+from .leaf_conditions import PlacedSpec, Predicate
 from .node_groups import ContainerSpec, LevelSpec, OneChildSpec, StateSpec, ValueSpec, WrapperSpec
+from .schema_fields import (
+    Extra as Extra,
+    Field as Field,
+    KeyPattern as KeyPattern,
+    Schema as Schema,
+)
 from .words import Container, Likeness
 
 
@@ -202,52 +208,6 @@ class Node(LevelSpec, frozen=True):
     ref: SchemaRef
 
 
-class Field(msgspec.Struct, frozen=True):
-    """One declared key of a schema.
-
-    Attributes:
-      name: the attribute.
-      key: the state's key.
-      spec: what stands there.
-      optional: may be absent.
-      shared: path of the Variable that this one is, dotted from the root.
-      decided: a filter that can't be asked again has decided whether it is there.
-    """
-
-    name: str
-    key: Hashable
-    spec: Spec
-    optional: bool = False
-    shared: str | None = None
-    decided: bool = False
-
-
-class Extra(msgspec.Struct, frozen=True):
-    """The entries that are allowed under undeclared keys.
-
-    Attributes:
-      patterns: keys like ``layers_{}`` with what stands there.
-      allowed: leaves that any of these allows.
-    """
-
-    patterns: tuple[tuple[str, Spec], ...] = ()
-    allowed: tuple[Allowed, ...] = ()
-
-    @property
-    def open(self) -> bool:
-        """Whether leaves of any kind are allowed."""
-        return any(item.kinds is None for item in self.allowed)
-
-
-class Schema(msgspec.Struct, frozen=True):
-    """The resolved fields of a schema class or of a form of one."""
-
-    name: str
-    fields: tuple[Field, ...]
-    extra: Extra = Extra()
-    container: Container = "any"
-
-
 @final
 class Map(LevelSpec, frozen=True):
     """``StateMap[int, S]``: one level of like entries; `length` where ``len`` is bound."""
@@ -332,6 +292,14 @@ class SameSpec(WrapperSpec, frozen=True):
 
 
 @final
+class PlacedAsSpec(WrapperSpec, frozen=True):
+    """``PlacedAs[H, "where"]``: each array is where that argument of the call puts its leaf."""
+
+    inner: Spec
+    argument: str
+
+
+@final
 class FlatSpec(StateSpec, OneChildSpec, frozen=True):
     """``Flat[S]``: every leaf by its whole path.
 
@@ -394,6 +362,7 @@ Spec = (
     | Within
     | ScopedSpec
     | SameSpec
+    | PlacedAsSpec
     | FlatSpec
     | Conditional
     | ModuleState

@@ -26,6 +26,7 @@ from .nodes import (
     Node,
     NoValue,
     Partition,
+    PlacedAsSpec,
     RecordOf,
     SameSpec,
     Schema,
@@ -97,8 +98,8 @@ def container_of(spec: Spec) -> Container:
             return ref.resolve().container
         case Map() | EntriesSpec() | StateOfSpec():
             return spec.container
-        case Bound(inner=inner) | ScopedSpec(inner=inner) | SameSpec(inner=inner):
-            return container_of(inner)
+        case Bound() | ScopedSpec() | SameSpec() | PlacedAsSpec():
+            return container_of(spec.inner)
         case Anything() | Union() | ValueSpec() | StateSpec():
             return "any"
         case _:
@@ -163,8 +164,11 @@ def own_names(spec: Spec) -> Iterator[str]:
 
 def schema_names(schema: Schema) -> list[str]:
     """The dim names of a schema, in the order in which they are first written."""
-    specs = [field.spec for field in schema.fields] + [spec for _, spec in schema.extra.patterns]
-    return list(dict.fromkeys(name for spec in specs for name in own_names(spec)))
+    names = [name for field in schema.fields for name in own_names(field.spec)]
+    for pattern in schema.extra.patterns:
+        names += own_names(pattern.entry)
+        names += () if pattern.length is None else names_of(pattern.length)
+    return list(dict.fromkeys(names))
 
 
 def root_of(ref: SchemaRef) -> SchemaRef:
@@ -183,9 +187,13 @@ def needs_leaf(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
             if root in seen:
                 return False
             seen |= {root}
+            schema = ref.resolve()
             return any(
                 not field.optional and field.shared is None and needs_leaf(field.spec, seen)
-                for field in ref.resolve().fields
+                for field in schema.fields
+            ) or any(
+                one.length is not None and _positive(one.length) and needs_leaf(one.entry, seen)
+                for one in schema.extra.patterns
             )
         case EntriesSpec(items):
             return any(item is not None and needs_leaf(item, seen) for item in items)

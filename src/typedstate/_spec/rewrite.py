@@ -29,12 +29,14 @@ from .nodes import (
     Field,
     FlatSpec,
     ItemsOf,
+    KeyPattern,
     Leaf,
     Map,
     MappingOf,
     ModuleState,
     Node,
     NoValue,
+    PlacedAsSpec,
     RecordOf,
     SameSpec,
     Schema,
@@ -106,17 +108,19 @@ class Derived(msgspec.Struct, frozen=True):
                 if not item.optional:
                     raise
                 continue
+            if self.transform.requires((*self.path, item.key)):
+                item = replace(item, optional=False)
             decided = item.decided or isinstance(item.spec, Conditional)
             if isinstance(spec, Union) and NoValue() in spec.options:
                 fields.append(replace(item, spec=present(spec), optional=True, decided=decided))
             elif spec is not None:
                 fields.append(replace(item, spec=spec, decided=decided))
         extra = _extra(self.transform, schema.extra, self.path)
-        kept: list[tuple[str, Spec]] = []
-        for pattern, spec in extra.patterns:
-            inner = rewrite(spec, self.transform, (*self.path, WILDCARD))
+        kept: list[KeyPattern] = []
+        for pattern in extra.patterns:
+            inner = rewrite(pattern.entry, self.transform, (*self.path, WILDCARD))
             if inner is not None:
-                kept.append((pattern, inner))
+                kept.append(replace(pattern, entry=inner))
         extra = replace(extra, patterns=tuple(kept))
         container = self.transform.container(schema.container)
         return Schema(self.name, tuple(fields), extra, container)
@@ -130,7 +134,9 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
     """
     match spec:
         case Node(ref):
-            within = transform.entered()
+            within = transform.entered(path)
+            if within is None:
+                return spec
             node = Node(Derived(ref, within, path if transform.by_path else ()))
             return node if transform.link is None else Bound(node, (_self_link(transform.link),))
         case Bound(inner, links):
@@ -142,7 +148,7 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
         case Argument(inner):
             found = rewrite(inner, transform.written_around(), path)
             return None if found is None else replace(spec, inner=found)
-        case ScopedSpec(inner) | SameSpec(inner):
+        case ScopedSpec(inner) | SameSpec(inner) | PlacedAsSpec(inner):
             found = rewrite(inner, transform, path)
             return None if found is None else replace(spec, inner=found)
         case Map():

@@ -67,8 +67,8 @@ class Transform(Protocol):
         """The transformed leaf; None if the form removes it."""
         ...
 
-    def entered(self) -> Transform:
-        """The transform within a nested schema, whose names are its own."""
+    def entered(self, path: Path) -> Transform | None:
+        """The transform within a nested schema, whose names are its own; None where it ends."""
         ...
 
     def bound(self, links: tuple[tuple[str, Expr[str]], ...]) -> Transform:
@@ -91,6 +91,10 @@ class Transform(Protocol):
 
     def extra(self, extra: Extra, path: Path) -> Extra:
         """The transformed entries under undeclared keys of the level at a path."""
+        ...
+
+    def requires(self, path: Path) -> bool:
+        """Whether what stands at a path has to be there, though the schema leaves it optional."""
         ...
 
     def of_any_leaf(self) -> tuple[Predicate, ...]:
@@ -143,7 +147,7 @@ class Unchanged:
         """Arrays are not read."""
         return False
 
-    def entered(self) -> Self:
+    def entered(self, path: Path) -> Self | None:
         """The same within a nested schema."""
         return self
 
@@ -168,6 +172,10 @@ class Unchanged:
     def extra(self, extra: Extra, path: Path) -> Extra:
         """Undeclared keys stay what they are."""
         return extra
+
+    def requires(self, path: Path) -> bool:
+        """What may be absent may still be."""
+        return False
 
     def of_any_leaf(self) -> tuple[Predicate, ...]:
         """Nothing."""

@@ -56,7 +56,7 @@ class Unrolling(Unchanged, msgspec.Struct, frozen=True):
         """The name of the schema itself, as with other dims of a `Bind`."""
         return name
 
-    def entered(self) -> Unrolling:
+    def entered(self, path: Path) -> Unrolling:
         """A new schema: it has the runs of the `Bind` around it, and otherwise its own."""
         return Unrolling(None, self.asked or (), self.asked or ())
 

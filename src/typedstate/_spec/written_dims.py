@@ -48,8 +48,10 @@ def _written(spec: Spec, seen: frozenset[int] = frozenset()) -> Iterator[Dim]:
             below = seen | {id(root_of(ref))}
             for item in schema.fields:
                 yield from _written(item.spec, below)
-            for _, inner in schema.extra.patterns:
-                yield from _written(inner, below)
+            for pattern in schema.extra.patterns:
+                yield from _written(pattern.entry, below)
+                if pattern.length is not None:
+                    yield SingleDim(show_expr(pattern.length), pattern.length)
         case Bound(inner, links):
             for name, expr in links:
                 yield from (SingleDim(name, Name(name)), SingleDim(show_expr(expr), expr))

@@ -11,9 +11,10 @@ from .._spec import filters
 from .._spec.describe import describe
 from .._spec.node_groups import ValueSpec
 from .._spec.nodes import Anything, Conditional, NoValue, Spec, Union, Within
-from .._spec.questions import one_of
+from .._spec.questions import needs_leaf, one_of
 from ..report import Path, show_path
 from . import undeclared
+from .dim_binding import SeenSize
 from .findings import Branch, Finding
 from .scopes import Scope
 from .show_value import describe_value
@@ -28,16 +29,24 @@ def see_union(
     walk: Walker, value: Any, spec: Union, path: Path, scope: Scope, outermost: bool
 ) -> None:
     """Walks every alternative; those that fit but for their dims are kept until names are bound."""
+    if walk.empty and NoValue() in spec.options:
+        return  # what is not there is None
     kept, order = walk.found.part, walk.found.order
     last = order
     tried: list[Branch] = []
     walk.occurrences.unions += 1
-    for option in spec.options:
+    options = spec.options
+    if walk.empty:  # nothing is there: what needs a leaf is not meant
+        options = tuple(option for option in options if not needs_leaf(option))
+    for option in options:
         tried.append(_try(walk, value, option, path, scope, outermost, order))
         last = max(last, walk.found.order)
     walk.occurrences.unions -= 1
     walk.found.part, walk.found.order = kept, last
     fitting = [part for part in tried if not part.violations]
+    if walk.empty:
+        fitting.sort(key=lambda part: bool(part.seen))
+        _name_union(fitting, spec, path)
     if fitting:
         kept.take(fitting[0])
     if len(fitting) == 1 or (fitting and not fitting[0].seen):
@@ -46,6 +55,14 @@ def see_union(
         kept.seen += walk.tried.choice([part.seen for part in fitting])
     else:
         _no_option(walk, value, spec, tried, path)
+
+
+def _name_union(fitting: list[Branch], spec: Union, path: Path) -> None:
+    """Says of a map that is not there what else might be."""
+    for part in fitting:
+        for item in part.seen:
+            if isinstance(item, SeenSize) and item.path == path and item.absent:
+                item.absent = describe(spec)
 
 
 def _try(

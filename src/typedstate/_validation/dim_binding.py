@@ -86,6 +86,7 @@ class Sizes(msgspec.Struct):
       runs: of names of a run of axes.
       origins: where each was seen.
       wider: the runs of which only ``#*name`` was seen, which may turn out to be wider.
+      absent: maps that are not there, which is right where their length is bound to 0.
     """
 
     known: dict[Var, int] = msgspec.field(default_factory=dict[Var, int])
@@ -94,6 +95,7 @@ class Sizes(msgspec.Struct):
         default_factory=dict[Var, "SeenSize | None"]
     )
     wider: set[Var] = msgspec.field(default_factory=set[Var])
+    absent: list[SeenSize] = msgspec.field(default_factory=list[SeenSize])
 
     def copy(self) -> Sizes:
         """An independent copy, for a trial."""
@@ -123,12 +125,12 @@ def _settle(
     conflicts: list[Conflict] = []
     open_: list[SeenSize] = []
     for batch in batches:
-        plain, choices = _partition(batch)
+        plain, choices = _partition(batch, sizes.absent)
         expressions = open_ + _bind_names(plain, sizes, conflicts)
         while choices:
-            chosen, choices = _partition(_choose(choices[0], sizes, decided)), choices[1:]
+            chosen = _partition(_choose(choices[0], sizes, decided), sizes.absent)
             expressions += _bind_names(chosen[0], sizes, conflicts)
-            choices = chosen[1] + choices
+            choices = chosen[1] + choices[1:]
         open_ = _solve(expressions, sizes, conflicts)
     conflicts.sort(key=lambda conflict: conflict.seen.order)
     return conflicts, open_
@@ -167,14 +169,24 @@ class _Decided:
         return found
 
 
-def _partition(observations: Iterable[Observation]) -> tuple[list[SeenSize], list[Choice]]:
+def lost(sizes: Sizes) -> list[SeenSize]:
+    """The absent maps of which nothing says that they have no entries."""
+    return [seen for seen in sizes.absent if dims.evaluate(seen.expr, sizes.known) != 0]
+
+
+def _partition(
+    observations: Iterable[Observation], absent: list[SeenSize]
+) -> tuple[list[SeenSize], list[Choice]]:
+    """What has a size and what is to be chosen from; what is not there is added to `absent`."""
     plain: list[SeenSize] = []
     choices: list[Choice] = []
     for item in observations:
-        if isinstance(item, SeenSize):
-            plain.append(item)
-        else:
+        if not isinstance(item, SeenSize):
             choices.append(item)
+        elif item.absent:
+            absent.append(item)
+        else:
+            plain.append(item)
     return plain, choices
 
 
@@ -192,16 +204,19 @@ def _choose(choice: Choice, sizes: Sizes, decided: _Decided) -> list[Observation
 def _fits(option: list[Observation], sizes: Sizes, decided: _Decided) -> bool:
     conflicts: list[Conflict] = []
     trial = sizes.copy()
-    plain, inner = _partition(option)
+    plain, inner = _partition(option, trial.absent)
     _solve(_bind_names(plain, trial, conflicts), trial, conflicts)
-    return not conflicts and all(_agrees(nested, trial, decided) for nested in inner)
+    if conflicts or lost(trial):
+        return False
+    return all(_agrees(nested, trial, decided) for nested in inner)
 
 
 def _agrees(choice: Choice, sizes: Sizes, decided: _Decided) -> bool:
     key = decided.key(choice, sizes)
     if key not in decided.agrees:
-        option = _choose(choice, sizes, decided)
-        decided.agrees[key] = not _settle([option], sizes.copy(), decided)[0]
+        option, trial = _choose(choice, sizes, decided), sizes.copy()
+        conflicts, _ = _settle([option], trial, decided)
+        decided.agrees[key] = not conflicts and not lost(trial)
     return decided.agrees[key]
 
 

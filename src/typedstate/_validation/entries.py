@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Hashable
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import numpy as np
 
 from .._compat import variables
-from .._spec import dim_grammar, dims
 from .._spec.describe import describe
 from .._spec.nodes import EntriesSpec, Field, Map, StateOfSpec
 from .._spec.questions import needs_leaf
 from ..report import Path, show_key
-from . import guards, key_patterns, suggestions, undeclared
-from .dim_binding import SeenSize
+from . import counts, guards, key_patterns, suggestions, undeclared
 from .levels import enter, see_fields
 from .repeats import Repeats
 from .scopes import Scope
 from .show_value import describe_value
 from .walker import Walker
-
-_MAX_GAPS: Final = 100
 
 
 def see_map(walk: Walker, value: Any, spec: Map, path: Path, scope: Scope) -> None:
@@ -101,28 +96,13 @@ def _length(
     """Refuses gaps between int keys, and observes the number of entries."""
     walk.found.order += 1
     length = len(entries)
-    if spec.key == "int" and entries:
-        length = 1 + max(key for key in entries if isinstance(key, int))
-        if length > len(entries) and needs_leaf(spec.entry):
-            gaps = (index for index in range(length) if index not in entries)
-            for index in itertools.islice(gaps, _MAX_GAPS):
-                expected = describe(spec.entry)
-                note = "a gap in the keys"
-                walk.found.add((*path, index), "missing", expected, "nothing", note)
-    _see_length(walk, spec, length, path, scope)
-
-
-def _see_length(walk: Walker, spec: Map, length: int, path: Path, scope: Scope) -> None:
-    if spec.length is None:
-        return
-    if not needs_leaf(spec.entry):
+    if spec.key == "int":
+        numbers = {key for key in entries if isinstance(key, int)}
+        length = counts.see_numbers(walk, numbers, spec.entry, path, lambda number: number)
+    if spec.length is None or not needs_leaf(spec.entry):
         return  # the last entries may be absent, so the length can't be seen
-    expr = dims.substitute(spec.length, scope.lookup)
-    dim = dims.SingleDim(f"the number of entries ({dim_grammar.show_expr(spec.length)})", None)
-    seen = SeenSize(expr, length, dim, walk.found.root, path, None, walk.found.order)
-    seen.depth = walk.found.depth
-    seen.absent = describe(spec) if walk.empty else ""
-    walk.found.part.seen.append(seen)
+    absent = describe(spec) if walk.empty else ""
+    counts.see_length(walk, spec.length, length, path, scope, absent)
 
 
 def see_entries(walk: Walker, value: Any, spec: EntriesSpec, path: Path, scope: Scope) -> None:

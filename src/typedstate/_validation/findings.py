@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
+from .._sharding.as_argument import Placements
 from .._spec import dims
 from .._spec.describe import describe
 from .._spec.dims import Dim, Expr, Name
@@ -19,7 +20,7 @@ from .._spec.nodes import Array, Spec
 from .._spec.words import Likeness
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
 from . import optimizer_make, permuted_axes, tree_structure
-from .dim_binding import Choice, Conflict, Observation, SeenSize, Sizes, settle
+from .dim_binding import Choice, Conflict, Observation, SeenSize, Sizes, lost, settle
 from .scopes import Scope, Var
 from .suggestions import Cause, common_cause
 from .trace import Guard, Trace
@@ -147,6 +148,7 @@ class Findings(msgspec.Struct):
       sized: the dims of arrays that fit except for sizes, to be used again for arrays like them:
         by the ``id`` of the spec, which is kept alive, and the abstract value.
       depth: of the type arguments that are looked at.
+      places: where the arguments that `PlacedAs` names have or put their leaves.
       trees: those that may have to agree with others of the same schema.
     """
 
@@ -160,6 +162,7 @@ class Findings(msgspec.Struct):
     makes: dict[tuple[str, Path], optimizer_make.Make] = msgspec.field(
         default_factory=dict[tuple[str, Path], optimizer_make.Make]
     )
+    places: dict[str, Placements] = msgspec.field(default_factory=dict[str, "Placements"])
     trees: list[Tree] = msgspec.field(default_factory=list[Tree])
     groups: dict[str, _Firsts] = msgspec.field(default_factory=dict[str, "_Firsts"])
     sized: dict[tuple[int, Hashable], tuple[Array, tuple[SizedDim, ...]]] = msgspec.field(
@@ -177,6 +180,7 @@ class Findings(msgspec.Struct):
             part=self.part.copy(),
             order=self.order,
             groups={name: dict(firsts) for name, firsts in self.groups.items()},
+            places=self.places,
             trees=[*self.trees],
             _scopes=self._scopes,
             _apart=dict(self._apart),
@@ -245,7 +249,7 @@ class Findings(msgspec.Struct):
     def report(self, hint: str) -> Report:
         """Settles the names and gives all violations in tree order."""
         given = {Var(0, name): size for name, size in self.given.items()}
-        batches, absent = _apart(self.batches())
+        batches = self.batches()
         sizes, conflicts, open_ = settle(batches, given)
         turned = permuted_axes.turned(batches, conflicts, given) if conflicts else []
         if turned:  # what they say of other arrays' sizes is wrong
@@ -258,7 +262,7 @@ class Findings(msgspec.Struct):
             *(_conflict(conflict) for conflict in conflicts),
             *self._uneven(sizes),
             *_astray(self.part.present, self.trees),
-            *(_lost(seen) for seen in absent if dims.evaluate(seen.expr, sizes.known) != 0),
+            *map(_lost, lost(sizes)),
         ]
         found.sort(key=lambda item: item.order)
         violations = tuple(item.violation for item in found)
@@ -279,21 +283,6 @@ class Findings(msgspec.Struct):
             where = show_path(split.path, split.root)
             violation = Violation(where, "sharding", expected, actual, keys=split.path)
             yield Finding(split.order, violation)
-
-
-def _apart(
-    batches: Iterable[list[Observation]],
-) -> tuple[list[list[Observation]], list[SeenSize]]:
-    """The observations, and apart from them the absent maps: right only if their length is 0."""
-    absent = [item for batch in batches for item in batch if _is_absent(item)]
-    if not absent:
-        return [*batches], []
-    seen = [[item for item in batch if not _is_absent(item)] for batch in batches]
-    return seen, cast("list[SeenSize]", absent)
-
-
-def _is_absent(item: Observation) -> bool:
-    return isinstance(item, SeenSize) and bool(item.absent)
 
 
 def _lost(seen: SeenSize) -> Finding:
@@ -375,7 +364,7 @@ def _conflict(conflict: Conflict) -> Finding:
         expected, actual = conflict.expected, f"{seen.text} is {shown}"
     else:
         code = "size"
-        axis = "" if seen.axis is None else f" on axis {seen.axis}"
+        axis = " entries" if seen.axis is None else f" on axis {seen.axis}"
         expected, actual = f"{conflict.expected}{axis}", shown
     return Finding(seen.order, Violation(where, code, expected, actual, seen.note, seen.path))
 

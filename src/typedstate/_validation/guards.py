@@ -13,6 +13,7 @@ the same answers, or ask. Whoever lets the walk read more adds a line here:
 - what a Python value equals (``Literal``): a `Guard` of `values`;
 - axis names, rules, placements, partitions: a `compare.Question`, or signs that do not change;
 - what a validator or an NNX filter says: the guards of `arrays` and `undeclared`;
+- where the leaves of an argument are, or where it puts those of another: `PlacedLike`;
 - what JAX holds for the structure of a tree, as `Same` compares it: `TreedefLike`;
 - which objects of a live module are one: `aliasing`.
 

@@ -5,10 +5,29 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Final
 
+from .._spec.nodes import KeyPattern
+
 _MAX_DIGITS: Final = 19
 
 
-def matches(pattern: str, key: Hashable) -> bool:
+def matches(pattern: KeyPattern, key: Hashable) -> bool:
+    """Whether a key is one of a pattern's; where they are counted, a number stands in it."""
+    if pattern.length is None:
+        return is_like(pattern.keys, key)
+    return number_of(pattern.keys, key) is not None
+
+
+def number_of(keys: str, key: Hashable) -> int | None:
+    """The number that stands in a key in the place of the braces of ``layers_{}``."""
+    before, _, after = keys.partition("{}")
+    if not isinstance(key, str) or not (key.startswith(before) and key.endswith(after)):
+        return None
+    text = key[len(before) : len(key) - len(after)]
+    found = int_of(text)
+    return found if found is not None and str(found) == text else None  # ``07`` is another key
+
+
+def is_like(pattern: str, key: Hashable) -> bool:
     """Whether a key is like ``layers_{}``: braces stand for one or more characters.
 
     Each piece between braces is looked for once, where it first stands: keys come from

@@ -8,9 +8,8 @@ from typing import Any, Final
 from .._compat import variables
 from .._spec import filters, flat_trees
 from .._spec.describe import describe
+from .._spec.node_groups import WrapperSpec
 from .._spec.nodes import (
-    Argument,
-    Bound,
     Conditional,
     EntriesSpec,
     Extra,
@@ -19,13 +18,13 @@ from .._spec.nodes import (
     Map,
     Node,
     SchemaRef,
-    ScopedSpec,
     Spec,
+    Union,
 )
 from .._spec.questions import needs_leaf
 from .._spec.transform import Impossible
 from ..report import Path, show_key
-from . import guards, optimizer_make, suggestions, undeclared
+from . import counts, guards, optimizer_make, suggestions, undeclared
 from .findings import Presence
 from .scopes import Scope
 from .show_value import describe_value
@@ -122,6 +121,10 @@ def see_fields(
     if there < len(mapping):
         unknown = _unknown(mapping, fields)
         _extras(walk, mapping, unknown, extra, path, scope, fields, ref)
+    if extra.patterns:
+        declared = {item.key for item in fields}
+        others = {key: item for key, item in mapping.items() if key not in declared}
+        counts.see_patterns(walk, others, extra, path, scope)
 
 
 def _twice(walk: Walker, value: Any, item: Field, path: Path) -> None:
@@ -182,9 +185,9 @@ def _must_have_leaves(spec: Spec) -> bool:
 def _absent(walk: Walker, spec: Spec, path: Path, scope: Scope) -> None:
     """Flax drops a branch without leaves: it is checked as an empty one, e.g. its length."""
     inner = spec
-    while isinstance(inner, Bound | ScopedSpec | Argument):
+    while isinstance(inner, WrapperSpec):
         inner = inner.inner
-    if not isinstance(inner, Node | Map | EntriesSpec) or inner in walk.empty:
+    if not isinstance(inner, Node | Map | EntriesSpec | Union) or inner in walk.empty:
         return
     if len(walk.empty) > _MAX_EMPTY:
         return

@@ -149,7 +149,7 @@ def extra_note(key: Hashable, mapping: Mapping[Hashable, Any], fields: tuple[Fie
 def left_out(ref: SchemaRef | None, key: Hashable) -> str:
     """The note for a key that the schema declares and a form has dropped."""
     while isinstance(ref, Derived):
-        if key in {field.key for field in ref.base.resolve().fields}:  # an odd key is asked little
+        if key in {field.key for field in ref.base.resolve().fields}:  # see `too_deep`
             return f"nothing, as {ref.name} {_LEAVES_OUT}"
         ref = ref.base
     return ""

@@ -13,7 +13,7 @@ from flax.nnx import filterlib
 from .._compat import variables
 from .._spec import filters
 from .._spec.leaf_conditions import Allowed, Selection
-from .._spec.nodes import Conditional, Extra, Spec
+from .._spec.nodes import Conditional, Extra, KeyPattern, Spec
 from ..report import Path, Unknown, show_path
 from . import key_patterns
 from .findings import Findings
@@ -85,7 +85,10 @@ def _leaves_below(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 
 def pattern_spec(extra: Extra, key: Hashable) -> Spec | None:
     """The spec of the first pattern that a key matches; None if it matches none."""
-    for pattern, spec in extra.patterns:
-        if key_patterns.matches(pattern, key):
-            return spec
-    return None
+    pattern = pattern_of(extra, key)
+    return None if pattern is None else pattern.entry
+
+
+def pattern_of(extra: Extra, key: Hashable) -> KeyPattern | None:
+    """The first pattern that a key matches; None if it matches none."""
+    return next((one for one in extra.patterns if key_patterns.matches(one, key)), None)

@@ -31,6 +31,7 @@ from .._spec.nodes import (
     ModuleState,
     Node,
     Partition,
+    PlacedAsSpec,
     SameSpec,
     ScopedSpec,
     Spec,
@@ -46,6 +47,7 @@ from . import (
     arrays,
     entries,
     levels,
+    placed_as,
     shares,
     suggestions,
     tree_structure,
@@ -60,7 +62,7 @@ from .tried import Tried
 
 #: Specs whose own annotation writes no name: those of a Bind around them stay in force.
 WRITES_NO_NAME: Final = frozenset(
-    {Node, Bound, Union, ScopedSpec, SameSpec, FlatSpec, Argument, Within}
+    {Node, Bound, Union, ScopedSpec, SameSpec, PlacedAsSpec, FlatSpec, Argument, Within}
 )
 #: A key that no value has: generated code can't reach it.
 _NOWHERE: Final = object()
@@ -186,6 +188,9 @@ class Walk:
             case SameSpec(inner, group, by):
                 self.below(value, inner, path, scope, outermost=outermost)
                 self._alike(value, group, by, path)
+            case PlacedAsSpec(inner, argument):
+                self.below(value, inner, path, scope, outermost=outermost)
+                placed_as.see_placed(self.found, value, argument, path)
             case ModuleState():
                 self._in_place(value, spec, path, scope)
             case FlatSpec():
@@ -266,6 +271,8 @@ class Walk:
         self.below(tree, spec.inner, path, scope, outermost=outermost)
 
     def _alike(self, value: Any, group: str, by: Likeness, path: Path) -> None:
+        if self.empty:  # it is not there: nothing to be alike
+            return
         in_place = path in self.found.trace().live or modules.is_module(value)
         found = tree_structure.structure_of(tree_structure.state_of(value) if in_place else value)
         self.found.guard(Guard(path, tree_structure.TreedefLike(found.treedef, in_place)))

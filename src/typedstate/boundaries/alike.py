@@ -29,17 +29,26 @@ def refuse_unlike(owner: str, hints: Iterable[tuple[str, Spec]]) -> None:
     if len(found) < 2:
         return
     from .._spec.disjoint import less_strict, why_never
+    from .alike_sizes import SizesOfCall
 
-    for (first, one), (second, other) in itertools.combinations(found, 2):
+    sizes = SizesOfCall()
+    shapes = [sizes.shapes(same.inner) for _, same in found]
+    pairs = itertools.combinations(zip(found, shapes, strict=True), 2)
+    for ((first, one), those), ((second, other), these) in pairs:
         if one.group != other.group:
             continue
         by = less_strict(one.by, other.by)
         reason = why_never(one.inner, other.inner, by)
+        advice = _ADVICE[by]
+        if not reason and by != "keys":
+            reason, advice = sizes.equate(those, these), _ADVICE["shapes"]
+        elif reason and why_never(one.inner, other.inner, "shapes"):
+            advice = _ADVICE["keys" if by == "keys" else "shapes"]
         if reason:
             trees = f"{describe(one.inner)} and {describe(other.inner)}"
             raise SchemaError(
                 f"{owner}: no {first} and {second} can be alike as Same[..., {one.group!r}] says "
-                f"of {trees}: {reason}{_ADVICE[by]}"
+                f"of {trees}: {reason}{advice}"
             )
 
 

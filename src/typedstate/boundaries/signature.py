@@ -26,7 +26,7 @@ from .._spec.binds import check_binds
 from ..errors import SchemaError, StateTypeError, TypedStateWarning
 from ..mode import MODE
 from ..report import Path, Report
-from . import own_source
+from . import own_source, placed_as
 from .alike import refuse_unlike
 from .braces import refuse_strangers
 from .enforced import Enforced
@@ -66,6 +66,7 @@ class Boundary:
         self._crosses = crosses
         self._braces = Braces(texts or {})
         self._waits = True
+        self.placing: dict[str, None] = {}
         self.ready = False
         self.ours: list[Enforced] = []
         self.others: list[Enforced] = []
@@ -120,6 +121,10 @@ class Boundary:
         refuse_unlike(self.name, named)
         specs = [spec for _, spec in named]
         merged = {name for item in taken for name in item.merges}
+        self.placing = dict.fromkeys(
+            name for spec in specs for name in placed_as.arguments_of(spec)
+        )
+        merged |= set(self.placing)
         for item in (*taken, *come_out):
             found = of_variable(item.hint, specs, self._context(item.name))
             item.spec = item.spec if found is None else found
@@ -187,6 +192,8 @@ class Boundary:
             spec = or_array(spec)
         merges = merges_of(hint)
         refuse_unknown(self._context(name).owner, merges, self.annotations)
+        parameters = [one for one in self.annotations if one != RETURN]
+        placed_as.refuse_unknown(self._context(name).owner, spec, name, parameters)
         is_ours = holds_state_or_array(spec) or merges
         return Enforced(name, hint, spec if is_ours else None, kind, merges)
 
@@ -288,13 +295,18 @@ class Boundary:
     def _walk(self, values: tuple[Any, ...]) -> Walk:
         """The walk of the arguments of one call."""
         walk = _validation.Walk()
+        by_name = {item.name: value for item, value in zip(self.ours, values, strict=True)}
+        placing = [name for name in self.placing if by_name.get(name, OMITTED) is not OMITTED]
+        for name in placing:
+            _validation.note_places(walk.found, name, by_name[name])
         for item, value in zip(self.ours, values, strict=True):
             for root, _, part in _parts(item, value):
                 assert item.spec is not None
                 walk.visit(part, item.spec, root, item.hint)
+        for name in placing:
+            _validation.guard_places(walk.found, name)
         for item in self.ours:
             if item.merges:
-                by_name = dict(zip((one.name for one in self.ours), values, strict=True))
                 see_belonging(walk.found, item.name, item.merges, by_name)
         return walk
 

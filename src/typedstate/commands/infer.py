@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ memory), or of a checkpoint. --vary names the sizes that a configuration changes
 
   typedstate infer package.models:make_gpt --vary d=8,12 --vary layers=2,3 -o states.py
   typedstate infer package.models:make_gpt --vary d=8,12 --vary layers=2,3 --check states.py
+
+--check also warns of fields with a schema of typedstate.layers that has lost its Bind.
 """
 
 
@@ -64,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
         give(text, options.output)
         return 0
     from ..inference.stale import stale
+    from ..inference.unlinked import unlinked
 
     try:
         text = options.check.read_text(encoding="utf-8")
@@ -71,10 +75,14 @@ def run(options: argparse.Namespace) -> int:
         raise targets.UsageError(f"{options.check}: {error.strerror}") from None
     with progress(f"comparing {options.target} with {options.check}"):
         found = stale(text, hint, path=str(options.check), name=options.name)
+        loose = unlinked(text, to_source(hint, name=options.name), path=str(options.check))
     if options.json:
-        answer = {"file": str(options.check), "up_to_date": not found, "diff": found}
-        print(json.dumps(answer, indent=2))
+        up_to_date = not found
+        answer = {"file": str(options.check), "up_to_date": up_to_date, "diff": found}
+        print(json.dumps({**answer, "unlinked": loose}, indent=2))
     else:
+        for line in loose:
+            print(f"warning: {line}", file=sys.stderr)
         print(found or f"{options.check} is up to date", end="" if found else "\n")
     return int(bool(found))
 

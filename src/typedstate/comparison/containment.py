@@ -17,10 +17,9 @@ from .._spec.dim_grammar import show_expr
 from .._spec.dims import Expr, Fixed, Name, substitute
 from .._spec.filters import WILDCARD, Answer
 from .._spec.leaf_conditions import Allowed
-from .._spec.node_groups import LevelSpec
+from .._spec.node_groups import LevelSpec, WrapperSpec
 from .._spec.nodes import (
     Anything,
-    Bound,
     Conditional,
     EntriesSpec,
     Extra,
@@ -28,22 +27,21 @@ from .._spec.nodes import (
     Leaf,
     Map,
     Node,
-    SameSpec,
     Schema,
     SchemaRef,
-    ScopedSpec,
     Spec,
     StateOfSpec,
     Union,
 )
 from .._spec.questions import needs_leaf, own_names, root_of
+from .._validation.opening import At, Side, open_binds
+from .._validation.polynomials import Polynomial, polynomial
 from .._validation.scopes import Scope, Var
 from ..report import Path
-from . import leaves
+from . import leaves, lengths
 from .findings import Code, Equation, Finding
-from .levels import Level
-from .side import At, Side, open_binds
-from .sizes import Polynomial, opened, polynomial, solve
+from .levels import Level, is_counted_out
+from .sizes import opened, solve
 
 _MAX_DEPTH: Final = 60
 _MAX_AGAIN: Final = 2
@@ -125,7 +123,7 @@ class Containment:
         if _is_same_occurrence(a, b):
             return
         closed = a  # opened anew, an occurrence has names of its own
-        a, b = open_binds(self.first, a), open_binds(self.second, b)
+        a, b = open_binds(self.first, a, path), open_binds(self.second, b, path)
         one, other = a.spec, b.spec
         if isinstance(other, Anything):
             return
@@ -241,7 +239,7 @@ class Containment:
             self._open_keys(a, b, one, other, path)
         self._absent(a, b, one, other, path)
         self._extra(a, b, one, other, path)
-        self._length(a, b, one, other, path)
+        lengths.compare(self, a, b, path)
 
     def _field(self, item: Field, a: At, b: At, other: Level, path: Path) -> None:
         if item.shared is not None:
@@ -267,7 +265,7 @@ class Containment:
     def _allowed(self, spec: Spec, extra: Extra) -> bool:
         if Allowed() in extra.allowed:
             return True
-        while isinstance(spec, Bound | ScopedSpec | SameSpec):
+        while isinstance(spec, WrapperSpec):
             spec = spec.inner
         if not isinstance(spec, Leaf) or spec.kind is None:
             return False
@@ -297,6 +295,8 @@ class Containment:
         for key, item in other.fields.items():
             if key in one.fields or item.optional or item.shared is not None:
                 continue
+            if key in other.counted and any(True for _ in one.under(key)):
+                continue  # their numbers are compared
             actual = "any keys" if one.entry is not None else "nothing"
             self._missing(item, b, (*path, key), describe(item.spec), actual)
 
@@ -306,10 +306,9 @@ class Containment:
             self.add(path, "missing", expected, actual, spec=item.spec, sure=sure)
             return
         inner: Spec = item.spec
-        while isinstance(inner, Bound | ScopedSpec | SameSpec):
+        while isinstance(inner, WrapperSpec):
             inner = inner.inner
-        if isinstance(inner, Map) and inner.length is not None and needs_leaf(inner.entry):
-            # right only where other sizes say that it has no entries
+        if lengths.decides_absence(inner):
             self.add(path, "missing", expected, actual, spec=item.spec, sure=False)
         elif isinstance(inner, Node | Map | EntriesSpec):  # it is read as an empty one
             self.walk(At(_EMPTY, Scope(0)), At(item.spec, b.scope), path)
@@ -318,10 +317,12 @@ class Containment:
         """Compares the undeclared keys that the first allows."""
         if Allowed() in other.extra.allowed:
             return
-        theirs = dict(other.extra.patterns)
-        for pattern, spec in one.extra.patterns:
-            child = (*path, pattern)
-            within = theirs.get(pattern) if other.entry is None else other.entry
+        theirs = {pattern.keys: pattern.entry for pattern in other.extra.patterns}
+        for pattern in one.extra.patterns:
+            child, spec = (*path, pattern.keys), pattern.entry
+            within = theirs.get(pattern.keys) if other.entry is None else other.entry
+            if within is None and is_counted_out(pattern):
+                continue  # each of its keys was compared
             if within is None:
                 self.add(child, "extra", "no such keys", describe(spec), spec=spec)
             else:
@@ -330,21 +331,6 @@ class Containment:
             if item not in other.extra.allowed:
                 kinds = ", ".join(kind.__name__ for kind in item.kinds or ()) or "any leaves"
                 self.add((*path, WILDCARD), "extra", "no other keys", kinds)
-
-    def _length(self, a: At, b: At, one: Level, other: Level, path: Path) -> None:
-        if other.length is None or other.entry is None or not needs_leaf(other.entry):
-            return
-        expr = substitute(other.length, b.scope.lookup)
-        if one.entry is None:
-            keys = [key for key in one.fields if isinstance(key, int)]
-            if other.keys == "int" and keys and set(keys) != set(range(max(keys) + 1)):
-                self.add(path, "missing", "entries without a gap", f"the keys {sorted(keys)}")
-            sure = not any(item.optional for item in one.fields.values())
-            self.equate(Fixed(len(one.fields)), expr, path, "length", sure=sure)
-        elif one.length is None or not needs_leaf(one.entry):
-            self.add(path, "size", "a number of entries", "any number of entries")
-        else:
-            self.equate(substitute(one.length, a.scope.lookup), expr, path, "length")
 
     # -- Sizes ---------------------------------------------------------------------------
 

@@ -28,9 +28,9 @@ from .._spec.nodes import (
     Union,
     Validated,
 )
+from .._validation.opening import At
 from .._validation.scopes import Scope
 from ..report import Path
-from .side import At
 
 if TYPE_CHECKING:
     from .containment import Containment

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
-from .._spec.dims import Expr
+from .._spec.dims import Expr, evaluate
 from .._spec.node_groups import LevelSpec
-from .._spec.nodes import EntriesSpec, Extra, Field, Map, Node, Spec, StateOfSpec, Union
+from .._spec.nodes import (
+    EntriesSpec,
+    Extra,
+    Field,
+    KeyPattern,
+    Map,
+    Node,
+    Spec,
+    StateOfSpec,
+    Union,
+)
 from .._spec.words import Container
 from .._validation import key_patterns
+from .._validation.opening import At, Side, open_binds
 from .._validation.scopes import Scope
-from .side import At, Side, open_binds
+
+_MAX_COUNTED: Final = 256
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -23,6 +35,8 @@ class Level(msgspec.Struct, frozen=True):
       fields: by key; what is shared with another path stands among those of the second only.
       entry: what stands under every other key, where keys are open.
       keys: the class of those, None for any.
+      length: how many of those there are.
+      counted: the keys of `fields` that a pattern declares, by their number.
     """
 
     fields: dict[Hashable, Field]
@@ -31,6 +45,7 @@ class Level(msgspec.Struct, frozen=True):
     entry: Spec | None = None
     keys: str | None = None
     length: Expr[str] | None = None
+    counted: frozenset[Hashable] = frozenset()
 
     @classmethod
     def of(cls, spec: Node | Map | EntriesSpec | StateOfSpec) -> Level:
@@ -38,8 +53,10 @@ class Level(msgspec.Struct, frozen=True):
         match spec:
             case Node(ref):
                 schema = ref.resolve()
-                fields = {item.key: item for item in schema.fields}
-                return cls(fields, schema.extra, schema.container)
+                written = {item.key: item for item in schema.fields}
+                fields = {**dict(_counted(schema.extra)), **written}
+                counted = frozenset(fields.keys() - written.keys())
+                return cls(fields, schema.extra, schema.container, counted=counted)
             case EntriesSpec(items, container, extra):
                 numbered = ((i, item) for i, item in enumerate(items) if item is not None)
                 return cls({i: Field(str(i), i, item) for i, item in numbered}, extra, container)
@@ -52,9 +69,9 @@ class Level(msgspec.Struct, frozen=True):
 
     def under(self, key: Hashable) -> Iterator[Spec]:
         """The specs under a key that is not a field."""
-        for pattern, spec in self.extra.patterns:
+        for pattern in self.extra.patterns:
             if key_patterns.matches(pattern, key):
-                yield spec
+                yield pattern.entry
         if self.entry is None:
             return
         if self.keys == "int" and not (type(key) is int and key >= 0):
@@ -62,6 +79,23 @@ class Level(msgspec.Struct, frozen=True):
         if self.keys == "str" and not isinstance(key, str):
             return
         yield self.entry
+
+
+def _counted(extra: Extra) -> Iterator[tuple[Hashable, Field]]:
+    """The entries of a pattern of which it is known how many there are."""
+    for pattern in filter(is_counted_out, extra.patterns):
+        for key in map(pattern.key_of, range(_count_of(pattern) or 0)):
+            yield key, Field(key, key, pattern.entry)
+
+
+def is_counted_out(pattern: KeyPattern) -> bool:
+    """Whether the entries of a pattern stand among the fields of a `Level`, one by one."""
+    count = _count_of(pattern)
+    return count is not None and count <= _MAX_COUNTED
+
+
+def _count_of(pattern: KeyPattern) -> int | None:
+    return None if pattern.length is None else evaluate(pattern.length, {})
 
 
 def container_of(spec: Spec) -> Container:

@@ -29,11 +29,13 @@ from .._spec.nodes import (
     Extra,
     Field,
     FlatSpec,
+    KeyPattern,
     Leaf,
     Map,
     ModuleState,
     Node,
     NoValue,
+    PlacedAsSpec,
     RecordOf,
     SameSpec,
     SchemaRef,
@@ -140,7 +142,7 @@ class Builder(msgspec.Struct):
                 links = site.scope.links if outermost else None
                 scope = Scope(number, links, None, site.scope.sites)
                 return self._tree(inner, replace(site, scope=scope), outermost=True)
-            case SameSpec(inner):
+            case SameSpec(inner) | PlacedAsSpec(inner):
                 return self._tree(inner, site, outermost=outermost)
             case Argument():
                 return self._argument(spec, site, outermost)
@@ -233,7 +235,7 @@ class Builder(msgspec.Struct):
             if key in declared:
                 continue
             below = site.at(key, entry=True)
-            found = [spec for pattern, spec in extra.patterns if key_patterns.matches(pattern, key)]
+            found = [one.entry for one in extra.patterns if key_patterns.matches(one, key)]
             if found:
                 made[key] = self._tree(found[0], below)
             else:
@@ -249,17 +251,34 @@ class Builder(msgspec.Struct):
 
     def _chosen_extras(self, extra: Extra, site: Site) -> dict[Hashable, Any]:
         made: dict[Hashable, Any] = {}
-        for pattern, spec in extra.patterns:
-            if not may_hold(spec):
+        for pattern in extra.patterns:
+            if not may_hold(pattern.entry):
                 continue
-            where = site.at(pattern)
-            keys = self.choice(where)
-            if keys is ABSENT or isinstance(keys, str | bool | int):
-                self.fault(where, f'which keys? choices={{"{where}": [...]}}')
-                continue
-            for key in keys:
-                made[key] = self._tree(spec, site.at(key, entry=True))
-        return made
+            for key in self._pattern_keys(pattern, site):
+                made[key] = self._tree(pattern.entry, site.at(key, entry=True))
+        return {key: item for key, item in made.items() if item is not ABSENT}
+
+    def _pattern_keys(self, pattern: KeyPattern, site: Site) -> Iterable[Hashable]:
+        where = site.at(pattern.keys)
+        keys = self.choice(where)
+        if keys is ABSENT and pattern.length is not None:
+            keys = self._count(pattern.length, site, where)
+        if pattern.length is not None and isinstance(keys, int) and not isinstance(keys, bool):
+            return [pattern.key_of(number) for number in range(keys)]
+        if keys is ABSENT or isinstance(keys, str | bool | int):
+            self.fault(where, f'which keys? choices={{"{where}": [...]}}')
+            return ()
+        return cast("Iterable[Hashable]", keys)
+
+    def _count(self, expr: Expr[str], site: Site, where: Site) -> int:
+        """The number of entries; 1 where it is not known."""
+        length, opened = self.size(dims.substitute(expr, site.scope.lookup))
+        if length is None:
+            self.fault(where, f"how many entries? give {give(opened)}")
+        elif scalars.is_symbolic_size(length):
+            self.fault(where, f"how many entries? {length} is symbolic")
+            return 1
+        return 1 if length is None else length
 
     def _keys(self, spec: Map, site: Site) -> list[Hashable]:
         if self.follows:
@@ -270,13 +289,7 @@ class Builder(msgspec.Struct):
         if spec.key == "int" and isinstance(chosen, int) and not isinstance(chosen, bool):
             return list(range(chosen))
         if spec.length is not None and spec.key == "int":
-            length, opened = self.size(dims.substitute(spec.length, site.scope.lookup))
-            if length is None:
-                self.fault(site, f"how many entries? give {give(opened)}")
-            elif scalars.is_symbolic_size(length):
-                self.fault(site, f"how many entries? {length} is symbolic")
-                length = 1
-            return list(range(1 if length is None else length))
+            return list(range(self._count(spec.length, site, site)))
         example = "[...]" if spec.key == "str" else "2"
         self.fault(site, f'which entries? choices={{"{site}": {example}}}')
         return ["*" if spec.key == "str" else 0]  # so that an open point in an entry is named

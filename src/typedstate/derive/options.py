@@ -13,6 +13,7 @@ from .._spec.nodes import (
     Leaf,
     Map,
     Node,
+    PlacedAsSpec,
     SameSpec,
     ScopedSpec,
     Spec,
@@ -39,6 +40,7 @@ def leaves_alike(options: list[Spec]) -> bool:
         | StateOfSpec
         | ScopedSpec
         | SameSpec
+        | PlacedAsSpec
         | Argument
         | Conditional
         | Union

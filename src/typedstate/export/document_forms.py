@@ -24,6 +24,13 @@ class PlusForm(Part):
     kinds: tuple[Known, ...]
 
 
+class HavingForm(Part):
+    """`Having`."""
+
+    form: Literal["Having"]
+    paths: tuple[KeyText, ...]
+
+
 class StackedForm(Part):
     """`Stacked`: `dim` is the axis's name inside, `text` what its user wrote.
 
@@ -98,6 +105,7 @@ class LikeForm(Part):
 TransformPart = Annotated[
     SelectingForm
     | PlusForm
+    | HavingForm
     | StackedForm
     | PlacedForm
     | MemoryForm

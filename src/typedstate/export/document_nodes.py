@@ -6,9 +6,9 @@ parts mean is the spec's own business.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StrictBool, StrictInt
+from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from .document_terms import (
     AxisNames,
@@ -182,10 +182,17 @@ class AllowedPart(Part):
 
 
 class PatternPart(Part):
-    """A hint for keys like ``layers_{}``."""
+    """A hint for keys like ``layers_{}``; with a length, numbers from 0 stand in the braces."""
 
     keys: Pattern
     holds: SpecPart
+    length: Size | None = None
+
+    @model_validator(mode="after")
+    def _one_number(self) -> Self:
+        if self.length is not None and self.keys.count("{}") > 1:
+            raise ValueError("a pattern whose keys are counted has one pair of braces")
+        return self
 
 
 class ExtraPart(Part):
@@ -255,6 +262,14 @@ class SamePart(Part):
     by: Likeness = "structure"
 
 
+class PlacedAsPart(Part):
+    """Each array is where that argument of a call puts its leaf."""
+
+    type: Literal["placed_as"]
+    of: SpecPart
+    argument: Name
+
+
 class FlatPart(Part):
     """Every leaf by its whole path: a tuple, or one name where a separator joins the keys."""
 
@@ -306,6 +321,7 @@ SpecPart = Annotated[
     | BindPart
     | ScopedPart
     | SamePart
+    | PlacedAsPart
     | FlatPart
     | DecidePart
     | ModulePart,

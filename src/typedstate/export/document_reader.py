@@ -114,7 +114,14 @@ class Reader:
     def _extra(self, part: n.ExtraPart | None, where: str) -> s.Extra:
         if part is None:
             return s.Extra()
-        patterns = tuple((item.keys, self.spec(item.holds, where)) for item in part.patterns)
+        patterns = tuple(
+            s.KeyPattern(
+                item.keys,
+                self.spec(item.holds, where),
+                None if item.length is None else size_of(item.length),
+            )
+            for item in part.patterns
+        )
         allowed = tuple(
             Allowed(
                 None
@@ -210,6 +217,8 @@ class Reader:
                 return s.ScopedSpec(self.spec(inner, where), scope)
             case n.SamePart(of=inner, group=group, by=by):
                 return s.SameSpec(self.spec(inner, where), group, by)
+            case n.PlacedAsPart(of=inner, argument=argument):
+                return s.PlacedAsSpec(self.spec(inner, where), argument)
             case n.FlatPart(of=inner, separator=separator):
                 return self._flat(self.spec(inner, where), separator, where)
             case n.DecidePart(yes=yes, no=no):

@@ -100,8 +100,12 @@ class Writer:
         if extra == s.Extra():
             return None
         patterns = tuple(
-            n.PatternPart(keys=pattern, holds=self.spec(spec, where))
-            for pattern, spec in extra.patterns
+            n.PatternPart(
+                keys=pattern.keys,
+                holds=self.spec(pattern.entry, where),
+                length=None if pattern.length is None else size_part(pattern.length),
+            )
+            for pattern in extra.patterns
         )
         allowed = tuple(
             n.AllowedPart(
@@ -217,6 +221,9 @@ class Writer:
             case s.SameSpec(inner, group, by):
                 part = self.spec(inner, where)
                 return n.SamePart(type="same", of=part, group=group, by=by)
+            case s.PlacedAsSpec(inner, argument):
+                part = self.spec(inner, where)
+                return n.PlacedAsPart(type="placed_as", of=part, argument=argument)
             case s.FlatSpec(inner, separator):
                 return n.FlatPart(type="flat", of=self.spec(inner, where), separator=separator)
             case s.Conditional(filter_, path, yes, no, open_):

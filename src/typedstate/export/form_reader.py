@@ -15,6 +15,7 @@ from .._spec.unrolling import Unrolling
 from ..forms.likeness import Resembling
 from ..forms.memory import Keeping
 from ..forms.placing import Naming, Placing
+from ..forms.presence import Requiring
 from ..forms.replacing import Abstracting, Replacing, Unwrapping
 from ..forms.stacking import Stacking
 from . import document_forms as f, document_nodes as n
@@ -40,6 +41,8 @@ def transform_of(part: f.TransformPart, terms: TermReader, spec: ReadSpec, where
             return Selecting(terms.filters(filters, where), keep=form == "Only")
         case f.PlusForm(kinds=kinds):
             return Adding(tuple(terms.kind(kind, where) for kind in kinds))
+        case f.HavingForm(paths=paths):
+            return Requiring(paths)
         case f.StackedForm():
             filters = terms.filters(part.filters, where)
             axis: Any = ... if part.axis is None and not part.nameless else part.axis

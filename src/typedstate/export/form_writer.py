@@ -12,6 +12,7 @@ from .._spec.unrolling import Unrolling
 from ..forms.likeness import Resembling
 from ..forms.memory import Keeping
 from ..forms.placing import Naming, Placing
+from ..forms.presence import Requiring
 from ..forms.replacing import Abstracting, Replacing, Unwrapping
 from ..forms.stacking import Stacking
 from . import document_forms as f, document_nodes as n
@@ -39,6 +40,8 @@ def form_part(form: Transform, terms: TermWriter, spec: WriteSpec, where: str) -
         case Adding(kinds):
             classes = tuple(terms.class_name(kind, where) for kind in kinds)
             return f.PlusForm(form="Plus", kinds=classes)
+        case Requiring(paths):
+            return f.HavingForm(form="Having", paths=paths)
         case Stacking(dim, text, index, partition, filters):
             return f.StackedForm(
                 form="Stacked",

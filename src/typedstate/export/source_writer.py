@@ -138,9 +138,14 @@ class Writer:
         if not extra.patterns:
             return ""
         items = ", ".join(
-            f"{quoted(key)}: {self.spec(spec, where)}" for key, spec in extra.patterns
+            f"{quoted(self._keys(one))}: {self.spec(one.entry, where)}" for one in extra.patterns
         )
         return f", extra={{{items}}}"
+
+    def _keys(self, pattern: s.KeyPattern) -> str:
+        if pattern.length is None:
+            return pattern.keys
+        return pattern.keys.replace("{}", f"{{len={self._expr(pattern.length)}}}")
 
     # -- Hints -----------------------------------------------------------------------------
 
@@ -180,6 +185,9 @@ class Writer:
             case s.SameSpec(inner, group, by):
                 more = "" if by == "structure" else f", {quoted(by)}"
                 return f"{self.file.own('Same')}[{self.spec(inner, where)}, {quoted(group)}{more}]"
+            case s.PlacedAsSpec(inner, name):
+                hint = self.spec(inner, where)
+                return f"{self.file.own('PlacedAs')}[{hint}, {quoted(name)}]"
             case s.FlatSpec(inner, separator):
                 more = "" if separator is None else f", {quoted(separator)}"
                 return f"{self.file.own('Flat')}[{self.spec(inner, where)}{more}]"

@@ -9,7 +9,8 @@ from .flat import Flat
 from .likeness import Cast, Like
 from .linking import Bind, Same, Scoped
 from .memory import MemoryKind
-from .placing import Placed, PlacedBy, Sharded
+from .placing import Placed, PlacedAs, PlacedBy, Sharded
+from .presence import Having
 from .replacing import Abstract, Pure, Shardings, Specs, Values
 from .selection import Only, Plus, Rest
 from .stacking import Axis, Stacked
@@ -22,10 +23,12 @@ __all__ = [
     "Entries",
     "Exactly",
     "Flat",
+    "Having",
     "Like",
     "MemoryKind",
     "Only",
     "Placed",
+    "PlacedAs",
     "PlacedBy",
     "Plus",
     "Pure",

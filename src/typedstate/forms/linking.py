@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, get_args
 
 from .._spec.describe import describe
-from .._spec.dims import Expr, Name
+from .._spec.dims import Expr, Name, evaluate
 from .._spec.nodes import (
     Anything,
     Argument,
@@ -35,7 +35,7 @@ def _links(text: Any, owner: str) -> tuple[Links, dict[str, tuple[Expr[str], ...
         name, equals, value = token.partition("=")
         is_run, name = name.startswith("*"), name.removeprefix("*")
         if open_ is not None and not equals and not is_run:
-            runs[open_] += (parse_size(token, owner),)
+            runs[open_] += (_size(token, owner),)
             continue
         if not name.isidentifier():
             raise SchemaError(f"{owner}: {name!r} is no dim name; write name or name=size")
@@ -43,14 +43,21 @@ def _links(text: Any, owner: str) -> tuple[Links, dict[str, tuple[Expr[str], ...
             raise SchemaError(f"{owner}: {name!r} stands there twice")
         open_ = None
         if is_run and equals and not value.startswith("*"):
-            runs[name] = (parse_size(value, owner),) if value else ()
+            runs[name] = (_size(value, owner),) if value else ()
             open_ = name
         elif not is_run and value.startswith("*"):
             raise SchemaError(f"{owner}: {value} is a run of axes; write *{name}={value}")
         else:
             value = value.removeprefix("*")
-            links[name] = parse_size(value, owner) if equals else Name(name)
+            links[name] = _size(value, owner) if equals else Name(name)
     return tuple(links.items()), runs
+
+
+def _size(text: str, owner: str) -> Expr[str]:
+    size = parse_size(text, owner)
+    if (evaluate(size, {}) or 0) < 0:
+        raise SchemaError(f"{owner}: {text} is no size, as it is below 0")
+    return size
 
 
 def _unrolled(inner: Spec, links: Links, runs: dict[str, tuple[Expr[str], ...]]) -> Spec:

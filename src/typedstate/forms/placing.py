@@ -18,7 +18,7 @@ from .._spec.dim_grammar import show_expr
 from .._spec.dims import Dim, Expr, Name, SingleDim, VariadicDim, names_of, substitute
 from .._spec.leaf_conditions import PlacedSpec
 from .._spec.node_groups import StateSpec, ValueSpec
-from .._spec.nodes import Anything, Array, Leaf, Spec, Union, Validated
+from .._spec.nodes import Anything, Array, Leaf, PlacedAsSpec, Spec, Union, Validated
 from .._spec.transform import Unchanged
 from .._spec.written_dims import spellings
 from ..errors import SchemaError
@@ -100,6 +100,25 @@ class PlacedBy(metaclass=FormMeta):
         return _placed(inner, "PlacedBy", rules)
 
 
+class PlacedAs(metaclass=FormMeta):
+    """``PlacedAs[H, "where"]``: every array is where that argument of the call puts its leaf.
+
+    The argument has shardings, or arrays that lie where these shall lie; one sharding stands for
+    all leaves below it, as in ``jax.device_put``. For functions that know no schema::
+
+        def place(tree: T, where: Shardings[T]) -> PlacedAs[T, "where"]: ...
+    """
+
+    __typedstate_keeps_keys__: ClassVar = True
+
+    @staticmethod
+    def __typedstate_form__(inner: Spec, argument: Any) -> Spec:
+        if not isinstance(argument, str) or not argument.isidentifier():
+            text = f"PlacedAs[{describe(inner)}, {argument!r}]"
+            raise SchemaError(f'{text}: name another parameter of the function, "where" say')
+        return PlacedAsSpec(inner, argument)
+
+
 class Sharded(metaclass=FormMeta):
     """``Sharded[S, "d=fsdp hidden=tensor"]``: axis names by dims, where S declares none.
 
@@ -174,7 +193,7 @@ class Naming(Unchanged, msgspec.Struct, frozen=True, eq=False):
         """The name of the form, e.g. ``Sharded[S, "d=fsdp"]``."""
         return f"Sharded[{name}, {self.text!r}]"
 
-    def entered(self) -> Naming:
+    def entered(self, path: Path) -> Naming:
         """A new schema: only what is linked is known outside of it."""
         return replace(self, groups=(self.pending, *self.groups), pending=())
 

@@ -27,6 +27,7 @@ from .declaration import source_of
 from .guards import guarded_reads
 from .modules import is_module
 from .options import PluginOptions
+from .presence import without_none
 from .reader import Reader
 from .titles import title
 from .trees import Tree, tree_of
@@ -66,7 +67,8 @@ class Accesses:
             context.api.fail(text, context.context, code=ATTR_DEFINED)
             return _any()
         if field is not None and not context.is_lvalue:
-            self._report_optional(context, name, field.type)
+            read = field.type if found is None or not tree.is_ours else found
+            self._report_optional(context, name, read)
         return context.default_attr_type if found is None or not tree.is_ours else found
 
     def _is_method(self, typ: Type, name: str, tree: Tree) -> bool:
@@ -104,7 +106,7 @@ class Accesses:
             return _any()
         if found is None or isinstance(found, Absent):
             return context.default_return_type
-        return _present(found)
+        return without_none(found)
 
     def get(self, context: MethodContext) -> Type:
         """``tree.get(key)`` and ``tree.get(key, default)``."""
@@ -120,7 +122,7 @@ class Accesses:
             return other
         if found is None:
             return context.default_return_type
-        return UnionType.make_union(_flat([_present(found), other]))
+        return UnionType.make_union(_flat([without_none(found), other]))
 
     def set_item(self, context: MethodSigContext) -> FunctionLike:
         """``tree[key] = value``: the value must have the type under the key."""
@@ -138,7 +140,7 @@ class Accesses:
         if found is None or isinstance(found, Absent):
             return context.default_signature
         signature = context.default_signature
-        arg_types = [*signature.arg_types[:-1], _present(found)]
+        arg_types = [*signature.arg_types[:-1], without_none(found)]
         return cast(FunctionLike, cast(Any, signature).copy_modified(arg_types=arg_types))
 
     def _read(self, context: _Context, tree: Tree, key: Hashable) -> Type | Absent | None:
@@ -183,15 +185,6 @@ def _literal(typ: Type) -> Hashable | None:
             return None if None in parts or not parts else parts
         case _:
             return None
-
-
-def _present(typ: Type) -> Type:
-    """The type of a key's item without None: an optional field that is absent raises."""
-    found = get_proper_type(typ)
-    if not isinstance(found, UnionType):
-        return typ
-    items = [item for item in found.items if not isinstance(get_proper_type(item), NoneType)]
-    return UnionType.make_union(items)
 
 
 def _flat(items: list[Type]) -> list[Type]:

@@ -12,11 +12,12 @@ from mypy.types import AnyType, Instance, PlaceholderType, Type, TypeOfAny, get_
 from .fallback import report
 from .filters import bare, of_annotation
 from .names import STATE
+from .presence import HAVING, paths_of
 from .reader import Reader
 from .tags import Tag
 from .trees import tree_of
 
-KEEPING: Final = ("Only", "Rest", "Plus")
+KEEPING: Final = ("Only", "Rest", "Plus", HAVING)
 
 
 def analyze(reader: Reader, fullname: str, context: AnalyzeTypeContext) -> Type:
@@ -55,7 +56,10 @@ def _tagged(reader: Reader, name: str, context: AnalyzeTypeContext, default: Typ
         symbol = cast(Any, context.api).lookup_qualified(text, context.type, suppress_errors=True)
         return symbol.node if symbol is not None and isinstance(symbol.node, TypeInfo) else None
 
-    args = [of_annotation(arg, resolve, reader.lookup) for arg in context.type.args[1:]]
+    if name == HAVING:
+        args = paths_of(context.type.args[1:], reader.lookup)
+    else:
+        args = [of_annotation(arg, resolve, reader.lookup) for arg in context.type.args[1:]]
     return reader.wrap(Tag(name, found, tuple(args)), found)
 
 

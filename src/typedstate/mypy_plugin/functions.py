@@ -14,6 +14,7 @@ from .calling import is_made_once
 from .filters import bare, leaf_of, of_expression
 from .modules import is_module
 from .names import ANNOTATED, ARRAY, STATE
+from .presence import given_to
 from .reader import Reader, is_without_schema
 from .tags import Tag, forgetting, tag_of, tagged
 from .trees import tree_of
@@ -199,7 +200,7 @@ class Functions:
         inner = self._type_of(expr.index.items[0]) or _class_of(expr.index.items[0])
         if form not in KEEPING or not isinstance(inner, Instance) or tree_of(inner) is None:
             return None
-        filters = [of_expression(item, self.reader.lookup) for item in expr.index.items[1:]]
+        filters = given_to(form, expr.index.items[1:], self.reader.lookup)
         return self.reader.wrap(Tag(form, inner, tuple(filters)), inner)
 
 

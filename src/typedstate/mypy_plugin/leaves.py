@@ -45,7 +45,7 @@ def leaf_in(form: Tag, leaf: Instance, lookup: Lookup) -> Type | None:
             return None if answers and all(answer is False for answer in answers) else leaf
         case "Rest":
             return None if any(selects(arg, leaf) is True for arg in form.args) else leaf
-        case "Plus":
+        case "Plus" | "Having":
             return leaf
         case "Pure" | "Values":
             return _value_of(leaf, lookup)

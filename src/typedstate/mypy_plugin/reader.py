@@ -23,6 +23,7 @@ from .filters import Lookup, bare
 from .leaves import HOLDING, leaf_in, unknown
 from .modules import OF_MODULE, Modules, is_module
 from .names import DICT, ENTRIES, FORMS, MAP, NODE_DICT, NODE_LIST, STATE, STR
+from .presence import HAVING, present_at
 from .tags import Tag, tag_of, tagged
 from .trees import LEVELS, Field, Fields, Tree, fields_of, is_schema, tree_of
 
@@ -75,11 +76,18 @@ class Reader:
             plus = any(form.form == "Plus" for form in tree.forms)
             return None if plus else found
         for form in tree.forms:
-            changed = self.apply(form, found)
+            changed = self._below(form, key, found)
             if changed is None:
                 return Absent(f"{form.form} drops it", dropped=True)
             found = changed
         return found
+
+    def _below(self, form: Tag, key: Hashable, typ: Type) -> Type | None:
+        """The type under a key in a form; None if the form drops it."""
+        if form.form != HAVING:
+            return self.apply(form, typ)
+        found, paths = present_at(form, key, typ)
+        return self.apply(Tag(form.form, found, paths), found) if paths else found
 
     def _declared(self, base: Instance, key: Hashable) -> Type | Absent | None:
         match base.type.fullname:
@@ -113,8 +121,11 @@ class Reader:
 
     def _extra(self, patterns: Mapping[str, Any], key: Hashable) -> Type | None:
         for pattern, name in patterns.items():
-            before, _, after = pattern.partition("{}")
-            if isinstance(key, str) and key.startswith(before) and key.endswith(after):
+            before, _, rest = pattern.partition("{")
+            counted, _, after = rest.partition("}")
+            if not (isinstance(key, str) and key.startswith(before) and key.endswith(after)):
+                continue
+            if not counted or key[len(before) : len(key) - len(after)].isdecimal():
                 info = self.lookup(name) if isinstance(name, str) else None
                 return unknown() if info is None else bare(info)
         return None
@@ -141,7 +152,7 @@ class Reader:
         """The type of a whole tree in a form."""
         tag = Tag(form.form, inner, form.args)
         match form.form:
-            case "Only" | "Rest" | "Plus":
+            case "Only" | "Rest" | "Plus" | "Having":
                 return tagged(inner, tag)
             case "Pure":
                 return self._carried(DICT, tag, self._dict_keys(inner))

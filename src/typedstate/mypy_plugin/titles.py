@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mypy.types import AnyType, Instance, NoneType, Type, UnionType, get_proper_type
+from mypy.types import AnyType, Instance, LiteralType, NoneType, Type, UnionType, get_proper_type
 
 from .names import FILTERS
 from .tags import operands_of, tag_of
@@ -18,6 +18,8 @@ def title(typ: Type) -> str:
             return "None"
         case UnionType(items=items):
             return " | ".join(title(item) for item in items)
+        case LiteralType(value=value):
+            return repr(value)
         case Instance():
             return _instance(found)
         case _:

@@ -18,10 +18,12 @@ from .._spec.nodes import (
     EntriesSpec,
     Field,
     FlatSpec,
+    KeyPattern,
     Leaf,
     Map,
     ModuleState,
     Node,
+    PlacedAsSpec,
     SameSpec,
     SchemaRef,
     ScopedSpec,
@@ -66,7 +68,7 @@ def _drawn(
                 outermost = scope is _CALL
             case FlatSpec():
                 flat = spec
-            case ScopedSpec() | SameSpec() | ModuleState():
+            case ScopedSpec() | SameSpec() | PlacedAsSpec() | ModuleState():
                 pass
         spec = spec.inner
     if isinstance(spec, Node):
@@ -106,12 +108,22 @@ def _of_schema(
         found = Branch(path, ref.name, bound, " ...")
     else:
         open_ = (*open_, root)
-        found = summed(
-            path, ref.name, [_of_field(item, path, own, open_) for item in schema.fields]
-        )
+        below = [_of_field(item, path, own, open_) for item in schema.fields]
+        below += [_of_pattern(item, path, own, open_) for item in schema.extra.patterns]
+        found = summed(path, ref.name, below)
         found.bound = bound
     if bound and own.outer is not None:
         found.names, found.inside = own.outer.names("", bound), own.names("", bound)
+    return found
+
+
+def _of_pattern(
+    item: KeyPattern, path: Path, own: DimScope, open_: tuple[SchemaRef, ...]
+) -> Branch:
+    """What stands under keys like ``layers_{}``, once."""
+    found = _drawn(item.entry, (*path, item.keys), own, show_path((item.keys,), own.place), open_)
+    if item.length is not None:
+        found.more += f", len={show_expr(item.length)}"
     return found
 
 

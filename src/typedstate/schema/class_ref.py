@@ -14,11 +14,14 @@ from msgspec.structs import replace
 from .._annotations.context import Context, NotYet
 from .._annotations.parse import parse
 from .._spec.binds import check_binds
+from .._spec.endless import endless_field
 from .._spec.leaf_conditions import Allowed
 from .._spec.nodes import Extra, Field, Schema, Spec
 from ..errors import SchemaError
 from .field import Declaration, parse_field, refuse_twins
+from .key_pattern import read_pattern
 from .local_names import mentioned
+from .unlinked import is_asked_for, warn_unlinked
 
 if TYPE_CHECKING:
     from .typed_state import SchemaMeta
@@ -89,10 +92,26 @@ class ClassRef(msgspec.Struct, eq=False):
         try:
             for item in fields:
                 check_binds(item.spec, f"{self.name}.{item.name}")
+            for pattern in parsed.extra.patterns:
+                check_binds(pattern.entry, f"{self.name}, extra=")
+            self._refuse_endless()
         except BaseException:
             self.parsed = None
             raise
         _pending.discard(self.cls)
+        if is_asked_for():
+            warn_unlinked(self.cls, parsed)
+
+    def _refuse_endless(self) -> None:
+        try:
+            name = endless_field(self)
+        except NotYet:  # the last of the schemas that refer to each other is asked
+            return
+        if name:
+            raise SchemaError(
+                f"{self.name}.{name}: every {self.name} would need another in it, without end; "
+                f"where it may be absent write {name}: ... | None"
+            )
 
     def _fields(self) -> tuple[Field, ...]:
         """All fields; a mistake in any of them comes before a name that is not there yet."""
@@ -128,7 +147,8 @@ class ClassRef(msgspec.Struct, eq=False):
             context = replace(
                 self._context("", next(iter(self.declared.values()))), owner=context.owner
             )
-        return Extra(patterns=tuple((key, parse(h, context)) for key, h in self.extra.items()))
+        patterns = (read_pattern(key, parse(h, context), context) for key, h in self.extra.items())
+        return Extra(patterns=tuple(patterns))
 
 
 _pending: WeakSet[SchemaMeta] = WeakSet()

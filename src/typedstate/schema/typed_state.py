@@ -25,6 +25,7 @@ from ..errors import SchemaError
 from .class_ref import ClassRef, parse_or_wait, retry_waiting
 from .field import Declaration, refuse_body, refuse_name
 from .hint_class import HintMeta, made, reduced
+from .key_pattern import refuse_pattern
 from .local_names import is_module_level, mentioned
 
 _FIELDS: Final = "\n\nFields:\n"
@@ -173,11 +174,7 @@ def _extra_of(cls: type, extra: str | dict[Any, Any] | None) -> str | dict[str, 
             'patterns such as {"layers_{}": LayerState}'
         )
     for pattern in extra:
-        if not isinstance(pattern, str) or "{}" not in pattern:
-            raise SchemaError(
-                f"{cls.__name__}: extra={{{pattern!r}: ...}} needs braces for what varies, "
-                'as in "layers_{}"; a fixed key is a field'
-            )
+        refuse_pattern(pattern, cls.__name__)
     return extra
 
 

@@ -50,14 +50,17 @@ from .._spec.nodes import (
     Validated,
 )
 from .._spec.questions import needs_leaf
+from .._validation.opening import At, Side, open_binds
 from .._validation.scopes import Scope, Var
-from ..comparison.side import At, Side, open_binds
+from .._validation.undeclared import pattern_of
 from ..report import Path, show_path
 from .choosing import Chooser, Place, Unsatisfied
 
 DTYPES: Final = ("float32", "int32", "bfloat16", "uint32", "bool", "int8", "float16", "complex64")
 _MAX_DEPTH: Final = 12
 ABSENT: Final[Any] = object()
+#: A key that no schema declares, but for a pattern that takes it.
+SURPLUS: Final = "surplus"
 _jax: Final[Any] = jax
 
 
@@ -76,6 +79,7 @@ class Generator(msgspec.Struct):
     _side: Side = msgspec.field(default_factory=Side)
     _sizes: dict[Var, int] = msgspec.field(default_factory=dict[Var, int])
     _runs: dict[Var, tuple[int, ...]] = msgspec.field(default_factory=dict[Var, tuple[int, ...]])
+    _present: dict[Hashable, bool] = msgspec.field(default_factory=dict[Hashable, bool])
     _unsure: int = 0
     _container: str = "state"
 
@@ -94,7 +98,7 @@ class Generator(msgspec.Struct):
     # -- Trees ---------------------------------------------------------------------------
 
     def _tree(self, at: At, path: Path, *, required: bool) -> Any:
-        at = open_binds(self._side, at)
+        at = open_binds(self._side, at, path)
         spec = at.spec
         if len(path) > _MAX_DEPTH:
             raise Unsatisfied(f"{show_path(path)}: the schema has no end")
@@ -138,19 +142,34 @@ class Generator(msgspec.Struct):
     def _level(
         self, fields: Iterable[Field], extra: Extra, at: At, path: Path, *, required: bool
     ) -> dict[Hashable, Any]:
-        if extra == Extra():
+        if not extra.allowed and pattern_of(extra, SURPLUS) is None:
             self._note(Place(path, at.spec, required))
         made: dict[Hashable, Any] = {}
         for item in fields:
             child = (*path, item.key)
-            if item.shared is not None or (item.optional and not self.chooser.is_there(child)):
+            if item.shared is not None or (item.optional and not self._is_there(child)):
                 continue
             needed = not item.optional and not isinstance(item.spec, Conditional)
             needed = needed and needs_leaf(item.spec)
             found = self._tree(At(item.spec, at.scope), child, required=needed)
             if found is not ABSENT:
                 made[item.key] = found
+        for pattern in extra.patterns:
+            if pattern.length is not None:
+                count = self._size(substitute(pattern.length, at.scope.lookup), path)
+                keys = [pattern.key_of(number) for number in range(count)]
+                made |= self._under(((key, pattern.entry) for key in keys), at, path)
         return made
+
+    def _is_there(self, path: Path) -> bool:
+        """Whether an optional leaf is there, as in every use of a type argument around it."""
+        self._side.come_to(path)
+        if not self._side.arguments:
+            return self.chooser.is_there(path)
+        use = self._side.of(None, path)
+        if use not in self._present:
+            self._present[use] = self.chooser.is_there(path)
+        return self._present[use]
 
     def _under(
         self, items: Iterable[tuple[Hashable, Spec]], at: At, path: Path

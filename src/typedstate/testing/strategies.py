@@ -20,7 +20,7 @@ from .._spec.nodes import Array, EntriesSpec, FlatSpec, Leaf, Map, Node, Spec
 from ..report import Code, Path, show_path
 from .choosing import Place, Unsatisfied
 from .examples import placed, wrapped
-from .generator import DTYPES, Generator, zeros
+from .generator import DTYPES, SURPLUS, Generator, zeros
 
 T = TypeVar("T")
 _jax: Final[Any] = jax
@@ -155,7 +155,7 @@ def _faults(place: Place, tree: Any) -> Iterator[_Fault]:
     if place.required and path:
         yield _Fault("something is missing", "missing", path, lambda tree: _without(tree, path))
     if isinstance(spec, Node | EntriesSpec):
-        added = (*path, "surplus")
+        added = (*path, SURPLUS)
         yield _Fault(
             "an undeclared key", "extra", added, lambda tree: _with(tree, added, _jnp.ones(()))
         )

@@ -4,6 +4,8 @@
 
 from schema_models import LinearState, ModelState
 
+from typedstate import Having
+
 
 def unguarded(state: LinearState, model: ModelState) -> None:
     state.bias  # E: "bias" may be absent from "LinearState", and the attribute raises then: ask "bias" in the state first, or read it with .get("bias")  [attr-defined]
@@ -37,3 +39,9 @@ def left_early(state: LinearState) -> None:
 def asserted(state: LinearState) -> None:
     assert "bias" in state
     state.bias
+
+
+def having(state: Having[LinearState, "bias"], model: Having[ModelState, "blocks.*.up.bias"]) -> None:
+    state.bias
+    model.blocks[0].up.bias
+    model.blocks[0].down.bias  # E: "bias" may be absent from "LinearState", and the attribute raises then: ask "bias" in the state first, or read it with .get("bias")  [attr-defined]

@@ -61,6 +61,10 @@ class Numbered(TypedState, extra={"layers_{}": LinearState}):
     gate: nnx.Param[Float[Array, ""]]
 
 
+class Counted(TypedState, extra={"layers_{len=n}": LinearState}):
+    gate: nnx.Param[Float[Array, ""]]
+
+
 class Stats(nnx.Module):
     def __init__(self, d: int) -> None:
         self.scale = nnx.Param(jnp.ones(d))

@@ -8,6 +8,7 @@ from flax.nnx import statelib
 from jax.sharding import PartitionSpec
 from schema_models import (
     BlockState,
+    Counted,
     LinearState,
     ModelState,
     NormState,
@@ -19,7 +20,19 @@ from schema_models import (
     seen,
 )
 
-from typedstate import Abstract, Like, Only, Plus, Pure, Rest, Specs, StateMap, Values, check
+from typedstate import (
+    Abstract,
+    Having,
+    Like,
+    Only,
+    Plus,
+    Pure,
+    Rest,
+    Specs,
+    StateMap,
+    Values,
+    check,
+)
 
 Param = nnx.Param[jax.Array]
 BatchStat = nnx.BatchStat[jax.Array]
@@ -66,6 +79,8 @@ def test_extra_keys() -> None:
     gate = nnx.Param(jax.numpy.ones(()))
     opened = OpenState({"gate": gate, "more": gate})
     seen(assert_type(opened["gate"], Param), nnx.Param)
+    counted = Counted({"gate": gate, "layers_0": linear_state()})
+    seen(assert_type(counted["layers_0"]["kernel"], Param), nnx.Param)
     numbered = Numbered({"gate": gate, "layers_0": linear_state()})
     seen(assert_type(numbered["layers_0"]["kernel"], Param), nnx.Param)
 
@@ -86,6 +101,16 @@ def test_plus_takes_other_keys() -> None:
     plus = check(state, Plus[LinearState, nnx.LoRAParam])
     seen(assert_type(plus["kernel"], Param), nnx.Param)
     seen(plus["lora"], nnx.LoRAParam)
+
+
+def test_having_is_there() -> None:
+    having = check(linear_state(), Having[LinearState, "bias"])
+    seen(assert_type(having.bias, Param), nnx.Param)
+    seen(assert_type(having["kernel"], Param), nnx.Param)
+    deep = check(model_state(), Having[ModelState, "blocks.*.up.bias", "stem.0.bias"])
+    seen(assert_type(deep.blocks[0].up.bias, Param), nnx.Param)
+    seen(assert_type(deep.blocks[0].down.get("bias"), Param | None), nnx.Param)
+    seen(assert_type(deep.stem[0].bias, Param), nnx.Param)
 
 
 def test_pure_and_values() -> None:

@@ -22,10 +22,12 @@ from typedstate import (
     Entries,
     Exactly,
     Flat,
+    Having,
     Like,
     MemoryKind,
     Only,
     Placed,
+    PlacedAs,
     PlacedBy,
     Plus,
     Pure,
@@ -164,6 +166,8 @@ class Kept(TypedState):
     rest_many: Rest[LinearState, nnx.RngState, "frozen", nnx.BatchStat]
     plus: Plus[LinearState, nnx.LoRAParam]
     plus_two: Plus[LinearState, nnx.LoRAParam, nnx.Intermediate]
+    having: Having[LinearState, "bias"]
+    having_paths: Having[StateMap[int, LinearState], "*.bias"]
     stacked: Stacked[LinearState, "layers"]
     stacked_size: Stacked[LinearState, 4]
     stacked_kind: Stacked[LinearState, "layers", nnx.Param]
@@ -172,6 +176,7 @@ class Kept(TypedState):
     stacked_value: Stacked[LinearState, "layers", SECOND, nnx.Not(nnx.RngState)]
     same: Same[LinearState, "T"]
     placed: Placed[LinearState]
+    placed_as: PlacedAs[LinearState, "where"]
     placed_by: PlacedBy[LinearState, RULES]
     placed_by_pairs: PlacedBy[LinearState, (("embed", "data"), ("mlp", None))]
     sharded: Sharded[LinearState, "din=fsdp dout=tensor"]
@@ -294,8 +299,10 @@ def test_arguments_as_values() -> None:
     seen(assert_type(check(kernels, Only[LinearState, in_kernel]), LinearState), nnx.State)
     seen(assert_type(check(state, Rest[LinearState, nnx.BatchStat]), LinearState), nnx.State)
     seen(assert_type(check(state, Plus[LinearState, nnx.LoRAParam]), LinearState), nnx.State)
+    seen(assert_type(check(state, Having[LinearState, "bias"]), LinearState), nnx.State)
     seen(assert_type(check(state, Same[LinearState, "T"]), LinearState), nnx.State)
     seen(assert_type(check(state, Placed[LinearState]), LinearState), nnx.State)
+    seen(assert_type(check(state, PlacedAs[LinearState, "where"]), LinearState), nnx.State)
     seen(assert_type(check(state, PlacedBy[LinearState, RULES]), LinearState), nnx.State)
     seen(assert_type(check(state, MemoryKind[LinearState, "device"]), LinearState), nnx.State)
     seen(assert_type(check(state, Sharded[LinearState, "din=fsdp"]), LinearState), nnx.State)

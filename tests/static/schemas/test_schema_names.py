@@ -30,6 +30,7 @@ from typedstate import (
     TypedState,
     TypedStateWarning,
     Unknown,
+    UnlinkedDimsWarning,
     Violation,
     abstract,
     check,
@@ -99,6 +100,7 @@ def test_questions() -> None:
         warnings.warn(TypedStateWarning("a warning"), stacklevel=1)
     seen(assert_type(TypedStateWarning("a warning"), TypedStateWarning), UserWarning)
     assert caught[0].category is TypedStateWarning
+    seen(assert_type(UnlinkedDimsWarning("a warning"), UnlinkedDimsWarning), TypedStateWarning)
 
 
 @checked

@@ -1,0 +1,127 @@
+"""Where the leaves of one argument put those of another tree: `PlacedAs`.
+
+Only metadata is read, as by `compare_placement`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, cast
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from .._compat import axis_rules, variables
+from ..report import Path
+from .axis_names import show_names
+from .outcome import MATCH, Outcome
+from .placement import compare_placement
+
+#: By the path of each leaf, or of a branch of which every leaf is placed so.
+Placements = dict[Path, Any]
+
+
+class _Hidden:
+    """The place of an array that a tracer does not show."""
+
+    def __repr__(self) -> str:
+        return "hidden"
+
+
+HIDDEN: Final = _Hidden()
+_Places: Final = (jax.sharding.Sharding, PartitionSpec)
+
+
+def placements_of(value: Any) -> Placements:
+    """Where a tree of shardings, or of arrays, has or puts each of its leaves."""
+    found: Placements = {}
+    for path, leaf in leaves_of(value):
+        place = _place(leaf)
+        if place is not None:
+            found[path] = place
+    return found
+
+
+def leaves_of(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Yields the leaves of a tree, what Variables hold in their place."""
+    mapping = variables.mapping_of(value)
+    if mapping is not None:
+        for key, item in dict(mapping).items():
+            yield from leaves_of(item, (*path, key))
+    elif variables.is_variable(value):
+        yield from leaves_of(variables.raw_value(value), path)
+    elif isinstance(value, list | tuple) and not isinstance(value, _Places):
+        for index, item in enumerate(cast("list[Any]", value)):
+            yield from leaves_of(item, (*path, index))
+    else:
+        yield path, value
+
+
+def _place(leaf: Any) -> Any:
+    """A sharding or PartitionSpec; that of an array; None for what has no place."""
+    if isinstance(leaf, _Places):
+        return leaf
+    if not variables.is_shaped(leaf):
+        return None
+    if variables.is_traced(leaf):
+        return HIDDEN
+    at = getattr(leaf, "sharding", None)
+    return getattr(at, "sharding", at)  # a Format has a layout beside it
+
+
+def place_for(places: Placements, path: Path) -> tuple[Path, Any]:
+    """The place for a leaf, and the path at which it is given; None where none is."""
+    for length in range(len(path), -1, -1):
+        if path[:length] in places:
+            return path[:length], places[path[:length]]
+    return path, None
+
+
+def compare_with(leaf: Any, wanted: Any) -> Outcome:
+    """Compares where an array is with the place that another argument has for it."""
+    if wanted is HIDDEN:
+        return Outcome("unknown", "the place of a tracer", "it does not show where it is")
+    is_partition = isinstance(wanted, PartitionSpec)
+    if is_partition or variables.is_traced(leaf):
+        if not is_partition and not isinstance(wanted, NamedSharding):
+            return Outcome("unknown", _show(wanted), "a tracer does not show where it is")
+        spec = wanted if is_partition else wanted.spec
+        return compare_placement(leaf, axis_rules.axis_names(spec), (), {})
+    at = _place(leaf)
+    if at is None:
+        kind = "a numpy array" if isinstance(leaf, np.ndarray) else "no sharding"
+        return Outcome("mismatch", _show(wanted), kind)
+    if _is_equivalent(at, wanted, len(leaf.shape)):
+        return MATCH
+    expected, actual = _show(wanted), _show(at)
+    if expected == actual:
+        expected, actual = (f"{_show(one)} {_details(one)}" for one in (wanted, at))
+    return Outcome("mismatch", expected, actual)
+
+
+def _is_equivalent(at: Any, wanted: Any, rank: int) -> bool:
+    try:
+        return bool(at.is_equivalent_to(wanted, rank) and at.memory_kind == wanted.memory_kind)
+    except Exception:  # more names than the array has axes
+        return False
+
+
+def _show(place: Any) -> str:
+    if isinstance(place, NamedSharding | PartitionSpec):
+        spec = place.spec if isinstance(place, NamedSharding) else place
+        return show_names(axis_rules.axis_names(spec))
+    devices = len(place.device_set)
+    return "one device" if devices == 1 else f"a {type(place).__name__} over {devices} devices"
+
+
+def _details(place: Any) -> str:
+    numbers = ", ".join(str(device.id) for device in _devices(place))
+    return f"in {place.memory_kind} of devices {numbers}"
+
+
+def _devices(place: Any) -> list[Any]:
+    if isinstance(place, NamedSharding):
+        mesh: Any = place.mesh
+        return list(mesh.devices.flat)
+    return sorted(place.device_set, key=lambda device: device.id)

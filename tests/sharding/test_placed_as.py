@@ -1,0 +1,252 @@
+"""`PlacedAs`: the arrays of one tree are where another argument of the call puts them."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from hypothesis import given, settings, strategies as st
+from jax.sharding import NamedSharding, PartitionSpec as P
+from jaxtyping import Array, Float
+
+from tests.sharding.helpers import mesh_of, unknown
+from tests.zoo import leaf
+from typedstate import (
+    Only,
+    PlacedAs,
+    SchemaDocument,
+    SchemaError,
+    Shardings,
+    Specs,
+    StateTypeError,
+    TypedState,
+    checked,
+    explain,
+    to_source,
+)
+
+pytestmark = pytest.mark.skipif(len(jax.devices()) != 8, reason="needs 8 virtual devices")
+T = TypeVar("T")
+
+
+class PairState(TypedState):
+    w: nnx.Param[Float[Array, "d e"]]
+    b: nnx.Param[Float[Array, "e"]] | None
+
+
+def pair(*, bias: bool = True) -> Any:
+    tree = {"w": leaf(nnx.Param, jnp.ones((8, 4)))}
+    return nnx.State({**tree, "b": leaf(nnx.Param, jnp.ones(4))} if bias else tree)
+
+
+SPLIT, HALF = P("fsdp", "tensor"), P("tensor")
+
+
+def where(w: Any = SPLIT, b: Any = HALF, *, mesh: Any) -> Any:
+    return nnx.State({"w": NamedSharding(mesh, w), "b": NamedSharding(mesh, b)})
+
+
+def put(tree: Any, places: Any) -> Any:
+    """By ``device_put`` of each array, on any Flax."""
+    moved = {
+        key: leaf(nnx.Param, jax.device_put(jnp.ones((8, 4) if key == "w" else 4), places[key]))
+        for key in tree
+    }
+    return nnx.State(moved)
+
+
+def refusal(call: Any, *args: Any) -> list[str]:
+    with pytest.raises(StateTypeError) as error:
+        call(*args)
+    assert error.value.report is not None
+    return [str(item) for item in error.value.report.violations]
+
+
+@checked
+def place(tree: T, where: Shardings[T], result: Any) -> PlacedAs[T, "where"]:
+    return result
+
+
+def test_a_helper_for_any_tree(mesh: jax.sharding.Mesh) -> None:
+    first, second = where(mesh=mesh), where(P("tensor"), P(), mesh=mesh)
+    for places in (first, second, first, second):
+        place(pair(), places, put(pair(), places))
+    for _ in range(2):
+        assert refusal(place, pair(), first, put(pair(), second)) == [
+            "return.w: expected P('fsdp', 'tensor') as in where.w, found P('tensor') [sharding]",
+            "return.b: expected P('tensor') as in where.b, found P() [sharding]",
+        ]
+        assert refusal(place, pair(), second, put(pair(), first)) == [
+            "return.w: expected P('tensor') as in where.w, found P('fsdp', 'tensor') [sharding]",
+            "return.b: expected P() as in where.b, found P('tensor') [sharding]",
+        ]
+        place(pair(), first, put(pair(), first))
+    assert refusal(place, pair(), first, pair()) == [
+        "return.w: expected P('fsdp', 'tensor') as in where.w, found one device [sharding]",
+        "return.b: expected P('tensor') as in where.b, found one device [sharding]",
+    ]
+
+
+def test_the_message_as_a_whole(mesh: jax.sharding.Mesh) -> None:
+    with pytest.raises(StateTypeError) as error:
+        place(pair(), where(mesh=mesh), put(pair(), where(b=P(), mesh=mesh)))
+    assert str(error.value) == (
+        "the return value of place() does not fit: 1 violation\n"
+        "  return.b: expected P('tensor') as in where.b, found P() [sharding]\n"
+        "signature:\n"
+        "     tree: T\n"
+        "     where: Shardings[T]\n"
+        "  -> return: PlacedAs[T, 'where']"
+    )
+
+
+def test_other_places_for_the_same_names(mesh: jax.sharding.Mesh) -> None:
+    devices = np.array(jax.devices()[::-1]).reshape(4, 2)
+    other = where(mesh=jax.sharding.Mesh(devices, ("fsdp", "tensor")))
+    [w, b] = refusal(place, pair(), where(mesh=mesh), put(pair(), other))
+    numbers = ", ".join(map(str, range(8)))
+    backwards = ", ".join(map(str, range(7, -1, -1)))
+    assert w == (
+        f"return.w: expected P('fsdp', 'tensor') in device of devices {numbers} as in where.w, "
+        f"found P('fsdp', 'tensor') in device of devices {backwards} [sharding]"
+    ).replace("in device", f"in {jax.devices()[0].default_memory().kind}")
+    assert b.startswith("return.b: ")
+
+
+def test_a_place_in_a_result_of_several(mesh: jax.sharding.Mesh) -> None:
+    @checked
+    def step(
+        state: PairState, where: Shardings[PairState], result: Any
+    ) -> tuple[PlacedAs[Only[PairState, nnx.Param], "where"], float]:
+        return result, 1.0
+
+    first, second = where(mesh=mesh), where(P("tensor"), mesh=mesh)
+    for _ in range(3):
+        step(pair(), first, put(pair(), first))
+        step(pair(), first, put(pair(bias=False), first))
+    assert refusal(step, pair(), first, put(pair(), second)) == [
+        "return[0].w: expected P('fsdp', 'tensor') as in where.w, found P('tensor') [sharding]"
+    ]
+
+
+def test_where_another_argument_lies(mesh: jax.sharding.Mesh) -> None:
+    @checked
+    def average(ema: PlacedAs[PairState, "model"], model: PairState) -> None: ...
+
+    one, other = put(pair(), where(mesh=mesh)), put(pair(), where(P(), mesh=mesh))
+    for _ in range(3):
+        average(one, one)
+        average(other, other)
+        average(pair(), pair())
+    assert refusal(average, one, other) == [
+        "ema.w: expected P() as in model.w, found P('fsdp', 'tensor') [sharding]"
+    ]
+    assert refusal(average, pair(), one)[0] == (
+        "ema.w: expected P('fsdp', 'tensor') as in model.w, found one device [sharding]"
+    )
+
+
+def test_one_sharding_for_all(mesh: jax.sharding.Mesh) -> None:
+    @checked
+    def replicate(state: PlacedAs[PairState, "where"], where: NamedSharding) -> None: ...
+
+    whole, split = NamedSharding(mesh, P()), NamedSharding(mesh, P("fsdp"))
+    for _ in range(3):
+        replicate(put(pair(), {"w": whole, "b": whole}), whole)
+        replicate(put(pair(), {"w": split, "b": split}), split)
+    assert refusal(replicate, put(pair(), {"w": whole, "b": split}), split) == [
+        "state.w: expected P('fsdp') as in where, found P() [sharding]"
+    ]
+
+
+def test_partition_specs_and_arguments_that_may_be_left_out(mesh: jax.sharding.Mesh) -> None:
+    @checked
+    def step(
+        state: PlacedAs[PairState, "where"], where: Specs[PairState] | None = None
+    ) -> None: ...
+
+    specs = nnx.State({"w": P("fsdp", "tensor"), "b": P("tensor")})
+    there = put(pair(), where(mesh=mesh))
+    for _ in range(3):
+        step(there, specs)
+        step(there)
+        step(pair())
+    assert refusal(step, put(pair(), where(b=P(), mesh=mesh)), specs) == [
+        "state.b: expected P('tensor') as in where.b, found P() [sharding]"
+    ]
+
+
+def test_a_leaf_that_the_argument_does_not_place(mesh: jax.sharding.Mesh) -> None:
+    @checked
+    def step(state: PlacedAs[PairState, "where"], where: dict[str, NamedSharding]) -> None: ...
+
+    places = {"w": NamedSharding(mesh, P())}
+    whole = {**places, "b": places["w"]}
+    step(put(pair(bias=False), places), places)
+    assert refusal(step, put(pair(), whole), places) == [
+        "state.b: expected a place in where, found none for where.b [sharding]"
+    ]
+
+
+def test_what_a_tracer_does_not_show_is_unknown(mesh: jax.sharding.Mesh) -> None:
+    @checked
+    def inside(state: PlacedAs[PairState, "where"], where: Shardings[PairState]) -> PairState:
+        return state
+
+    jax.eval_shape(lambda tree: inside(tree, where(mesh=mesh)), pair())
+    report = explain(pair(), PlacedAs[PairState, "where"])
+    assert unknown(report) == ["there is no argument 'where' that says where it has to be"]
+
+
+def test_a_name_that_is_no_parameter() -> None:
+    def step(state: PlacedAs[PairState, "were"], where: Shardings[PairState]) -> None: ...
+
+    with pytest.raises(SchemaError) as error:
+        checked(step)
+    text = "PlacedAs[..., 'were'] names no other parameter with an annotation"
+    owner = f"{step.__qualname__}(state)"
+    assert str(error.value) == f"{owner}: {text}; did you mean 'where'?"
+    with pytest.raises(SchemaError) as error:
+        PlacedAs[PairState, 5]
+    assert str(error.value) == (
+        'PlacedAs[PairState, 5]: name another parameter of the function, "where" say'
+    )
+
+
+def test_documents_and_source_say_it() -> None:
+    hint = PlacedAs[PairState, "where"]
+    document = SchemaDocument.of(hint)
+    again = SchemaDocument.from_json(document.to_json())
+    assert again == document
+    assert to_source(again.to_schema()).endswith('= PlacedAs[PairState, "where"]\n')
+
+
+PARTITIONS = st.sampled_from(
+    [
+        *([], [None], [None, None], ["fsdp"], ["tensor"], [None, "fsdp"], ["fsdp", None]),
+        *(["fsdp", "tensor"], ["tensor", "fsdp"], [("fsdp", "tensor")], [None, ("fsdp", "tensor")]),
+        *([("tensor", "fsdp")], [None, "tensor"]),
+    ]
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(PARTITIONS, PARTITIONS), min_size=2, max_size=8))
+def test_it_holds_exactly_where_jax_calls_the_places_equivalent(drawn: Any) -> None:
+    mesh = mesh_of()
+
+    @checked
+    def step(state: PlacedAs[PairState, "where"], where: Shardings[PairState]) -> None: ...
+
+    for asked, real in drawn:
+        wanted, there = (NamedSharding(mesh, P(*names)) for names in (asked, real))
+        state = nnx.State({"w": leaf(nnx.Param, jax.device_put(jnp.ones((8, 8)), there))})
+        places = nnx.State({"w": wanted})
+        if wanted.is_equivalent_to(there, 2):
+            step(state, places)
+        else:
+            assert len(refusal(step, state, places)) == 1
