@@ -42,7 +42,8 @@ def test_a_gradient_that_is_a_module() -> None:
     assert explain(jax.tree.map(lambda leaf: leaf * 2, gradient), Annotated[Net, hint])
     assert str(explain(gradient, hint)).splitlines()[1] == (
         "  the value: expected a state Only[NetState, Param], found Net (a module: "
-        "nnx.state(module) is its state, Annotated[Net, ...] takes it as it is) [container]"
+        "nnx.state(module) is its state, "
+        "Annotated[Net, Only[NetState, Param]] takes it as it is) [container]"
     )
 
 
