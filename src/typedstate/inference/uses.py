@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .observe import BranchSeen, Stack
-from .roles import Role
+from .roles import LAYERS, Role
 
 #: Sizes at each place where a class is seen; None where the axis is not there.
 Sizes = tuple[int | None, ...]
@@ -61,6 +61,7 @@ class Group:
       text: how it is written in the class: a name, a size, an expression; None where only a
         class below has a name for it.
       needed: a class above, or two axes here, say that it is one size.
+      end: data enters or leaves the class there.
     """
 
     slots: list[Slot]
@@ -68,6 +69,13 @@ class Group:
     role: Role
     text: str | None = None
     needed: bool = False
+    end: bool = False
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether two axes, or all entries of a map, have it."""
+        many = self.role.kind != LAYERS and any(slot.many for slot in self.slots)
+        return len(self.slots) > 1 or many
 
     @property
     def is_name(self) -> bool:
@@ -133,11 +141,13 @@ class LayerUse:
       schema: that class.
       dims: its dims.
       names: the axis names in the sharding metadata of its leaves, by key.
+      keys: of its state, and whether all of its places have them.
     """
 
     schema: Any
     dims: tuple[tuple[str, Slot | None], ...]
     names: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    keys: tuple[tuple[str, bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +342,7 @@ def replaced(use: Use, slots: dict[int, Slot | None]) -> Use:
             return replace(use, value=value(use.value))
         case LayerUse(schema, dims):
             found = tuple((dim, of(slot)) for dim, slot in dims)
-            return LayerUse(schema, found, use.names)
+            return LayerUse(schema, found, use.names, use.keys)
         case DraftUse(draft, dims):
             return DraftUse(draft, tuple((group, of(slot)) for group, slot in dims))
         case AroundUse(schema, items):
