@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from flax import nnx
 from flax.traverse_util import flatten_dict
 from hypothesis import strategies as st
+from jax.sharding import PartitionSpec
 from jaxtyping import Array, Float, Int, Shaped
 
 from tests import zoo

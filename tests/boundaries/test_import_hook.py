@@ -225,3 +225,10 @@ def test_a_package_must_not_be_imported_yet() -> None:
     message = "^os is imported already: install the hook before it$"
     with pytest.raises(ValueError, match=message):
         install_import_hook("os")
+
+
+def test_what_flax_imports_itself_is_refused_by_name() -> None:
+    code = "import typedstate; typedstate.install_import_hook('optax'); import optax"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    message = "ImportError: optax can't be checked: Flax imports it, and so does each check"
+    assert run.stderr.splitlines()[-1] == message

@@ -137,7 +137,7 @@ CASES: list[Any] = [
             patch_embed: Bind[ConvState, "din=cin dout=d"]
             label_embed: Bind[EmbedState, "vocab=classes features=d"]
             blocks: Bind[StateMap[int, Bind[BlockState, "d heads head_dim hidden"]], "len=layers"]
-            final_proj: Bind[LinearState, "din=d"]
+            final_proj: Bind[LinearState, "din=d dout"]
         """,
         id="heads as wide as there are classes",
     ),
@@ -237,8 +237,8 @@ def test_what_only_looks_equal_is_left_apart_and_said() -> None:
     assert _source(infer(Sides())) == _code("""
         # enter.din and leave.dout are both 6: a second size would settle whether they are one
         class SidesState(TypedState):
-            enter: Bind[LinearState, "dout=hidden"]
-            leave: Bind[LinearState, "din=hidden"]
+            enter: Bind[LinearState, "din dout=hidden"]
+            leave: Bind[LinearState, "din=hidden dout"]
         """)
 
 
@@ -267,7 +267,7 @@ def test_unlike_entries_stand_by_position() -> None:
 
     assert _source(infer(Head())) == _code("""
         class HeadState(TypedState):
-            layers: Entries[Bind[LayerNormState, "features=d"], Bind[LinearState, "din=d"]]
+            layers: Entries[Bind[LayerNormState, "features=d"], Bind[LinearState, "din=d dout"]]
         """)
 
 

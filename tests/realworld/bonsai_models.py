@@ -176,10 +176,10 @@ def _mamba2(scale: int) -> Any:
     m = _module("mamba2")
     config = m.ModelConfig(
         vocab_size=pick(scale, 31, 37, 41),
-        hidden_size=pick(scale, 8, 12, 20),
+        hidden_size=pick(scale, 12, 20, 28),
         state_size=pick(scale, 5, 6, 9),
-        head_dim=pick(scale, 4, 8, 10),
-        chunk_size=4,
+        head_dim=pick(scale, 3, 8, 14),
+        chunk_size=7,
         num_hidden_layers=pick(scale, 2, 3, 4),
     )
     return m.Mamba2ForCausalLM(config, rngs=nnx.Rngs(0))
@@ -188,10 +188,10 @@ def _mamba2(scale: int) -> Any:
 def _mamba2_forecaster(scale: int) -> Any:
     return _module("mamba2").Mamba2Forecaster(
         input_dim=pick(scale, 3, 7, 11),
-        d_model=pick(scale, 8, 12, 20),
+        d_model=pick(scale, 12, 20, 28),
         n_layers=pick(scale, 2, 3, 4),
         d_state=pick(scale, 5, 6, 9),
-        headdim=pick(scale, 4, 8, 10),
+        headdim=pick(scale, 3, 8, 14),
         rngs=nnx.Rngs(0),
     )
 
@@ -249,7 +249,7 @@ def _dinov3(scale: int) -> Any:
 def _vae(scale: int) -> Any:
     m = _module("vae")
     channels = pick(scale, (4, 6, 8, 8), (10, 12, 14, 14), (16, 18, 20, 20))
-    return m.VAE(m.ModelConfig(channels, pick(scale, 3, 5, 7), 2), rngs=nnx.Rngs(0))
+    return m.VAE(m.ModelConfig(channels, pick(scale, 5, 7, 9), 2), rngs=nnx.Rngs(0))
 
 
 def _efficientnet(scale: int) -> Any:

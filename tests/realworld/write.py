@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -29,20 +30,29 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, print what differs")
     arguments = parser.parse_args()
     failed = 0
-    for model in of_checkouts(arguments):
+    models = {model.name: model for model in of_checkouts(arguments)}
+    for model in models.values():
         module = model.build(0)
-        schema = infer(module)
+        updated = None
+        if isinstance(module, nnx.Optimizer):
+            repository, _, rest = model.name.partition(" ")
+            updated = models[f"{repository} {rest.rpartition(' of ')[2]}"].build(0)
+        schema = infer(module, model=updated)
         report = explain(nnx.state(module), schema)
         if not report:
             failed += 1
             print(f"{model.name}: {report}")
         file = _FOLDER / f"{re.sub(r'[^a-z0-9]+', '_', model.name.lower())}.py"
         if arguments.check:
-            difference = stale(file.read_text(), schema, path=file.name)
+            written = file.read_text() if file.exists() else ""
+            difference = stale(written, schema, path=file.name)
             failed += bool(difference)
             print(difference, end="")
         else:
             file.write_text(f'"""What `infer` says of {model.name}."""\n\n{to_source(schema)}')
+    if not arguments.check:
+        for command in (["check", "--select", "I", "--fix"], ["format"]):
+            subprocess.run([sys.executable, "-m", "ruff", *command, _FOLDER], check=True)
     return 1 if failed else 0
 
 

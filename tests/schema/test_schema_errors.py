@@ -132,8 +132,8 @@ def declare(body: str, bases: str = "TypedState", before: str = "") -> Any:
             'S.kernel: Float alone is no array: write Float[Array, "..."]',
         ),
         (
-            "kernel: nnx.Param[Float[Array, 'a/2']]",
-            "S.kernel: 'a/2': '/' gives no size; write '//'",
+            "kernel: nnx.Param[Float[Array, 'a@2']]",
+            "S.kernel: 'a@2' is neither a size, a name nor arithmetic",
         ),
         (
             "kernel: nnx.Param[Float[Array, '{n}']]",

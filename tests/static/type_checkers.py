@@ -129,7 +129,8 @@ def pyright(folder: Path) -> Errors:
     arguments: list[str | Path] = ["--pythonpath", sys.executable, "--outputjson", "-p", folder]
     result = run(sys.executable, "-m", "pyright", *arguments)
     report = json.loads(result.stdout)
-    assert report["summary"]["filesAnalyzed"] >= len(suite()), result.stdout + result.stderr
+    there = len(list(folder.glob("*.py")))
+    assert report["summary"]["filesAnalyzed"] >= there > 0, result.stdout + result.stderr
     return _by_line(
         (item["file"], item["range"]["start"]["line"] + 1, item.get("rule", item["message"]))
         for item in report["generalDiagnostics"]

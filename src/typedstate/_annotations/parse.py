@@ -301,9 +301,13 @@ def _own_container(cls: Any, args: tuple[Any, ...], context: Context) -> Spec | 
 def _items(origin: type, item: Spec) -> Spec:
     if origin is not Iterable:
         return ItemsOf(origin, item)
-    # an iterator would be used up
-    predicate = Predicate("an iterator", lambda value: isinstance(value, Iterator))
+    predicate = Predicate("an iterable", _is_other_iterable)
     return Union((ItemsOf(Collection, item), Validated(Anything(), (predicate,))))
+
+
+def _is_other_iterable(value: Any) -> bool:
+    """Whether a value is iterated over and no collection: an iterator would be used up."""
+    return isinstance(value, Iterable) and not isinstance(value, Collection)
 
 
 def _tuple(args: tuple[Any, ...], context: Context) -> Spec:

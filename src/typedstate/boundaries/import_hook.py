@@ -19,6 +19,8 @@ _NAME: Final = "__typedstate_checked__"
 _FOUNDATIONS: Final = frozenset(
     {"typedstate", "flax", "jax", "jaxlib", "jaxtyping", "beartype", "numpy", "msgspec"}
 )
+#: The module whose import was the first to need the decorator, while that is imported.
+_starting: Final[list[str]] = []
 _TRICKS: Final = frozenset({"overload", "no_type_check", "checked", "jaxtyped", "beartype"})
 
 
@@ -115,14 +117,32 @@ class CheckingLoader(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Runs the module with the decorator within its reach."""
-        from .decorator import checked_by_hook
-
+        decorate = _decorator(module.__name__)
         code = self.get_code(module.__name__)
         if code is None:
             raise ImportError(f"{module.__name__} has no code", name=module.__name__)
-        module.__dict__[_NAME] = checked_by_hook
+        module.__dict__[_NAME] = decorate
         module.__dict__[frames.PLACE] = frames.left_alone(code)
         exec(code, module.__dict__)  # as importlib does
+
+
+def _decorator(name: str) -> Any:
+    """The decorator, which imports Flax; the module that is about to run is not there meanwhile.
+
+    Raises:
+      ImportError: Flax imports the module too, so that it would have to run before itself.
+    """
+    if _starting:
+        raise ImportError(f"{name} can't be checked: Flax imports it, and so does each check")
+    module = sys.modules.pop(name, None)
+    _starting.append(name)
+    try:
+        from .decorator import checked_by_hook
+    finally:
+        _starting.clear()
+        if module is not None:
+            sys.modules[name] = module
+    return checked_by_hook
 
 
 class _Decorate(ast.NodeTransformer):

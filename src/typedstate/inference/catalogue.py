@@ -130,6 +130,11 @@ def is_flax_layer(cls: type | None) -> bool:
     return _flax_name(cls) is not None
 
 
+def is_convolution(cls: type | None) -> bool:
+    """Whether a module's class is one of Flax's convolutions."""
+    return _flax_name(cls) in ("Conv", "ConvTranspose")
+
+
 def takes_any_rank(cls: type | None) -> bool:
     """Whether the number of axes of a layer's weight says nothing."""
     return _flax_name(cls) in ("Einsum", "LinearGeneral")
@@ -253,6 +258,3 @@ def _runs_of(spec: Spec) -> frozenset[str]:
 
     visit(spec)
     return frozenset(found)
-
-
-# -- Does a schema of the catalogue fit ----------------------------------------------------

@@ -7,7 +7,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, cast
+from types import UnionType
+from typing import Annotated, Any, Final, Union, cast, get_origin
 
 import jaxtyping
 from flax import nnx
@@ -48,6 +49,7 @@ from .uses import (
     UnionUse,
     Use,
     ValueUse,
+    uses_of,
 )
 
 _MODULE: Final = "typedstate.inferred"
@@ -69,7 +71,7 @@ def emit(drafts: Sequence[Draft], settings: Settings, name: str | None) -> Any:
     find_needs(drafts, several=settings.examples > 1 or settings.fixes_all)
     used = [draft for draft in drafts if draft.seen and not draft.bare]
     found = titles(used, name)
-    emitter = _Emitter(settings)
+    emitter = _Emitter(settings, _kept(used), set(found.values()))
     for draft in used:
         draft.made = emitter.schema(draft, found[id(draft)])
     if not root.bare:
@@ -85,11 +87,33 @@ def _fix(root: Draft, settings: Settings) -> None:
             group.text = str(sizes.pop())
 
 
+def _kept(drafts: Sequence[Draft]) -> dict[object, dict[str, bool]]:
+    """For each Flax layer with axis names: its keys, and whether all of its places have them."""
+    found: dict[object, dict[str, bool]] = {}
+    for draft in drafts:
+        for item in draft.fields:
+            for use in uses_of(item.use):
+                if isinstance(use, LayerUse) and use.names:
+                    known = found.setdefault((use.schema, use.names), dict(use.keys))
+                    keys = dict(use.keys)
+                    for key in {*known, *keys}:
+                        known[key] = known.get(key, False) and keys.get(key, False)
+    return found
+
+
 @dataclass(slots=True)
 class _Emitter:
-    """Makes classes and their annotations."""
+    """Makes classes and their annotations.
+
+    Attributes:
+      settings: what the caller says of sizes.
+      kept: the keys of each Flax layer with axis names, and whether they are always there.
+      taken: the names of classes that were made on the way.
+      named: those of Flax layers with axis names.
+    """
 
     settings: Settings
+    kept: dict[object, dict[str, bool]]
     taken: set[str] = field(default_factory=set[str])
     named: dict[object, Any] = field(default_factory=dict[object, Any])
 
@@ -172,7 +196,14 @@ class _Emitter:
             if title in self.taken:
                 title = f"{class_name(key).removesuffix('State')}{stem}State"
             declared = schema.__typedstate_ref__.declared
-            hints = {item: declared[item].raw for item in declared}
+            kept = self.kept[schema, names]
+            hints: dict[str, Any] = {}
+            for item in declared:
+                hint = declared[item].raw
+                if kept.get(item, False):
+                    hints[item] = _there(hint)
+                elif item in kept or _there(hint) is hint:
+                    hints[item] = hint
             for item, axes, storage in names:
                 hints[item] = _stored(hints[item], axes, storage)
             title = self._unique(title)
@@ -229,6 +260,18 @@ def _stored(hint: Any, axes: tuple[Any, ...] | None, storage: Storage) -> Any:
     found = hint if axes is None else _annotated(hint, partition(axes, storage))
     kind = storage.memory_kind
     return found if kind is None else _changed(found, lambda one: cast(Any, MemoryKind)[one, kind])
+
+
+def _there(hint: Any) -> Any:
+    """An optional hint as that of what is there."""
+    args: tuple[Any, ...] = getattr(hint, "__args__", ())
+    there = [option for option in args if option is not type(None)]
+    if len(there) == len(args) or get_origin(hint) not in (Union, UnionType):
+        return hint
+    found = there[0]
+    for option in there[1:]:
+        found = found | option
+    return found
 
 
 def _annotated(hint: Any, metadata: Any) -> Any:

@@ -24,7 +24,13 @@ from .observe import (
 from .optimizer import holds_model, moment_paths
 from .roles import (
     LAYERS,
+    OUT,
     Role,
+    is_first_half,
+    is_latent,
+    is_merge,
+    is_query,
+    is_second_half,
     of_layer,
 )
 from .settings import Settings
@@ -48,7 +54,7 @@ from .uses import (
     Use,
     replaced,
 )
-from .weights import layer_names, role_here
+from .weights import layer_keys, layer_names, role_here
 
 What = Layer | Around | Listing | Optimizer | Draft
 _MAX_OPTIONS: Final = 4
@@ -151,7 +157,7 @@ class Fields:
         first = next(item for item in branches if item is not None)
         match what := self.what[id(first)]:
             case Layer():
-                return self._layer(branches, what, key)
+                return self._layer(branches, what, key, owner)
             case Around(schema, keys):
                 inner = [
                     self.use([None if b is None else b.items.get(k) for b in branches], k, owner)
@@ -187,7 +193,9 @@ class Fields:
 
     # -- Sub-states of one class ---------------------------------------------------------------
 
-    def _layer(self, branches: list[BranchSeen | None], layer: Layer, key: str) -> Found:
+    def _layer(
+        self, branches: list[BranchSeen | None], layer: Layer, key: str, owner: Draft
+    ) -> Found:
         slots: list[Slot] = []
         dims: list[tuple[str, Slot | None]] = []
         unit = object()
@@ -195,16 +203,35 @@ class Fields:
             sizes = tuple(None if b is None else self._layer_size(b, index) for b in branches)
             if all(size is None for size in sizes):
                 continue
-            role = of_layer(layer.schema.__name__, dim, key if self._paired(key) else "")
+            role = of_layer(layer.schema.__name__, dim, self._projection(key))
+            if dim == "dout" and is_latent(owner.title, key):
+                role = Role(OUT, "latent")
             slot = Slot(sizes, role, dim, key, unit)
             slots.append(slot)
             dims.append((dim, slot))
-        return LayerUse(layer.schema, tuple(dims), layer_names(branches)), slots
+        return LayerUse(
+            layer.schema, tuple(dims), layer_names(branches), layer_keys(branches)
+        ), slots
+
+    def _projection(self, key: str) -> str:
+        """An attribute as that of a layer between two widths, by what stands beside it.
+
+        Empty for one of many in a row, and for the second half of an MLP or of attention without
+        its first.
+        """
+        if not self._paired(key):
+            return ""
+        attends = any(map(is_query, self.keys)) or "att" in key.lower()
+        if is_second_half(key) and not any(map(is_first_half, self.keys)):
+            return "out_proj" if attends else ""
+        return "" if is_merge(key) and not attends else key
 
     def _paired(self, key: str) -> bool:
         """False for a key with 1 or 2 that is not one of two, as the layers of an MLP are."""
         stem = key.rstrip("0123456789")
         number = key[len(stem) :]
+        if stem in ("wi", "wi_"):  # T5's two gates
+            return True
         if number not in ("1", "2"):
             return True
         others = {other for other in self.keys if other[: len(stem)] == stem}
@@ -219,10 +246,14 @@ class Fields:
         dims: list[tuple[Any, Slot | None]] = []
         unit = object()
         for group in draft.groups:
-            if not group.is_name or (group.role.kind == LAYERS and self.settings.examples == 1):
+            counted = self.settings.examples > 1 or self.settings.fixes_all
+            if not group.is_name or (group.role.kind == LAYERS and not counted):
                 continue
             sizes = tuple(None if b is None else draft.size_at(group, b) for b in branches)
-            role = role_here(group.role, key)
+            if all(size is None for size in sizes):
+                dims.append((group, None))
+                continue
+            role = role_here(group.role, key, self._projection(key))
             slot = Slot(sizes, role, group.text or "", key, unit, below=draft)
             slots.append(slot)
             dims.append((group, slot))

@@ -39,12 +39,22 @@ def leaf_use(
         for slot, role in zip(slots, leaf_roles(owner, name, len(slots), sole), strict=True):
             whole = jnp.issubdtype(first.dtype, jnp.integer) and role.kind in WIDTHS
             slot.role = Role(PLACE, "positions" if "pos" in name else "") if whole else role
+        _name_long(slots)
     exact = all(item.kind is kind for item in there)
     one_name = names.pop() if len(names) == 1 else None
     storage = stored.pop() if len(stored) == 1 else ANYWHERE
     if one_name is None:
         storage = Storage(storage.memory_kind)
     return LeafUse(kind, value, one_name, exact, storage), slots
+
+
+def _name_long(slots: Sequence[Slot]) -> None:
+    """Moves the name of an axis of size 1 to the one other that is longer and has none."""
+    places = [slot for slot in slots if slot.role.kind == PLACE]
+    named = [slot for slot in places if slot.role.name and set(slot.sizes) <= {1, None}]
+    longer = [slot for slot in places if not set(slot.sizes) <= {1, None}]
+    if len(named) == len(longer) == 1 and not longer[0].role.name:
+        named[0].role, longer[0].role = longer[0].role, named[0].role
 
 
 def _value(observed: Sequence[ValueSeen | None], key: str, slots: list[Slot]) -> ValueUse:

@@ -6,6 +6,7 @@ the module's structure, allow it. In several examples, axes that vary alike are 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -38,6 +39,8 @@ from .uses import ArrayUse, Draft, Group, LeafUse, Sizes, Slot
 _ALONE: Final = frozenset({PLACE, WINDOW, LENGTH, LAYERS})
 _AT_HOME: Final = frozenset({HEADS, KV_HEADS, HEAD_DIM, *_ALONE})
 _MAX_NOTES: Final = 3
+#: What is added to what goes past it.
+_BESIDE: Final = re.compile(r"short_?cut|skip|down_?sampl|resid")
 
 
 def link(draft: Draft, slots: list[Slot], settings: Settings) -> list[Group]:
@@ -46,7 +49,8 @@ def link(draft: Draft, slots: list[Slot], settings: Settings) -> list[Group]:
     for slot, group in zip(slots, groups, strict=True):
         slot.group = group
     aligned = _align_biases(draft)
-    rule = _Varying(draft) if settings.examples > 1 else _Structural(draft)
+    several = settings.examples > 1
+    rule = _Varying(draft, slots) if several else _Structural(draft, slots)
     for first, second in _alike(slots):
         if first.group is second.group or (id(first) in aligned or id(second) in aligned):
             continue
@@ -99,6 +103,7 @@ def _settle_ends(draft: Draft, groups: Sequence[Group]) -> None:
     slots = [slot for group in groups for slot in group.slots if uniform(slot.sizes) != 1]
     ins = [slot for slot in slots if slot.role.kind == IN]
     outs = [slot for slot in slots if slot.role.kind == OUT]
+    _mark_ends(draft, slots)
     if not ins or not outs:
         return
     first = min(ins, key=lambda slot: order.get(slot.field, 0))
@@ -112,14 +117,38 @@ def _settle_ends(draft: Draft, groups: Sequence[Group]) -> None:
         group.role = Role(found, group.role.name)
 
 
-class _Varying:
-    """Axes that vary alike from example to example are one."""
+def _mark_ends(draft: Draft, slots: Sequence[Slot]) -> None:
+    """Marks what enters the first layer of a class, and what leaves the last."""
+    widths = [slot for slot in slots if slot.role.kind in WIDTHS | {VOCAB, CLASSES, INNER}]
+    for kind, place in ((IN, 0), (OUT, -1)):
+        for slot in widths:
+            if slot.unit is widths[place].unit and slot.role.kind == kind and _ends(slot):
+                slot.group.end = draft.cls is not None
 
-    def __init__(self, draft: Draft) -> None:
+
+def _ends(slot: Slot) -> bool:
+    """Whether data enters or leaves a layer there, or the class below."""
+    if slot.below is None:
+        return True
+    return any(group.end and group.text == slot.dim for group in slot.below.groups)
+
+
+class _Varying:
+    """Axes that vary alike from example to example are one.
+
+    Where several places of one example have other sizes, and no example has others again, the
+    roles say what is one, as with a single example.
+    """
+
+    def __init__(self, draft: Draft, slots: Sequence[Slot]) -> None:
         self.draft = draft
+        self.structural = _Structural(draft, slots)
 
     def one(self, first: Slot, second: Slot) -> bool:
-        if not varies(self.draft, first.sizes) or not varies(self.draft, second.sizes):
+        varied = {varies(self.draft, first.sizes), varies(self.draft, second.sizes)}
+        if varied == {False}:
+            return uniform(first.sizes) is None and self.structural.one(first, second)
+        if len(varied) > 1:
             return False
         kinds = {first.role.kind, second.role.kind}
         return len(kinds) == 1 or not kinds & _AT_HOME or ANY in kinds or kinds == {HEADS, KV_HEADS}
@@ -128,30 +157,79 @@ class _Varying:
 class _Structural:
     """Ties axes of one size whose roles can be those of one width."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, slots: Sequence[Slot]) -> None:
         self.draft = draft
-        keys = [item.key for item in draft.fields]
-        self.first = key_text(keys[0]) if keys else ""
-        self.last = key_text(keys[-1]) if keys else ""
+        self.slots = slots
+        keys = [key_text(item.key) for item in draft.fields]
+        self.places = {id(slot): place for place, slot in enumerate(slots)}
+        self.first = keys[0] if keys else ""
+        self.last = keys[-1] if keys else ""
 
     def one(self, first: Slot, second: Slot) -> bool:
         if all(size in (None, 0, 1) for size in first.sizes):
             return False
         if first.unit is second.unit:
             kinds = {first.role.kind, second.role.kind}
-            whole = first.below is None and first.dim != "" and kinds == {STREAM}
-            return whole or kinds == {HEADS, KV_HEADS}
+            if kinds == {HEADS, KV_HEADS}:
+                return True
+            several = kinds == {IN, OUT} and uniform(first.sizes) is None
+            return first.below is None and first.dim != "" and (several or kinds == {STREAM})
         if self._open_ended(first) or self._open_ended(second):
-            return False
-        return may_be_one(first, second)
+            return self._are_ends(first, second)
+        if {first.role.kind, second.role.kind} == {LAYERS}:
+            return uniform(first.sizes) is None  # at each of several places they are as many
+        if {first.role, second.role} == {Role(PLACE, "positions")}:
+            return "ids" in (first.field + second.field).lower()
+        return may_be_one(first, second) and self._passed_on(first, second)
 
     def _open_ended(self, slot: Slot) -> bool:
         """Whether it is where data enters or leaves the model, by no special name."""
-        if not self.draft.root or self.draft.cls is None or slot.below is not None or not slot.dim:
+        if not self.draft.root or self.draft.cls is None or not slot.dim:
+            return False
+        if slot.below is not None and slot.below.has_leaves_only:
             return False
         return (slot.role.kind == IN and slot.field == self.first) or (
             slot.role.kind == OUT and slot.field == self.last
         )
+
+    def _are_ends(self, first: Slot, second: Slot) -> bool:
+        """Whether what leaves is what entered, or tokens as those of the table."""
+        one, two = sorted((first, second), key=self._place)
+        if "encode" in one.field.lower() and "decode" in two.field.lower():
+            return one.role.kind == IN and two.role.kind in (OUT, STREAM)
+        return {one.role.kind, two.role.kind} == {VOCAB, OUT}
+
+    def _passed_on(self, first: Slot, second: Slot) -> bool:
+        """Whether one layer hands the other its channels, as those of two stages may be equal.
+
+        What two layers give is one where a layer between them takes it, as in a residual block;
+        what a pair of layers takes and gives, where there is nothing but a width between them.
+        """
+        if "channels" not in (first.role.name, second.role.name):
+            return True
+        if uniform(first.sizes) is None:
+            return True  # equal wherever the class stands, with several sizes
+        one, two = sorted((first, second), key=self._place)
+        if _BESIDE.search(one.field.lower()) or _BESIDE.search(two.field.lower()):
+            return True
+        between = self.slots[self._place(one) + 1 : self._place(two)]
+        between = [slot for slot in between if slot.role.kind not in _AT_HOME]
+        same = [slot for slot in between if _agree(slot.sizes, one.sizes)]
+        match one.role.kind, two.role.kind:
+            case "in", "out" if len({slot.sizes for slot in between}) == 1:
+                return True
+            case (("in" | "features" | "out"), "out"):
+                return any(slot.role.kind == IN for slot in same)
+            case "in", ("in" | "features"):  # beside each other, not one after the other
+                return is_layer(one) and is_layer(two)
+            case "out", "in":  # of like stages the last one hands it on
+                made = [(slot.below, slot.dim) for slot in same if slot.role.kind == OUT]
+                return one.below is None or (one.below, one.dim) not in made
+            case _:
+                return True
+
+    def _place(self, slot: Slot) -> int:
+        return self.places.get(id(slot), 0)
 
 
 def may_be_one(first: Slot, second: Slot) -> bool:
@@ -159,17 +237,18 @@ def may_be_one(first: Slot, second: Slot) -> bool:
     one, two = first.role.kind, second.role.kind
     kinds = {one, two}
     if kinds <= WIDTHS:
-        return True
+        within = [slot for slot in (first, second) if slot.role.kind == PROJECTED]
+        return all(map(is_layer, within)) or one == two  # a width within attention stays there
     if kinds & _ALONE:
         return False
     if one == two == ANY and first.role.name and second.role.name:
         return first.role.name == second.role.name
     if one == two and one not in (VOCAB, CLASSES, ANY):
-        return first.below is second.below or (_is_layer(first) and _is_layer(second))
+        return first.below is second.below or (is_layer(first) and is_layer(second))
     if one == two:
         return True
     if kinds == {HEADS, KV_HEADS}:
-        return first.below is second.below or (_is_layer(first) and _is_layer(second))
+        return first.below is second.below or (is_layer(first) and is_layer(second))
     if kinds in ({VOCAB, CLASSES}, {VOCAB, OUT}, {CLASSES, OUT}):
         return True
     biases = [slot for slot in (first, second) if slot.role.kind == ANY and "bias" in slot.field]
@@ -180,7 +259,7 @@ def may_be_one(first: Slot, second: Slot) -> bool:
     return False
 
 
-def _is_layer(slot: Slot) -> bool:
+def is_layer(slot: Slot) -> bool:
     """Whether an axis is one of a layer, Flax's or the user's own, and of nothing larger."""
     return slot.below is None or slot.below.has_leaves_only
 
@@ -222,6 +301,10 @@ def _notes(draft: Draft, slots: Sequence[Slot]) -> Iterator[str]:
             continue
         if kinds - widths or kinds == {INNER}:
             continue
+        if kinds == {STREAM, ANY} and any("bias" in slot.field for slot in (first, second)):
+            continue  # of a projection beside it
+        if "channels" in (first.role.name, second.role.name) and _are_far(draft, first, second):
+            continue
         size = next((size for size in first.sizes if size is not None), 0)
         if size < 2 or not _agree(first.sizes, second.sizes):
             continue
@@ -233,6 +316,13 @@ def _notes(draft: Draft, slots: Sequence[Slot]) -> Iterator[str]:
             f"{shown(first)} and {shown(second)} are both {size}: a second size would settle"
             " whether they are one"
         )
+
+
+def _are_far(draft: Draft, first: Slot, second: Slot) -> bool:
+    """Whether something stands between the fields of two axes."""
+    keys = [key_text(item.key) for item in draft.fields]
+    places = [keys.index(slot.field) for slot in (first, second) if slot.field in keys]
+    return len(places) < 2 or abs(places[0] - places[1]) > 1
 
 
 def shown(slot: Slot) -> str:
@@ -276,4 +366,4 @@ def collapsed(sizes: Sizes, owners: Sequence[int], count: int) -> Sizes | None:
     return tuple(found)
 
 
-__all__ = ["collapsed", "link", "may_be_one", "shown", "uniform", "varies"]
+__all__ = ["collapsed", "is_layer", "link", "may_be_one", "shown", "uniform", "varies"]

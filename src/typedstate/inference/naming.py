@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from .linking import uniform, varies
+from .linking import is_layer, uniform, varies
 from .observe import Sizes as NodeSizes, sizes_of
 from .roles import (
     ANY,
@@ -32,8 +32,8 @@ from .roles import (
     of_size,
 )
 from .settings import Settings
-from .text import singular, word
-from .uses import AroundUse, Draft, Group, LayerUse, uses_of
+from .text import key_text, singular, word
+from .uses import AroundUse, Draft, Group, LayerUse, LeafUse, uses_of
 
 _BASES: Final = {
     STREAM: "d",
@@ -47,8 +47,13 @@ _BASES: Final = {
     ANY: "n",
 }
 _TELLING: Final = frozenset({CLASSES, VOCAB, HEADS, KV_HEADS, HEAD_DIM, RANK})
-_REPEATED: Final = re.compile(r"^(layers?|blocks?|h|stack|hidden_layers|transformer_blocks)$")
+_REPEATED: Final = re.compile(
+    r"^(layers?|blocks?|h|stack|hidden_layers|transformer_blocks|\w+_layers)$"
+)
+_LAYERS: Final = re.compile(r"(^|_)(layers|blocks)$")
 _KV: Final = re.compile(r"^(to_|w)?(k|v|key|value)(_|$)")
+_TOGETHER: Final = re.compile(r"(^|_)(qkv|kv)(_|$)")
+_FUSED: Final = re.compile(r"(^|_)(qkv|kv|in_proj|c_attn)(_|$)")
 _GENERIC: Final = frozenset({"in", "out", "input", "output", "features", "size", "dim", "n", "num"})
 
 
@@ -61,7 +66,7 @@ def name_dims(draft: Draft, settings: Settings) -> None:
         varied = settings.examples > 1 and varies(draft, group.sizes)
         plain = group.role.kind == LAYERS and settings.examples == 1
         fixed = settings.fixes_all or _is_fixed(settings, varied)
-        if size is not None and (fixed or (size < 2 and not plain)):
+        if size is not None and (fixed or (size < 2 and not plain) or _counts(draft, group, size)):
             group.text = str(size)
             continue
         group.role = known.role(group)
@@ -81,13 +86,34 @@ def name_dims(draft: Draft, settings: Settings) -> None:
             group.text = found
             open_groups.remove(group)
     streams = sum(group.role.kind == STREAM for group in draft.groups)
-    lengths = [group for group in draft.groups if group.role.kind == LAYERS]
+    lengths = [
+        group
+        for group in draft.groups
+        if group.role.kind == LAYERS and group.slots[0].below is None
+    ]
+    fields = {key_text(item.key) for item in draft.fields}
+    channels = sum(group.role.name == "channels" for group in open_groups)
     for group in sorted(open_groups, key=_weight):
         base = _base(group, len(lengths) == 1, streams == 1)
-        group.text = _unique(base, group, taken)
+        if base == "cout" and channels == 1:
+            base = "channels"
+        elif base == "channels" and group.end and draft.root and group.slots[0].role.kind == IN:
+            base = "cin"
+        elif base == "channels" and base in taken and _is_squeezed(group):
+            base = "hidden"
+        group.text = _unique(base, group, taken, fields)
         taken.add(group.text)
     if settings.examples == 1:
         _name_products(draft)
+
+
+def _counts(draft: Draft, group: Group, size: int) -> bool:
+    """Whether an axis has one entry for each of q, k and v, as the name of the weight says."""
+    (slot, *more) = group.slots
+    if more or slot.below is not None or group.role.kind not in (PLACE, ANY):
+        return False
+    keys = {slot.field, *(key_text(path[-1]) for _, path in draft.places if path)}
+    return any(len(found.group(2)) == size for key in keys if (found := _TOGETHER.search(key)))
 
 
 def _name_products(draft: Draft) -> None:
@@ -178,16 +204,25 @@ def _base(group: Group, only: bool, only_stream: bool) -> str:
     role = group.role
     if role.kind == LAYERS:
         key = group.slots[0].field or "layers"
+        if group.slots[0].below is not None:
+            return group.slots[0].dim
+        if len(group.slots) > 1 and all(_LAYERS.search(slot.field) for slot in group.slots):
+            return "layers"
         named = _REPEATED.match(key) is not None and only
         return "layers" if named else word(key)
     end = group.slots[0]
     alone = len(group.slots) == 1 and end.below is None and end.dim in ("din", "dout")
     if alone and role.kind == STREAM and not only_stream and not role.name:
         return end.dim
+    if role.name == "latent":
+        return role.name
     below = [slot.dim for slot in group.slots if slot.below is not None]
     if role.kind in _TELLING:
         return role.kind
-    if below and len(group.slots) == 1:
+    if role.kind == PROJECTED and _FUSED.search(end.field) and len(group.slots) == 1:
+        return word(end.field)
+    alike = len(below) == len(group.slots) and len({*below}) == 1
+    if below and (len(group.slots) == 1 or (role.kind == INNER and alike)):
         return below[0]
     kinds = {slot.role.kind for slot in group.slots}
     if role.name == "channels" and kinds <= {IN, FEATURES}:
@@ -208,16 +243,29 @@ def _plainly_stream(group: Group) -> bool:
     return any(slot.role.kind == STREAM and not slot.role.name for slot in group.slots)
 
 
-def _weight(group: Group) -> tuple[int, int]:
-    """A sort key for widths: those of most axes first; a token table has the model's width."""
+def _weight(group: Group) -> tuple[bool, bool, int]:
+    """A sort key for dims: what is written first, then those of most axes.
+
+    A token table has the model's width. What a class below counts comes after what is counted
+    here.
+    """
     tokens = sum(slot.role.kind == STREAM for slot in group.slots)
-    return (-len(group.slots) - tokens, 0)
+    counted = group.role.kind == LAYERS and group.slots[0].below is not None
+    return (not group.is_tied, counted, -len(group.slots) - tokens)
 
 
-def _unique(base: str, group: Group, taken: set[str]) -> str:
+def _is_squeezed(group: Group) -> bool:
+    """Whether channels pass between two layers of a class, and no further."""
+    return group.role.kind == INNER and all(map(is_layer, group.slots))
+
+
+def _unique(base: str, group: Group, taken: set[str], fields: set[str]) -> str:
+    """The name, with a field before it where it is taken: one that both takes and gives it."""
     if base not in taken:
         return base
-    for slot in () if group.role.kind == WINDOW else group.slots:
+    own = Counter(slot.field for slot in group.slots if slot.below is None)
+    slots = sorted(group.slots, key=lambda slot: (slot.field not in fields, own[slot.field] < 2))
+    for slot in () if group.role.kind == WINDOW else slots:
         joint = f"{word(slot.field)}_{base}"
         if joint not in taken:
             return joint
@@ -248,10 +296,22 @@ def titles(drafts: Sequence[Draft], name: str | None) -> dict[int, str]:
         for draft in members:
             name = title
             if (len(members) > 1 or title in _catalogue(drafts)) and not draft.root:
-                name = _with_place(draft, title, taken)
+                sharded = f"Sharded{title}"
+                if sorted(map(_is_plain, members)) != [False, True] or sharded in by_title:
+                    name = _with_place(draft, title, taken)
+                elif not _is_plain(draft):
+                    name = sharded
+                elif title in _catalogue(drafts):
+                    name = _with_place(draft, title, taken)
             taken.add(name)
             found[id(draft)] = name
     return found
+
+
+def _is_plain(draft: Draft) -> bool:
+    """Whether none of its leaves has axis names."""
+    uses = [item.use for item in draft.fields]
+    return not any(isinstance(use, LeafUse) and use.names is not None for use in uses)
 
 
 def _by_roles(draft: Draft) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .roles import CLASSES, IN, LAYERS, STREAM, VOCAB, WIDTHS
+from .roles import CLASSES, LAYERS, PROJECTED, STREAM, VOCAB, WIDTHS
 from .uses import Draft, DraftUse, Group, drafts_of
 
 _TOP = frozenset({CLASSES, VOCAB, STREAM, LAYERS})
@@ -14,8 +14,8 @@ def find_needs(drafts: Sequence[Draft], *, several: bool) -> None:
     """Marks the needed dims; the draft of the whole tree comes last."""
     for draft in reversed(drafts):
         for group in draft.groups:
-            group.needed = group.needed or _is_tied(group) or several
-            if draft.root and _is_top(group):
+            group.needed = group.needed or group.is_tied or several
+            if draft.root and (_is_top(group) or group.end):
                 group.needed = True
         for item in draft.fields:
             for use in drafts_of(item.use):
@@ -28,20 +28,14 @@ def _demand(use: DraftUse) -> None:
             group.needed = True
 
 
-def _is_tied(group: Group) -> bool:
-    """Whether two axes, or all entries of a map, have it."""
-    many = group.role.kind != LAYERS and any(slot.many for slot in group.slots)
-    return len(group.slots) > 1 or many
-
-
 def _is_top(group: Group) -> bool:
     """Whether a dim is a size that users pass, which the schema of the whole names."""
     if group.role.kind == LAYERS:
         return group.slots[0].below is None
     if group.role.kind in _TOP:
         return True
-    own = any(slot.below is None for slot in group.slots)
-    return bool(group.role.name) and group.role.kind in WIDTHS and (own or group.role.kind == IN)
+    named = group.role.name not in ("", "channels")
+    return named and group.role.kind in WIDTHS - {PROJECTED}
 
 
 __all__ = ["find_needs"]

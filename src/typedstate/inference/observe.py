@@ -203,7 +203,7 @@ def _set_by(cls: Hashable) -> list[str]:
     """The names that a class declares, or that its ``__init__`` mentions, in order."""
     names: dict[str, None] = {}
     for base in reversed(cast(type, cls).__mro__):
-        if base.__module__.startswith("flax."):
+        if base in nnx.Module.__mro__:
             continue
         names.update(dict.fromkeys(annotations_of(base)))
         for method in ("__init__", "__post_init__", "setup"):

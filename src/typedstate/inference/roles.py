@@ -47,6 +47,7 @@ _QKV: Final = re.compile(
     r"(^|_)(q|k|v|qkv|kv|query|key|value|wq|wk|wv|to_q|to_k|to_v|to_qkv|q_lin|k_lin|v_lin|in_proj|"
     r"c_attn)(_?(proj|projection|einsum|linear))?$"
 )
+_ROUTER: Final = re.compile(r"(^|_)router(_|$)")
 _MERGE: Final = re.compile(
     r"(^|_)(o|out|output|wo|to_out|out_lin|attn_out|attn_vec|dense)(_?(proj|projection|einsum))?$"
 )
@@ -62,6 +63,8 @@ _TOKEN_TYPES: Final = re.compile(r"(^|_)(token_type|segment|type)")
 _LABELS: Final = re.compile(r"label|class|(^|_)y_emb")
 _TIMES: Final = re.compile(r"(^|_)(time|timestep)s?($|_)")
 _CACHE: Final = re.compile(r"^(k|v|key|value)_?cache|^cached?_(k|v|key|value)")
+_MOMENT: Final = re.compile(r"(^|_)(mean|mu|loc|std|sigma|var|log_?(var|std|sigma))$")
+_ENCODER: Final = re.compile(r"Encoder|VAE|Vae|Autoencoder")
 _QK_NORM: Final = re.compile(r"(^|_)(q|k|query|key)_?(layer)?(norm|ln)$")
 
 #: Names of sizes among the attributes of modules and configurations.
@@ -87,6 +90,8 @@ _SIZES: Final = (
     ),
     (re.compile(r"^(lora_)?(rank|r)$"), RANK),
 )
+#: The axes of a convolution's window, by their number.
+_WINDOWS: Final = {1: ("window",), 2: ("kh", "kw"), 3: ("kd", "kh", "kw")}
 #: Letters of an einsum in the usual hands.
 _LETTERS: Final = {
     "D": STREAM,
@@ -117,6 +122,8 @@ def of_projection(key: str) -> tuple[Role, Role]:
         return Role(STREAM), Role(INNER)
     if _DOWN.search(key):
         return Role(INNER), Role(STREAM)
+    if _ROUTER.search(key):
+        return Role(STREAM), Role(OUT, "experts")
     if _QKV.search(key):
         return Role(STREAM), Role(PROJECTED)
     if _HEAD.search(key):
@@ -124,6 +131,33 @@ def of_projection(key: str) -> tuple[Role, Role]:
     if _MERGE.search(key):
         return Role(PROJECTED), Role(STREAM)
     return Role(IN), Role(OUT)
+
+
+def is_first_half(key: str) -> bool:
+    """Whether an attribute is called as the first half of an MLP is, its gate too."""
+    return _UP.search(key.lower()) is not None
+
+
+def is_second_half(key: str) -> bool:
+    """Whether an attribute is called as the second half of an MLP is."""
+    return _DOWN.search(key.lower()) is not None
+
+
+def is_query(key: str) -> bool:
+    """Whether an attribute is called as what makes queries, keys or values is."""
+    return _QKV.search(key.lower()) is not None
+
+
+def is_merge(key: str) -> bool:
+    """Whether an attribute is called as what comes after attention is, and as nothing else."""
+    key = key.lower()
+    others = (_VOCAB_HEAD, _UP, _DOWN, _QKV, _HEAD)
+    return _MERGE.search(key) is not None and not any(found.search(key) for found in others)
+
+
+def is_latent(title: str, key: str) -> bool:
+    """Whether a layer makes the mean or the deviation of an encoder's latent variables."""
+    return bool(_ENCODER.search(title) and _MOMENT.search(key.lower()))
 
 
 def of_norm(key: str) -> Role:
@@ -204,6 +238,13 @@ def of_letters(equation: str, rank: int) -> tuple[Role, ...] | None:
     return tuple(found)
 
 
+def of_kernel(rank: int) -> tuple[Role, ...]:
+    """The roles of the axes of a convolution's kernel."""
+    names = _WINDOWS.get(rank - 2, ("window",) * (rank - 2))
+    ends = (Role(IN, "channels"), Role(OUT, "channels"))
+    return (*(Role(WINDOW, name) for name in names), *ends)
+
+
 def of_leaf(key: str, rank: int, sole: bool) -> tuple[Role, ...]:
     """The roles of the axes of a leaf that a user's own module holds.
 
@@ -237,7 +278,9 @@ def of_leaf(key: str, rank: int, sole: bool) -> tuple[Role, ...]:
         if rank == 2:
             return Role(IN), Role(OUT)
         if rank >= 4 and low == "kernel":
-            return (*(Role(WINDOW) for _ in range(rank - 2)), Role(IN), Role(OUT))
+            return of_kernel(rank)
+    if rank == 3 and {role.kind for role in of_projection(low)} == {STREAM, INNER}:
+        return Role(ANY, "experts"), *of_projection(low)
     if rank == 2:
         first, last = of_projection(low)
         return (first, last) if first.kind != IN else (Role(IN), Role(OUT))

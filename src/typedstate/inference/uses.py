@@ -8,7 +8,7 @@ from typing import Any
 
 from .._compat.storage import ANYWHERE, Storage
 from .observe import BranchSeen, Stack
-from .roles import Role
+from .roles import LAYERS, Role
 
 #: The size of an axis in each occurrence of a class; None if the axis is absent.
 Sizes = tuple[int | None, ...]
@@ -62,6 +62,7 @@ class Group:
       text: the dim as the class writes it: a name, a size, an expression; None if only a
         field's class names it.
       needed: a class above, or two axes here, say that it is one size.
+      end: data enters or leaves the class there.
     """
 
     slots: list[Slot]
@@ -69,6 +70,13 @@ class Group:
     role: Role
     text: str | None = None
     needed: bool = False
+    end: bool = False
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether two axes, or all entries of a map, have it."""
+        many = self.role.kind != LAYERS and any(slot.many for slot in self.slots)
+        return len(self.slots) > 1 or many
 
     @property
     def is_name(self) -> bool:
@@ -140,11 +148,13 @@ class LayerUse:
       schema: the class of the catalogue.
       dims: its dims.
       names: the axis names in the sharding metadata of its leaves, by key, with their storage.
+      keys: of its state, and whether all of its places have them.
     """
 
     schema: Any
     dims: tuple[tuple[str, Slot | None], ...]
     names: tuple[LeafNames, ...] = ()
+    keys: tuple[tuple[str, bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +350,7 @@ def replaced(use: Use, slots: dict[int, Slot | None]) -> Use:
             return replace(use, value=value(use.value))
         case LayerUse(schema, dims):
             found = tuple((dim, of(slot)) for dim, slot in dims)
-            return LayerUse(schema, found, use.names)
+            return LayerUse(schema, found, use.names, use.keys)
         case DraftUse(draft, dims):
             return DraftUse(draft, tuple((group, of(slot)) for group, slot in dims))
         case AroundUse(schema, items):

@@ -8,6 +8,7 @@ from typing import Any
 from flax import nnx
 
 from .._compat.storage import ANYWHERE, Storage
+from .catalogue import is_convolution
 from .observe import (
     ArraySeen,
     BranchSeen,
@@ -21,6 +22,7 @@ from .roles import (
     KV_HEADS,
     OUT,
     Role,
+    of_kernel,
     of_layer,
     of_leaf,
     of_letters,
@@ -33,12 +35,18 @@ from .uses import (
 )
 
 
-def role_here(role: Role, key: str) -> Role:
-    """The role of a dim of a class, by the attribute that holds it."""
+def role_here(role: Role, key: str, projection: str) -> Role:
+    """The role of a dim of a class, by the attribute that holds it.
+
+    Args:
+      role: that it has in the class.
+      key: the attribute.
+      projection: the attribute as that of a layer between two widths; empty if it is none.
+    """
     if role.kind == FEATURES:
         return of_norm(key)
     if role.kind in (IN, OUT) and not role.name:
-        return of_projection(key)[role.kind == OUT]
+        return of_projection(projection)[role.kind == OUT]
     if role.kind == HEADS and of_layer("SplitHeadsState", "heads", key).kind == KV_HEADS:
         return Role(KV_HEADS)
     return role
@@ -56,10 +64,19 @@ def layer_names(branches: Sequence[BranchSeen | None]) -> tuple[LeafNames, ...]:
     return tuple((key, *found) for key, found in said if found != (None, ANYWHERE))
 
 
+def layer_keys(branches: Sequence[BranchSeen | None]) -> tuple[tuple[str, bool], ...]:
+    """The keys of a layer's leaves, and whether all of its places have them."""
+    there = [branch.items for branch in branches if branch is not None]
+    keys = dict.fromkeys(key for items in there for key in items if isinstance(key, str))
+    return tuple((key, all(key in items for items in there)) for key in keys)
+
+
 def leaf_roles(owner: Draft, key: str, rank: int, sole: bool) -> tuple[Role, ...]:
     """The roles of a leaf's axes, from the einsum of which it is the weight, or from its key."""
     if owner.roles is not None and len(owner.roles) == rank:
         return owner.roles
+    if key == "kernel" and is_convolution(owner.cls):
+        return of_kernel(rank)
     roles = of_leaf(key, rank, sole)
     return roles if len(roles) == rank else tuple(Role(ANY) for _ in range(rank))
 

@@ -14,25 +14,30 @@ from typedstate.layers import (
 )
 
 
-class LayerState(TypedState):
-    attention: Bind[MultiHeadAttentionState, "din=d heads head_dim dkv=d kv_heads=heads dout=d"]
-    layernorm_after: Bind[LayerNormState, "features=d"]
-    layernorm_before: Bind[LayerNormState, "features=d"]
-    linear1: Bind[LinearState, "din=d dout=hidden"]
-    linear2: Bind[LinearState, "din=hidden dout=d"]
-
-
-class PosEmbeddingsState(TypedState):
+class EmbeddingsState(TypedState):
+    projection: Bind[ConvState, "din=cin dout=d"]
     cls_token: nnx.Param[Float[Array, "1 1 d"]]
     pos_embeddings: nnx.Param[Float[Array, "1 positions d"]]
-    projection: Bind[ConvState, "din=cin dout=d"]
 
 
-class ModelState(TypedState):
-    classifier: Bind[LinearState, "din=d dout=classes"]
-    layers: Bind[StateMap[int, Bind[LayerState, "d heads head_dim hidden"]], "len=layers"]
+class TransformerEncoderState(TypedState):
+    attention: Bind[MultiHeadAttentionState, "din=d heads head_dim dkv=d kv_heads=heads dout=d"]
+    linear1: Bind[LinearState, "din=d dout=hidden"]
+    linear2: Bind[LinearState, "din=hidden dout=d"]
+    layernorm_before: Bind[LayerNormState, "features=d"]
+    layernorm_after: Bind[LayerNormState, "features=d"]
+
+
+class ViTClassificationModelState(TypedState):
+    pos_embeddings: Bind[EmbeddingsState, "cin d"]
+    layers: Bind[
+        StateMap[int, Bind[TransformerEncoderState, "d heads head_dim hidden"]],
+        "len=layers",
+    ]
     ln: Bind[LayerNormState, "features=d"]
-    pos_embeddings: Bind[PosEmbeddingsState, "d cin"]
+    classifier: Bind[LinearState, "din=d dout=classes"]
 
 
-ModelOptimizerState = OptimizerState[Entries[None, AdamState[Only[ModelState, nnx.Param]]]]
+ModelOptimizerState = OptimizerState[
+    Entries[None, AdamState[Only[ViTClassificationModelState, nnx.Param]]]
+]

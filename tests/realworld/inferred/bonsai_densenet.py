@@ -5,13 +5,13 @@ from typedstate.layers import BatchNormState, ConvState, LinearState, Sequential
 
 
 class DenseBlockState(TypedState):
-    bn_layers: Bind[StateMap[int, BatchNormState], "len=bn_layers"]
-    conv_layers: Bind[StateMap[int, ConvState], "len=conv_layers"]
+    bn_layers: Bind[StateMap[int, BatchNormState], "len=layers"]
+    conv_layers: Bind[StateMap[int, ConvState], "len=layers"]
 
 
 class TransitionLayerState(TypedState):
     bn: Bind[BatchNormState, "features=cin"]
-    conv: Bind[ConvState, "din=cin dout=cout"]
+    conv: Bind[ConvState, "din=cin"]
 
 
 class DenseNetState(TypedState):
@@ -20,13 +20,13 @@ class DenseNetState(TypedState):
     blocks: SequentialState[
         Entries[
             DenseBlockState,
-            Bind[TransitionLayerState, "cin=layer_1_cin cout"],
+            TransitionLayerState,
             DenseBlockState,
-            Bind[TransitionLayerState, "cin=layer_3_cin"],
+            TransitionLayerState,
             DenseBlockState,
-            Bind[TransitionLayerState, "cin=layer_5_cin"],
+            TransitionLayerState,
             DenseBlockState,
         ]
     ]
     final_bn: Bind[BatchNormState, "features=d"]
-    linear: Bind[LinearState, "din=d"]
+    linear: Bind[LinearState, "din=d dout"]

@@ -11,7 +11,7 @@ class DINOv3ViTEmbeddingsState(TypedState):
     cls_token: nnx.Param[Float[Array, "1 1 d"]]
     mask_token: nnx.Param[Float[Array, "1 1 d"]]
     register_tokens: nnx.Param[Float[Array, "1 tokens d"]]
-    patch_embeddings: Bind[ConvState, "din=cin dout=d"]
+    patch_embeddings: Bind[ConvState, "dout=d"]
 
 
 class Dinov3ViTAttentionState(TypedState):
@@ -40,6 +40,6 @@ class Dinov3ViTLayerState(TypedState):
 
 
 class Dinov3ViTModelState(TypedState):
-    embeddings: Bind[DINOv3ViTEmbeddingsState, "d cin"]
+    embeddings: Bind[DINOv3ViTEmbeddingsState, "d"]
     layer: Bind[StateMap[int, Bind[Dinov3ViTLayerState, "d hidden"]], "len=layers"]
     norm: Bind[LayerNormState, "features=d"]

@@ -5,8 +5,8 @@ from typedstate.layers import BatchNormState, ConvState, LinearState
 
 
 class SqueezeAndExcitationState(TypedState):
-    conv1: Bind[ConvState, "din=channels dout=conv1_channels"]
-    conv2: Bind[ConvState, "din=conv1_channels dout=channels"]
+    conv1: Bind[ConvState, "din=channels dout=hidden"]
+    conv2: Bind[ConvState, "din=hidden dout=channels"]
 
 
 class MBConvState(TypedState):
@@ -23,6 +23,6 @@ class EfficientNetState(TypedState):
     stem_conv: Bind[ConvState, "din=cin dout=cout"]
     stem_bn: Bind[BatchNormState, "features=cout"]
     blocks: Bind[StateMap[int, MBConvState], "len=layers"]
-    head_conv: Bind[ConvState, "din=head_conv_cin dout=channels"]
+    head_conv: Bind[ConvState, "dout=channels"]
     head_bn: Bind[BatchNormState, "features=channels"]
     classifier: Bind[LinearState, "din=channels dout=classes"]

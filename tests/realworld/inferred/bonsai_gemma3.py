@@ -13,9 +13,9 @@ class Gemma3TextScaledWordEmbeddingState(TypedState):
 
 
 class SiglipVisionEmbeddingsState(TypedState):
-    patch_embedding: Bind[ConvState, "din=cin dout=d"]
-    position_embedding: Bind[EmbedState, "features=d"]
-    position_ids: Int32[Array, "1 position_ids_positions"]
+    patch_embedding: Bind[ConvState, "dout=d"]
+    position_embedding: Bind[EmbedState, "vocab=positions features=d"]
+    position_ids: Int32[Array, "1 positions"]
 
 
 class SiglipAttentionState(TypedState):
@@ -42,7 +42,7 @@ class SiglipEncoderState(TypedState):
 
 
 class SiglipVisionTransformerState(TypedState):
-    embeddings: Bind[SiglipVisionEmbeddingsState, "cin d"]
+    embeddings: Bind[SiglipVisionEmbeddingsState, "d"]
     encoder: Bind[SiglipEncoderState, "d"]
     post_layernorm: Bind[LayerNormState, "features=d"]
 
@@ -90,6 +90,6 @@ class Gemma3TextModelState(TypedState):
 
 class Gemma3ModelState(TypedState):
     embed_tokens: Bind[Gemma3TextScaledWordEmbeddingState, "vocab d"]
-    vision_tower: Bind[SiglipVisionTransformerState, "cin d=vision_tower_d"]
+    vision_tower: Bind[SiglipVisionTransformerState, "d=vision_tower_d"]
     multi_modal_projector: Bind[Gemma3MultiModalProjectorState, "d=vision_tower_d dout=d"]
     language_model: Bind[Gemma3TextModelState, "d"]

@@ -28,10 +28,8 @@ class LLaDALlamaBlockState(TypedState):
     ff_out: Bind[ShardedLinearState, "din=hidden dout=d"]
 
 
-# wte.vocab and ff_out.dout are both 31: a second size would settle whether they are one
-# wte.features and ff_out.din are both 8: a second size would settle whether they are one
 class LLaDAModelState(TypedState):
     wte: Bind[EmbedState, "vocab features=d"]
     ln_f: Bind[RMSNormState, "d"]
     blocks: Bind[StateMap[int, Bind[LLaDALlamaBlockState, "d hidden"]], "len=layers"]
-    ff_out: Bind[ShardedLinearState, "dout"]
+    ff_out: Bind[ShardedLinearState, "din=d dout=vocab"]

@@ -15,17 +15,15 @@ class ShardedEmbedState(TypedState):
 
 
 class ShardedRMSNormState(TypedState):
-    scale: Annotated[nnx.Param[Float[Array, "features"]], P("tp")] | None
+    scale: Annotated[nnx.Param[Float[Array, "features"]], P("tp")]
 
 
 class ShardedSplitHeadsState(TypedState):
     kernel: Annotated[nnx.Param[Float[Array, "din heads head_dim"]], P("tp", "fsdp")]
-    bias: nnx.Param[Float[Array, "heads head_dim"]] | None
 
 
 class ShardedMergeHeadsState(TypedState):
     kernel: Annotated[nnx.Param[Float[Array, "heads head_dim dout"]], P("tp", None, "fsdp")]
-    bias: nnx.Param[Float[Array, "dout"]] | None
 
 
 class AttentionState(TypedState):
@@ -39,12 +37,10 @@ class AttentionState(TypedState):
 
 class ShardedLinearState(TypedState):
     kernel: Annotated[nnx.Param[Float[Array, "din dout"]], P("fsdp", "tp")]
-    bias: nnx.Param[Float[Array, "dout"]] | None
 
 
 class DownProjLinearState(TypedState):
     kernel: Annotated[nnx.Param[Float[Array, "din dout"]], P("tp", "fsdp")]
-    bias: nnx.Param[Float[Array, "dout"]] | None
 
 
 class MLPState(TypedState):

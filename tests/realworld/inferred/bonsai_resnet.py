@@ -29,8 +29,6 @@ class BlockGroupState(TypedState):
 
 
 # stem.cout and layer0.channels are both 64: a second size would settle whether they are one
-# layer0.cout and layer2.channels are both 256: a second size would settle whether they are one
-# layer1.cout and layer3.channels are both 512: a second size would settle whether they are one
 class ResNetState(TypedState):
     stem: Bind[StemState, "cin"]
     layer0: BlockGroupState

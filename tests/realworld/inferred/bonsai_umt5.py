@@ -25,22 +25,21 @@ class UMT5LayerSelfAttentionState(TypedState):
     layer_norm: Bind[T5LayerNormState, "d"]
 
 
-# wi_0.dout and wi_1.dout are both 14: a second size would settle whether they are one
 class UMT5DenseActDenseState(TypedState):
     wi_0: Bind[LinearState, "din=d dout=hidden"]
-    wi_1: Bind[LinearState, "din=d dout"]
+    wi_1: Bind[LinearState, "din=d dout=hidden"]
     wo: Bind[LinearState, "din=hidden dout=d"]
     dropout: DropoutState
 
 
 class UMT5LayerFFState(TypedState):
-    DenseReluDense: Bind[UMT5DenseActDenseState, "d hidden dout"]
+    DenseReluDense: Bind[UMT5DenseActDenseState, "d hidden"]
     layer_norm: Bind[T5LayerNormState, "d"]
     dropout: DropoutState
 
 
 class UMT5LayerCrossAttentionState(TypedState):
-    EncDecAttention: Bind[UMT5AttentionState, "d inner buckets heads"]
+    EncDecAttention: Bind[UMT5AttentionState, "d inner"]
     layer_norm: Bind[T5LayerNormState, "d"]
     dropout: DropoutState
 
@@ -51,11 +50,8 @@ class UMT5BlockState(TypedState):
             int,
             (
                 Bind[UMT5LayerSelfAttentionState, "d inner buckets heads"]
-                | Bind[UMT5LayerFFState, "d hidden dout"]
-                | Bind[
-                    UMT5LayerCrossAttentionState,
-                    "d inner buckets=layer_buckets heads=layer_heads",
-                ]
+                | Bind[UMT5LayerFFState, "d hidden"]
+                | Bind[UMT5LayerCrossAttentionState, "d inner"]
             ),
         ],
         "len=layers",
@@ -64,19 +60,12 @@ class UMT5BlockState(TypedState):
 
 class UMT5StackState(TypedState):
     embed_tokens: Bind[EmbedState, "vocab features=d"]
-    block: Bind[
-        StateMap[
-            int,
-            Bind[UMT5BlockState, "d inner buckets heads hidden dout layer_buckets layer_heads"],
-        ],
-        "len=layers",
-    ]
+    block: Bind[StateMap[int, Bind[UMT5BlockState, "d inner buckets heads hidden"]], "len=layers"]
     final_layer_norm: Bind[T5LayerNormState, "d"]
     dropout: DropoutState
 
 
-# encoder.hidden and decoder.dout are both 14: a second size would settle whether they are one
 class UMT5ModelState(TypedState):
-    encoder: Bind[UMT5StackState, "vocab d inner hidden dout"]
-    decoder: Bind[UMT5StackState, "vocab d inner hidden dout"]
+    encoder: Bind[UMT5StackState, "vocab d inner hidden"]
+    decoder: Bind[UMT5StackState, "vocab d inner hidden"]
     lm_head: Bind[LinearState, "din=d dout=vocab"]

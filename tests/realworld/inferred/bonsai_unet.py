@@ -19,7 +19,7 @@ class UpState(TypedState):
 
 
 class OutConvState(TypedState):
-    conv: Bind[ConvState, "din=cin"]
+    conv: Bind[ConvState, "din=cin dout=cout"]
 
 
 class UNetState(TypedState):
@@ -32,4 +32,4 @@ class UNetState(TypedState):
     up2: Bind[UpState, "cin=down3_channels cout=down2_channels"]
     up3: Bind[UpState, "cin=down2_channels cout=down1_channels"]
     up4: Bind[UpState, "cin=down1_channels cout=channels"]
-    outc: Bind[OutConvState, "cin=channels"]
+    outc: Bind[OutConvState, "cin=channels cout"]

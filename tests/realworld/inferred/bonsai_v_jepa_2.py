@@ -42,7 +42,7 @@ class VJEPA2EncoderState(TypedState):
 
 class VJEPA2PredictorEmbeddingsState(TypedState):
     predictor_embeddings: Bind[LinearState, "din dout=d"]
-    mask_tokens: nnx.Param[Float[Array, "n 1 1 d"]]
+    mask_tokens: nnx.Param[Float[Array, "tokens 1 1 d"]]
 
 
 class VJEPA2PredictorState(TypedState):
@@ -88,11 +88,8 @@ class VJEPA2AttentivePoolerState(TypedState):
     query_tokens: nnx.Param[Float[Array, "1 1 d"]]
     cross_attention_layer: Bind[VJEPA2PoolerCrossAttentionLayerState, "d"]
     self_attention_layers: Bind[
-        StateMap[
-            int,
-            Bind[VJEPA2PoolerSelfAttentionLayerState, "d hidden=self_attention_layers_hidden"],
-        ],
-        "len=self_attention_layers",
+        StateMap[int, Bind[VJEPA2PoolerSelfAttentionLayerState, "d hidden"]],
+        "len=layers",
     ]
 
 

@@ -5,7 +5,7 @@ from typedstate.layers import ConvState, LinearState, SequentialState
 
 
 class ConvBlockState(TypedState):
-    conv_layers: Bind[StateMap[int, Bind[ConvState, "dout=cout"]], "len=conv_layers"]
+    conv_layers: Bind[StateMap[int, Bind[ConvState, "dout=channels"]], "len=layers"]
 
 
 class VGGState(TypedState):
@@ -13,12 +13,12 @@ class VGGState(TypedState):
     conv_block1: ConvBlockState
     conv_block2: ConvBlockState
     conv_block3: ConvBlockState
-    conv_block4: Bind[ConvBlockState, "cout=conv_block4_channels"]
+    conv_block4: Bind[ConvBlockState, "channels=conv_block4_channels"]
     classifier: SequentialState[
         Entries[
             Bind[ConvState, "din=conv_block4_channels dout=channels"],
             Bind[ConvState, "din=channels dout=channels"],
             None,
-            Bind[LinearState, "din=channels"],
+            Bind[LinearState, "din=channels dout"],
         ]
     ]

@@ -16,13 +16,13 @@ class SplitHeadsState(TypedState):
 
 
 class EinsumState(TypedState):
-    kernel: nnx.Param[Float[Array, "n heads d head_dim"]]
+    kernel: nnx.Param[Float[Array, "2 heads d head_dim"]]
 
 
 class AttentionState(TypedState):
     attn_vec_einsum: Bind[MergeHeadsState, "heads head_dim dout=d"]
     q_einsum: Bind[SplitHeadsState, "heads d head_dim"]
-    kv_einsum: Bind[EinsumState, "n heads=kv_heads d head_dim"]
+    kv_einsum: Bind[EinsumState, "heads=kv_heads d head_dim"]
     _query_norm: Bind[RMSNormState, "d=head_dim"]
     _key_norm: Bind[RMSNormState, "d=head_dim"]
 
@@ -35,7 +35,7 @@ class FeedForwardState(TypedState):
 
 class BlockState(TypedState):
     pre_attention_norm: Bind[RMSNormState, "d"]
-    attn: Bind[AttentionState, "heads head_dim d n kv_heads"]
+    attn: Bind[AttentionState, "heads head_dim d kv_heads"]
     post_attention_norm: Bind[RMSNormState, "d"]
     pre_ffw_norm: Bind[RMSNormState, "d"]
     mlp: Bind[FeedForwardState, "d hidden"]
@@ -44,8 +44,5 @@ class BlockState(TypedState):
 
 class TransformerState(TypedState):
     embedder: Bind[EmbedState, "vocab features=d"]
-    layers: Bind[
-        StateMap[int, Bind[BlockState, "d heads head_dim n kv_heads hidden"]],
-        "len=layers",
-    ]
+    layers: Bind[StateMap[int, Bind[BlockState, "d heads head_dim kv_heads hidden"]], "len=layers"]
     final_norm: Bind[RMSNormState, "d"]

@@ -6,8 +6,8 @@ from typedstate.layers import LinearState, RngStreamState
 
 class EncoderState(TypedState):
     linear1: Bind[LinearState, "din dout=hidden"]
-    linear_mean: Bind[LinearState, "din=hidden dout"]
-    linear_std: Bind[LinearState, "din=hidden dout"]
+    linear_mean: Bind[LinearState, "din=hidden dout=latent"]
+    linear_std: Bind[LinearState, "din=hidden dout=latent"]
     rngs: StateMap[str, RngStreamState]
 
 
@@ -17,5 +17,5 @@ class DecoderState(TypedState):
 
 
 class VAEState(TypedState):
-    encoder: Bind[EncoderState, "din=d dout=encoder_d"]
-    decoder: Bind[DecoderState, "din=encoder_d dout=d"]
+    encoder: Bind[EncoderState, "din=d latent"]
+    decoder: Bind[DecoderState, "din=latent dout=d"]

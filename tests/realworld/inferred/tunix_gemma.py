@@ -26,23 +26,21 @@ class SplitHeadsState(TypedState):
 
 
 class EinsumState(TypedState):
-    w: Annotated[nnx.Param[Float[Array, "n heads d head_dim"]], P(None, "tp", "fsdp")]
+    w: Annotated[nnx.Param[Float[Array, "2 heads d head_dim"]], P(None, "tp", "fsdp")]
 
 
 class AttentionState(TypedState):
     attn_vec_einsum: Bind[MergeHeadsState, "heads head_dim d"]
     q_einsum: Bind[SplitHeadsState, "heads d head_dim"]
-    kv_einsum: Bind[EinsumState, "n heads=kv_heads d head_dim"]
+    kv_einsum: Bind[EinsumState, "heads=kv_heads d head_dim"]
 
 
 class ShardedLinearState(TypedState):
     kernel: Annotated[nnx.Param[Float[Array, "din dout"]], P("fsdp", "tp")]
-    bias: nnx.Param[Float[Array, "dout"]] | None
 
 
 class DownProjLinearState(TypedState):
     kernel: Annotated[nnx.Param[Float[Array, "din dout"]], P("tp", "fsdp")]
-    bias: nnx.Param[Float[Array, "dout"]] | None
 
 
 class FeedForwardState(TypedState):
@@ -53,7 +51,7 @@ class FeedForwardState(TypedState):
 
 class DecoderLayerState(TypedState):
     pre_attention_norm: Bind[RMSNormState, "d"]
-    attn: Bind[AttentionState, "heads head_dim d n kv_heads"]
+    attn: Bind[AttentionState, "heads head_dim d kv_heads"]
     post_attn_norm: Bind[RMSNormState, "d"]
     pre_ffw_norm: Bind[RMSNormState, "d"]
     mlp: Bind[FeedForwardState, "d hidden"]
@@ -63,7 +61,7 @@ class DecoderLayerState(TypedState):
 class GemmaState(TypedState):
     embedder: Bind[EmbedderState, "vocab d"]
     layers: Bind[
-        StateMap[int, Bind[DecoderLayerState, "d heads head_dim n kv_heads hidden"]],
+        StateMap[int, Bind[DecoderLayerState, "d heads head_dim kv_heads hidden"]],
         "len=layers",
     ]
     final_norm: Bind[RMSNormState, "d"]

@@ -34,12 +34,10 @@ class AttentionState(TypedState):
 
 class ShardedLinearState(TypedState):
     kernel: Annotated[nnx.Param[Float[Array, "din dout"]], P("fsdp", "tp")]
-    bias: nnx.Param[Float[Array, "dout"]] | None
 
 
 class DownProjLinearState(TypedState):
     kernel: Annotated[nnx.Param[Float[Array, "din dout"]], P("tp", "fsdp")]
-    bias: nnx.Param[Float[Array, "dout"]] | None
 
 
 class MLPState(TypedState):

@@ -1,0 +1,405 @@
+"""What a person who knows a model would change in its inferred schema, kind by kind."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import nnx
+
+from tests.zoo import leaf, list_of
+from tests.zoo.published import Norm, Projection
+from typedstate import explain, infer, to_source
+
+
+def said(model: Any, *more: Any, fix: bool = False) -> str:
+    """The classes of an inferred schema, which fits all that it is inferred from."""
+    schema = infer(model, *more, fix=fix)
+    for item in (model, *more):
+        assert explain(nnx.state(item), schema)
+    return to_source(schema).partition("\n\n\n")[2]
+
+
+def linear(din: int, dout: int, **options: Any) -> nnx.Linear:
+    return nnx.Linear(din, dout, rngs=nnx.Rngs(0), **options)
+
+
+def conv(din: int, dout: int, window: tuple[int, ...] = (3, 3), **options: Any) -> nnx.Conv:
+    return nnx.Conv(din, dout, window, rngs=nnx.Rngs(0), **options)
+
+
+def built(build: Callable[[Any], None]) -> Any:
+    """A module of a class of that name, whose attributes a function sets."""
+    name = build.__name__
+    return type(name, (nnx.Module,), {"__init__": build, "__module__": __name__})()
+
+
+def code(text: str) -> str:
+    return textwrap.dedent(text).lstrip("\n")
+
+
+# -- Leaves that there are ---------------------------------------------------------------------
+
+
+def sharded(din: int, dout: int, *, use_bias: bool) -> nnx.Linear:
+    init = nnx.with_partitioning(nnx.initializers.normal(), ("fsdp", "tp"))
+    return linear(din, dout, use_bias=use_bias, kernel_init=init)
+
+
+@pytest.mark.parametrize(
+    ("biases", "line"),
+    [
+        ((False, False), None),
+        ((True, True), '    bias: nnx.Param[Float[Array, "dout"]]'),
+        ((True, False), '    bias: nnx.Param[Float[Array, "dout"]] | None'),
+    ],
+)
+def test_a_sharded_layer_has_a_bias_as_the_model_has(
+    biases: tuple[bool, bool], line: str | None
+) -> None:
+    def Sharded(self: Any) -> None:
+        self.up = sharded(4, 6, use_bias=biases[0])
+        self.down = sharded(6, 4, use_bias=biases[1])
+
+    with jax.set_mesh(jax.make_mesh((1, 1), ("fsdp", "tp"))):
+        first, second, *rest = said(built(Sharded)).splitlines()
+    assert first == "class ShardedLinearState(TypedState):"
+    assert second == '    kernel: Annotated[nnx.Param[Float[Array, "din dout"]], P("fsdp", "tp")]'
+    assert rest[0] == (line or "")
+
+
+def test_a_class_of_the_users_keeps_its_name_beside_a_sharded_layer() -> None:
+    class ShardedLinear(nnx.Module):
+        def __init__(self) -> None:
+            self.weight = nnx.Param(jnp.zeros((4, 4)))
+
+    def Both(self: Any) -> None:
+        self.own = ShardedLinear()
+        self.theirs = sharded(4, 6, use_bias=False)
+
+    with jax.set_mesh(jax.make_mesh((1, 1), ("fsdp", "tp"))):
+        source = said(built(Both))
+    assert "    own: Bind[ShardedLinearState, " in source
+    assert "    theirs: Bind[TheirsLinearState, " in source
+
+
+def test_of_two_norms_of_one_class_the_sharded_one_says_so() -> None:
+    class Scale(nnx.Module):
+        def __init__(self, *names: str) -> None:
+            self.scale = leaf(nnx.Param, jnp.ones(4), **({"out_sharding": names} if names else {}))
+
+    def Two(self: Any) -> None:
+        self.before = Scale("tp")
+        self.after = Scale()
+
+    with jax.set_mesh(jax.make_mesh((1,), ("tp",))):
+        source = said(built(Two))
+    assert "class ShardedScaleState(TypedState):" in source
+    assert "    before: Bind[ShardedScaleState, " in source
+    assert "    after: Bind[ScaleState, " in source
+
+
+# -- Names of what there is --------------------------------------------------------------------
+
+
+def test_the_gates_of_a_t5_are_of_one_width() -> None:
+    def Gated(self: Any) -> None:
+        self.wi_0 = linear(4, 6)
+        self.wi_1 = linear(4, 6)
+        self.wo = linear(6, 4)
+
+    assert said(built(Gated)) == code("""
+        class GatedState(TypedState):
+            wi_0: Bind[LinearState, "din=d dout=hidden"]
+            wi_1: Bind[LinearState, "din=d dout=hidden"]
+            wo: Bind[LinearState, "din=hidden dout=d"]
+        """)
+
+
+def test_a_weight_of_keys_and_values_has_two_of_them() -> None:
+    def Attention(self: Any) -> None:
+        self.q_einsum = Projection("BTD,NDH->BTNH", (6, 8, 5), nnx.Rngs(0))
+        self.kv_einsum = Projection("BSD,CKDH->CBSKH", (2, 3, 8, 5), nnx.Rngs(0))
+
+    source = said(built(Attention))
+    assert '    w: nnx.Param[Float[Array, "2 heads d head_dim"]]' in source
+    assert '    kv_einsum: Bind[ProjectionState, "d head_dim"]' in source
+
+
+def test_the_longer_axis_of_tokens_is_theirs() -> None:
+    def Tokens(self: Any) -> None:
+        self.mask_tokens = nnx.Param(jnp.zeros((3, 1, 1, 8)))
+        self.cls_token = nnx.Param(jnp.zeros((1, 1, 8)))
+
+    assert said(built(Tokens)) == code("""
+        class TokensState(TypedState):
+            mask_tokens: nnx.Param[Float[Array, "tokens 1 1 d"]]
+            cls_token: nnx.Param[Float[Array, "1 1 d"]]
+        """)
+
+
+def test_a_table_of_positions_has_as_many_as_there_are_ids() -> None:
+    def Positions(self: Any) -> None:
+        self.position_embedding = nnx.Embed(9, 4, rngs=nnx.Rngs(0))
+        self.position_ids = nnx.Variable(jnp.arange(9)[None])
+
+    assert said(built(Positions)) == code("""
+        class PositionsState(TypedState):
+            position_embedding: Bind[EmbedState, "vocab=positions features=d"]
+            position_ids: Exactly[nnx.Variable[Int32[Array, "1 positions"]]]
+        """)
+
+
+def test_experts_are_counted_by_their_router() -> None:
+    def Experts(self: Any) -> None:
+        self.router = linear(4, 7, use_bias=False)
+        self.up_proj = nnx.Param(jnp.zeros((7, 4, 6)))
+        self.down_proj = nnx.Param(jnp.zeros((7, 6, 4)))
+
+    assert said(built(Experts)) == code("""
+        class ExpertsState(TypedState):
+            router: Bind[LinearState, "din=d dout=experts"]
+            up_proj: nnx.Param[Float[Array, "experts d hidden"]]
+            down_proj: nnx.Param[Float[Array, "experts hidden d"]]
+        """)
+
+
+def test_what_is_not_written_takes_no_name() -> None:
+    class MLP(nnx.Module):
+        def __init__(self, hidden: int) -> None:
+            self.up, self.down = linear(4, hidden), linear(hidden, 4)
+
+    def Pooler(self: Any) -> None:
+        self.cross = MLP(6)
+        self.layers = list_of([MLP(9), MLP(9)])
+
+    source = said(built(Pooler))
+    assert '    layers: Bind[StateMap[int, Bind[MLPState, "d hidden"]], "len=layers"]' in source
+    assert '    cross: Bind[MLPState, "d"]' in source
+
+
+def test_the_dims_of_what_is_absent_here_are_not_linked() -> None:
+    class Attention(nnx.Module):
+        def __init__(self, *, biased: bool) -> None:
+            self.query = linear(4, 6)
+            self.bias_table = nnx.Embed(3, 2, rngs=nnx.Rngs(0)) if biased else None
+
+    def Decoder(self: Any) -> None:
+        self.own = list_of([Attention(biased=True), Attention(biased=True)])
+        self.cross = list_of([Attention(biased=False), Attention(biased=False)])
+
+    assert 'cross: Bind[StateMap[int, Bind[AttentionState, "d inner"]], ' in said(built(Decoder))
+
+
+def test_the_last_layer_over_the_tokens_table_is_its_head_whatever_its_name() -> None:
+    def Language(self: Any) -> None:
+        self.wte = nnx.Embed(31, 8, rngs=nnx.Rngs(0))
+        self.ln_f = Norm(8, nnx.Rngs(0))
+        self.ff_out = linear(8, 31)
+
+    assert said(built(Language)).endswith(
+        code("""
+        class LanguageState(TypedState):
+            wte: Bind[EmbedState, "vocab features=d"]
+            ln_f: Bind[NormState, "d"]
+            ff_out: Bind[LinearState, "din=d dout=vocab"]
+        """)
+    )
+
+
+def test_what_attention_projects_to_is_not_the_width_of_a_head_outside() -> None:
+    class Attention(nnx.Module):
+        def __init__(self) -> None:
+            self.q_proj, self.o_proj = linear(8, 24), linear(24, 8)
+
+    def Forecaster(self: Any) -> None:
+        self.mix = Attention()
+        self.out_proj = linear(8, 24)
+
+    assert said(built(Forecaster)).endswith(
+        code("""
+        # mix.inner and out_proj.dout are both 24: a second size would settle whether they are one
+        class ForecasterState(TypedState):
+            mix: Bind[AttentionState, "d"]
+            out_proj: Bind[LinearState, "din=d dout"]
+        """)
+    )
+
+
+# -- Convolutions ------------------------------------------------------------------------------
+
+
+class Halve(nnx.Module):
+    def __init__(self, cin: int, cout: int) -> None:
+        self.norm = nnx.BatchNorm(cin, rngs=nnx.Rngs(0))
+        self.conv = conv(cin, cout, (1, 1), use_bias=False)
+
+
+class Stage(nnx.Module):
+    """As many norms as convolutions."""
+
+    def __init__(self, count: int) -> None:
+        self.norms = list_of([nnx.BatchNorm(4 + n, rngs=nnx.Rngs(0)) for n in range(count)])
+        self.convs = list_of([conv(4 + n, 2) for n in range(count)])
+
+
+def test_stages_of_equal_channels_by_accident_are_left_apart() -> None:
+    def Dense(self: Any) -> None:
+        self.stem = conv(3, 8)
+        self.norm = nnx.BatchNorm(8, rngs=nnx.Rngs(0))
+        self.stages = nnx.Sequential(Stage(2), Halve(16, 8), Stage(3), Halve(20, 16))
+        self.linear = linear(16, 5)
+
+    assert said(built(Dense)) == code("""
+        class StageState(TypedState):
+            norms: Bind[StateMap[int, BatchNormState], "len=norms"]
+            convs: Bind[StateMap[int, Bind[ConvState, "dout=channels"]], "len=norms"]
+
+
+        class HalveState(TypedState):
+            norm: Bind[BatchNormState, "features=cin"]
+            conv: Bind[ConvState, "din=cin dout=cout"]
+
+
+        class DenseState(TypedState):
+            stem: Bind[ConvState, "din=cin dout=cout"]
+            norm: Bind[BatchNormState, "features=cout"]
+            stages: SequentialState[
+                Entries[StageState, HalveState, StageState, Bind[HalveState, "cout=channels"]]
+            ]
+            linear: Bind[LinearState, "din=channels dout"]
+        """)
+
+
+class Pair(nnx.Module):
+    def __init__(self, cin: int, cout: int) -> None:
+        self.enter = conv(cin, 7)
+        self.middle = conv(7, 9)
+        self.leave = conv(9, cout)
+
+
+def test_of_an_autoencoder_the_ends_are_one_and_the_latent_is_not_the_image() -> None:
+    def VAE(self: Any) -> None:
+        self.encoder = Pair(3, 3)
+        self.decoder = Pair(3, 3)
+
+    assert said(built(VAE)).endswith(
+        code("""
+        class VAEState(TypedState):
+            encoder: Bind[PairState, "cin channels hidden cout=encoder_channels"]
+            decoder: Bind[PairState, "cin=encoder_channels channels hidden cout=cin"]
+        """)
+    )
+
+
+def test_the_moments_of_an_encoder_are_its_latent_width() -> None:
+    class Encoder(nnx.Module):
+        def __init__(self) -> None:
+            self.linear1 = linear(8, 6)
+            self.mean, self.log_std = linear(6, 2), linear(6, 2)
+
+    class Decoder(nnx.Module):
+        def __init__(self) -> None:
+            self.linear1, self.linear2 = linear(2, 6), linear(6, 8)
+
+    def VAE(self: Any) -> None:
+        self.encoder, self.decoder = Encoder(), Decoder()
+
+    assert said(built(VAE)).endswith(
+        code("""
+        class VAEState(TypedState):
+            encoder: Bind[EncoderState, "din=d latent"]
+            decoder: Bind[DecoderState, "din=latent dout=d"]
+        """)
+    )
+
+
+def test_of_like_stages_the_last_one_hands_on_its_channels() -> None:
+    class Block(nnx.Module):
+        def __init__(self, cin: int, cout: int, count: int = 2) -> None:
+            self.layers = list_of([conv(cin, cout), *(conv(cout, cout) for _ in range(count))])
+
+    def VGG(self: Any) -> None:
+        self.s0, self.s1, self.s2 = Block(3, 6, 1), Block(6, 8), Block(8, 8)
+        self.head_conv = conv(8, 12)
+
+    assert said(built(VGG)).endswith(
+        code("""
+        # s1.channels and s2.channels are both 8: a second size would settle whether they are one
+        class VGGState(TypedState):
+            s0: BlockState
+            s1: BlockState
+            s2: Bind[BlockState, "channels"]
+            head_conv: Bind[ConvState, "din=channels dout=cout"]
+        """)
+    )
+
+
+def test_a_residual_block_of_one_size_keeps_its_channels() -> None:
+    def Residual(self: Any) -> None:
+        self.conv1, self.conv2 = conv(8, 8), conv(8, 8)
+        self.norm = nnx.BatchNorm(8, rngs=nnx.Rngs(0))
+
+    class Outer(nnx.Module):
+        def __init__(self) -> None:
+            self.block = built(Residual)
+
+    assert said(Outer()).startswith(
+        code("""
+        class ResidualState(TypedState):
+            conv1: Bind[ConvState, "din=channels dout=channels"]
+            conv2: Bind[ConvState, "din=channels dout=channels"]
+            norm: Bind[BatchNormState, "features=channels"]
+        """)
+    )
+
+
+def test_the_class_of_a_fixed_convolution_says_what_its_axes_are() -> None:
+    def Net(self: Any) -> None:
+        self.first, self.second = conv(3, 8, (7, 7)), conv(8, 5)
+
+    assert said(built(Net), fix=True) == code("""
+        class ConvState(TypedState):
+            kernel: nnx.Param[Float32[Array, "kh kw cin cout"]]
+            bias: nnx.Param[Float32[Array, "cout"]]
+
+
+        class NetState(TypedState):
+            first: Bind[ConvState, "kh=7 kw=7 cin=3 cout=8"]
+            second: Bind[ConvState, "kh=3 kw=3 cin=8 cout=5"]
+        """)
+
+
+def test_of_two_examples_what_varies_within_each_is_linked_by_its_roles() -> None:
+    class Block(nnx.Module):
+        def __init__(self, cin: int, cout: int) -> None:
+            self.conv = conv(cin, cout)
+            self.norm = nnx.BatchNorm(cout, rngs=nnx.Rngs(0))
+
+    class Net(nnx.Module):
+        def __init__(self, classes: int) -> None:
+            self.blocks = list_of([Block(3, 6), Block(6, 9)])
+            self.classifier = linear(9, classes)
+
+    source = said(Net(5), Net(7))
+    assert '    norm: Bind[BatchNormState, "features=cout"]' in source
+    assert '    classifier: Bind[LinearState, "din=9 dout=classes"]' in source
+
+
+def test_layers_below_are_called_layers_above() -> None:
+    class Stack(nnx.Module):
+        def __init__(self, layers: int) -> None:
+            self.layers = list_of([linear(4, 4) for _ in range(layers)])
+
+    class Tower(nnx.Module):
+        def __init__(self, layers: int) -> None:
+            self.vision = Stack(layers)
+            self.text = Stack(layers + 1)
+
+    source = said(Tower(2), Tower(3))
+    assert '    vision: Bind[StackState, "layers"]' in source
+    assert '    text: Bind[StackState, "layers=text_layers"]' in source
