@@ -67,7 +67,7 @@ UNREADABLE = [
     (document({"type": "exec"}), "root: Input tag 'exec' found using 'type' does not match any of "
      "the expected tags: 'any', 'none', 'instance', 'literal', 'array', 'tuple', 'items', "
      "'mapping', 'record', 'partition', 'validated', 'leaf', 'schema', 'map', 'entries', 'tree', "
-     "'union', 'bind', 'scoped', 'same', 'flat', 'filtered', 'module'"),
+     "'union', 'bind', 'scoped', 'same', 'placed_as', 'flat', 'filtered', 'module'"),
     (document({"type": "union", "options": []}), "root.options: Tuple should have at least 1 "
      "item after validation, not 0"),
     (document(nested(200)), "nested more than 80 levels deep"),

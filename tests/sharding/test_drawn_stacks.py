@@ -17,8 +17,8 @@ from hypothesis import given, settings, strategies as st
 from jax.sharding import NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float
 
-from tests.sharding.helpers import mesh_of
 from tests.zoo import leaf, state
+from tests.zoo.meshes import mesh_of
 from typedstate import (
     Axis,
     Bind,

@@ -13,8 +13,9 @@ from hypothesis import given, settings, strategies as st
 from jax.sharding import NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float
 
-from tests.sharding.helpers import mesh_of, unknown
+from tests.sharding.helpers import unknown
 from tests.zoo import leaf
+from tests.zoo.meshes import mesh_of
 from typedstate import (
     Only,
     PlacedAs,

@@ -12,7 +12,6 @@ from .._spec import dim_grammar
 from .._spec.nodes import Array
 from .context import Context
 
-_PyTree: Final[type] = cast(Any, jaxtyping).PyTree
 _ANY_DTYPE: Final[Any] = cast(Any, jaxtyping.Shaped).dtypes
 
 
@@ -23,7 +22,9 @@ def is_jaxtyped(hint: Any) -> TypeGuard[type]:
 
 def is_tree(hint: Any) -> TypeGuard[Any]:
     """Whether a hint is a tree of jaxtyping's, such as ``PyTree[Float[Array, "d"], "T"]``."""
-    return isinstance(hint, type) and issubclass(hint, _PyTree) and hasattr(hint, "leaftype")
+    if not isinstance(hint, type) or not hasattr(hint, "leaftype"):
+        return False
+    return issubclass(hint, cast(Any, jaxtyping).PyTree)  # which is imported when it is asked for
 
 
 def array(hint: Any, context: Context) -> Array:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from .. import _fastpath, _validation
+from .. import _validation
 from .._annotations.boundary_hints import holds_state_or_array, mentions_schema, or_array
 from .._annotations.context import Braces, Context, NotYet
 from .._annotations.deferred import of_variable
@@ -25,13 +25,14 @@ from .._fastpath.structures import Specialization
 from .._spec.binds import check_binds
 from ..errors import SchemaError, StateTypeError, TypedStateWarning
 from ..mode import MODE
-from ..report import Path, Report
+from ..report import Report
 from . import own_source, placed_as
 from .alike import refuse_unlike
 from .braces import refuse_strangers
 from .enforced import Enforced
 from .hints import has_jaxtyped, has_tree, may_be_ours, says_something
 from .merging import merges_of, refuse_unknown, see_belonging
+from .parameter_values import learned_from, parts_of, roots_of
 
 if TYPE_CHECKING:
     from .._fastpath.size_code import ArgumentRef
@@ -285,11 +286,11 @@ class Boundary:
             self.refuse(dataclasses.replace(report, violations=both), "arguments", [*wrong])
             return KnownCall(ExplainedCall((), None, report, {}, None), ())
         every = zip(self.ours, values, found, strict=True)
-        learned = [one or _learn(item, value, walk) for item, value, one in every]
+        learned = [one or learned_from(item, value, walk) for item, value, one in every]
         roots: dict[str, ArgumentRef] = {}
         for number, (item, value, one) in enumerate(zip(self.ours, values, learned, strict=True)):
             if one is not None:
-                roots |= _roots(item, value, number, one)
+                roots |= roots_of(item, value, number, one)
         return self.calls.learn(learned, walk, report, roots, bool(self.results))
 
     def _walk(self, values: tuple[Any, ...]) -> Walk:
@@ -300,7 +301,7 @@ class Boundary:
         for name in placing:
             _validation.note_places(walk.found, name, by_name[name])
         for item, value in zip(self.ours, values, strict=True):
-            for root, _, part in _parts(item, value):
+            for root, _, part in parts_of(item, value):
                 assert item.spec is not None
                 walk.visit(part, item.spec, root, item.hint)
         for name in placing:
@@ -333,7 +334,7 @@ class Boundary:
             report = swapped.named(report, names, items, partial(_walk_of, result, call))
             self.refuse(report, "return value" if result.name == RETURN else "yielded value")
             return
-        known = known or _learn(result, value, walk)
+        known = known or learned_from(result, value, walk)
         if known is not None:
             call.learn(result.name, known, walk, report)
 
@@ -374,39 +375,3 @@ def _walk_of(result: Enforced, call: KnownCall, value: Any) -> Walk:
     walk = call.after()
     walk.visit(value, result.spec, result.name, result.hint)
     return walk
-
-
-def _parts(item: Enforced, value: Any) -> Iterator[tuple[str, Path, Any]]:
-    """The values of one parameter: root, path in what the parameter holds, value."""
-    if value is OMITTED:
-        return
-    if item.kind is inspect.Parameter.VAR_POSITIONAL:
-        for index, element in enumerate(value):
-            yield f"{item.name}[{index}]", (index,), element
-    elif item.kind is inspect.Parameter.VAR_KEYWORD:
-        for key, element in value.items():
-            yield f"{item.name}[{key!r}]", (key,), element
-    else:
-        yield item.name, (), value
-
-
-def _learn(item: Enforced, value: object, walk: Walk) -> Specialization | None:
-    """Generates code for a parameter's value, whose parts were read by a walk."""
-    if value is OMITTED:
-        return OMITTED
-    if not item.structures.meet():
-        return None
-    trace = _validation.Trace()
-    for root, prefix, _ in _parts(item, value):
-        trace.join(prefix, walk.found.traces[root])
-    return item.structures.learn(value, trace)
-
-
-def _roots(
-    item: Enforced, value: Any, number: int, known: Specialization
-) -> dict[str, ArgumentRef]:
-    """The roots under which a walk sees a parameter's values, and where they stand in it."""
-    return {
-        root: _fastpath.ArgumentRef(number, prefix, known.places)
-        for root, prefix, _ in _parts(item, value)
-    }

@@ -144,8 +144,8 @@ class _Emitter:
         match use:
             case LeafUse():
                 return self._leaf(use)
-            case LayerUse(schema, dims, names):
-                made = self._with_names(schema, names, key) if names else schema
+            case LayerUse(schema, dims, names, keys):
+                made = self._with_names(schema, names, keys, key) if names else schema
                 links = [(dim, self._text(slot)) for dim, slot in dims]
                 return _bound(made, links)
             case DraftUse(draft, dims):
@@ -187,7 +187,13 @@ class _Emitter:
         one = group.text in ("0", "1") and self.settings.examples == 1
         return None if one and not self.settings.fixes_all else group.text
 
-    def _with_names(self, schema: Any, names: tuple[LeafNames, ...], key: str) -> Any:
+    def _with_names(
+        self,
+        schema: Any,
+        names: tuple[LeafNames, ...],
+        keys: tuple[tuple[str, bool], ...],
+        key: str,
+    ) -> Any:
         """A class of the catalogue whose leaves have axis names."""
         found = self.named.get((schema, names))
         if found is None:
@@ -196,7 +202,7 @@ class _Emitter:
             if title in self.taken:
                 title = f"{class_name(key).removesuffix('State')}{stem}State"
             declared = schema.__typedstate_ref__.declared
-            kept = self.kept[schema, names]
+            kept = self.kept.get((schema, names)) or dict(keys)  # a state may be one layer
             hints: dict[str, Any] = {}
             for item in declared:
                 hint = declared[item].raw
