@@ -8,7 +8,7 @@ from typing import Any
 
 from flax import nnx
 
-from typedstate import infer, to_source
+from typedstate import explain, infer, to_source
 
 
 def said(model: Any, *more: Any, fix: bool = False) -> str:
@@ -35,6 +35,3 @@ def built(build: Callable[[Any], None]) -> Any:
 
 def code(text: str) -> str:
     return textwrap.dedent(text).lstrip("\n")
-
-
-# -- Leaves that there are ---------------------------------------------------------------------
