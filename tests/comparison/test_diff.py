@@ -28,6 +28,7 @@ from typedstate import (
     StateMap,
     TypedState,
     diff,
+    explain,
     fits,
     infer,
 )
