@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from flax.nnx.training.optimizer import OptVariable
 from jaxtyping import Array, BFloat16, Float
 from typing_extensions import TypedDict
 
@@ -119,9 +120,9 @@ FORMS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[Any
         lambda v: leaf(nnx.Param, v),
     ),
     "Like a kind": (
-        lambda s: Like[s, nnx.OptVariable],
+        lambda s: Like[s, OptVariable],
         lambda x: x,
-        lambda v: leaf(nnx.OptVariable, v),
+        lambda v: leaf(OptVariable, v),
     ),
     "Like NumPy": (lambda s: Like[s, np.ndarray], np.asarray, lambda v: v),
     "Pure": (lambda s: Pure[s], lambda x: x, lambda v: v),

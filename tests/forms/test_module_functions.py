@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 from flax import nnx
+from flax.nnx.training.optimizer import OptVariable
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, BFloat16, Float
 
@@ -91,7 +92,7 @@ FORMS: Final[dict[str, Callable[[Any], Any]]] = {
     "Abstract of Values": lambda s: Abstract[Values[s]],
     "Cast": lambda s: Cast[s, BFloat16],
     "Cast of Param": lambda s: Cast[s, BFloat16, nnx.Param],
-    "Like a kind": lambda s: Like[s, nnx.OptVariable],
+    "Like a kind": lambda s: Like[s, OptVariable],
     "Like Variable": lambda s: Like[s, nnx.Variable],
     "Only": lambda s: Only[s, nnx.Param],
     "Placed": lambda s: Placed[s],

@@ -11,6 +11,7 @@ from flax import nnx
 
 from tests.inference.inferred import built, linear, said
 from tests.zoo import leaf
+from tests.zoo.meshes import set_mesh
 
 
 def sharded(din: int, dout: int, *, use_bias: bool) -> nnx.Linear:
@@ -33,7 +34,7 @@ def test_a_sharded_layer_has_a_bias_as_the_model_has(
         self.up = sharded(4, 6, use_bias=biases[0])
         self.down = sharded(6, 4, use_bias=biases[1])
 
-    with jax.set_mesh(jax.make_mesh((1, 1), ("fsdp", "tp"))):
+    with set_mesh(jax.make_mesh((1, 1), ("fsdp", "tp"))):
         first, second, *rest = said(built(Sharded)).splitlines()
     assert first == "class ShardedLinearState(TypedState):"
     assert second == '    kernel: Annotated[nnx.Param[Float[Array, "din dout"]], P("fsdp", "tp")]'
@@ -49,7 +50,7 @@ def test_a_class_of_the_users_keeps_its_name_beside_a_sharded_layer() -> None:
         self.own = ShardedLinear()
         self.theirs = sharded(4, 6, use_bias=False)
 
-    with jax.set_mesh(jax.make_mesh((1, 1), ("fsdp", "tp"))):
+    with set_mesh(jax.make_mesh((1, 1), ("fsdp", "tp"))):
         source = said(built(Both))
     assert "    own: Bind[ShardedLinearState, " in source
     assert "    theirs: Bind[TheirsLinearState, " in source
@@ -64,7 +65,7 @@ def test_of_two_norms_of_one_class_the_sharded_one_says_so() -> None:
         self.before = Scale("tp")
         self.after = Scale()
 
-    with jax.set_mesh(jax.make_mesh((1,), ("tp",))):
+    with set_mesh(jax.make_mesh((1,), ("tp",))):
         source = said(built(Two))
     assert "class ShardedScaleState(TypedState):" in source
     assert "    before: Bind[ShardedScaleState, " in source
