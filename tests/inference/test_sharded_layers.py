@@ -10,7 +10,6 @@ import pytest
 from flax import nnx
 
 from tests.inference.inferred import built, linear, said
-from tests.zoo import leaf
 from tests.zoo.meshes import set_mesh
 
 
@@ -59,7 +58,7 @@ def test_a_class_of_the_users_keeps_its_name_beside_a_sharded_layer() -> None:
 def test_of_two_norms_of_one_class_the_sharded_one_says_so() -> None:
     class Scale(nnx.Module):
         def __init__(self, *names: str) -> None:
-            self.scale = leaf(nnx.Param, jnp.ones(4), **({"out_sharding": names} if names else {}))
+            self.scale = nnx.Param(jnp.ones(4), **({"sharding": names} if names else {}))
 
     def Two(self: Any) -> None:
         self.before = Scale("tp")
@@ -70,6 +69,3 @@ def test_of_two_norms_of_one_class_the_sharded_one_says_so() -> None:
     assert "class ShardedScaleState(TypedState):" in source
     assert "    before: Bind[ShardedScaleState, " in source
     assert "    after: Bind[ScaleState, " in source
-
-
-# -- Names of what there is --------------------------------------------------------------------
