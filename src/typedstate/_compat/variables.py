@@ -20,7 +20,8 @@ Variable: Final[Any] = nnx.Variable
 _variables: Final[Any] = variablelib
 _tree: Final[Any] = jax.tree
 AbstractValue: Final[Any] = cast(Any, jax).core.AbstractValue
-_Tracer: Final[Any] = cast(Any, jax).core.Tracer
+#: The class of every tracer.
+TRACER: Final[Any] = cast(Any, jax).core.Tracer
 _ShapedArray: Final[Any] = cast(Any, jax).core.ShapedArray
 #: The slot in which a Variable keeps its raw value.
 RAW_SLOT: Final = "_raw_value" if "_raw_value" in Variable.__slots__ else "raw_value"
@@ -34,16 +35,14 @@ if VariableState is Variable:
     VariableState = None  # type: ignore[misc]
 #: Whether the flag ``FLAX_HIJAX_VARIABLE`` is set.
 HIJAX_BY_DEFAULT: Final = bool(getattr(flax.config, "flax_hijax_variable", False))
-_STAND_INS: Final = frozenset[Any]({_Hijax, _Tracer} if _Hijax else ())
+_STAND_INS: Final = frozenset[Any]({_Hijax, TRACER} if _Hijax else ())
 #: Classes of arrays whose values are neither tracers nor Variables; to ask them takes long.
 _CONCRETE: Final = frozenset[Any](
     cls
     for cls in cast(list[type], [np.ndarray, *jax.Array.__subclasses__()])
     if cls.__module__.partition(".")[0] in ("numpy", "jax", "jaxlib")
-    and not issubclass(cls, _Tracer)
+    and not issubclass(cls, TRACER)
 )
-#: The class of every tracer.
-TRACER: Final[Any] = _Tracer
 #: What a ``jax.Array`` is an instance of, where it is no tracer.
 ARRAY_CLASSES: Final[tuple[Any, ...]] = tuple(_CONCRETE - {np.ndarray})
 #: Those of them that have buffers of their own.
@@ -120,7 +119,7 @@ def array_signs(leaf: Any) -> tuple[Any, ...] | None:
         return outer, cls, raw.shape, raw.dtype
     if cls is jax.ShapeDtypeStruct:
         plain = not getattr(raw, "is_ref", False)
-    elif isinstance(raw, _Tracer):
+    elif isinstance(raw, TRACER):
         plain = type(raw.aval) is _ShapedArray and raw.aval.sharding.mesh.empty  # else of a shard
     else:
         return None
@@ -132,7 +131,7 @@ def plain_of(variable: Any) -> Any:
     """The plain Variable of a hijax variable, read without a trace in the user's jaxpr."""
     if _Hijax is None or Variable in type(variable).__mro__:
         return variable
-    if isinstance(variable, _Tracer):
+    if isinstance(variable, TRACER):
         kind: Any = cast(Any, jax).typeof(variable)
         leaves = getattr(kind, "_leaves", None)
         if leaves is not None:
@@ -224,7 +223,7 @@ def hollow(kind: type, value: Any, metadata: Mapping[str, Any]) -> Any:
 
 def is_traced(value: object) -> bool:
     """Whether a value is a tracer or its abstract value."""
-    return type(value) not in _CONCRETE and isinstance(value, _Tracer | AbstractValue)
+    return type(value) not in _CONCRETE and isinstance(value, TRACER | AbstractValue)
 
 
 def stands_for(value: object, kind: type) -> bool:

@@ -45,17 +45,14 @@ def placements_of(value: Any) -> Placements:
 
 def leaves_of(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Yields the leaves of a tree, what Variables hold in their place."""
-    mapping = variables.mapping_of(value)
-    if mapping is not None:
-        for key, item in dict(mapping).items():
-            yield from leaves_of(item, (*path, key))
-    elif variables.is_variable(value):
-        yield from leaves_of(variables.raw_value(value), path)
-    elif isinstance(value, list | tuple) and not isinstance(value, _Places):
-        for index, item in enumerate(cast("list[Any]", value)):
-            yield from leaves_of(item, (*path, index))
-    else:
-        yield path, value
+    for at, leaf in variables.leaves_of(value, path):
+        if variables.is_variable(leaf):
+            yield from leaves_of(variables.raw_value(leaf), at)
+        elif isinstance(leaf, list | tuple) and not isinstance(leaf, _Places):
+            for index, item in enumerate(cast("list[Any]", leaf)):
+                yield from leaves_of(item, (*at, index))
+        else:
+            yield at, leaf
 
 
 def _place(leaf: Any) -> Any:

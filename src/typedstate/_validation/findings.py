@@ -15,13 +15,13 @@ from msgspec.structs import replace
 from .._sharding.as_argument import Placements
 from .._spec import dims
 from .._spec.describe import describe
-from .._spec.dims import Dim, Expr, Name
+from .._spec.dims import Dim, Expr
 from .._spec.nodes import Array, Spec
 from .._spec.words import Likeness
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
 from . import optimizer_make, permuted_axes, tree_structure
 from .dim_binding import Choice, Conflict, Observation, SeenSize, Sizes, lost, settle
-from .scopes import Scope, Var
+from .scopes import Scope, Var, in_scopes
 from .suggestions import Cause, common_cause
 from .trace import Guard, Trace
 
@@ -348,11 +348,7 @@ def _in_scopes(item: Observation, scopes: Mapping[int, int]) -> Observation:
         return Choice([[_in_scopes(seen, scopes) for seen in one] for one in item.options])
     if not any(var.scope in scopes for var in dims.names_of(item.expr)):
         return item
-
-    def moved(var: Var) -> Expr[Var]:
-        return Name(Var(scopes.get(var.scope, var.scope), var.name))
-
-    return replace(item, expr=dims.substitute(item.expr, moved))
+    return replace(item, expr=in_scopes(item.expr, scopes))
 
 
 def _conflict(conflict: Conflict) -> Finding:

@@ -13,14 +13,14 @@ import msgspec
 
 from .._compat import variables
 from .._spec import dims
-from .._spec.dims import Expr, Name
+from .._spec.dims import Expr
 from .._spec.nodes import Array, Bound, Extra, Leaf, Map, Node, Spec
 from .._spec.questions import all_dims, unbind
 from ..report import Path
 from .dim_binding import SeenSize
 from .findings import Presence
 from .occurrences import Made
-from .scopes import Scope, Var
+from .scopes import Scope, Var, in_scopes
 from .walker import Walker
 
 _PLAIN_KEYS: Final = frozenset[type]({str, int})
@@ -130,7 +130,7 @@ class _Entry(msgspec.Struct, frozen=True):
             expr, dim, axis = seen.expr, seen.dim, seen.axis
             if own:
                 known = moved.get(id(expr))
-                expr = known or moved.setdefault(id(expr), _in_scopes(expr, numbers))
+                expr = known or moved.setdefault(id(expr), in_scopes(expr, numbers))
             order, depth = seen.order + by, seen.depth
             part.seen.append(
                 SeenSize(expr, seen.size, dim, seen.root, paths[at], axis, order, "", depth)
@@ -143,13 +143,6 @@ class _Entry(msgspec.Struct, frozen=True):
                 seen_ = Presence(tree, at_[depth:], one.there, one.root, at_, order, one.spec)
                 part.present.append(seen_)
         found.order += self.leaves
-
-
-def _in_scopes(expr: Expr[Var], numbers: dict[int, int]) -> Expr[Var]:
-    def moved(var: Var) -> Expr[Var]:
-        return Name(Var(numbers.get(var.scope, var.scope), var.name))
-
-    return moved(expr.name) if isinstance(expr, Name) else dims.substitute(expr, moved)
 
 
 def _can_repeat(spec: Spec, known: dict[int, tuple[Spec, bool]]) -> bool:

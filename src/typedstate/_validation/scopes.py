@@ -101,6 +101,15 @@ def linked(
     return Scope(number, links, scope.around if outermost else scope, scope.sites)
 
 
+def in_scopes(expr: Expr[Var], numbers: Mapping[int, int]) -> Expr[Var]:
+    """An expression with its names in other scopes, by the numbers of those."""
+
+    def moved(var: Var) -> Expr[Var]:
+        return Name(Var(numbers.get(var.scope, var.scope), var.name))
+
+    return moved(expr.name) if isinstance(expr, Name) else dims.substitute(expr, moved)
+
+
 class WrittenAt(msgspec.Struct, frozen=True):
     """The scope in which the type arguments of one occurrence of a generic schema are written.
 

@@ -8,37 +8,21 @@ from __future__ import annotations
 
 def driven(invoke: str, items: list[str], last: list[str]) -> list[str]:
     """Runs a generator and checks what it yields and returns; nothing stays open meanwhile."""
-    return [
-        f"§generator = {invoke}",
-        "try:",
-        "    §found = §next(§generator)",
-        "    while True:",
-        *(f"        {line}" for line in items),
-        "        §held = [§found]",
-        "        del §found",  # nothing that was yielded stays alive by us
-        "        try:",
-        "            §sent = yield §held.pop()",
-        "        except §GeneratorExit:",
-        "            raise",
-        "        except §BaseException as §error:",
-        "            §found = §generator.throw(§error)",
-        "        else:",
-        "            §found = §generator.send(§sent)",
-        "except §StopIteration as §stop:",
-        "    §found = §stop.value",
-        "finally:",
-        "    §generator.close()",
-        *last,
-        "return §found",
-    ]
+    ended = ["except §StopIteration as §stop:", "    §found = §stop.value"]
+    return [*_driven(invoke, items, ended, "", ""), *last, "return §found"]
 
 
 def driven_async(invoke: str, items: list[str]) -> list[str]:
     """Runs an asynchronous generator and checks what it yields."""
+    return _driven(invoke, items, ["except §StopAsyncIteration:", "    pass"], "await ", "a")
+
+
+def _driven(invoke: str, items: list[str], ended: list[str], wait: str, a: str) -> list[str]:
+    """The loop of both: `a` begins the names of an asynchronous generator's methods."""
     return [
         f"§generator = {invoke}",
         "try:",
-        "    §found = await §anext(§generator)",
+        f"    §found = {wait}§{a}next(§generator)",
         "    while True:",
         *(f"        {line}" for line in items),
         "        §held = [§found]",
@@ -48,11 +32,10 @@ def driven_async(invoke: str, items: list[str]) -> list[str]:
         "        except §GeneratorExit:",
         "            raise",
         "        except §BaseException as §error:",
-        "            §found = await §generator.athrow(§error)",
+        f"            §found = {wait}§generator.{a}throw(§error)",
         "        else:",
-        "            §found = await §generator.asend(§sent)",
-        "except §StopAsyncIteration:",
-        "    pass",
+        f"            §found = {wait}§generator.{a}send(§sent)",
+        *ended,
         "finally:",
-        "    await §generator.aclose()",
+        f"    {wait}§generator.{a}close()",
     ]

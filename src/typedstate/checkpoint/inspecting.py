@@ -114,10 +114,11 @@ def _refuse(path: AnyPath, step: int | None, item: str | None) -> None:
 
 def _orbax(path: AnyPath, place: Any, step: int | None, item: str | None) -> Checkpoint:
     found = orbax_reader.find(place, step, item)
-    metadata = orbax_reader.about(found)
+    tree = orbax_reader.tree_metadata(found)
+    metadata = orbax_reader.about(found, tree)
     document = document_of(metadata, found.folder)
     others = {key: value for key, value in metadata.items() if key != DOCUMENT_KEY}
-    leaves = with_kinds(orbax_reader.read_leaves(found), document)
+    leaves = with_kinds(orbax_reader.read_leaves(found, tree), document)
     return Checkpoint(
         fspath(path),
         str(found.folder),

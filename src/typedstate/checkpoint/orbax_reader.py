@@ -132,11 +132,15 @@ def _refuse_unfinished(folder: Any) -> None:
         raise CheckpointError(folder / _ABOUT, "half-written: it has no time of commit")
 
 
-def about(found: Found) -> dict[str, Any]:
-    """The custom metadata of a checkpoint."""
+def tree_metadata(found: Found) -> dict[str, Any]:
+    """The metadata of a tree, as JSON data."""
+    return _json(found.folder / _METADATA, _MAX_METADATA) or {}
+
+
+def about(found: Found, tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The custom metadata of a checkpoint, and of its tree."""
     whole = _json(found.about / _ABOUT, _MAX_ABOUT) or {}
     custom: Any = whole.get("custom_metadata")
-    tree = _json(found.folder / _METADATA, _MAX_METADATA) or {}
     own: Any = tree.get("custom_metadata")
     parts = [part for part in (own, custom) if is_dict(part)]
     return {str(key): value for part in parts for key, value in part.items()}
@@ -159,10 +163,9 @@ def _json(path: Any, limit: int) -> dict[str, Any] | None:
     return {str(key): value for key, value in found.items()}
 
 
-def read_leaves(found: Found) -> tuple[StoredLeaf, ...]:
+def read_leaves(found: Found, tree: Mapping[str, Any]) -> tuple[StoredLeaf, ...]:
     """The leaves of a tree, from its metadata."""
-    whole = _json(found.folder / _METADATA, _MAX_METADATA) or {}
-    leaves = read_headers(found.folder, whole) or _read_by_orbax(found)
+    leaves = read_headers(found.folder, tree) or _read_by_orbax(found)
     if not any(leaf.dtype == np.uint32 for leaf in leaves if leaf.dtype is not None):
         return leaves
     keys = _key_implementations(found.folder)
