@@ -82,7 +82,7 @@ def _new_batches(state: Any, effort: Effort) -> Row:
     works = (ours, theirs, undecorated)
     times: list[list[float]] = [[once(partial(work, state, x)) for work in works] for x in xs]
     a, b, c = (least(list(each)) for each in zip(*times[WARM:], strict=True))
-    return Row("@checked f(state, x) -> array, new batch", 2, None, a, "jaxtyped(beartype)", b, c)
+    return Row("@checked f(state, x) -> array, new batch", 2, 1.0, a, "jaxtyped(beartype)", b, c)
 
 
 def step(size: int, effort: Effort) -> Iterator[Row]:

@@ -15,7 +15,10 @@ from .measure import Work
 
 
 def touching(state: Any) -> Callable[[Any], None]:
-    """Generated code that reads class, shape and dtype of each leaf and compares nothing."""
+    """Generated code that reads of each leaf what a check must know, and compares nothing.
+
+    That is its class, its shape and dtype, and whether it was donated.
+    """
     lines = ["def touch(m):", "    m = m.raw_mapping"]
     names: dict[str, Any] = {}
 
@@ -26,9 +29,8 @@ def touching(state: Any) -> Callable[[Any], None]:
             if isinstance(item, dict | nnx.State):
                 walk(item, depth + 1)
             else:
-                lines.append(
-                    f"    r = v{depth}._raw_value; type(v{depth}); a = r.aval; a.shape; a.dtype"
-                )
+                lines.append(f"    r = v{depth}._raw_value; type(v{depth}); a = r.aval")
+                lines.append("    a.shape; a.dtype; r.is_deleted()")
 
     lines.append("    v0 = m")
     walk(state.raw_mapping, 1)

@@ -114,7 +114,8 @@ def array_signs(leaf: Any) -> tuple[Any, ...] | None:
         raw = _read_raw(leaf)
     cls = cast(Any, type(raw))
     if cls in _WITH_AVAL:
-        return None if is_deleted(raw) else (outer, cls, raw.aval.shape, raw.aval.dtype)
+        aval = raw.aval
+        return None if is_deleted(raw) else (outer, cls, aval.shape, aval.dtype)
     if cls is np.ndarray:
         return outer, cls, raw.shape, raw.dtype
     if cls is jax.ShapeDtypeStruct:
@@ -155,6 +156,8 @@ _ONLY_EAGER_IS_SET: Final = [*_DEFAULTED.difference(_PLAIN_METADATA)] == ["eager
 
 def is_reference(value: object) -> bool:
     """Whether a value is a mutable array reference, no abstract value of one."""
+    if type(value) in _CONCRETE:
+        return False
     try:
         return not isinstance(value, AbstractValue) and bool(_is_ref(value))
     except (TypeError, ValueError):  # Flax asks JAX for a type, which a mere look-alike has not

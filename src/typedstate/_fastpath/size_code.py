@@ -60,7 +60,7 @@ class SizeConstraints:
     Attributes:
       equations: the equations that must hold.
       sizes: the size of each name of the call, as an expression over axes.
-      source: the generated code; empty until a call with other sizes comes.
+      source: the generated code; empty until `generate` was called.
     """
 
     __slots__ = (
@@ -85,9 +85,10 @@ class SizeConstraints:
         self._named: Callable[..., dict[str, Size]] = _ungenerated
 
     def allows(self, specializations: Sequence[Any]) -> bool:
-        """Whether the walk would accept the same structures with these specializations' shapes."""
-        if not self.source:
-            self._generate()
+        """Whether the walk would accept the same structures with these specializations' shapes.
+
+        Nothing is allowed before `generate` has succeeded.
+        """
         try:
             for one, alone, known in zip(specializations, self._alone, self._known, strict=True):
                 if one not in known:
@@ -104,7 +105,8 @@ class SizeConstraints:
         """The sizes of the call's names, if the equations hold for them; else None."""
         return self._named(*specializations)
 
-    def _generate(self) -> None:
+    def generate(self) -> None:
+        """Generates the code that `allows` and `named` run."""
         count = len(self._learned)
         names: dict[str, Any] = {"power": _power, "solved": _solved}
         own: list[list[str]] = [[] for _ in range(count)]

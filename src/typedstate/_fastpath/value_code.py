@@ -209,9 +209,8 @@ class ValueCode:
     def _array(self, name: str, value: Any, path: Path, source: Source) -> str:
         """Says that an array is of another class or dtype, or has other sizes."""
         kind, aval = self.other_class(name, value), getattr(value, "aval", None)
-        gone = (
-            f" or {name}.is_deleted()" if variables.can_be_deleted(cast(Any, type(value))) else ""
-        )
+        asked = self.text.deletion_reader(cast(Any, type(value)))
+        gone = "" if asked is None else f" or {asked}({name})"
         if fast_reads.is_interned(aval):
             read = self.text.reader(cast(Any, type(value)))
             shape = self.text.shape(aval, (source, "", ".aval"), path)

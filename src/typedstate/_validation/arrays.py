@@ -16,7 +16,7 @@ from .._sharding import compare
 from .._sharding.outcome import Outcome
 from .._sharding.shard_map import is_shard
 from .._spec import dims
-from .._spec.describe import class_name, describe, show_dims
+from .._spec.describe import class_name, show_dims
 from .._spec.dims import Dim, Name, SingleDim, VariadicDim
 from .._spec.dtypes import has_dtype
 from .._spec.leaf_conditions import PlacedSpec, Predicate
@@ -82,11 +82,11 @@ def _fitted(found: Findings, value: Any, spec: Array, path: Path) -> tuple[Sized
     """Looks at class, dtype and rank; returns the dims that say something of a size."""
     if variables.is_variable(value):
         note = suggestions.value_note(value)
-        found.add(path, "array", describe(spec), describe_value(value), note)
+        found.add(path, "array", found.describe(spec), describe_value(value), note)
         return ()
     if not _is_of_array_class(found, value, spec, path) or not _is_shaped(found, value, path):
         note = suggestions.array_note(value, spec)
-        found.add(path, "array", describe(spec), describe_value(value), note)
+        found.add(path, "array", found.describe(spec), describe_value(value), note)
         return ()
     if spec.dtypes is not None and not has_dtype(value.dtype, spec.dtypes):
         note = suggestions.dtype_note(spec.dtype, value)

@@ -297,10 +297,10 @@ def _is_one(size: Size) -> bool:
 
 def _elected(group: list[SeenSize]) -> SeenSize:
     """The first of those that give a name the size that most of them have."""
+    if _all_agree(group):
+        return group[0]
     first = min(seen.depth for seen in group)
     group = [seen for seen in group if seen.depth == first]
-    if len({seen.size for seen in group}) == 1:  # as almost always
-        return next((seen for seen in group if not seen.dim.broadcast), group[0])
     voters = [seen for seen in group if not seen.dim.broadcast]
     voters = voters or [seen for seen in group if seen.size != 1] or group
     sizes = [seen.size for seen in voters]
@@ -308,6 +308,16 @@ def _elected(group: list[SeenSize]) -> SeenSize:
         return voters[0]  # of two that differ the first, too
     [(most, _)] = Counter(sizes).most_common(1)
     return voters[sizes.index(most)]
+
+
+def _all_agree(group: list[SeenSize]) -> bool:
+    """Whether the first of a group stands for all, as almost always."""
+    first = group[0]
+    size, depth = first.size, first.depth
+    for seen in group:
+        if seen.size != size or seen.depth < depth:
+            return False
+    return not first.dim.broadcast
 
 
 def _fits_size(seen: SeenSize, size: Size) -> bool:

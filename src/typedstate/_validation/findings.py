@@ -16,7 +16,8 @@ from .._sharding.as_argument import Placements
 from .._spec import dims
 from .._spec.describe import describe
 from .._spec.dims import Dim, Expr
-from .._spec.nodes import Array, Spec
+from .._spec.nodes import Array, SchemaRef, Spec
+from .._spec.questions import root_of
 from .._spec.words import Likeness
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
 from . import optimizer_make, permuted_axes, tree_structure
@@ -80,6 +81,14 @@ class Presence(msgspec.Struct, frozen=True):
     spec: Spec
 
 
+class Made(msgspec.Struct, frozen=True):
+    """A scope that was made, of which schema and where."""
+
+    number: int
+    ref: SchemaRef | None
+    path: Path
+
+
 class Tree(msgspec.Struct, eq=False):
     """A tree of one schema among others of the same schema and the same names.
 
@@ -87,13 +96,22 @@ class Tree(msgspec.Struct, eq=False):
       names: the number of the scope of its names, and its schema.
       use: a key of the type argument; trees of one type argument share their scopes.
       depth: the nesting of type arguments; 0 outside of one.
-      scopes: the numbers of the scopes of the schemas in it.
+      length: of its own path.
+      made: the scopes of the schemas in it.
     """
 
     names: tuple[int, Any]
     use: Hashable
     depth: int
-    scopes: dict[Hashable, int] = msgspec.field(default_factory=dict[Hashable, int])
+    length: int = 0
+    made: list[Made] = msgspec.field(default_factory=list["Made"])
+
+    def scopes(self) -> dict[Hashable, int]:
+        """The number of the scope of each schema in it, by where that stands."""
+        return {
+            (one.path[self.length :], None if one.ref is None else root_of(one.ref)): one.number
+            for one in self.made
+        }
 
 
 class Branch(msgspec.Struct):
@@ -168,6 +186,9 @@ class Findings(msgspec.Struct):
     sized: dict[tuple[int, Hashable], tuple[Array, tuple[SizedDim, ...]]] = msgspec.field(
         default_factory=dict[tuple[int, Hashable], "tuple[Array, tuple[SizedDim, ...]]"]
     )
+    _described: dict[int, tuple[Spec, str]] = msgspec.field(
+        default_factory=dict[int, "tuple[Spec, str]"]
+    )
     _scopes: int = 0
     _apart: dict[str, Scope] = msgspec.field(default_factory=dict[str, Scope])
     _shared: dict[Hashable, int] = msgspec.field(default_factory=dict[Hashable, int])
@@ -191,6 +212,13 @@ class Findings(msgspec.Struct):
     def add(self, path: Path, code: Code, expected: str, actual: str, note: str = "") -> None:
         """Records a violation."""
         self.violate(Violation(show_path(path, self.root), code, expected, actual, note, path))
+
+    def describe(self, spec: Spec) -> str:
+        """A spec as text, which is made once however many leaves of it are wrong."""
+        found = self._described.get(id(spec))
+        if found is None:
+            found = self._described[id(spec)] = spec, describe(spec)
+        return found[1]
 
     def violate(self, violation: Violation) -> None:
         """Records a violation at the leaf that is looked at."""
@@ -334,12 +362,13 @@ def _related(trees: Iterable[Tree]) -> dict[int, int]:
     for tree in trees:
         by_names.setdefault(tree.names, []).append(tree)
     for group in by_names.values():
+        if len(group) == 1:
+            continue
         depth = min(tree.depth for tree in group)
-        first, *more = [tree for tree in group if tree.depth == depth]
-        if all(tree.scopes == first.scopes for tree in more):
+        first, *more = [tree.scopes() for tree in group if tree.depth == depth]
+        if all(scopes == first for scopes in more):
             for tree in group:
-                pairs = tree.scopes.items()
-                found |= {n: first.scopes[key] for key, n in pairs if key in first.scopes}
+                found |= {n: first[key] for key, n in tree.scopes().items() if key in first}
     return {number: other for number, other in found.items() if number != other}
 
 

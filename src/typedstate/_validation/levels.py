@@ -153,7 +153,7 @@ def _missing(
     walk.found.order += 1
     worth = walk.found.worth_a_note()
     note = suggestions.missing_note(item.key, _unknown(mapping, fields)) if worth else ""
-    walk.found.add(child, "missing", describe(spec), "nothing", note)
+    walk.found.add(child, "missing", walk.found.describe(spec), "nothing", note)
 
 
 def _unknown(mapping: Mapping[Hashable, Any], fields: tuple[Field, ...]) -> list[Hashable]:

@@ -7,21 +7,12 @@ scopes of the schemas in it; and for one schema in several alternatives around o
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import NamedTuple
 
 from .._spec.nodes import SchemaRef
 from .._spec.questions import root_of
 from ..report import Path
-from .findings import Findings, Tree
+from .findings import Findings, Made, Tree
 from .scopes import Scope, inside
-
-
-class Made(NamedTuple):
-    """A scope that was made, of which schema and where."""
-
-    number: int
-    ref: SchemaRef | None
-    path: Path
 
 
 class Occurrences:
@@ -55,7 +46,7 @@ class Occurrences:
     def begin_tree(self, number: int, ref: SchemaRef, path: Path) -> None:
         """A tree that may have to agree with others of the same schema and names."""
         use = self.argument_at[0] if self.argument_at else (self._found.root, path)
-        tree = Tree((number, root_of(ref)), use, self._found.depth)
+        tree = Tree((number, root_of(ref)), use, self._found.depth, len(path))
         self._found.trees.append(tree)
         self.tree_at = tree, len(path)
 
@@ -81,9 +72,10 @@ class Occurrences:
             number = self._found.new_number()
         else:
             number = self._found.shared_scope(self.of(ref, path))
-        if self.tree_at is not None:
-            tree, depth = self.tree_at
-            tree.scopes[path[depth:], None if ref is None else root_of(ref)] = number
-        if self.made is not None:
-            self.made.append(Made(number, ref, path))
+        if self.tree_at is not None or self.made is not None:
+            made = Made(number, ref, path)
+            if self.tree_at is not None:
+                self.tree_at[0].made.append(made)
+            if self.made is not None:
+                self.made.append(made)
         return number

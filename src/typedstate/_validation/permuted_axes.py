@@ -7,7 +7,7 @@ binds sizes to names for which right arrays are blamed. Judged as a whole, it al
 from __future__ import annotations
 
 import itertools
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from .._spec import dims
-from ..report import Code, Path, Violation, show_path
+from ..report import Code, Path, Size, Violation, show_path
 from .dim_binding import Conflict, Observation, SeenSize, settle
 from .scopes import Var
 
@@ -91,12 +91,12 @@ def _permuted(every: _Sizes, leaves: _Leaves, given: Mapping[Var, int]) -> list[
     """
     suspects = [place for place, seen in leaves.items() if _can_be_turned(seen)][:_MAX_SUSPECTS]
 
-    def fitting(kinds: Mapping[_Place, tuple[int, ...]] | None = None) -> list[Permuted]:
+    def fitting(apart: bool) -> list[Permuted]:
         arrays = [leaves[place] for place in suspects]
-        found = [_fitting(array, every.votes(array, given, kinds)) for array in arrays]
+        found = [_fitting(array, every.votes(array, given, apart=apart)) for array in arrays]
         return [one for one in found if one]
 
-    return fitting() or (fitting(every.kinds()) if suspects else [])
+    return fitting(apart=False) or fitting(apart=True)
 
 
 def _moved_stack(
@@ -186,6 +186,7 @@ class _Sizes:
         self._seen = [one for batch in batches for one in batch if isinstance(one, SeenSize)]
         self._by_name: dict[Var, list[SeenSize]] = {}
         self._others: list[SeenSize] = []
+        self._counted: dict[tuple[Var, frozenset[int]], Counter[Size]] = {}
         for seen in self._seen:
             if isinstance(seen.expr, dims.Name):
                 self._by_name.setdefault(seen.expr.name, []).append(seen)
@@ -206,45 +207,50 @@ class _Sizes:
                 leaves.setdefault((seen.root, seen.path), []).append(seen)
         return leaves
 
-    def kinds(self) -> Mapping[_Place, tuple[int, ...]]:
-        """The dims of each array by their ids: those of one hint are of one kind."""
-        found: dict[_Place, tuple[int, ...]] = defaultdict(tuple)
-        for seen in self._seen:
-            found[seen.root, seen.path] += (id(seen.dim),)
-        return found
-
     def votes(
-        self,
-        array: list[SeenSize],
-        given: Mapping[Var, int],
-        kinds: Mapping[_Place, tuple[int, ...]] | None,
+        self, array: list[SeenSize], given: Mapping[Var, int], *, apart: bool
     ) -> dict[Var, SeenSize | int]:
         """Names of an array with a size that most others give them, or that was given.
 
         Args:
           array: its sizes.
           given: sizes from ``dims=``.
-          kinds: where given, arrays of the same kind have no vote either.
+          apart: whether arrays of the same hint have no vote either.
         """
-        root, path = array[0].root, array[0].path
-        own = None if kinds is None else kinds[root, path]
+        own = frozenset(id(one.dim) for one in array) if apart else frozenset[int]()
         found: dict[Var, SeenSize | int] = {}
         for name in {name for seen in array for name in dims.names_of(seen.expr)}:
             if name in given:
                 found[name] = given[name]
                 continue
-            others = [
-                seen
-                for seen in self._by_name.get(name, ())
-                if isinstance(seen.size, int)
-                and (seen.path != path or seen.root != root)
-                and (kinds is None or kinds[seen.root, seen.path] != own)
-            ]
-            if others:
-                [(size, count)] = Counter(seen.size for seen in others).most_common(1)
-                if count * 2 > len(others):
-                    found[name] = next(seen for seen in others if seen.size == size)
+            counts = Counter(self._counts(name, own))
+            if not apart:
+                own_sizes = (one.size for one in array if one.expr == dims.Name(name))
+                counts.subtract(size for size in own_sizes if type(size) is int)
+            [(size, count)] = counts.most_common(1) or [(0, 0)]
+            if count * 2 > counts.total():
+                found[name] = self._witness(name, size, array[0], own)
         return found
+
+    def _counts(self, name: Var, without: frozenset[int]) -> Counter[Size]:
+        """How often a name has each size, without those of some dims by their ids."""
+        if (name, without) not in self._counted:
+            self._counted[name, without] = Counter(
+                seen.size
+                for seen in self._by_name.get(name, ())
+                if type(seen.size) is int and id(seen.dim) not in without
+            )
+        return self._counted[name, without]
+
+    def _witness(self, name: Var, size: Size, array: SeenSize, without: frozenset[int]) -> SeenSize:
+        """The first place outside of an array that gives a name this size."""
+        return next(
+            seen
+            for seen in self._by_name[name]
+            if seen.size == size
+            and (seen.path != array.path or seen.root != array.root)
+            and id(seen.dim) not in without
+        )
 
 
 def _fitting(seen: list[SeenSize], votes: Mapping[Var, SeenSize | int]) -> Permuted | None:

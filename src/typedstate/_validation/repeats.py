@@ -7,19 +7,18 @@ decide, such an entry differs from the one before it in its path and in the scop
 from __future__ import annotations
 
 from collections.abc import Hashable, Sized
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 
 from .._compat import variables
 from .._spec import dims
-from .._spec.dims import Expr
+from .._spec.dims import Dim, Expr
 from .._spec.nodes import Array, Bound, Extra, Leaf, Map, Node, Spec
 from .._spec.questions import all_dims, unbind
-from ..report import Path
+from ..report import Path, Size
 from .dim_binding import SeenSize
-from .findings import Presence
-from .occurrences import Made
+from .findings import Made, Presence
 from .scopes import Scope, Var, in_scopes
 from .walker import Walker
 
@@ -70,25 +69,41 @@ class Repeats:
         return _Entry.of(path, made, sizes, part.present[present:], order, found.order)
 
 
+class _Size(NamedTuple):
+    """A size that was seen in an entry; `at` is the index of its path, `own` that of a moved name.
+
+    The other attributes are those of `SeenSize`.
+    """
+
+    expr: Expr[Var]
+    size: Size
+    dim: Dim
+    root: str
+    at: int
+    axis: int | tuple[int, ...] | None
+    order: int
+    depth: int
+    own: int | None
+
+
 class _Entry(msgspec.Struct, frozen=True):
     """What was found in an entry.
 
     Attributes:
-      length: of its path.
-      made: the scopes that it made.
+      made: the scopes that it made, each at its path below the entry.
       paths: below it, of the leaves whose sizes were seen.
-      sizes: that were seen, each with the place of its path, and whether a name in it is of a
-        scope that it made.
-      present: the optional leaves that were looked for.
+      names: with names of scopes that it made.
+      sizes: that were seen.
+      present: the optional leaves that were looked for, each with its path below the entry.
       order: the leaf of the tree before it.
       leaves: how many it has.
     """
 
-    length: int
     made: tuple[Made, ...]
     paths: tuple[Path, ...]
-    sizes: tuple[tuple[SeenSize, int, bool], ...]
-    present: tuple[Presence, ...]
+    names: tuple[Expr[Var], ...]
+    sizes: tuple[_Size, ...]
+    present: tuple[tuple[Presence, Path], ...]
     order: int
     leaves: int
 
@@ -105,43 +120,43 @@ class _Entry(msgspec.Struct, frozen=True):
         """What was found at a path, between the leaves `before` and `after` of the tree."""
         own, length = {scope.number for scope in made}, len(path)
         paths: dict[Path, int] = {}
-        seen = tuple(
-            (
-                item,
-                paths.setdefault(item.path[length:], len(paths)),
-                any(var.scope in own for var in dims.names_of(item.expr)),
-            )
-            for item in sizes
+        names: dict[Expr[Var], int] = {}
+        seen: list[_Size] = []
+        for item in sizes:
+            at = paths.setdefault(item.path[length:], len(paths))
+            moves = any(var.scope in own for var in dims.names_of(item.expr))
+            name = names.setdefault(item.expr, len(names)) if moves else None
+            one = (item.expr, item.size, item.dim, item.root, at, item.axis, item.order)
+            seen.append(_Size(*one, item.depth, name))
+        return cls(
+            tuple(Made(scope.number, scope.ref, scope.path[length:]) for scope in made),
+            tuple(paths),
+            tuple(names),
+            tuple(seen),
+            tuple((one, one.at[length:]) for one in present),
+            before,
+            after - before,
         )
-        order, leaves = before, after - before
-        return cls(length, tuple(made), tuple(paths), seen, tuple(present), order, leaves)
 
     def repeat(self, walk: Walker, path: Path) -> None:
         """The same of an entry that is like it."""
-        found, occurrences, length = walk.found, walk.occurrences, self.length
-        numbers = {
-            one.number: occurrences.new_number(one.ref, (*path, *one.path[length:]))
-            for one in self.made
-        }
+        found, occurrences = walk.found, walk.occurrences
+        new = occurrences.new_number
+        numbers = {one.number: new(one.ref, (*path, *one.path)) for one in self.made}
         by, part = found.order - self.order, found.part
-        moved: dict[int, Expr[Var]] = {}
+        names = [in_scopes(name, numbers) for name in self.names]
         paths = [(*path, *below) for below in self.paths]
-        for seen, at, own in self.sizes:
-            expr, dim, axis = seen.expr, seen.dim, seen.axis
-            if own:
-                known = moved.get(id(expr))
-                expr = known or moved.setdefault(id(expr), in_scopes(expr, numbers))
-            order, depth = seen.order + by, seen.depth
-            part.seen.append(
-                SeenSize(expr, seen.size, dim, seen.root, paths[at], axis, order, "", depth)
-            )
+        add = part.seen.append
+        for expr, size, dim, root, at, axis, order, depth, own in self.sizes:
+            here = expr if own is None else names[own]
+            add(SeenSize(here, size, dim, root, paths[at], axis, order + by, "", depth))
         if self.present and occurrences.tree_at is not None:
             tree, depth = occurrences.tree_at
-            for one in self.present:
-                at_ = (*path, *one.at[length:])
+            for one, below in self.present:
+                at_ = (*path, *below)
                 order = one.order + by
-                seen_ = Presence(tree, at_[depth:], one.there, one.root, at_, order, one.spec)
-                part.present.append(seen_)
+                seen = Presence(tree, at_[depth:], one.there, one.root, at_, order, one.spec)
+                part.present.append(seen)
         found.order += self.leaves
 
 
@@ -176,11 +191,14 @@ def _sign(value: Any, signs: list[Any]) -> bool:
         own = variables.array_signs(value)
         if own is None:
             return False
-        signs += own
+        signs.append(own)
         return True
     mapping = cast("dict[Hashable, Any]", value)
     if not _PLAIN_KEYS.issuperset(map(type, mapping)):
         return False
     signs += mapping
     signs.append(None)  # no key: after the last one
-    return all(_sign(item, signs) for item in mapping.values())
+    for item in mapping.values():  # noqa: SIM110 - a generator takes half as long again
+        if not _sign(item, signs):
+            return False
+    return True

@@ -342,7 +342,7 @@ class Walk:
             return True
         if not variables.is_variable(value):
             note = suggestions.kind_note(value, spec)
-            self.found.add(path, "kind", describe(spec), describe_value(value), note)
+            self.found.add(path, "kind", self.found.describe(spec), describe_value(value), note)
             return False
         kind = variables.kind_of(value)
         if kind is wanted or (not spec.exact and issubclass(kind, wanted)):
@@ -352,7 +352,7 @@ class Walk:
             self.found.part.unknown.append(Unknown(where, "of which kind it was is not stored"))
             return True
         note = suggestions.stale_kind_note(kind, wanted)
-        self.found.add(path, "kind", describe(spec), describe_value(value), note)
+        self.found.add(path, "kind", self.found.describe(spec), describe_value(value), note)
         return False
 
     def _leaf_value(
