@@ -297,10 +297,14 @@ def _is_one(size: Size) -> bool:
 
 def _elected(group: list[SeenSize]) -> SeenSize:
     """The first of those that give a name the size that most of them have."""
-    if _all_agree(group):
-        return group[0]
-    first = min(seen.depth for seen in group)
-    group = [seen for seen in group if seen.depth == first]
+    first, size = group[0], group[0].size
+    for seen in group:
+        if seen.size != size or seen.depth < first.depth or first.dim.broadcast:
+            break
+    else:  # all agree, as almost always
+        return first
+    least = min(seen.depth for seen in group)
+    group = [seen for seen in group if seen.depth == least]
     voters = [seen for seen in group if not seen.dim.broadcast]
     voters = voters or [seen for seen in group if seen.size != 1] or group
     sizes = [seen.size for seen in voters]
@@ -308,16 +312,6 @@ def _elected(group: list[SeenSize]) -> SeenSize:
         return voters[0]  # of two that differ the first, too
     [(most, _)] = Counter(sizes).most_common(1)
     return voters[sizes.index(most)]
-
-
-def _all_agree(group: list[SeenSize]) -> bool:
-    """Whether the first of a group stands for all, as almost always."""
-    first = group[0]
-    size, depth = first.size, first.depth
-    for seen in group:
-        if seen.size != size or seen.depth < depth:
-            return False
-    return not first.dim.broadcast
 
 
 def _fits_size(seen: SeenSize, size: Size) -> bool:
