@@ -200,8 +200,11 @@ def test_tuples_unions_maps_and_stacks() -> None:
     pairs((two(layer(4, 3), layer(4, 3)),), {"a": two(layer(4, 3), layer(4, 3))})
     with pytest.raises(StateTypeError):  # the call's, in every item
         pairs((two(layer(4, 3), layer(4, 3)),), {"a": two(layer(4, 2), layer(4, 2))})
-    doors = warm(Two[StateMap[int, Layer]], two({0: layer(4, 3), 1: layer(3, 2)}, {0: layer(4, 3)}))
+    several = {0: layer(4, 3), 1: layer(3, 2)}
+    doors = warm(Two[StateMap[int, Layer]], two(several, several))
+    assert doors.ask(two({0: layer(4, 3)}, {0: layer(4, 3)}))
     assert not doors.ask(two({0: layer(4, 3)}, {0: layer(4, 2)}))
+    assert not doors.ask(two(several, {0: layer(4, 3)}))
     doors = warm(Two[Layer | NetState], two(layer(4, 3), net()), two(net(), net()))
     assert not doors.ask(two(layer(4, 3), layer(4, 2)))
     doors = warm(Two[Entries[Layer, None]], two({0: layer(4, 3)}, {0: layer(4, 3)}))

@@ -6,14 +6,15 @@ scopes of the schemas in it; and for one schema in several alternatives around o
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import NamedTuple
+from collections.abc import Hashable, Iterable
+from typing import Any, Literal, NamedTuple
 
-from .._spec.nodes import SchemaRef
+from .._spec.nodes import EntriesSpec, Map, SchemaRef, Spec, StateOfSpec
 from .._spec.questions import root_of
 from ..report import Path
-from .findings import Findings, Tree
+from .findings import Findings
 from .scopes import Scope, inside
+from .uses import Entries, Tree, base_of
 
 
 class Made(NamedTuple):
@@ -52,12 +53,43 @@ class Occurrences:
         key = self.of(ref, path) if ref.owners else None
         return inside(scope, number, ref.owners, key, outermost=outermost)
 
-    def begin_tree(self, number: int, ref: SchemaRef, path: Path) -> None:
+    def begins_tree(self, path: Path, outermost: bool) -> bool:
+        """Whether a tree at a path may have to agree with others."""
+        is_root = outermost and self.tree_at is None  # below a root a Bind, too, has its own names
+        return is_root or (self.argument_at is not None and self.argument_at[1] == len(path))
+
+    def begin_tree(self, number: int, of: Any, path: Path) -> None:
         """A tree that may have to agree with others of the same schema and names."""
         use = self.argument_at[0] if self.argument_at else (self._found.root, path)
-        tree = Tree((number, root_of(ref)), use, self._found.depth)
+        tree = Tree((number, of), use, self._found.depth)
         self._found.trees.append(tree)
         self.tree_at = tree, len(path)
+
+    def begin_level(
+        self, number: int, spec: Map | EntriesSpec | StateOfSpec, path: Path, outermost: bool
+    ) -> None:
+        """The same of a map, say; of one without schemas, only the uses of it have to agree."""
+        base = base_of(spec)
+        if base is not None and outermost:
+            self.begin_tree(number, base, path)
+        elif self.argument_at is not None:
+            use = self.argument_at[0]
+            self.begin_tree(self._found.shared_scope(use), (use, base), path)
+
+    def note_entries(
+        self,
+        keys: Iterable[Path],
+        spec: Spec,
+        path: Path,
+        of: Literal["map", "pattern", "tree"] = "map",
+        order: int | None = None,
+    ) -> None:
+        """Keeps which entries a map has in a tree that may have to agree with others."""
+        if self.tree_at is not None:
+            (tree, depth), found = self.tree_at, self._found
+            at, order = path[depth:], found.order if order is None else order
+            seen = Entries(tree, at, tuple(keys), found.root, path, order, spec, of)
+            found.part.entries.append(seen)
 
     def of(self, ref: SchemaRef | None, path: Path) -> Hashable:
         """Tells one occurrence of a schema from others, but not uses of one type argument."""

@@ -18,9 +18,9 @@ from .._spec.nodes import Array, Bound, Extra, Leaf, Map, Node, Spec
 from .._spec.questions import all_dims, unbind
 from ..report import Path
 from .dim_binding import SeenSize
-from .findings import Presence
 from .occurrences import Made
 from .scopes import Scope, Var, in_scopes
+from .uses import Presence
 from .walker import Walker
 
 _PLAIN_KEYS: Final = frozenset[type]({str, int})

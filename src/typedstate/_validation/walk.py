@@ -39,7 +39,7 @@ from .._spec.nodes import (
     Union,
     Within,
 )
-from .._spec.questions import container_of, unbind
+from .._spec.questions import container_of, root_of, unbind
 from .._spec.words import Likeness
 from ..report import Path, Report, Unknown, show_key, show_path
 from . import (
@@ -166,16 +166,12 @@ class Walk:
                 self._bound(value, spec, path, scope, outermost)
             case Anything():
                 return
-            case Map():
-                entries.see_map(self, value, spec, path, scope)
+            case Map() | EntriesSpec() | StateOfSpec():
+                self._level(value, spec, path, scope, outermost)
             case Union():
                 alternatives.see_union(self, value, spec, path, scope, outermost)
             case Conditional():
                 alternatives.see_decision(self, value, spec, path, scope)
-            case EntriesSpec():
-                entries.see_entries(self, value, spec, path, scope)
-            case StateOfSpec():
-                entries.see_tree(self, value, spec, path, scope, path)
             case Argument():
                 self._argument(value, spec, path, scope, outermost)
             case Within(inner, ref):
@@ -212,11 +208,31 @@ class Walk:
         """One occurrence of a schema."""
         occurrences = self.occurrences
         kept, own = occurrences.tree_at, occurrences.scope_inside(spec.ref, path, scope, outermost)
-        at = occurrences.argument_at
-        is_root = outermost and kept is None  # below a root a Bind, too, has names of its own
-        if is_root or (at is not None and at[1] == len(path)):
-            occurrences.begin_tree(own.number, spec.ref, path)
+        if occurrences.begins_tree(path, outermost):
+            occurrences.begin_tree(own.number, root_of(spec.ref), path)
         levels.see_node(self, value, spec, path, own)
+        occurrences.tree_at = kept
+
+    def _level(
+        self,
+        value: Any,
+        spec: Map | EntriesSpec | StateOfSpec,
+        path: Path,
+        scope: Scope,
+        outermost: bool,
+    ) -> None:
+        """A level without a schema class of its own."""
+        occurrences = self.occurrences
+        kept = occurrences.tree_at
+        if occurrences.begins_tree(path, outermost):
+            occurrences.begin_level(scope.number, spec, path, outermost)
+        match spec:
+            case Map():
+                entries.see_map(self, value, spec, path, scope)
+            case EntriesSpec():
+                entries.see_entries(self, value, spec, path, scope)
+            case StateOfSpec():
+                entries.see_state_of(self, value, spec, path, scope)
         occurrences.tree_at = kept
 
     def _argument(
