@@ -14,7 +14,18 @@ import msgspec
 
 from .._spec.describe import describe
 from .._spec.node_groups import WrapperSpec
-from .._spec.nodes import Conditional, EntriesSpec, Field, Map, Node, Spec
+from .._spec.nodes import (
+    Conditional,
+    EntriesSpec,
+    Field,
+    Leaf,
+    Map,
+    Node,
+    RecordOf,
+    SchemaRef,
+    Spec,
+    Union,
+)
 from .._spec.questions import needs_leaf, root_of
 from .._spec.transform import Impossible
 from ..report import Code, Path, Violation, show_key, show_path
@@ -188,8 +199,36 @@ def _beside_models(group: list[Seen]) -> Iterator[tuple[Seen, list[Seen]]]:
 
 def _unlike(item: Entries, model: Entries) -> tuple[list[Path], list[Path]]:
     """The entries that it lacks, and those that it has more, where those would have to be there."""
-    lacks = _without(model.keys, item.keys) if must_be_there(item.spec) else []
+    is_due = must_be_there(item.spec) and not _may_be_masked(item.spec)
+    lacks = _without(model.keys, item.keys) if is_due else []
     return lacks, _without(item.keys, model.keys) if must_be_there(model.spec) else []
+
+
+def _may_be_masked(spec: Spec, seen: frozenset[SchemaRef] = frozenset()) -> bool:
+    """Whether each leaf of a branch may be an ``optax.MaskedNode``.
+
+    A mask that says False of the whole branch leaves nothing of it, and Flax drops that.
+    """
+    match spec:
+        case WrapperSpec():
+            return _may_be_masked(spec.inner, seen)
+        case Node(ref):
+            root = root_of(ref)
+            return root in seen or all(
+                _may_be_masked(item.spec, seen | {root}) for item in ref.resolve().fields
+            )
+        case Map(entry=entry):
+            return _may_be_masked(entry, seen)
+        case EntriesSpec(items):
+            return all(item is None or _may_be_masked(item, seen) for item in items)
+        case Union(options):
+            return any(_may_be_masked(option, seen) for option in options)
+        case Leaf(value=value):
+            return _may_be_masked(value, seen)
+        case RecordOf(fields=fields):
+            return not fields
+        case _:
+            return False
 
 
 def _without(keys: Iterable[Path], others: Iterable[Path]) -> list[Path]:
