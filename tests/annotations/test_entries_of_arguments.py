@@ -191,6 +191,9 @@ def test_a_map_is_the_argument() -> None:
     leaves: Any = Two[StateMap[str, nnx.Param]]
     doors = warm(leaves, two({"x": leaf()}, {"x": leaf()}))
     assert not doors.ask(two({"x": leaf()}, {"y": leaf()}))
+    trees: Any = Two[StateOf[nnx.Param]]
+    doors = warm(trees, two({"x": leaf()}, {"x": leaf()}))
+    assert not doors.ask(two({"x": leaf()}, {"x": leaf(), "y": {"z": leaf()}}))
 
 
 def test_a_map_beside_the_moments_of_it() -> None:
