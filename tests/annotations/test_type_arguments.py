@@ -355,6 +355,13 @@ def test_with_two_models_nothing_says_of_which_an_optimizer_is() -> None:
     distil(Net(), Net(free=8, bias=False), optimizer(Net(free=8, bias=False)))
 
 
+def test_generic_blocks_of_one_level_have_names_of_their_own() -> None:
+    blocks = {0: two(layer(4, 3), layer(4, 3)), 1: two(layer(5, 2), layer(5, 2))}
+    warm(Entries[Two[Layer], Two[Layer]], blocks)
+    warm(StateMap[int, Two[Layer]], blocks)
+    warm(Two[Entries[Two[Layer], Two[Layer]]], two(blocks, blocks))
+
+
 def test_moments_of_other_sizes_as_optax_returns_them() -> None:
     tx = optax.adam(1e-3)
     first, other = (tx.init(nnx.state(Net(d), nnx.Param)) for d in (4, 7))

@@ -281,9 +281,9 @@ def _related(trees: Iterable[Tree]) -> dict[int, int]:
         first, *more = [tree for tree in group if tree.depth == depth]
         if all(tree.scopes == first.scopes for tree in more):
             for tree in group:
-                pairs = tree.scopes.items()
-                found |= {n: first.scopes[key] for key, n in pairs if key in first.scopes}
-    return {number: other for number, other in found.items() if number != other}
+                pairs = ((n, first.scopes.get(key, n)) for key, n in tree.scopes.items())
+                found |= {number: other for number, other in pairs if number != other}
+    return found
 
 
 def _in_scopes(item: Observation, scopes: Mapping[int, int]) -> Observation:

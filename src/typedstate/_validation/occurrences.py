@@ -31,17 +31,31 @@ class Occurrences:
     Attributes:
       made: the scopes made since it was set to a list; None if nobody asks for them.
       argument_at: the current use of a type argument, and the length of its path.
+      argument_of: the number of the call's scope, if the argument belongs to it as a tree.
+      top: within levels without a class at the top of a signature, the length of the paths of
+        their entries, and the number of the call's scope.
       tree_at: the current tree, and the length of its path.
       entry: the path of the entry of a map that was entered last.
       unions: how many lie around what is looked at.
     """
 
-    __slots__ = ("_found", "argument_at", "entry", "made", "tree_at", "unions")
+    __slots__ = (
+        "_found",
+        "argument_at",
+        "argument_of",
+        "entry",
+        "made",
+        "top",
+        "tree_at",
+        "unions",
+    )
 
     def __init__(self, found: Findings) -> None:
         """Starts at the root of a value; scopes are counted in the findings of its call."""
         self._found = found
         self.argument_at: tuple[Hashable, int] | None = None
+        self.argument_of: int | None = None
+        self.top: tuple[int, int] | None = None
         self.tree_at: tuple[Tree, int] | None = None
         self.entry: Path | None = None
         self.made: list[Made] | None = None
@@ -51,7 +65,12 @@ class Occurrences:
         """The scope of one occurrence of a schema."""
         number = scope.number if outermost else self.new_number(ref, path)
         key = self.of(ref, path) if ref.owners else None
-        return inside(scope, number, ref.owners, key, outermost=outermost)
+        top = self.top_at(path)
+        return inside(scope, number, ref.owners, key, outermost=outermost, top=top)
+
+    def top_at(self, path: Path) -> int | None:
+        """The number of the call's scope, if only levels without a class lie around a path."""
+        return self.top[1] if self.top is not None and self.top[0] == len(path) else None
 
     def begins_tree(self, path: Path, outermost: bool) -> bool:
         """Whether a tree at a path may have to agree with others."""
@@ -61,7 +80,9 @@ class Occurrences:
     def begin_tree(self, number: int, of: Any, path: Path) -> None:
         """A tree that may have to agree with others of the same schema and names."""
         use = self.argument_at[0] if self.argument_at else (self._found.root, path)
-        tree = Tree((number, of), use, self._found.depth)
+        of_call = self.argument_of if self.argument_at else None
+        tree = Tree((number if of_call is None else of_call, of), use, self._found.depth)
+        tree.scopes[(), of] = number
         self._found.trees.append(tree)
         self.tree_at = tree, len(path)
 

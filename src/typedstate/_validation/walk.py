@@ -210,8 +210,9 @@ class Walk:
         kept, own = occurrences.tree_at, occurrences.scope_inside(spec.ref, path, scope, outermost)
         if occurrences.begins_tree(path, outermost):
             occurrences.begin_tree(own.number, root_of(spec.ref), path)
+        top, occurrences.top = occurrences.top, None
         levels.see_node(self, value, spec, path, own)
-        occurrences.tree_at = kept
+        occurrences.tree_at, occurrences.top = kept, top
 
     def _level(
         self,
@@ -223,9 +224,11 @@ class Walk:
     ) -> None:
         """A level without a schema class of its own."""
         occurrences = self.occurrences
-        kept = occurrences.tree_at
+        kept, top = occurrences.tree_at, occurrences.top
+        number = scope.number if outermost else occurrences.top_at(path)
         if occurrences.begins_tree(path, outermost):
             occurrences.begin_level(scope.number, spec, path, outermost)
+        occurrences.top = None if number is None else (len(path) + 1, number)
         match spec:
             case Map():
                 entries.see_map(self, value, spec, path, scope)
@@ -233,7 +236,7 @@ class Walk:
                 entries.see_entries(self, value, spec, path, scope)
             case StateOfSpec():
                 entries.see_state_of(self, value, spec, path, scope)
-        occurrences.tree_at = kept
+        occurrences.tree_at, occurrences.top = kept, top
 
     def _argument(
         self, value: Any, spec: Argument, path: Path, scope: Scope, outermost: bool
@@ -248,6 +251,7 @@ class Walk:
         if occurrences.entry == path:  # each entry of a map has its own names
             site, use = replace(site, number=None), (use, occurrences.of(None, path))
         kept, occurrences.argument_at = occurrences.argument_at, (use, len(path))
+        of_call, occurrences.argument_of = occurrences.argument_of, site.top
         self.found.depth += 1
         there, inner = argument_scope(scope, site), spec.inner
         links = {**site.links, **scope.given}
@@ -256,7 +260,7 @@ class Walk:
             self.below(value, inner, path, Scope(number, links, there, there.sites), outermost=True)
         else:
             self.below(value, inner, path, there, outermost=site.number is not None)
-        occurrences.argument_at = kept
+        occurrences.argument_at, occurrences.argument_of = kept, of_call
         self.found.depth -= 1
 
     def _in_place(self, value: Any, spec: ModuleState, path: Path, scope: Scope) -> None:
