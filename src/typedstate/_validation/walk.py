@@ -72,15 +72,7 @@ class Walk:
     """The check of one call: any number of values whose outermost names are shared.
 
     Attributes:
-      found: the findings so far.
-      occurrences: the scopes of the schemas in the current value.
-      asked: the spec and the hint of the current value.
-      depth: the number of levels above the current one.
-      stretch: the number of levels between a spec without keys of its own (`StateOf`, a filter
-        decision) and the current leaf.
-      empty: the specs of absent branches that are being walked as empty ones.
-      tried: the alternatives of nested unions that were walked.
-      repeatable: by the ``id`` of a map entry's spec, whether like entries are walked once.
+      asked: the spec and the hint of the current value; the others are those of `Walker`.
     """
 
     __slots__ = (
