@@ -78,6 +78,12 @@ class Two(TypedState, Generic[T]):
     second: T
 
 
+def schema_with_map(hint: Any) -> Any:
+    """A schema with a map and a pattern of such entries."""
+    body = {"__module__": __name__, "__annotations__": {"blocks": StateMap[int, hint]}}
+    return type(TypedState)("Mapped", (TypedState,), body, extra={"x_{}": hint})
+
+
 Build = Callable[[], Any]
 Case = tuple[Any, Build]
 
@@ -93,7 +99,9 @@ class Draws:
 
     def case(self) -> Case:
         """A hint of a signature."""
-        draw = self.rng.choice([self.form, self.form, self.tree, self.container, self.argument])
+        draw = self.rng.choice(
+            [self.form, self.form, self.tree, self.container, self.argument, self.uses]
+        )
         return draw()
 
     def array(self) -> Case:
@@ -158,7 +166,9 @@ class Draws:
             return self.leaf()
         hint, build = self.tree(depth - 1)
         number = self.rng.randrange(3)
-        match self.rng.randrange(10):
+        match self.rng.randrange(11):
+            case 9:  # each of another length, so that uses of a type argument may differ
+                return StateMap[int, hint], lambda: self.entries(build)
             case 7:
                 counted = Bind[StateMap[int, hint], self.rng.choice(["len=n", "len=a", "len=z"])]
                 return counted, lambda: {i: build() for i in range(number)}
@@ -181,6 +191,10 @@ class Draws:
                 return StateOf[nnx.Param], lambda: {"x": {"y": zoo.leaf(nnx.Param, jnp.ones(2))}}
             case _:
                 return hint, build
+
+    def entries(self, build: Build) -> dict[int, Any]:
+        """Entries of a map, sometimes fewer and sometimes more."""
+        return {i: build() for i in range(self.rng.choice([1, 2, 2, 2, 3]))}
 
     def form(self) -> Case:
         """A form of a schema."""
@@ -212,6 +226,21 @@ class Draws:
                 return _made(lambda: Stacked[hint, "n"], hint), lambda: nnx.State(build())
             case _:
                 return hint, lambda: nnx.State(build())
+
+    def uses(self) -> Case:
+        """A type argument with maps, beside the schema itself."""
+        hint, build = self.tree()
+        mapped = schema_with_map(hint)
+
+        def tree() -> dict[str, Any]:
+            return {"blocks": self.entries(build)} | (
+                {"x_0": build()} if self.rng.random() < 0.5 else {}
+            )
+
+        if self.rng.random() < 0.5:
+            return Two[mapped], lambda: nnx.State({"first": tree(), "second": tree()})
+        pair: Any = tuple[mapped, Two[_made(lambda: Only[mapped, nnx.Param], mapped)]]
+        return pair, lambda: (tree(), {"first": tree(), "second": tree()})
 
     def container(self) -> Case:
         """A container of states or arrays."""

@@ -200,8 +200,11 @@ def test_tuples_unions_maps_and_stacks() -> None:
     pairs((two(layer(4, 3), layer(4, 3)),), {"a": two(layer(4, 3), layer(4, 3))})
     with pytest.raises(StateTypeError):  # the call's, in every item
         pairs((two(layer(4, 3), layer(4, 3)),), {"a": two(layer(4, 2), layer(4, 2))})
-    doors = warm(Two[StateMap[int, Layer]], two({0: layer(4, 3), 1: layer(3, 2)}, {0: layer(4, 3)}))
+    several = {0: layer(4, 3), 1: layer(3, 2)}
+    doors = warm(Two[StateMap[int, Layer]], two(several, several))
+    assert doors.ask(two({0: layer(4, 3)}, {0: layer(4, 3)}))
     assert not doors.ask(two({0: layer(4, 3)}, {0: layer(4, 2)}))
+    assert not doors.ask(two(several, {0: layer(4, 3)}))
     doors = warm(Two[Layer | NetState], two(layer(4, 3), net()), two(net(), net()))
     assert not doors.ask(two(layer(4, 3), layer(4, 2)))
     doors = warm(Two[Entries[Layer, None]], two({0: layer(4, 3)}, {0: layer(4, 3)}))
@@ -350,6 +353,13 @@ def test_with_two_models_nothing_says_of_which_an_optimizer_is() -> None:
 
     distil(Net(), Net(free=8, bias=False), optimizer(Net()))
     distil(Net(), Net(free=8, bias=False), optimizer(Net(free=8, bias=False)))
+
+
+def test_generic_blocks_of_one_level_have_names_of_their_own() -> None:
+    blocks = {0: two(layer(4, 3), layer(4, 3)), 1: two(layer(5, 2), layer(5, 2))}
+    warm(Entries[Two[Layer], Two[Layer]], blocks)
+    warm(StateMap[int, Two[Layer]], blocks)
+    warm(Two[Entries[Two[Layer], Two[Layer]]], two(blocks, blocks))
 
 
 def test_moments_of_other_sizes_as_optax_returns_them() -> None:

@@ -8,13 +8,17 @@ import optax
 import pytest
 from flax import nnx
 
+from tests import zoo
 from tests.agreement import Doors
-from typedstate import Bind, Only, StateTypeError, TypedState, checked
+from typedstate import Bind, Only, StateMap, StateTypeError, TypedState, checked
 from typedstate.layers import (
     AdamState,
+    Chain,
     EMAState,
     LinearState,
     ModelAndOptimizerState,
+    MultiSteps,
+    OptimizerState,
     Raw,
 )
 
@@ -134,3 +138,41 @@ def test_a_model_and_its_optimizer_in_one_state() -> None:
     )
     assert not doors.ask(mixed(Net(), Net(10)))
     assert not doors.ask(mixed(Net(), Net(bias=False)))
+
+
+CHAINED: dict[str, tuple[Any, Any]] = {
+    "chain": (
+        optax.chain(optax.clip(1.0), TX),
+        OptimizerState[Chain[None, AdamState[Params]]],
+    ),
+    "chain in a chain": (
+        optax.chain(optax.chain(optax.clip(1.0), TX), optax.scale(2.0)),
+        OptimizerState[Chain[Chain[None, AdamState[Params]], None]],
+    ),
+    "named_chain": (
+        optax.named_chain(("clip", optax.clip(1.0)), ("adam", TX)),
+        OptimizerState[StateMap[str, AdamState[Params]]],
+    ),
+    "a chain in MultiSteps": (
+        optax.MultiSteps(optax.chain(optax.clip(1.0), TX), 2),
+        OptimizerState[MultiSteps[Chain[None, AdamState[Params]], Params]],
+    ),
+}
+
+
+@pytest.mark.skipif(zoo.HAS_VARIABLE_STATE, reason="on Flax 0.10 an optimizer holds its model")
+@pytest.mark.parametrize("name", CHAINED)
+def test_an_optimizer_in_a_chain_is_that_of_the_model(name: str) -> None:
+    tx, hint = CHAINED[name]
+
+    @checked
+    def step(model: Annotated[Net, NetState], opt: Annotated[nnx.Optimizer, hint]) -> None: ...
+
+    def of(model: Net) -> Any:
+        return nnx.Optimizer(model, tx, wrt=nnx.Param)
+
+    for classes in (4, 6, 4, 6):
+        step(Net(classes), of(Net(classes)))
+    for other in (Net(7), Net(4, bias=False)):
+        with pytest.raises(StateTypeError, match=r"\.mu\."):
+            step(Net(4), of(other))

@@ -31,7 +31,10 @@ def test_a_code_has_an_example_its_report_and_what_to_do(code: str) -> None:
 CAUSES = [*suggestions._CAUSES.values(), "the arrays are int32 where Float is declared"]
 
 
-@pytest.mark.parametrize("cause", [*CAUSES, "the optimizer keeps what optax's "])
+OTHERS = ["the optimizer keeps what optax's ", "the arrays are on one device, not on the mesh: "]
+
+
+@pytest.mark.parametrize("cause", [*CAUSES, *OTHERS])
 def test_a_cause_has_an_example_and_what_to_do(cause: str) -> None:
     (text,) = (
         part for part in re.split(r"^### ", PAGE, flags=re.MULTILINE) if f"  cause: {cause}" in part

@@ -151,6 +151,32 @@ def test_where_another_argument_lies(mesh: jax.sharding.Mesh) -> None:
     )
 
 
+def test_what_nobody_placed_has_one_cause(mesh: jax.sharding.Mesh) -> None:
+    tree = nnx.State({index: dict(pair()) for index in range(4)})
+    places: Any = nnx.State({index: dict(where(mesh=mesh)) for index in range(4)})
+
+    def told(value: Any, at: Any) -> list[str]:
+        with pytest.raises(StateTypeError) as error:
+            place(tree, at, value)
+        return str(error.value).splitlines()[1:-4]
+
+    assert told(tree, places) == [
+        "  cause: the arrays are on one device, not on the mesh of where: "
+        "jax.device_put with its shardings places them (8 leaves)",
+        "  return[0].w: expected P('fsdp', 'tensor') as in where[0].w, found one device [sharding]",
+        "  return[0].b: expected P('tensor') as in where[0].b, found one device [sharding]",
+        "  return[1].w: expected P('fsdp', 'tensor') as in where[1].w, found one device [sharding]",
+        "  and 5 more of that cause",
+    ]
+    numpy = jax.tree.map(np.asarray, tree)
+    assert told(numpy, places)[0] == (
+        "  cause: the arrays are numpy's, not on the mesh of where: "
+        "jax.device_put with its shardings places them (8 leaves)"
+    )
+    mixed = nnx.State({**tree, **{n: dict(put(pair(), places[n])) for n in (1, 2, 3)}})
+    assert not any("cause" in line for line in told(mixed, places))  # of two leaves
+
+
 def test_one_sharding_for_all(mesh: jax.sharding.Mesh) -> None:
     @checked
     def replicate(state: PlacedAs[PairState, "where"], where: NamedSharding) -> None: ...

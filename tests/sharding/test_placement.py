@@ -61,6 +61,28 @@ def test_what_is_not_on_a_mesh_is_not_placed() -> None:
     assert messages(host) == ["w: expected P('fsdp', 'tensor'), found a numpy array [sharding]"]
 
 
+class SeveralState(TypedState):
+    first: MeshNamedState
+    last: MeshNamedState
+    bias: Annotated[nnx.Param[Float[Array, "d"]], P("fsdp")]
+
+
+def test_a_state_that_nobody_sharded_has_one_cause() -> None:
+    """Three leaves: two of a cause are told of as they are."""
+    array = jnp.ones((8, 16))
+    one = weight(array, "fsdp", "tensor")
+    whole = {"first": one, "last": one, "bias": named(nnx.Param, jnp.ones(8), "fsdp")}
+    assert str(explain(state(whole), Placed[SeveralState])).splitlines() == [
+        "does not fit Placed[SeveralState]: 3 violations",
+        "  cause: the arrays are on one device, not on the mesh: "
+        "jax.device_put(state, shardings(S, mesh)) places them (3 leaves)",
+        "  first.w: expected P('fsdp', 'tensor'), found an array on one device [sharding]",
+        "  last.w: expected P('fsdp', 'tensor'), found an array on one device [sharding]",
+        "  bias: expected P('fsdp'), found an array on one device [sharding]",
+        "  dims: d=8",
+    ]
+
+
 def test_a_mesh_axis_of_size_one_splits_nothing() -> None:
     flat = mesh_of(shape=(8, 1))
     for spec in (P("fsdp", "tensor"), P("fsdp"), P(("fsdp", "tensor"))):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flax import nnx
 from hypothesis import HealthCheck, given, settings, strategies as st
+from jaxtyping import Array, Float
 
 from tests.agreement.draws import Two
 from typedstate import Bind, Having, Only, StateMap, TypedState, diff, explain
@@ -14,9 +15,18 @@ from typedstate.layers import AdamState, LinearState, OptimizerState
 from typedstate.testing import example, states
 
 
+class AdapterState(TypedState):
+    lora: nnx.LoRAParam[Float[Array, "n"]] | None
+
+
 class NetState(TypedState):
     head: Bind[LinearState, "din=d dout=classes"]
     free: LinearState
+
+
+class DeepState(TypedState):
+    blocks: StateMap[int, LinearState]
+    adapters: StateMap[str, AdapterState] | None
 
 
 class Biased(TypedState):
@@ -30,6 +40,9 @@ def optimizer(model: Any) -> Any:
 
 GENERIC = [
     optimizer(NetState),
+    optimizer(DeepState),
+    Two[Only[DeepState, nnx.LoRAParam]],
+    Two[StateMap[str, NetState]],
     Two[LinearState],
     Two[Two[LinearState]],
     Bind[Two[LinearState], ""],

@@ -12,7 +12,17 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from .._spec.nodes import Argument, Bound, EntriesSpec, Map, Node, ScopedSpec, Spec, Union
+from .._spec.nodes import (
+    Argument,
+    Bound,
+    EntriesSpec,
+    Map,
+    Node,
+    ScopedSpec,
+    Spec,
+    StateOfSpec,
+    Union,
+)
 from .._spec.questions import own_names
 from .context import Context
 from .parse import parse
@@ -62,7 +72,7 @@ def linked_names(spec: Spec) -> Iterator[str]:
         yield from own_names(spec)
 
 
-_TREES = (Node, Bound, Map, EntriesSpec, ScopedSpec, Argument)
+_TREES = (Node, Bound, Map, EntriesSpec, StateOfSpec, ScopedSpec, Argument)
 
 
 def from_table(table: dict[Any, Any], owner: object) -> dict[Any, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import Any, Final
 
 from .._spec import dim_grammar, dims
@@ -15,7 +15,6 @@ from ..report import Path
 from . import key_patterns
 from .dim_binding import SeenSize
 from .scopes import Scope
-from .undeclared import pattern_of
 from .walker import Walker
 
 _MAX_GAPS: Final = 100
@@ -53,22 +52,28 @@ def see_length(
 def see_patterns(
     walk: Walker, mapping: Mapping[Hashable, Any], extra: Extra, path: Path, scope: Scope
 ) -> None:
-    """Counts the keys of each pattern that states how many there are."""
+    """Notes the keys of each pattern, and counts those of one that states how many there are."""
     for pattern in extra.patterns:
+        keys = [key for key in mapping if key_patterns.pattern_of(extra, key) is pattern]
         if pattern.length is None or not needs_leaf(pattern.entry):
+            _note(walk, keys, pattern, path)
             continue
         walk.found.order += 1
-        numbers = _numbers(pattern, mapping, extra)
+        numbers = _numbers(pattern, keys)
         count = see_numbers(walk, numbers, pattern.entry, path, pattern.key_of)
+        if count == len(numbers):
+            _note(walk, keys, pattern, path)
         named = any(True for _ in dims.names_of(pattern.length))
         absent = describe(pattern.entry) if named and not count else ""
         see_length(walk, pattern.length, count, (*path, pattern.keys), scope, absent)
 
 
-def _numbers(pattern: KeyPattern, mapping: Mapping[Hashable, Any], extra: Extra) -> set[int]:
-    found = (
-        key_patterns.number_of(pattern.keys, key)
-        for key in mapping
-        if pattern_of(extra, key) is pattern
-    )
+def _note(walk: Walker, keys: Iterable[Hashable], pattern: KeyPattern, path: Path) -> None:
+    """What other uses of a type argument are compared with; of a gap a report speaks already."""
+    below = ((key,) for key in keys)
+    walk.occurrences.note_entries(below, pattern.entry, (*path, pattern.keys), "pattern")
+
+
+def _numbers(pattern: KeyPattern, keys: Iterable[Hashable]) -> set[int]:
+    found = (key_patterns.number_of(pattern.keys, key) for key in keys)
     return {number for number in found if number is not None}

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._compat import variables
 from .._spec.describe import describe
-from .._spec.nodes import EntriesSpec, Field, Map, StateOfSpec
+from .._spec.nodes import Anything, EntriesSpec, Field, Map, StateOfSpec
 from .._spec.questions import needs_leaf
 from ..report import Path, show_key
 from . import counts, guards, key_patterns, suggestions, undeclared
@@ -46,14 +46,18 @@ def see_map(walk: Walker, value: Any, spec: Map, path: Path, scope: Scope) -> No
         shown = ", ".join(repr(key) for key in text_keys[:3])
         more = ", ..." if len(text_keys) > 3 else ""
         walk.found.add(path, "key", "int keys", f"str keys {shown}{more}", note)
+    before, order = len(walk.found.part.violations), walk.found.order
     _entry_keys(walk, unknown, mapping, spec, path, scope)
+    is_whole = len(walk.found.part.violations) == before
     repeats = Repeats(walk, spec, len(entries), scope)
     for key, item in entries.items():
         child = (*path, key)
         walk.occurrences.entry = child
         repeats.see(item, child)
     if spec.length is not None or spec.key == "int":
-        _length(walk, entries, spec, path, scope)
+        is_whole &= _length(walk, entries, spec, path, scope)
+    if is_whole:  # else which entries are meant is not known
+        walk.occurrences.note_entries(((key,) for key in entries), spec.entry, path, order=order)
     walk.depth -= 1
 
 
@@ -82,7 +86,7 @@ def _entry_keys(
         child = (*path, key)
         walk.found.order += 1
         extra = spec.extra
-        if undeclared.pattern_spec(extra, key) is not None or undeclared.allowed(
+        if key_patterns.pattern_spec(extra, key) is not None or undeclared.allowed(
             walk.found, mapping[key], extra, child
         ):
             continue
@@ -92,17 +96,19 @@ def _entry_keys(
 
 def _length(
     walk: Walker, entries: dict[Hashable, Any], spec: Map, path: Path, scope: Scope
-) -> None:
-    """Refuses gaps between int keys, and observes the number of entries."""
+) -> bool:
+    """Refuses gaps between int keys, and observes the number of entries; whether there is none."""
     walk.found.order += 1
     length = len(entries)
     if spec.key == "int":
         numbers = {key for key in entries if isinstance(key, int)}
         length = counts.see_numbers(walk, numbers, spec.entry, path, lambda number: number)
-    if spec.length is None or not needs_leaf(spec.entry):
-        return  # the last entries may be absent, so the length can't be seen
-    absent = describe(spec) if walk.empty else ""
-    counts.see_length(walk, spec.length, length, path, scope, absent)
+    if not needs_leaf(spec.entry):
+        return True  # the last entries may be absent, so the length can't be seen
+    if spec.length is not None:
+        absent = describe(spec) if walk.empty else ""
+        counts.see_length(walk, spec.length, length, path, scope, absent)
+    return length == len(entries)
 
 
 def see_entries(walk: Walker, value: Any, spec: EntriesSpec, path: Path, scope: Scope) -> None:
@@ -123,10 +129,24 @@ def see_entries(walk: Walker, value: Any, spec: EntriesSpec, path: Path, scope: 
     walk.depth -= 1
 
 
-def see_tree(
-    walk: Walker, value: Any, spec: StateOfSpec, path: Path, scope: Scope, root: Path
-) -> None:
+def see_state_of(walk: Walker, value: Any, spec: StateOfSpec, path: Path, scope: Scope) -> None:
     """Walks a tree of any depth, whose leaves are like one spec."""
+    order, leaves = walk.found.order, list[Path]()
+    _see_tree(walk, value, spec, path, scope, path, leaves)
+    if not isinstance(spec.leaf, Anything):
+        keys = (leaf[len(path) :] for leaf in leaves)
+        walk.occurrences.note_entries(keys, spec.leaf, path, "tree", order)
+
+
+def _see_tree(
+    walk: Walker,
+    value: Any,
+    spec: StateOfSpec,
+    path: Path,
+    scope: Scope,
+    root: Path,
+    leaves: list[Path],
+) -> None:
     if variables.mapping_of(value) is None:
         if path == root:
             expected = f"a state {describe(spec)}"
@@ -135,8 +155,9 @@ def see_tree(
             walk.stretch = len(path) - len(root) - 1
             walk.below(value, spec.leaf, path, scope)
             walk.stretch = 0
+            leaves.append(path)
         return
     mapping = enter(walk, value, spec, path, spec.container)
     for key, item in (mapping or {}).items():
-        see_tree(walk, item, spec, (*path, key), scope, root)
+        _see_tree(walk, item, spec, (*path, key), scope, root, leaves)
     walk.depth -= 1

@@ -5,7 +5,6 @@ The walk collects them; `Findings.report` settles the names and says what is wro
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -16,15 +15,15 @@ from .._sharding.as_argument import Placements
 from .._spec import dims
 from .._spec.describe import describe
 from .._spec.dims import Dim, Expr
-from .._spec.nodes import Array, SchemaRef, Spec
-from .._spec.questions import root_of
+from .._spec.nodes import Array, Spec
 from .._spec.words import Likeness
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
-from . import optimizer_make, permuted_axes, tree_structure
+from . import optimizer_make, permuted_axes, tree_structure, uses
 from .dim_binding import Choice, Conflict, Observation, SeenSize, Sizes, lost, settle
 from .scopes import Scope, Var, in_scopes
 from .suggestions import Cause, common_cause
 from .trace import Guard, Trace
+from .uses import Entries, Presence, Tree
 
 _MAX_NOTES: Final = 100
 _Firsts = dict[Likeness, tuple[str, tree_structure.TreeStructure]]
@@ -59,61 +58,6 @@ class Finding(msgspec.Struct):
     violation: Violation
 
 
-class Presence(msgspec.Struct, frozen=True):
-    """Whether an optional leaf is there; in all uses of one type argument it is or is not.
-
-    Attributes:
-      tree: the tree with the leaf.
-      path: the path of the leaf in that tree.
-      there: whether the leaf is present.
-      root: the argument that was walked.
-      at: the path of the leaf in that argument.
-      order: the position of the leaf in the order of the walk.
-      spec: the spec of the leaf.
-    """
-
-    tree: Tree
-    path: Path
-    there: bool
-    root: str
-    at: Path
-    order: int
-    spec: Spec
-
-
-class Made(msgspec.Struct, frozen=True):
-    """A scope that was made, of which schema and where."""
-
-    number: int
-    ref: SchemaRef | None
-    path: Path
-
-
-class Tree(msgspec.Struct, eq=False):
-    """A tree of one schema among others of the same schema and the same names.
-
-    Attributes:
-      names: the number of the scope of its names, and its schema.
-      use: a key of the type argument; trees of one type argument share their scopes.
-      depth: the nesting of type arguments; 0 outside of one.
-      length: of its own path.
-      made: the scopes of the schemas in it.
-    """
-
-    names: tuple[int, Any]
-    use: Hashable
-    depth: int
-    length: int = 0
-    made: list[Made] = msgspec.field(default_factory=list["Made"])
-
-    def scopes(self) -> dict[Hashable, int]:
-        """The number of the scope of each schema in it, by where that stands."""
-        return {
-            (one.path[self.length :], None if one.ref is None else root_of(one.ref)): one.number
-            for one in self.made
-        }
-
-
 class Branch(msgspec.Struct):
     """The findings of one walk, or of one alternative of a union."""
 
@@ -121,12 +65,18 @@ class Branch(msgspec.Struct):
     seen: list[Observation] = msgspec.field(default_factory=list[Observation])
     splits: list[Split] = msgspec.field(default_factory=list[Split])
     unknown: list[Unknown] = msgspec.field(default_factory=list[Unknown])
-    present: list[Presence] = msgspec.field(default_factory=list["Presence"])
+    present: list[Presence] = msgspec.field(default_factory=list[Presence])
+    entries: list[Entries] = msgspec.field(default_factory=list[Entries])
 
     def copy(self) -> Branch:
         """An independent copy."""
         return Branch(
-            [*self.violations], [*self.seen], [*self.splits], [*self.unknown], [*self.present]
+            [*self.violations],
+            [*self.seen],
+            [*self.splits],
+            [*self.unknown],
+            [*self.present],
+            [*self.entries],
         )
 
     def take(self, other: Branch) -> None:
@@ -134,6 +84,7 @@ class Branch(msgspec.Struct):
         self.splits += other.splits
         self.unknown += other.unknown
         self.present += other.present
+        self.entries += other.entries
 
 
 class SizedDim(NamedTuple):
@@ -289,9 +240,15 @@ class Findings(msgspec.Struct):
             *(Finding(one.seen[0].order, one.violation()) for one in turned),
             *(_conflict(conflict) for conflict in conflicts),
             *self._uneven(sizes),
-            *_astray(self.part.present, self.trees),
             *map(_lost, lost(sizes)),
         ]
+        counts = [*(one.seen for one in conflicts), *lost(sizes)]
+        counted = {(seen.root, seen.path) for seen in counts if seen.axis is None}
+        part = self.part
+        found += (
+            Finding(*one)
+            for one in uses.differences(part.present, part.entries, self.trees, counted)
+        )
         found.sort(key=lambda item: item.order)
         violations = tuple(item.violation for item in found)
         names: dict[str, Size] = {var.name: n for var, n in sizes.known.items() if var.scope == 0}
@@ -324,37 +281,6 @@ def _length_of(seen: SeenSize) -> str:
     return seen.text.removeprefix("the number of entries (").removesuffix(")")
 
 
-def _astray(present: list[Presence], trees: list[Tree]) -> Iterator[Finding]:
-    """The optional leaves of moments, say, that are there where the parameters have none."""
-    several = {names for names, count in Counter(tree.names for tree in trees).items() if count > 1}
-    by_leaf: dict[Hashable, list[Presence]] = {}
-    for item in present if several else ():
-        if item.tree.names in several:
-            by_leaf.setdefault((item.tree.names, item.path), []).append(item)
-    for group in by_leaf.values():
-        depth = min(item.tree.depth for item in group)
-        of_use: dict[Hashable, Presence] = {}
-        for item in group:
-            if item.tree.depth == depth:
-                of_use.setdefault(item.tree.use, item)
-        first = list(of_use.values())
-        for item in group:
-            models = [of_use[item.tree.use]] if item.tree.depth == depth else first
-            if all(model.there is not item.there for model in models):
-                yield _absence(item, models[0])
-
-
-def _absence(item: Presence, model: Presence) -> Finding:
-    where, text = show_path(item.at, item.root), describe(item.spec)
-    there = show_path(model.at, model.root)
-    if item.there:
-        code: Code = "extra"
-        expected, actual, note = "nothing", text, f"{there} is not there"
-    else:
-        code, expected, actual, note = "missing", text, "nothing", f"{there} is there"
-    return Finding(item.order, Violation(where, code, expected, actual, note, item.at))
-
-
 def _related(trees: Iterable[Tree]) -> dict[int, int]:
     """Scopes in moments, say, by those in the parameters, where there is one tree of these."""
     found: dict[int, int] = {}
@@ -368,8 +294,9 @@ def _related(trees: Iterable[Tree]) -> dict[int, int]:
         first, *more = [tree.scopes() for tree in group if tree.depth == depth]
         if all(scopes == first for scopes in more):
             for tree in group:
-                found |= {n: first[key] for key, n in tree.scopes().items() if key in first}
-    return {number: other for number, other in found.items() if number != other}
+                pairs = ((n, first.get(key, n)) for key, n in tree.scopes().items())
+                found |= {number: other for number, other in pairs if number != other}
+    return found
 
 
 def _in_scopes(item: Observation, scopes: Mapping[int, int]) -> Observation:

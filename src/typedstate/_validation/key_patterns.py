@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Final
 
-from .._spec.nodes import KeyPattern
+from .._spec.nodes import Extra, KeyPattern, Spec
 
 _MAX_DIGITS: Final = 19
 
@@ -15,6 +15,17 @@ def matches(pattern: KeyPattern, key: Hashable) -> bool:
     if pattern.length is None:
         return is_like(pattern.keys, key)
     return number_of(pattern.keys, key) is not None
+
+
+def pattern_of(extra: Extra, key: Hashable) -> KeyPattern | None:
+    """The first pattern that a key matches; None if it matches none."""
+    return next((one for one in extra.patterns if matches(one, key)), None)
+
+
+def pattern_spec(extra: Extra, key: Hashable) -> Spec | None:
+    """The spec of the first pattern that a key matches; None if it matches none."""
+    pattern = pattern_of(extra, key)
+    return None if pattern is None else pattern.entry
 
 
 def number_of(keys: str, key: Hashable) -> int | None:

@@ -22,12 +22,11 @@ from .._spec.nodes import (
     Union,
 )
 from .._spec.questions import needs_leaf
-from .._spec.transform import Impossible
 from ..report import Path, show_key
-from . import counts, guards, optimizer_make, suggestions, undeclared
-from .findings import Presence
+from . import counts, guards, key_patterns, optimizer_make, suggestions, undeclared
 from .scopes import Scope
 from .show_value import describe_value
+from .uses import Presence
 from .walker import Walker
 
 _MAX_DEPTH: Final = 200
@@ -104,8 +103,8 @@ def see_fields(
     """Walks the declared keys of a level, then its undeclared ones."""
     there = 0
     for item in fields:
-        if item.optional and walk.occurrences.tree_at is not None:
-            _see_presence(walk, mapping.get(item.key) is not None, item, (*path, item.key))
+        if item.optional:
+            _note_presence(walk, mapping.get(item.key) is not None, item, (*path, item.key))
         if item.key in mapping:
             there += 1
             value = mapping[item.key]
@@ -162,24 +161,14 @@ def _unknown(mapping: Mapping[Hashable, Any], fields: tuple[Field, ...]) -> list
     return [key for key in mapping if key not in declared]
 
 
-def _see_presence(walk: Walker, there: bool, item: Field, path: Path) -> None:
+def _note_presence(walk: Walker, there: bool, item: Field, path: Path) -> None:
     """An optional leaf is there in all uses of a type argument, or in none."""
     if walk.occurrences.tree_at is None or item.decided or isinstance(item.spec, Conditional):
-        return
-    if not there and not _must_have_leaves(item.spec):
         return
     tree, depth = walk.occurrences.tree_at
     found = walk.found
     seen = Presence(tree, path[depth:], there, found.root, path, found.order, item.spec)
     walk.found.part.present.append(seen)
-
-
-def _must_have_leaves(spec: Spec) -> bool:
-    """Whether a form has left something of an optional branch that would have to be there."""
-    try:
-        return needs_leaf(spec)
-    except Impossible:  # no tree can be such: this one is in none
-        return False
 
 
 def _absent(walk: Walker, spec: Spec, path: Path, scope: Scope) -> None:
@@ -214,7 +203,7 @@ def _extras(
     for key in unknown:
         value, child = mapping[key], (*path, key)
         walk.found.order += 1
-        spec = undeclared.pattern_spec(extra, key)
+        spec = key_patterns.pattern_spec(extra, key)
         if spec is not None:
             walk.below(value, spec, child, scope)
         elif not undeclared.allowed(walk.found, value, extra, child):

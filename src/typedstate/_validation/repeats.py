@@ -18,8 +18,8 @@ from .._spec.nodes import Array, Bound, Extra, Leaf, Map, Node, Spec
 from .._spec.questions import all_dims, unbind
 from ..report import Path, Size
 from .dim_binding import SeenSize
-from .findings import Made, Presence
 from .scopes import Scope, Var, in_scopes
+from .uses import Made, Presence
 from .walker import Walker
 
 _PLAIN_KEYS: Final = frozenset[type]({str, int})

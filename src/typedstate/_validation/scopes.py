@@ -119,16 +119,25 @@ class WrittenAt(msgspec.Struct, frozen=True):
       number: at the top of a signature, the number of the scope that the schemas in the
         arguments share; else None, and each has a scope of its own.
       key: a key of the occurrence.
+      top: in a level without a class at the top of a signature, an optimizer's chain say, the
+        number of the call's scope, to which trees of the arguments belong.
     """
 
     scope: Scope
     links: Mapping[str, Expr[Var]]
     number: int | None
     key: Hashable
+    top: int | None = None
 
 
 def inside(
-    scope: Scope, number: int, owners: Mapping[object, bool], key: Hashable, *, outermost: bool
+    scope: Scope,
+    number: int,
+    owners: Mapping[object, bool],
+    key: Hashable,
+    *,
+    outermost: bool,
+    top: int | None = None,
 ) -> Scope:
     """The scope within one occurrence of a schema.
 
@@ -138,13 +147,14 @@ def inside(
       owners: whose type arguments stand in its fields; True for its own class statement.
       key: tells occurrences apart.
       outermost: the schema is that of a call, or of a `Bind` around it.
+      top: the number of the call's scope, if only levels without a class lie around the schema.
     """
     inner = Scope(number, scope.links if outermost else {}, None, (scope.around or scope).sites)
     if not owners:
         return inner
     written = scope.written()
     of_call = scope.number if outermost and scope.around is None else None
-    there = WrittenAt(written, inner.links, of_call, key)
+    there = WrittenAt(written, inner.links, of_call, key, None if scope.around else top)
     here = WrittenAt(inner, {}, None, (key, "own"))
     inner.sites = {**inner.sites, **{o: here if own else there for o, own in owners.items()}}
     return inner

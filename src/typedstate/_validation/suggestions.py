@@ -73,6 +73,12 @@ _CAUSES: Final = {
     ),
     _RESTORE: "the int keys are text, as in a checkpoint: nnx.restore_int_paths makes them int",
 }
+#: What is said of arrays that no mesh splits, by what is found of one.
+_WHOLE: Final = {
+    "one device": "on one device",
+    "an array on one device": "on one device",
+    "a numpy array": "numpy's",
+}
 #: What `Cast` takes for a dtype of floating leaves.
 _CAST: Final = {
     "bfloat16": "BFloat16",
@@ -258,31 +264,61 @@ def common_cause(violations: Iterable[Violation]) -> Cause:
     counts = Counter(marks)
     for mark, count in counts.items():
         if mark and count > _FEW and count * 2 > counts.total():
-            cause = _CAUSES.get(mark, "") if isinstance(mark, str) else _dtype_cause(*mark)
+            cause = _CAUSES.get(mark, "") if isinstance(mark, str) else mark.cause
             if cause:
                 explained = frozenset(i for i, other in enumerate(marks) if other == mark)
                 return Cause(f"{cause} ({count} leaves)", explained)
     return Cause()
 
 
-def _mark(violation: Violation) -> str | tuple[str, str]:
-    """A key that is equal for violations with one cause: a pair of dtypes, a note's first words."""
+class _Dtypes(NamedTuple):
+    """The dtype that was found and the one that is declared."""
+
+    found: str
+    wanted: str
+
+    @property
+    def cause(self) -> str:
+        """With the form that takes the tree as it is."""
+        text = f"the arrays are {self.found} where {self.wanted} is declared"
+        cast_to = _CAST.get(self.found)
+        return f"{text}: Cast[..., {cast_to}] takes those" if cast_to else text
+
+
+class _Whole(NamedTuple):
+    """Arrays that should be split over a mesh: what they are, and of which argument the mesh is."""
+
+    found: str
+    argument: str
+
+    @property
+    def cause(self) -> str:
+        """With the call that places the tree."""
+        text = f"the arrays are {self.found}, not on the mesh"
+        if self.argument:
+            return f"{text} of {self.argument}: jax.device_put with its shardings places them"
+        return f"{text}: jax.device_put(state, shardings(S, mesh)) places them"
+
+
+def _mark(violation: Violation) -> str | _Dtypes | _Whole:
+    """A key that is equal for violations with one cause: of what is found, a note's first words."""
     if _RESTORE in violation.note:
         return _RESTORE
     if violation.code == "extra" and violation.expected.endswith(_LEAVES_OUT):
         return _LEAVES_OUT
-    return _dtypes(violation) or re.split(": |, from |; as ", violation.note)[0]
+    found = _dtypes(violation) or _whole(violation)
+    return found or re.split(": |, from |; as ", violation.note)[0]
 
 
-def _dtypes(violation: Violation) -> tuple[str, str] | None:
-    """The dtype that was found and the one that is declared."""
+def _dtypes(violation: Violation) -> _Dtypes | None:
     if violation.code != "dtype" or (violation.note and not violation.note.startswith("as ")):
         return None
     found = violation.actual.rpartition(" ")[2].partition("[")[0]
-    return found, violation.expected.removeprefix("dtype ")
+    return _Dtypes(found, violation.expected.removeprefix("dtype "))
 
 
-def _dtype_cause(found: str, wanted: str) -> str:
-    cause = f"the arrays are {found} where {wanted} is declared"
-    cast_to = _CAST.get(found)
-    return f"{cause}: Cast[..., {cast_to}] takes those" if cast_to else cause
+def _whole(violation: Violation) -> _Whole | None:
+    if violation.code != "sharding" or violation.actual not in _WHOLE:
+        return None
+    _, _, place = violation.expected.partition(" as in ")
+    return _Whole(_WHOLE[violation.actual], re.split(r"[.\[]", place)[0])

@@ -108,4 +108,4 @@ def moved(once: Once, order: int) -> Branch:
     if not by:
         return part
     found = [Finding(item.order + by, item.violation) for item in part.violations]
-    return Branch(found, part.seen, part.splits, part.unknown, part.present)
+    return Branch(found, part.seen, part.splits, part.unknown, part.present, part.entries)

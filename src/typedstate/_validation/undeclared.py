@@ -5,7 +5,7 @@ The answer of a filter is a guard of the findings: guarded code asks it again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from flax.nnx import filterlib
@@ -13,9 +13,8 @@ from flax.nnx import filterlib
 from .._compat import variables
 from .._spec import filters
 from .._spec.leaf_conditions import Allowed, Selection
-from .._spec.nodes import Conditional, Extra, KeyPattern, Spec
+from .._spec.nodes import Conditional, Extra
 from ..report import Path, Unknown, show_path
-from . import key_patterns
 from .findings import Findings
 from .trace import Guard
 
@@ -81,14 +80,3 @@ def _leaves_below(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
     else:
         for key, item in dict(mapping).items():
             yield from _leaves_below(item, (*path, key))
-
-
-def pattern_spec(extra: Extra, key: Hashable) -> Spec | None:
-    """The spec of the first pattern that a key matches; None if it matches none."""
-    pattern = pattern_of(extra, key)
-    return None if pattern is None else pattern.entry
-
-
-def pattern_of(extra: Extra, key: Hashable) -> KeyPattern | None:
-    """The first pattern that a key matches; None if it matches none."""
-    return next((one for one in extra.patterns if key_patterns.matches(one, key)), None)

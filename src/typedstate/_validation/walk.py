@@ -39,7 +39,7 @@ from .._spec.nodes import (
     Union,
     Within,
 )
-from .._spec.questions import container_of, unbind
+from .._spec.questions import container_of, root_of, unbind
 from .._spec.words import Likeness
 from ..report import Path, Report, Unknown, show_key, show_path
 from . import (
@@ -72,15 +72,7 @@ class Walk:
     """The check of one call: any number of values whose outermost names are shared.
 
     Attributes:
-      found: the findings so far.
-      occurrences: the scopes of the schemas in the current value.
-      asked: the spec and the hint of the current value.
-      depth: the number of levels above the current one.
-      stretch: the number of levels between a spec without keys of its own (`StateOf`, a filter
-        decision) and the current leaf.
-      empty: the specs of absent branches that are being walked as empty ones.
-      tried: the alternatives of nested unions that were walked.
-      repeatable: by the ``id`` of a map entry's spec, whether like entries are walked once.
+      asked: the spec and the hint of the current value; the others are those of `Walker`.
     """
 
     __slots__ = (
@@ -166,16 +158,12 @@ class Walk:
                 self._bound(value, spec, path, scope, outermost)
             case Anything():
                 return
-            case Map():
-                entries.see_map(self, value, spec, path, scope)
+            case Map() | EntriesSpec() | StateOfSpec():
+                self._level(value, spec, path, scope, outermost)
             case Union():
                 alternatives.see_union(self, value, spec, path, scope, outermost)
             case Conditional():
                 alternatives.see_decision(self, value, spec, path, scope)
-            case EntriesSpec():
-                entries.see_entries(self, value, spec, path, scope)
-            case StateOfSpec():
-                entries.see_tree(self, value, spec, path, scope, path)
             case Argument():
                 self._argument(value, spec, path, scope, outermost)
             case Within(inner, ref):
@@ -212,12 +200,35 @@ class Walk:
         """One occurrence of a schema."""
         occurrences = self.occurrences
         kept, own = occurrences.tree_at, occurrences.scope_inside(spec.ref, path, scope, outermost)
-        at = occurrences.argument_at
-        is_root = outermost and kept is None  # below a root a Bind, too, has names of its own
-        if is_root or (at is not None and at[1] == len(path)):
-            occurrences.begin_tree(own.number, spec.ref, path)
+        if occurrences.begins_tree(path, outermost):
+            occurrences.begin_tree(own.number, root_of(spec.ref), path)
+        top, occurrences.top = occurrences.top, None
         levels.see_node(self, value, spec, path, own)
-        occurrences.tree_at = kept
+        occurrences.tree_at, occurrences.top = kept, top
+
+    def _level(
+        self,
+        value: Any,
+        spec: Map | EntriesSpec | StateOfSpec,
+        path: Path,
+        scope: Scope,
+        outermost: bool,
+    ) -> None:
+        """A level without a schema class of its own."""
+        occurrences = self.occurrences
+        kept, top = occurrences.tree_at, occurrences.top
+        number = scope.number if outermost else occurrences.top_at(path)
+        if occurrences.begins_tree(path, outermost):
+            occurrences.begin_level(scope.number, spec, path, outermost)
+        occurrences.top = None if number is None else (len(path) + 1, number)
+        match spec:
+            case Map():
+                entries.see_map(self, value, spec, path, scope)
+            case EntriesSpec():
+                entries.see_entries(self, value, spec, path, scope)
+            case StateOfSpec():
+                entries.see_state_of(self, value, spec, path, scope)
+        occurrences.tree_at, occurrences.top = kept, top
 
     def _argument(
         self, value: Any, spec: Argument, path: Path, scope: Scope, outermost: bool
@@ -232,6 +243,7 @@ class Walk:
         if occurrences.entry == path:  # each entry of a map has its own names
             site, use = replace(site, number=None), (use, occurrences.of(None, path))
         kept, occurrences.argument_at = occurrences.argument_at, (use, len(path))
+        of_call, occurrences.argument_of = occurrences.argument_of, site.top
         self.found.depth += 1
         there, inner = argument_scope(scope, site), spec.inner
         links = {**site.links, **scope.given}
@@ -240,7 +252,7 @@ class Walk:
             self.below(value, inner, path, Scope(number, links, there, there.sites), outermost=True)
         else:
             self.below(value, inner, path, there, outermost=site.number is not None)
-        occurrences.argument_at = kept
+        occurrences.argument_at, occurrences.argument_of = kept, of_call
         self.found.depth -= 1
 
     def _in_place(self, value: Any, spec: ModuleState, path: Path, scope: Scope) -> None:

@@ -35,8 +35,7 @@ from .._spec.nodes import (
     Within,
 )
 from .._spec.rewrite import rewrite
-from .._validation.key_patterns import int_of
-from .._validation.undeclared import pattern_spec
+from .._validation.key_patterns import int_of, pattern_spec
 from ..report import show_path
 from .declared import AsStored, judge
 from .flat_names import unflattened

@@ -13,7 +13,11 @@ from .form_class import FormMeta, is_tree, show_form_argument
 
 
 class StateMap(metaclass=FormMeta):
-    """``StateMap[int, S]``: one level of like entries, as in ``nnx.List``; or by str keys."""
+    """``StateMap[int, S]``: one level of like entries, as in ``nnx.List``; or by str keys.
+
+    Any number of entries fits, unless ``len`` is bound. All uses of a type argument have the same
+    ones: the moments of a model have its blocks.
+    """
 
     __typedstate_first__: ClassVar = 1
 

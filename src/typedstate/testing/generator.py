@@ -50,9 +50,9 @@ from .._spec.nodes import (
     Validated,
 )
 from .._spec.questions import needs_leaf
+from .._validation.key_patterns import pattern_of
 from .._validation.opening import At, Side, open_binds
 from .._validation.scopes import Scope, Var
-from .._validation.undeclared import pattern_of
 from ..report import Path, show_path
 from .choosing import Chooser, Place, Unsatisfied
 
@@ -80,6 +80,7 @@ class Generator(msgspec.Struct):
     _sizes: dict[Var, int] = msgspec.field(default_factory=dict[Var, int])
     _runs: dict[Var, tuple[int, ...]] = msgspec.field(default_factory=dict[Var, tuple[int, ...]])
     _present: dict[Hashable, bool] = msgspec.field(default_factory=dict[Hashable, bool])
+    _counts: dict[Hashable, int] = msgspec.field(default_factory=dict[Hashable, int])
     _unsure: int = 0
     _container: str = "state"
 
@@ -171,6 +172,15 @@ class Generator(msgspec.Struct):
             self._present[use] = self.chooser.is_there(path)
         return self._present[use]
 
+    def _count(self, path: Path) -> int:
+        """How many entries a map has, as in every use of a type argument around it."""
+        if not self._side.arguments:
+            return self.chooser.entries(path)
+        use = self._side.of(None, path)
+        if use not in self._counts:
+            self._counts[use] = self.chooser.entries(path)
+        return self._counts[use]
+
     def _under(
         self, items: Iterable[tuple[Hashable, Spec]], at: At, path: Path
     ) -> dict[Hashable, Any]:
@@ -181,7 +191,7 @@ class Generator(msgspec.Struct):
 
     def _keys(self, spec: Map, at: At, path: Path) -> list[Hashable]:
         if spec.length is None:
-            count = self.chooser.entries(path)
+            count = self._count(path)
         else:
             count = self._size(substitute(spec.length, at.scope.lookup), path)
         return list(range(count)) if spec.key == "int" else [f"key_{i}" for i in range(count)]
