@@ -30,7 +30,7 @@ class Drafter:
       what: the classification of each branch, by the branch's ``id``.
       drafts: the drafts of classes, by module class or by keys.
       fixes_all: whether every size is written as a number, so that a Flax layer whose schema has
-        a run of axes gets a class of its own.
+        axes without a name gets a class of its own.
     """
 
     what: dict[int, What] = field(default_factory=dict[int, What])

@@ -68,7 +68,7 @@ def emit(drafts: Sequence[Draft], settings: Settings, name: str | None) -> Any:
     """The hint of the whole tree; a class is made before the classes that use it."""
     root = drafts[-1]
     _fix(root, settings)
-    find_needs(drafts, several=settings.examples > 1 or settings.fixes_all)
+    find_needs(drafts, several=settings.counts)
     used = [draft for draft in drafts if draft.seen and not draft.bare]
     found = titles(used, name)
     emitter = _Emitter(settings, _kept(used), set(found.values()))
@@ -144,10 +144,11 @@ class _Emitter:
         match use:
             case LeafUse():
                 return self._leaf(use)
-            case LayerUse(schema, dims, names, keys):
+            case LayerUse(schema, dims, names, keys, runs):
                 made = self._with_names(schema, names, keys, key) if names else schema
                 links = [(dim, self._text(slot)) for dim, slot in dims]
-                return _bound(made, links)
+                long = [(run, [self._text(slot) for slot in axes]) for run, axes in runs]
+                return _bound(made, links, long)
             case DraftUse(draft, dims):
                 links = [
                     (group.text or "", self._text(slot)) for group, slot in dims if group.needed
@@ -256,8 +257,14 @@ class _Emitter:
                 return _other(cls)
 
 
-def _bound(schema: Any, links: list[tuple[str, str | None]]) -> Any:
+def _bound(
+    schema: Any,
+    links: Sequence[tuple[str, str | None]],
+    runs: Sequence[tuple[str, Sequence[str | None]]] = (),
+) -> Any:
+    """A schema with links; runs of axes come last, as they take all that follows them."""
     said = [name if name == text else f"{name}={text}" for name, text in links if text]
+    said += (f"*{run}={' '.join(map(str, axes))}" for run, axes in runs if None not in axes)
     return _bind[schema, " ".join(said)] if said else schema
 
 

@@ -32,6 +32,7 @@ from .roles import (
     is_query,
     is_second_half,
     of_layer,
+    of_run,
 )
 from .settings import Settings
 from .text import key_text, singular
@@ -134,7 +135,9 @@ class Fields:
         if seen.stacked is not None:
             stack = (seen.stacked.axis, seen.stacked.kinds, seen.stacked.partition)
         match what := self.what[id(seen)]:
-            case Layer(schema) | Around(schema):
+            case Layer(schema):
+                return (schema, what.ranks if self.settings.counts else None, stack)
+            case Around(schema):
                 return (schema, stack)
             case Listing(key):
                 return (key, stack)
@@ -209,9 +212,31 @@ class Fields:
             slot = Slot(sizes, role, dim, key, unit)
             slots.append(slot)
             dims.append((dim, slot))
-        return LayerUse(
-            layer.schema, tuple(dims), layer_names(branches), layer_keys(branches)
-        ), slots
+        runs = self._runs(branches, layer, key) if self.settings.counts else ()
+        slots += (slot for _, axes in runs for slot in axes)
+        names, keys = layer_names(branches), layer_keys(branches)
+        return LayerUse(layer.schema, tuple(dims), names, keys, runs), slots
+
+    def _runs(
+        self, branches: list[BranchSeen | None], layer: Layer, key: str
+    ) -> tuple[tuple[str, tuple[Slot, ...]], ...]:
+        """The runs of axes of a layer, with a slot for each axis."""
+        found: list[tuple[str, tuple[Slot, ...]]] = []
+        for index, (name, axes) in enumerate(layer.runs):
+            columns = [self._run_of(branch, index) for branch in branches]
+            roles = of_run(layer.schema.__name__, name, len(axes))
+            slots = tuple(
+                Slot(
+                    tuple(None if c is None else c[at] for c in columns), role, name, key, object()
+                )
+                for at, role in enumerate(roles)
+            )
+            found.append((name, slots))
+        return tuple(found)
+
+    def _run_of(self, branch: BranchSeen | None, index: int) -> tuple[int, ...] | None:
+        what = None if branch is None else self.what[id(branch)]
+        return what.runs[index][1] if isinstance(what, Layer) else None
 
     def _projection(self, key: str) -> str:
         """An attribute as that of a layer between two widths, by what stands beside it.
@@ -246,8 +271,7 @@ class Fields:
         dims: list[tuple[Any, Slot | None]] = []
         unit = object()
         for group in draft.groups:
-            counted = self.settings.examples > 1 or self.settings.fixes_all
-            if not group.is_name or (group.role.kind == LAYERS and not counted):
+            if not group.is_name or (group.role.kind == LAYERS and not self.settings.counts):
                 continue
             sizes = tuple(None if b is None else draft.size_at(group, b) for b in branches)
             if all(size is None for size in sizes):
@@ -280,6 +304,8 @@ class Fields:
         if by is str or counted:
             found = self._map(branches, by, key, owner)
             chained = by is int and len(keys) == 1 and len(next(iter(keys))) <= _MAX_CHAIN
+            if found is not None and by is int and not found[2] and self.settings.fixes_all:
+                return self._entries(branches, key, owner)
             if found is not None and not (chained and not found[2]):
                 return found[:2]
             if found is not None and not isinstance(found[0].entry, LayerUse):

@@ -64,8 +64,8 @@ def infer(
       vary: for a function, values of its keyword arguments. The first value of each is used
         together; then each other value is tried by itself.
       fix: True writes every size as a number, a collection those of these names at the top. If
-        every size is written, a Flax layer whose schema leaves a run of axes open, such as
-        ``nnx.Conv``, becomes a class of its own.
+        every size is written, a Flax layer whose schema leaves axes without a name, such as
+        ``nnx.Einsum``, becomes a class of its own.
       model: for an optimizer without its model: the module that it updates, or its schema.
 
     Raises:

@@ -168,16 +168,16 @@ class _Structural:
     def one(self, first: Slot, second: Slot) -> bool:
         if all(size in (None, 0, 1) for size in first.sizes):
             return False
+        kinds = {first.role.kind, second.role.kind}
+        if kinds in ({LAYERS}, {WINDOW}):
+            return uniform(first.sizes) is None  # at each of several places they are as many
         if first.unit is second.unit:
-            kinds = {first.role.kind, second.role.kind}
             if kinds == {HEADS, KV_HEADS}:
                 return True
             several = kinds == {IN, OUT} and uniform(first.sizes) is None
             return first.below is None and first.dim != "" and (several or kinds == {STREAM})
         if self._open_ended(first) or self._open_ended(second):
             return self._are_ends(first, second)
-        if {first.role.kind, second.role.kind} == {LAYERS}:
-            return uniform(first.sizes) is None  # at each of several places they are as many
         if {first.role, second.role} == {Role(PLACE, "positions")}:
             return "ids" in (first.field + second.field).lower()
         return may_be_one(first, second) and self._passed_on(first, second)

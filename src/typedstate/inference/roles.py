@@ -240,9 +240,19 @@ def of_letters(equation: str, rank: int) -> tuple[Role, ...] | None:
 
 def of_kernel(rank: int) -> tuple[Role, ...]:
     """The roles of the axes of a convolution's kernel."""
-    names = _WINDOWS.get(rank - 2, ("window",) * (rank - 2))
     ends = (Role(IN, "channels"), Role(OUT, "channels"))
-    return (*(Role(WINDOW, name) for name in names), *ends)
+    return (*_of_window(rank - 2), *ends)
+
+
+def of_run(schema: str, name: str, rank: int) -> tuple[Role, ...]:
+    """The roles of the axes in a run of a catalogue class."""
+    if schema in ("ConvState", "ConvTransposeState"):
+        return _of_window(rank)
+    return (Role(PLACE, name),) * rank
+
+
+def _of_window(rank: int) -> tuple[Role, ...]:
+    return tuple(Role(WINDOW, name) for name in _WINDOWS.get(rank, ("window",) * rank))
 
 
 def of_leaf(key: str, rank: int, sole: bool) -> tuple[Role, ...]:
@@ -299,7 +309,8 @@ def common(roles: Sequence[Role]) -> Role:
     for kind in _TOLD:
         if kind in kinds:
             own = [role.name for role in roles if role.kind == kind and role.name]
-            return Role(kind, own[0] if own else "")
+            square = kind == WINDOW and len({*own}) > 1
+            return Role(kind, own[0] if own and not square else "")
     name = names[0] if names else ""
     if STREAM in kinds or {IN, OUT} <= kinds or {PROJECTED, IN} <= kinds:
         return Role(STREAM, name)

@@ -149,12 +149,14 @@ class LayerUse:
       dims: its dims.
       names: the axis names in the sharding metadata of its leaves, by key, with their storage.
       keys: of its state, and whether all of its places have them.
+      runs: its runs of axes, with a slot for each axis; none where the sizes may stay open.
     """
 
     schema: Any
     dims: tuple[tuple[str, Slot | None], ...]
     names: tuple[LeafNames, ...] = ()
     keys: tuple[tuple[str, bool], ...] = ()
+    runs: tuple[tuple[str, tuple[Slot, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,9 +350,15 @@ def replaced(use: Use, slots: dict[int, Slot | None]) -> Use:
     match use:
         case LeafUse():
             return replace(use, value=value(use.value))
-        case LayerUse(schema, dims):
+        case LayerUse(dims=dims):
             found = tuple((dim, of(slot)) for dim, slot in dims)
-            return LayerUse(schema, found, use.names, use.keys)
+            changed = ((name, tuple(map(of, axes))) for name, axes in use.runs)
+            runs = tuple(
+                (name, tuple(slot for slot in axes if slot is not None))
+                for name, axes in changed
+                if None not in axes
+            )
+            return replace(use, dims=found, runs=runs)
         case DraftUse(draft, dims):
             return DraftUse(draft, tuple((group, of(slot)) for group, slot in dims))
         case AroundUse(schema, items):
