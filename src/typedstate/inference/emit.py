@@ -31,6 +31,7 @@ from .text import key_text
 from .uses import (
     AroundUse,
     ArrayUse,
+    CountedUse,
     DictUse,
     Draft,
     DraftUse,
@@ -120,15 +121,22 @@ class _Emitter:
     def schema(self, draft: Draft, title: str) -> Any:
         """The class of a draft."""
         hints: dict[str, Any] = {}
-        attributes = _attributes([item.key for item in draft.fields])
-        for attribute, item in zip(attributes, draft.fields, strict=True):
+        fields = [item for item in draft.fields if not isinstance(item.use, CountedUse)]
+        attributes = _attributes([item.key for item in fields])
+        for attribute, item in zip(attributes, fields, strict=True):
             hints[attribute] = self._field(item, attribute)
+        extra = dict(self._counted(i.use) for i in draft.fields if isinstance(i.use, CountedUse))
         body: dict[str, Any] = {"__module__": _MODULE, "__qualname__": title}
         body["__annotations__"] = hints
         for name, said in ((NOTES, draft.notes), (HEAD, draft.head)):
             if said:
                 body[name] = tuple(said)
-        return SchemaMeta(title, (TypedState,), body, typevars={})
+        return SchemaMeta(title, (TypedState,), body, typevars={}, extra=extra or None)
+
+    def _counted(self, use: CountedUse) -> tuple[str, Any]:
+        """The pattern of numbered keys, and the annotation of each."""
+        pattern = f"{use.run.before}{{len={use.length.group.text}}}{use.run.after}"
+        return pattern, self.use(use.entry, use.run.entry)
 
     def _field(self, item: FieldUse, attribute: str) -> Any:
         hint = self.use(item.use, key_text(item.key))
@@ -160,6 +168,8 @@ class _Emitter:
                 hint = _map[by, self.use(entry, key)]
                 size = None if by is str or length is None else length.group.text
                 return hint if size is None else _bind[hint, f"len={size}"]
+            case CountedUse():
+                raise AssertionError("numbered keys are no field")
             case EntriesUse(items, optional):
                 hints: list[Any] = [item and self.use(item, key) for item in items]
                 said = [hint | None if at in optional else hint for at, hint in enumerate(hints)]

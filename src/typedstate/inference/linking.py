@@ -170,6 +170,8 @@ class _Structural:
             return False
         kinds = {first.role.kind, second.role.kind}
         if kinds in ({LAYERS}, {WINDOW}):
+            if first.role.name and first.role == second.role and kinds == {LAYERS}:
+                return True  # of the same blocks
             return uniform(first.sizes) is None  # at each of several places they are as many
         if first.unit is second.unit:
             if kinds == {HEADS, KV_HEADS}:

@@ -203,7 +203,7 @@ def _fits(known: tuple[int | None, ...], sizes: tuple[int | None, ...]) -> bool:
 def _base(group: Group, only: bool, only_stream: bool) -> str:
     role = group.role
     if role.kind == LAYERS:
-        key = group.slots[0].field or "layers"
+        key = role.name or group.slots[0].field or "layers"
         if group.slots[0].below is not None:
             return group.slots[0].dim
         if len(group.slots) > 1 and all(_LAYERS.search(slot.field) for slot in group.slots):

@@ -186,7 +186,9 @@ def written_order(node: Any, keys: list[Hashable]) -> list[Hashable]:
         return keys
     attributes = [key for key in there if key in keys]
     if attributes == sorted(attributes):
-        order = {name: place for place, name in enumerate(_set_by(cast(Hashable, type(node))))}
+        order = {
+            name: place for place, name in enumerate(names_in_code(cast(Hashable, type(node))))
+        }
     else:
         order = {name: place for place, name in enumerate(attributes)}
     return sorted(keys, key=lambda key: (order.get(str(key), len(order)), _natural(str(key))))
@@ -199,7 +201,7 @@ def _natural(text: str) -> tuple[str, int, str]:
 
 
 @cache
-def _set_by(cls: Hashable) -> list[str]:
+def names_in_code(cls: Hashable) -> list[str]:
     """The names that a class declares, or that its ``__init__`` mentions, in order."""
     names: dict[str, None] = {}
     for base in reversed(cast(type, cls).__mro__):

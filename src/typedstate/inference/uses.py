@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._compat.storage import ANYWHERE, Storage
+from .numbered import Run
 from .observe import BranchSeen, Stack
 from .roles import LAYERS, Role
 
@@ -185,6 +186,21 @@ class MapUse:
 
 
 @dataclass(frozen=True, slots=True)
+class CountedUse:
+    """Like entries under numbered keys.
+
+    Attributes:
+      run: the keys.
+      entry: the use of each.
+      length: their number.
+    """
+
+    run: Run
+    entry: Use
+    length: Slot
+
+
+@dataclass(frozen=True, slots=True)
 class EntriesUse:
     """Entries by position.
 
@@ -234,6 +250,7 @@ Use = (
     | AroundUse
     | DraftUse
     | MapUse
+    | CountedUse
     | EntriesUse
     | StackedUse
     | UnionUse
@@ -314,7 +331,7 @@ def uses_of(use: Use) -> Iterator[Use]:
     """Yields a use and all uses inside it."""
     yield use
     match use:
-        case MapUse(entry=inner) | StackedUse(inner=inner):
+        case MapUse(entry=inner) | CountedUse(entry=inner) | StackedUse(inner=inner):
             yield from uses_of(inner)
         case AroundUse(inner=items) | UnionUse(options=items):
             for item in items:
@@ -367,6 +384,8 @@ def replaced(use: Use, slots: dict[int, Slot | None]) -> Use:
             return UnionUse(tuple(replaced(item, slots) for item in items))
         case MapUse(key, entry, length):
             return MapUse(key, replaced(entry, slots), of(length))
+        case CountedUse(run, entry, length):
+            return CountedUse(run, replaced(entry, slots), of(length) or length)
         case EntriesUse(items, optional):
             made = tuple(None if item is None else replaced(item, slots) for item in items)
             return EntriesUse(made, optional)
