@@ -100,7 +100,7 @@ class Fields:
             shared = _shared(column)
             if shared is None:
                 column = [None if _is_shared(item) else item for item in column]
-            if all(item is None for item in column):
+            if all(item is None or self._is_elsewhere(item) for item in column):
                 continue
             use, found = self.use(column, key_text(key), draft, sole)
             absent = any(item is None for item in column)
@@ -108,6 +108,15 @@ class Fields:
             slots += found
         draft.groups = link(draft, slots, self.settings)
         name_dims(draft, self.settings)
+
+    def _is_elsewhere(self, seen: Seen) -> bool:
+        """Whether a sub-state has nothing but leaves that stand elsewhere in the state."""
+        if isinstance(seen, LeafSeen):
+            return seen.shared is not None
+        what = self.what.get(id(seen))
+        if isinstance(what, Draft) and what.fields:
+            return False  # they are Shared in its schema
+        return bool(seen.items) and all(map(self._is_elsewhere, seen.items.values()))
 
     def use(self, column: Column, key: str, owner: Draft, sole: bool = False) -> Found:
         """The use that describes a whole column, and the slots of its dims.
@@ -138,7 +147,7 @@ class Fields:
             return ("leaf", seen.kind is None, isinstance(seen.value, ArraySeen))
         stack = None
         if seen.stacked is not None:
-            stack = (seen.stacked.axis, seen.stacked.kinds, seen.stacked.partition)
+            stack = replace(seen.stacked, size=0, within=None), seen.stacked.within is None
         match what := self.what[id(seen)]:
             case Layer(schema):
                 return (schema, what.ranks if self.settings.counts else None, stack)
@@ -237,6 +246,8 @@ class Fields:
         inner, slots = self._branch(branches, key, owner)
         sizes = tuple(b.stacked.size if b and b.stacked else None for b in branches)
         length = Slot(sizes, Role(LAYERS), "", key, object())
+        if stack.within is not None:
+            inner = StackedUse(inner, length, stack.within)
         return StackedUse(inner, length, stack), [*slots, length]
 
     # -- Entries -------------------------------------------------------------------------------

@@ -73,10 +73,18 @@ def projection(key: str, keys: Collection[str]) -> str:
     """
     if not _is_paired(key, keys):
         return ""
+    if key == "gate" and _chooses_experts(keys):
+        return "router"
     attends = any(map(is_query, keys)) or "att" in key.lower()
     if is_second_half(key) and not any(map(is_first_half, keys)):
         return "out_proj" if attends else ""
     return "" if is_merge(key) and not attends else key
+
+
+def _chooses_experts(keys: Collection[str]) -> bool:
+    """Whether a gate beside these attributes is that of a mixture of experts."""
+    halves = [key for key in keys if key != "gate" and is_first_half(key)]
+    return len(halves) > 1 or any("expert" in key.lower() for key in keys)
 
 
 def _is_paired(key: str, keys: Collection[str]) -> bool:

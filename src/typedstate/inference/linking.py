@@ -31,6 +31,7 @@ from .roles import (
     WINDOW,
     Role,
     common,
+    of_norm,
 )
 from .settings import Settings
 from .text import key_text
@@ -48,6 +49,7 @@ def link(draft: Draft, slots: list[Slot], settings: Settings) -> list[Group]:
     groups = [Group([slot], slot.sizes, slot.role) for slot in slots]
     for slot, group in zip(slots, groups, strict=True):
         slot.group = group
+    _settle_norms(slots)
     aligned = _align_biases(draft)
     several = settings.examples > 1
     rule = _Varying(draft, slots) if several else _Structural(draft, slots)
@@ -63,6 +65,16 @@ def link(draft: Draft, slots: list[Slot], settings: Settings) -> list[Group]:
         group.role = common([slot.role for slot in group.slots])
     _settle_ends(draft, list(seen.values()))
     return list(seen.values())
+
+
+def _settle_norms(slots: Sequence[Slot]) -> None:
+    """Sets the role of what a norm of queries normalises, where that is no head: a latent."""
+    heads = [slot for slot in slots if slot.role.kind == HEAD_DIM]
+    normed = [slot for slot in heads if of_norm(slot.field).kind == HEAD_DIM]
+    others = [slot for slot in heads if slot not in normed]
+    for slot in normed:
+        if others and not any(_agree(slot.sizes, other.sizes) for other in others):
+            slot.role = slot.group.role = Role(FEATURES)
 
 
 def _union(first: Group, second: Group) -> None:

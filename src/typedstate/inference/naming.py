@@ -216,6 +216,8 @@ def _base(group: Group, only: bool, only_stream: bool) -> str:
         return end.dim
     if role.name == "latent":
         return role.name
+    if role.kind == PLACE and role.name:
+        return word(role.name)
     below = [slot.dim for slot in group.slots if slot.below is not None]
     if role.kind in _TELLING:
         return role.kind
@@ -263,6 +265,9 @@ def _unique(base: str, group: Group, taken: set[str], fields: set[str]) -> str:
     """The name, with a field before it where it is taken: one that both takes and gives it."""
     if base not in taken:
         return base
+    for slot in group.slots:  # the class below has found one
+        if slot.below is not None and slot.dim.endswith(f"_{base}") and slot.dim not in taken:
+            return slot.dim
     own = Counter(slot.field for slot in group.slots if slot.below is None)
     slots = sorted(group.slots, key=lambda slot: (slot.field not in fields, own[slot.field] < 2))
     for slot in () if group.role.kind == WINDOW else slots:
@@ -336,17 +341,38 @@ def _catalogue(drafts: Sequence[Draft]) -> set[str]:
 def _with_place(draft: Draft, title: str, taken: set[str]) -> str:
     """The title, with a key from above it as prefix."""
     _, path = draft.places[0]
-    words = [key for key in path if isinstance(key, str) and not key.isdigit()]
+    words = [
+        _without_number(key, place, draft)
+        for place, key in enumerate(path)
+        if isinstance(key, str) and not key.isdigit()
+    ]
     stem = title.removesuffix("State")
     name = title
     for key in reversed(words):
         word = class_name(singular(key)).removesuffix("State")
         if word.lower() not in stem.lower():
-            stem = word + stem
+            stem = _joined(word, stem)
             name = f"{stem}State"
             if name not in taken:
                 return name
     return _numbered(stem, "State", taken)
+
+
+def _joined(first: str, second: str) -> str:
+    """Two names as one: ``LogitsDense`` and ``DenseGeneral`` have a word in common."""
+    words = re.findall(r"[A-Z][^A-Z]*", second)
+    common = (n for n in range(len(words), 0, -1) if first.endswith("".join(words[:n])))
+    return first + "".join(words[next(common, 0) :])
+
+
+def _without_number(key: str, place: int, draft: Draft) -> str:
+    """A key above a class; without its number, if the class stands at another number too."""
+    stem = key.rstrip("0123456789")
+    for _, path in draft.places:
+        other = path[place] if place < len(path) else key
+        if isinstance(other, str) and other != key and other.rstrip("0123456789") == stem:
+            return stem
+    return key
 
 
 def class_name(title: str) -> str:

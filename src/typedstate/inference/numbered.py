@@ -64,15 +64,18 @@ class Run:
 def numbered(branches: Sequence[BranchSeen]) -> dict[str, Run]:
     """The numbered keys of a class, two or more of them somewhere, with no gap in any occurrence.
 
-    A key that the code of the module's class names is an attribute by itself: ``self.norm0``. Of
-    a tree without code, or of a module whose attributes come from Linen, two like norms say little.
+    A key that the code of the module's class names is an attribute by itself: ``self.norm0``. Two
+    that have no name for what is repeated are two by design, such as the gates ``wi_0`` and
+    ``wi_1``; of a tree without code, or of a module whose attributes come from Linen, so are three.
     """
     each = [_numbers(branch.items) for branch in branches]
     longest: defaultdict[Run, int] = defaultdict(int)
     gaps: set[Run] = set()
+    counts: defaultdict[Run, set[int]] = defaultdict(set)
     for numbers in each:
         for run, there in numbers.items():
             longest[run] = max(longest[run], len(there))
+            counts[run].add(len(there))
             if max(there) >= len(there):
                 gaps.add(run)
     named = {run for name in _named(branches) for run in _numbers([name])}
@@ -81,7 +84,8 @@ def numbered(branches: Sequence[BranchSeen]) -> dict[str, Run]:
         keys = [run.key(index) for index in range(count)]
         if count < 2 or run in gaps or run in named or not found.keys().isdisjoint(keys):
             continue
-        if all(map(_has_code, branches)) or _is_meant(run, count, _entries(branches, keys)):
+        coded = all(map(_has_code, branches)) and (count > 2 or len(counts[run]) > 1)
+        if coded or _is_meant(run, count, _entries(branches, keys)):
             found.update(dict.fromkeys(keys, run))
     return found
 
@@ -123,7 +127,7 @@ def _entries(branches: Sequence[BranchSeen], keys: Sequence[str]) -> list[Seen]:
 
 
 def _is_meant(run: Run, count: int, entries: Sequence[Seen]) -> bool:
-    """Whether the number is a count, where no code says so: by the name, or as there are many."""
+    """Whether the number is a count, where no code says so: by its name, or as there are many."""
     if _REPEATED.search(run.field):
         return True
     plain = any(isinstance(item, LeafSeen) or _is_small(item) for item in entries)

@@ -6,15 +6,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from .catalogue import is_flax_layer, layer_of, takes_any_rank
 from .observe import ArraySeen, BranchSeen, LeafSeen, Seen, Stack
 from .text import key_text
 
 _AXES = (0, 1)
+#: Logical names of the axis along which layers are stacked; none that meshes have.
+_LAYERS: Final = re.compile(r"(^|_)(layers?|blocks?)$")
 
 
 def unstacked(root: BranchSeen) -> BranchSeen:
@@ -32,7 +35,7 @@ def _inner(branch: BranchSeen) -> BranchSeen:
         if stack is None:
             items[key] = _inner(item)
         else:
-            bare = _without(item, stack)
+            bare = _without(item if stack.within is None else _without(item, stack.within), stack)
             items[key] = replace(bare, stacked=stack) if isinstance(bare, BranchSeen) else bare
     return replace(branch, items=items)
 
@@ -40,7 +43,40 @@ def _inner(branch: BranchSeen) -> BranchSeen:
 def _stack_of(branch: BranchSeen) -> Stack | None:
     """The further axis of all leaves of a branch; None if there is none."""
     stack = _axis_of(branch)
+    if stack is None or stack.kinds is not None:
+        named = _named_axis(branch)
+        if named is not None:
+            bare = _without(branch, named)
+            rest = _axis_of(bare) if isinstance(bare, BranchSeen) else None
+            alike = rest is not None and rest.kinds is not None and rest.size == named.size
+            return replace(rest, within=named) if rest is not None and alike else named
     return None if stack is None else replace(stack, partition=_partition(branch, stack))
+
+
+def _named_axis(branch: BranchSeen) -> Stack | None:
+    """The axis that the metadata of all leaves of some kinds names as that of layers."""
+    found: dict[type, set[tuple[int, int | None, str] | None]] = {}
+    for leaf in _leaves(branch):
+        if leaf.kind is None:
+            return None
+        found.setdefault(leaf.kind, set()).add(_layers_axis(leaf))
+    named = {kind: axes for kind, axes in found.items() if axes != {None}}
+    all_axes = {axis for axes in named.values() for axis in axes}
+    if len(all_axes) != 1:
+        return None
+    axis = all_axes.pop()
+    if axis is None or axis[1] is None:
+        return None
+    kinds = None if len(named) == len(found) else tuple(named)
+    return Stack(axis[0], axis[1], kinds, axis[2])
+
+
+def _layers_axis(leaf: LeafSeen) -> tuple[int, int | None, str] | None:
+    """The position of an axis of layers in a leaf, its size, and its name."""
+    for axis, name in enumerate(leaf.names or ()):
+        if isinstance(name, str) and _LAYERS.search(name) and _is_whole(leaf):
+            return axis, _leaf_size(leaf, axis), name
+    return None
 
 
 def _partition(branch: BranchSeen, stack: Stack) -> Any:
