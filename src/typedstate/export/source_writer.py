@@ -81,7 +81,8 @@ class Writer:
         self.done.add(ref)
         head = class_head(title, self.file.own("TypedState"), extra)
         notes = comments(getattr(ref.cls, NOTES, ())) if isinstance(ref, ClassRef) else []
-        self.file.blocks.append("\n".join([*notes, head, *(lines or ['    """No leaves."""'])]))
+        none = '    """No field of its own."""' if extra else '    """No leaves."""'
+        self.file.blocks.append("\n".join([*notes, head, *(lines or [none])]))
         return title
 
     def wrapper(self, schema: s.Schema) -> str:

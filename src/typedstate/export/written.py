@@ -139,7 +139,8 @@ def _argument(form: FormMeta, index: int, arg: Any, writer: Writer, where: str) 
         return write(arg, writer, where)
     if isinstance(arg, Axis):
         writer.file.imported(_FORMS, "Axis")
-        return repr(arg)
+        name = arg.partition_name
+        return f"Axis({arg.index}, {quoted(name)})" if isinstance(name, str) else repr(arg)
     if arg is ...:
         return "..."
     if isinstance(arg, type):

@@ -47,7 +47,7 @@ def _stack_of(branch: BranchSeen) -> Stack | None:
         named = _named_axis(branch)
         if named is not None:
             bare = _without(branch, named)
-            rest = _axis_of(bare) if isinstance(bare, BranchSeen) else None
+            rest = _axis_of(bare, named.kinds or ()) if isinstance(bare, BranchSeen) else None
             alike = rest is not None and rest.kinds is not None and rest.size == named.size
             return replace(rest, within=named) if rest is not None and alike else named
     return None if stack is None else replace(stack, partition=_partition(branch, stack))
@@ -55,27 +55,27 @@ def _stack_of(branch: BranchSeen) -> Stack | None:
 
 def _named_axis(branch: BranchSeen) -> Stack | None:
     """The axis that the metadata of all leaves of some kinds names as that of layers."""
-    found: dict[type, set[tuple[int, int | None, str] | None]] = {}
-    for leaf in _leaves(branch):
-        if leaf.kind is None:
+    leaves = list(_leaves(branch))
+    found = {axis for axis in map(_layers_axis, leaves) if axis is not None}
+    named = [leaf.kind for leaf in leaves if _layers_axis(leaf) is not None]
+    if len(found) != 1 or None in named:
+        return None
+    axis, size, name = found.pop()
+    for leaf in leaves:  # one without names has the axis in its place
+        if leaf.kind in named and _leaf_size(leaf, axis) != size:
             return None
-        found.setdefault(leaf.kind, set()).add(_layers_axis(leaf))
-    named = {kind: axes for kind, axes in found.items() if axes != {None}}
-    all_axes = {axis for axes in named.values() for axis in axes}
-    if len(all_axes) != 1:
-        return None
-    axis = all_axes.pop()
-    if axis is None or axis[1] is None:
-        return None
-    kinds = None if len(named) == len(found) else tuple(named)
-    return Stack(axis[0], axis[1], kinds, axis[2])
+        if leaf.kind in named and leaf.names is not None and _layers_axis(leaf) is None:
+            return None
+    kinds = tuple(kind for kind in dict.fromkeys(named) if kind is not None)
+    return Stack(axis, size, kinds if {leaf.kind for leaf in leaves} - {*kinds} else None, name)
 
 
-def _layers_axis(leaf: LeafSeen) -> tuple[int, int | None, str] | None:
+def _layers_axis(leaf: LeafSeen) -> tuple[int, int, str] | None:
     """The position of an axis of layers in a leaf, its size, and its name."""
     for axis, name in enumerate(leaf.names or ()):
-        if isinstance(name, str) and _LAYERS.search(name) and _is_whole(leaf):
-            return axis, _leaf_size(leaf, axis), name
+        size = _leaf_size(leaf, axis)
+        if isinstance(name, str) and _LAYERS.search(name) and size:
+            return axis, size, name
     return None
 
 
@@ -92,7 +92,8 @@ def _is_whole(leaf: LeafSeen) -> bool:
     return isinstance(leaf.value, ArraySeen) and len(leaf.names or ()) == len(leaf.value.shape)
 
 
-def _axis_of(branch: BranchSeen) -> Stack | None:
+def _axis_of(branch: BranchSeen, settled: tuple[type, ...] = ()) -> Stack | None:
+    """The axis that Flax's layers have more than they should; `settled` kinds do not have it."""
     layers = [(item, key) for item, key in _layers(branch, "") if _kinds(item)]
     if not layers or any(layer_of(item, key) is not None for item, key in layers):
         return None
@@ -105,7 +106,7 @@ def _axis_of(branch: BranchSeen) -> Stack | None:
             sizes = {_leaf_size(leaf, axis) for leaf in _leaves(branch)}
             if sizes == {size}:
                 return stack
-            kinds = _stacked_kinds(branch, axis, size)
+            kinds = _stacked_kinds(branch, axis, size, settled)
             if kinds is not None:
                 return Stack(axis, size, kinds)
     return None
@@ -147,11 +148,14 @@ def _leaf_size(leaf: LeafSeen, axis: int) -> int | None:
     return leaf.value.shape[axis] if shaped else None  # type: ignore[union-attr]
 
 
-def _stacked_kinds(branch: BranchSeen, axis: int, size: int) -> tuple[type, ...] | None:
+def _stacked_kinds(
+    branch: BranchSeen, axis: int, size: int, settled: tuple[type, ...]
+) -> tuple[type, ...] | None:
     """The Variable classes whose leaves have the axis, if no leaf of another class has it."""
     by_kind: dict[type | None, set[bool]] = {}
     for leaf in _leaves(branch):
-        by_kind.setdefault(leaf.kind, set()).add(_leaf_size(leaf, axis) == size)
+        if leaf.kind not in settled:
+            by_kind.setdefault(leaf.kind, set()).add(_leaf_size(leaf, axis) == size)
     if None in by_kind or any(len(found) > 1 for found in by_kind.values()):
         return None
     return tuple(kind for kind, found in by_kind.items() if kind is not None and found == {True})
@@ -169,4 +173,5 @@ def _without(seen: Seen, stack: Stack) -> Seen:
     names = seen.names
     if names is not None and stack.partition is not ... and stack.axis < len(names):
         names = (*names[: stack.axis], *names[stack.axis + 1 :])
+        names = None if all(name is None for name in names) else names
     return replace(seen, value=replace(value, shape=shape), names=names)
