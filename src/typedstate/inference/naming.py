@@ -109,10 +109,10 @@ def name_dims(draft: Draft, settings: Settings) -> None:
 
 def _counts(draft: Draft, group: Group, size: int) -> bool:
     """Whether an axis has one entry for each of q, k and v, as the name of the weight says."""
-    (slot, *more) = group.slots
-    if more or slot.below is not None or group.role.kind not in (PLACE, ANY):
+    slots = group.slots
+    if any(slot.below is not None for slot in slots) or group.role.kind not in (PLACE, ANY):
         return False
-    keys = {slot.field, *(key_text(path[-1]) for _, path in draft.places if path)}
+    keys = {slots[0].field, *(key_text(path[-1]) for _, path in draft.places if path)}
     return any(len(found.group(2)) == size for key in keys if (found := _TOGETHER.search(key)))
 
 

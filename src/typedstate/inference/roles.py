@@ -271,8 +271,11 @@ def of_axis_names(names: Sequence[object], roles: Sequence[Role]) -> tuple[Role,
 
 
 def _of_axis_name(name: object) -> Role | None:
-    found = (role for pattern, role in _AXES if isinstance(name, str) and pattern.match(name))
-    return next(found, None)
+    if not isinstance(name, str):
+        return None
+    if re.search(r"(^|_)(lora|latent)(_|$)", name):  # a width, which norms may have
+        return Role(ANY, name)
+    return next((role for pattern, role in _AXES if pattern.match(name)), None)
 
 
 def of_kernel(rank: int) -> tuple[Role, ...]:
