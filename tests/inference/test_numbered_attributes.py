@@ -136,6 +136,16 @@ def test_unlike_sizes_are_open_in_a_pattern_and_fields_where_they_are_fixed() ->
     assert 'stage_2: Bind[DenseBlockState, "hidden=4"]' in said(built(Growing), fix=True)
 
 
+def test_what_may_be_empty_is_not_counted_where_all_is_fixed() -> None:
+    """A norm without scale and bias has no leaf, and the catalogue's class takes that."""
+
+    def Norms(self: Any) -> None:
+        in_loop(self, "norm_{}", 3, lambda _: nnx.LayerNorm(8, rngs=nnx.Rngs(0)))
+
+    assert 'extra={"norm_{len=norms}": Bind[LayerNormState, "features=d"]}' in said(built(Norms))
+    assert 'norm_2: Bind[LayerNormState, "features=8"]' in said(built(Norms), fix=True)
+
+
 def test_places_with_other_numbers_are_one_class() -> None:
     class Stage(nnx.Module):
         def __init__(self, depth: int, d: int) -> None:

@@ -48,6 +48,7 @@ from .uses import (
     StackedUse,
     UnionUse,
     Use,
+    must_be_there,
     replaced,
 )
 from .weights import layer_keys, layer_names, role_here
@@ -325,6 +326,8 @@ class Fields:
         chained = isinstance(use.entry, LayerUse | LeafUse) and len(branches[0].items) <= _MAX_CHAIN
         if one_count and not uniform and (chained or self.settings.fixes_all):
             return None
+        if one_count and self.settings.fixes_all and not must_be_there(use.entry):
+            return None  # what may be empty is not counted
         length = slots[-1]
         length.role = Role(LAYERS, run.counted)
         return CountedUse(run, use.entry, length), slots

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._compat.storage import ANYWHERE, Storage
+from .._spec.questions import needs_leaf
 from .numbered import Run
 from .observe import BranchSeen, Stack
 from .roles import LAYERS, Role
@@ -345,6 +346,24 @@ def uses_of(use: Use) -> Iterator[Use]:
                 yield from uses_of(model)
         case _:
             return
+
+
+def must_be_there(use: Use) -> bool:
+    """Whether what has such a use has a leaf for certain, so that it can be counted."""
+    match use:
+        case LeafUse():
+            return True
+        case LayerUse(schema):
+            return needs_leaf(schema.__typedstate_spec__())
+        case DraftUse(draft):
+            named = (item for item in draft.fields if not item.optional and item.shared is None)
+            return any(must_be_there(item.use) for item in named)
+        case StackedUse(inner):
+            return must_be_there(inner)
+        case UnionUse(options):
+            return all(map(must_be_there, options))
+        case _:
+            return False
 
 
 def replaced(use: Use, slots: dict[int, Slot | None]) -> Use:
