@@ -50,8 +50,8 @@ from .uses import (
     UnionUse,
     Use,
     ValueUse,
-    uses_of,
 )
+from .within_uses import uses_of
 
 _MODULE: Final = "typedstate.inferred"
 _RESERVED: Final = frozenset({*dir(nnx.State), "of"})

@@ -48,10 +48,9 @@ from .uses import (
     StackedUse,
     UnionUse,
     Use,
-    must_be_there,
-    replaced,
 )
 from .weights import layer_keys, layer_names, role_here
+from .within_uses import must_be_there, replaced
 
 What = Layer | Around | Listing | Optimizer | Draft
 _MAX_OPTIONS: Final = 4

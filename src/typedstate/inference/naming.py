@@ -33,7 +33,14 @@ from .roles import (
 )
 from .settings import Settings
 from .text import key_text, singular, word
-from .uses import AroundUse, Draft, Group, LayerUse, LeafUse, uses_of
+from .uses import (
+    AroundUse,
+    Draft,
+    Group,
+    LayerUse,
+    LeafUse,
+)
+from .within_uses import uses_of
 
 _BASES: Final = {
     STREAM: "d",
