@@ -50,6 +50,10 @@ def infer(
         ModelState = infer(Model(d=8, hidden=16), Model(d=4, hidden=12))
         ModelState = infer(Model, vary={"d": (8, 12), "layers": (2, 3)})
 
+    Attributes that a loop sets under numbered names, ``layers_0`` to ``layers_5``, are one pattern
+    with their number as a dim, ``extra={"layers_{len=layers}": S}``; those that the code names, that
+    are unlike or that have a gap are fields.
+
     An ``nnx.Optimizer`` gives ``OptimizerState[AdamState[...]]``. An abstract example gives the
     schema of the concrete state, so the example fits ``Abstract`` of it. The state of a checkpoint,
     ``inspect(path).state()``, has unknown kinds: a leaf becomes ``nnx.Variable``, which every kind
