@@ -7,13 +7,12 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 
-from tests.zoo.trees import named
-
 
 def weight(*axes: tuple[str, int], rank: int | None = None) -> Any:
     """A Param whose axes have logical names; only the first `rank` of them, if it is given."""
-    names = [name for name, _ in axes][:rank]
-    return named(nnx.Param, jnp.zeros([size for _, size in axes]), *names)
+    names = tuple(name for name, _ in axes)[:rank]
+    value = jnp.zeros([size for _, size in axes])
+    return nnx.Param(value, sharding=names, eager_sharding=False)
 
 
 class DenseGeneral(nnx.Module):

@@ -22,6 +22,7 @@ from .observe import (
     LeafSeen,
     Seen,
     Stack,
+    child,
 )
 from .optimizer import holds_model, moment_paths
 from .roles import (
@@ -103,7 +104,10 @@ class Fields:
             if all(item is None or self._is_elsewhere(item) for item in column):
                 continue
             use, found = self.use(column, key_text(key), draft, sole)
-            absent = any(item is None for item in column)
+            absent = any(
+                item is None and (must_be_there(use) or child(branch.node, key) is None)
+                for item, branch in zip(column, draft.seen, strict=True)
+            )
             draft.fields.append(FieldUse(key, use, absent, shared))
             slots += found
         draft.groups = link(draft, slots, self.settings)

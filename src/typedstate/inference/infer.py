@@ -51,8 +51,8 @@ def infer(
         ModelState = infer(Model, vary={"d": (8, 12), "layers": (2, 3)})
 
     Attributes that a loop sets under numbered names, ``layers_0`` to ``layers_5``, are one pattern
-    with their number as a dim, ``extra={"layers_{len=layers}": S}``; those that the code names, that
-    are unlike or that have a gap are fields.
+    with their number as a dim, ``extra={"layers_{len=layers}": S}``. Those that the code names,
+    that are unlike or have a gap are fields.
 
     An ``nnx.Optimizer`` gives ``OptimizerState[AdamState[...]]``. An abstract example gives the
     schema of the concrete state, so the example fits ``Abstract`` of it. The state of a checkpoint,
