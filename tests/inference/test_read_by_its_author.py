@@ -315,3 +315,16 @@ def test_layers_below_are_called_layers_above() -> None:
     source = said(Tower(2), Tower(3))
     assert '    vision: Bind[StackState, "layers"]' in source
     assert '    text: Bind[StackState, "layers=text_layers"]' in source
+
+
+def test_what_some_places_have_empty_is_optional_where_others_have_leaves() -> None:
+    class Stage(nnx.Module):
+        def __init__(self, steps: int) -> None:
+            self.down = list_of([conv(4, 4, (2, 2)), linear(4, 4)][:steps])
+            self.mix = linear(4, 4)
+
+    def Net(self: Any) -> None:
+        self.first, self.second = Stage(0), Stage(2)
+
+    assert "    down: Entries[" in said(built(Net))
+    assert "]] | None" in said(built(Net))

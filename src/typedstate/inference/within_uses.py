@@ -54,19 +54,24 @@ def uses_of(use: Use) -> Iterator[Use]:
 def must_be_there(use: Use) -> bool:
     """Whether what has such a use has a leaf for certain, so that it can be counted."""
     match use:
-        case LeafUse():
+        case LeafUse() | OptimizerUse():
             return True
         case LayerUse(schema):
             return needs_leaf(schema.__typedstate_spec__())
         case DraftUse(draft):
             named = (item for item in draft.fields if not item.optional and item.shared is None)
             return any(must_be_there(item.use) for item in named)
-        case StackedUse(inner):
+        case MapUse(by, entry, length):
+            return by is int and length is not None and must_be_there(entry)
+        case EntriesUse(items, optional):
+            there = (item for at, item in enumerate(items) if item and at not in optional)
+            return any(map(must_be_there, there))
+        case StackedUse(inner=inner) | CountedUse(entry=inner):
             return must_be_there(inner)
+        case AroundUse(_, inner):
+            return any(map(must_be_there, inner))
         case UnionUse(options):
             return all(map(must_be_there, options))
-        case _:
-            return False
 
 
 def replaced(use: Use, slots: dict[int, Slot | None]) -> Use:
