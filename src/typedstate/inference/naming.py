@@ -272,9 +272,11 @@ def _unique(base: str, group: Group, taken: set[str], fields: set[str]) -> str:
     """The name, with a field before it where it is taken: one that both takes and gives it."""
     if base not in taken:
         return base
-    for slot in group.slots:  # the class below has found one
-        if slot.below is not None and slot.dim.endswith(f"_{base}") and slot.dim not in taken:
-            return slot.dim
+    below = [slot.dim for slot in group.slots if slot.below is not None]
+    alike = len(below) == len(group.slots) and len({*below}) == 1
+    for dim in below:  # the classes below have found one
+        if (alike or dim.endswith(f"_{base}")) and dim not in taken:
+            return dim
     own = Counter(slot.field for slot in group.slots if slot.below is None)
     slots = sorted(group.slots, key=lambda slot: (slot.field not in fields, own[slot.field] < 2))
     for slot in () if group.role.kind == WINDOW else slots:
