@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -72,8 +72,9 @@ def _named_axis(branch: BranchSeen) -> Stack | None:
 
 def _layers_axis(leaf: LeafSeen) -> tuple[int, int, str] | None:
     """The position of an axis of layers in a leaf, its size, and its name."""
-    names: Sequence[object] = leaf.names or ()
-    for axis, name in enumerate(names):
+    if leaf.names is None:
+        return None
+    for axis, name in enumerate(leaf.names):
         size = _leaf_size(leaf, axis)
         if isinstance(name, str) and _LAYERS.search(name) and size:
             return axis, size, name
