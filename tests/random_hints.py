@@ -45,6 +45,8 @@ from typedstate._spec.written_dims import spellings
 KINDS = (nnx.Param, nnx.BatchStat, nnx.Cache)
 KEYS = [["kernel", "bias", "values", "a b"], [0, 1, 3], [("t", 1), ("t", 2)]]
 SIZES = {"a": 2, "b": 3, "c": 5}
+#: The axes that a `Bind` puts in the place of a run, with their sizes.
+RUNS = [("", ()), ("3", (3,)), ("2 5", (2, 5)), ("a b", (2, 3)), ("a a 4", (2, 2, 4))]
 #: Of keys that are counted, with how many there are.
 LENGTHS = [("2", 2), ("a", 2), ("n", 1), ("b-a", 1), ("0", 0)]
 DIMS = {**SIZES, "2*a": 4, "a+b": 5, "4": 4, "_": 1, "#b": 1, "?a": 7}
@@ -68,6 +70,13 @@ class Case:
     def abstract(self) -> Any:
         """The hint of the same tree with shapes in the place of arrays."""
         return Abstract[self.hint] if self.shapes is None else self.shapes
+
+
+class Windowed(TypedState):
+    """A run of axes, in a leaf that may be absent too."""
+
+    kernel: nnx.Param[Float[Array, "*window z"]]
+    mask: Shaped[Array, "*window _"] | None
 
 
 def schema_of(fields: dict[Any, Any], extra: Any = "forbid", name: str = "Random") -> Any:
@@ -144,7 +153,14 @@ def tree_cases(draw: st.DrawFn, depth: int = 2) -> Case:
 def inner_cases(draw: st.DrawFn, depth: int) -> Case:
     """What stands within a schema."""
     case = draw(tree_cases(depth))
-    match draw(st.integers(0, 7)):
+    match draw(st.integers(0, 8)):
+        case 8:
+            text, window = draw(st.sampled_from(RUNS))
+            bound: Any = Bind
+            return Case(
+                bound[Windowed, f"z *window={text}"],
+                lambda: {"kernel": zoo.leaf(nnx.Param, jnp.ones((*window, 9)))},
+            )
         case 7:
             maps = Bind[StateMap[int, case.hint], "len=0"] | None
             return Case(schema_of({"none": maps, "one": case.hint}), lambda: {"one": case.build()})

@@ -264,19 +264,25 @@ def test_a_residual_block_of_one_size_keeps_its_channels() -> None:
     )
 
 
-def test_the_class_of_a_fixed_convolution_says_what_its_axes_are() -> None:
+def test_the_class_of_a_fixed_convolution_of_ones_own_says_what_its_axes_are() -> None:
+    class Causal(nnx.Conv):
+        def __init__(self, din: int, dout: int, k: int) -> None:
+            super().__init__(din, dout, (k, 3), rngs=nnx.Rngs(0))
+            self.gain = nnx.Param(jnp.ones(()))
+
     def Net(self: Any) -> None:
-        self.first, self.second = conv(3, 8, (7, 7)), conv(8, 5)
+        self.first, self.second = Causal(3, 8, 7), Causal(8, 5, 3)
 
     assert said(built(Net), fix=True) == code("""
-        class ConvState(TypedState):
-            kernel: nnx.Param[Float32[Array, "kh kw cin cout"]]
+        class CausalState(TypedState):
+            kernel: nnx.Param[Float32[Array, "kh 3 cin cout"]]
             bias: nnx.Param[Float32[Array, "cout"]]
+            gain: nnx.Param[Float32[Array, ""]]
 
 
         class NetState(TypedState):
-            first: Bind[ConvState, "kh=7 kw=7 cin=3 cout=8"]
-            second: Bind[ConvState, "kh=3 kw=3 cin=8 cout=5"]
+            first: Bind[CausalState, "kh=7 cin=3 cout=8"]
+            second: Bind[CausalState, "kh=3 cin=8 cout=5"]
         """)
 
 
@@ -309,3 +315,18 @@ def test_layers_below_are_called_layers_above() -> None:
     source = said(Tower(2), Tower(3))
     assert '    vision: Bind[StackState, "layers"]' in source
     assert '    text: Bind[StackState, "layers=text_layers"]' in source
+
+
+def test_what_some_places_have_empty_is_optional_where_others_have_leaves() -> None:
+    class Stage(nnx.Module):
+        def __init__(self, steps: int) -> None:
+            self.down = list_of([conv(4, 4, (2, 2)), linear(4, 4)][:steps])
+            self.mix = linear(4, 4)
+
+    def Net(self: Any) -> None:
+        self.first, self.second = Stage(0), Stage(2)
+
+    assert said(built(Net)).startswith(
+        "class StageState(TypedState):\n    down: (\n        Entries[\n"
+    )
+    assert "\n        | None\n" in said(built(Net))

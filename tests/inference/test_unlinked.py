@@ -30,12 +30,12 @@ LINEAR = (
 )
 
 
-def declared(**fields: Any) -> list[str]:
+def declared(extra: Any = "forbid", **fields: Any) -> list[str]:
     """What is said of such a schema, by field."""
     body = {"__module__": __name__, "__annotations__": fields}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UnlinkedDimsWarning)
-        type(TypedState)("Net", (TypedState,), body)
+        type(TypedState)("Net", (TypedState,), body, extra=extra)
     assert all(item.filename == str(Path(__file__)) for item in caught)
     return [str(item.message) for item in caught]
 
@@ -71,6 +71,14 @@ def test_what_has_nothing_beside_it_is_not() -> None:
         "Net.embed: the dims vocab, features of EmbedState link to nothing: write "
         'Bind[EmbedState, "vocab=... features=..."], with names of the class around it',
     ]
+
+
+def test_what_stands_under_a_pattern_is_named_by_the_pattern() -> None:
+    other = Bind[LinearState, "din=d"]
+    assert declared({"layers_{len=n}": LinearState}, head=other) == [
+        f"Net.layers_{{}}: {LINEAR}",
+    ]
+    assert declared({"layers_{}": Bind[LinearState, "dout=d"]}, head=other) == []
 
 
 def test_nobody_is_told_who_did_not_ask() -> None:
@@ -112,10 +120,15 @@ class Net(TypedState):
     f: layers.OptimizerState[layers.AdamState[Linear]]
     g: layers.DropoutState
     h: int
+
+class Tower(TypedState, extra={"layers_{len=n}": Linear, "b_{}": Bind[Linear, "din=d"]}):
+    i: int
 """
 
 
 def test_a_name_of_the_catalogue_is_known_however_it_is_imported() -> None:
     found = unlinked(SPELLINGS, "", path="s.py")
     fields = [line.split(": ")[1] for line in found]
-    assert fields == ["Net.a", "Net.b", "Net.c", "Net.d", "Net.f"]
+    assert fields == ["Net.a", "Net.b", "Net.c", "Net.d", "Net.f", "Tower.layers_{}"]
+    text = SPELLINGS.replace("layers_{len=n}", "layers_{len=5}")
+    assert len(unlinked(SPELLINGS, text, path="s.py")) == 0

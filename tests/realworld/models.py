@@ -8,10 +8,11 @@ from pathlib import Path
 
 from tests.realworld.bonsai_models import of_bonsai
 from tests.realworld.flax_models import of_flax
+from tests.realworld.maxtext_models import of_maxtext
 from tests.realworld.model import Model
 from tests.realworld.tunix_models import of_tunix
 
-_REPOSITORIES = {"bonsai": of_bonsai, "flax": of_flax, "tunix": of_tunix}
+_REPOSITORIES = {"bonsai": of_bonsai, "flax": of_flax, "tunix": of_tunix, "maxtext": of_maxtext}
 
 
 def add_checkouts(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@
 * `blocks`: models that Flax's transforms build, or that gather leaves as they run.
 * `transformed`: what Flax and JAX make of a model, beside the form that says so.
 * `tower`, `decoder`, `net`: deep models to count, to train and to store.
-* `published`: models in the shape of public ones, without schemas, for `infer`.
+* `published`, `logical_decoder`: models in the shape of public ones, without schemas, for `infer`.
 * `meshes`, `sharded_transformer`: meshes, and a model that is split over one.
 """
 

@@ -39,6 +39,31 @@ def fitted(head: str, hint: str, indent: int = 4) -> str:
     return "\n".join([f"{space}{head}{name}[", *inner, f"{space}]"])
 
 
+def class_head(title: str, base: str, extra: str | dict[str, str]) -> str:
+    """The line of a class with its keyword ``extra``, or several lines if it is too long.
+
+    Args:
+      title: the name of the class.
+      base: the name of its base.
+      extra: the text of the keyword's value, or of the items of a dict; empty for no keyword.
+    """
+    if not extra:
+        return f"class {title}({base}):"
+    items = extra if isinstance(extra, str) else None
+    if items is None and isinstance(extra, dict):
+        items = f"{{{', '.join(f'{key}: {hint}' for key, hint in extra.items())}}}"
+    inside = f"{base}, extra={items}"
+    if len(f"class {title}({inside}):") <= WIDTH:
+        return f"class {title}({inside}):"
+    if 4 + len(inside) <= WIDTH or isinstance(extra, str):
+        return f"class {title}(\n    {inside}\n):"
+    whole = f"    extra={items},"
+    if len(whole) > WIDTH:
+        lines = [f"{fitted(f'{key}: ', hint, 8)}," for key, hint in extra.items()]
+        whole = "\n".join(["    extra={", *lines, "    },"])
+    return f"class {title}(\n    {base},\n{whole}\n):"
+
+
 def _split(text: str, mark: str) -> list[str]:
     """Splits a text at marks that are in no bracket and no quotes."""
     parts, depth, quoted, escaped = [""], 0, "", False

@@ -22,9 +22,9 @@ from .._spec.dims import Expr, Name, VariadicDim
 from .._spec.leaf_conditions import Allowed
 from .._spec.node_groups import StateSpec, ValueSpec
 from ..schema.class_ref import ClassRef
-from .lines import WIDTH, fitted
+from .lines import WIDTH, class_head, fitted
 from .source_file import SourceFile, identifier, quoted
-from .written import field_hint, is_catalogued, write
+from .written import field_hint, is_catalogued, pattern_hint, write
 
 _MAX_CLASSES: Final = 2_000
 #: Attributes of inferred classes: the notes of `infer` on the class, and on the whole file.
@@ -75,13 +75,14 @@ class Writer:
         around, self.later = self.later, False
         schema = ref.resolve()
         lines = [self._field(ref, item, f"{ref.name}.{item.name}") for item in schema.fields]
-        extra = self._extra(schema.extra, ref.name)
+        extra = self._extra(ref, schema.extra)
         self.later = around
         self._open.pop()
         self.done.add(ref)
-        head = f"class {title}({self.file.own('TypedState')}{extra}):"
+        head = class_head(title, self.file.own("TypedState"), extra)
         notes = comments(getattr(ref.cls, NOTES, ())) if isinstance(ref, ClassRef) else []
-        self.file.blocks.append("\n".join([*notes, head, *(lines or ['    """No leaves."""'])]))
+        none = '    """No field of its own."""' if extra else '    """No leaves."""'
+        self.file.blocks.append("\n".join([*notes, head, *(lines or [none])]))
         return title
 
     def wrapper(self, schema: s.Schema) -> str:
@@ -130,17 +131,19 @@ class Writer:
             return f"({inner},)" if len(key) == 1 else f"({inner})"
         raise self.file.error(where, f"a key of class {type(key).__name__} has no literal")
 
-    def _extra(self, extra: s.Extra, where: str) -> str:
+    def _extra(self, ref: s.SchemaRef, extra: s.Extra) -> str | dict[str, str]:
+        """What a class says of other keys: patterns with the hint of each, or a word."""
         if extra.allowed not in ((), (Allowed(),)):
-            raise self.file.error(where, "a form of Plus has no source: write Plus[...] around it")
+            text = "a form of Plus has no source: write Plus[...] around it"
+            raise self.file.error(ref.name, text)
         if extra.allowed:
-            return ', extra="allow"'
-        if not extra.patterns:
-            return ""
-        items = ", ".join(
-            f"{quoted(self._keys(one))}: {self.spec(one.entry, where)}" for one in extra.patterns
-        )
-        return f", extra={{{items}}}"
+            return quoted("allow")
+        found: dict[str, str] = {}
+        for index, pattern in enumerate(extra.patterns):
+            raw = pattern_hint(ref, index)
+            hint = self.spec(pattern.entry, ref.name) if raw is None else write(raw, self, ref.name)
+            found[quoted(self._keys(pattern))] = hint
+        return found
 
     def _keys(self, pattern: s.KeyPattern) -> str:
         if pattern.length is None:

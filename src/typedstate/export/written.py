@@ -139,7 +139,8 @@ def _argument(form: FormMeta, index: int, arg: Any, writer: Writer, where: str) 
         return write(arg, writer, where)
     if isinstance(arg, Axis):
         writer.file.imported(_FORMS, "Axis")
-        return repr(arg)
+        name = arg.partition_name
+        return f"Axis({arg.index}, {quoted(name)})" if isinstance(name, str) else repr(arg)
     if arg is ...:
         return "..."
     if isinstance(arg, type):
@@ -171,9 +172,25 @@ def field_hint(ref: SchemaRef, name: str) -> Any:
     return hint if can_write(hint) else None
 
 
+def pattern_hint(ref: SchemaRef, index: int) -> Any:
+    """The hint under a pattern's keys as its user wrote it; None if there is none."""
+    if not isinstance(ref, ClassRef) or isinstance(ref.extra, str):
+        return None
+    hint = [*ref.extra.values()][index]
+    return hint if can_write(hint) else None
+
+
 def _resolve(ref: ClassRef, name: str, text: str) -> Any:
     context: Callable[..., Any] = ref._context  # pyright: ignore[reportPrivateUsage]
     return context(name, ref.declared[name]).resolve(text)
 
 
-__all__ = ["Writer", "can_write", "catalogue", "field_hint", "is_catalogued", "write"]
+__all__ = [
+    "Writer",
+    "can_write",
+    "catalogue",
+    "field_hint",
+    "is_catalogued",
+    "pattern_hint",
+    "write",
+]

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Sized
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from flax import nnx
 
 from .. import layers
-from .._spec.dims import VariadicDim
+from .._spec.dims import Dim, VariadicDim
 from .._spec.nodes import (
     Array,
     Leaf,
@@ -82,14 +82,20 @@ class Layer:
 
     Attributes:
       schema: the layer's class in the catalogue.
-      sizes: the sizes of the schema's dims, in their order; None for a dim of an absent leaf,
-        and for a run of axes.
-      open: whether the schema has a run of axes, which fits any sizes.
+      sizes: the sizes of the schema's dims, in their order; None for a dim of an absent leaf.
+      runs: the sizes of its runs of axes, such as ``*window``, of leaves that are there.
+      open: whether a leaf that is there has axes without a name, which fit any sizes.
     """
 
     schema: Any
     sizes: tuple[tuple[str, int | None], ...]
+    runs: tuple[tuple[str, tuple[int, ...]], ...] = ()
     open: bool = False
+
+    @property
+    def ranks(self) -> tuple[tuple[str, int], ...]:
+        """The number of axes in each run."""
+        return tuple((name, len(axes)) for name, axes in self.runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,7 @@ def layer_of(branch: BranchSeen, key: Hashable) -> Layer | None:
         spec = _spec(schema)
         sizes: Sizes = {}
         if unify(spec, branch, sizes):
-            return Layer(schema, _named(spec, sizes), _is_open(spec, branch))
+            return Layer(schema, *_named(spec, sizes), _is_open(spec, branch))
     return None
 
 
@@ -224,37 +230,48 @@ def _spec(schema: Any) -> Spec:
     return spec
 
 
-def _named(spec: Spec, sizes: Sizes) -> tuple[tuple[str, int | None], ...]:
+def _named(
+    spec: Spec, sizes: Sizes
+) -> tuple[tuple[tuple[str, int | None], ...], tuple[tuple[str, tuple[int, ...]], ...]]:
+    """The sizes of a schema's dims, and those of its runs of axes."""
     if not isinstance(spec, Node):
-        return ()
-    found = schema_names(spec.ref.resolve())
-    runs = _runs(spec)
-    return tuple((name, sizes.get(name)) for name in found if name not in runs)
+        return (), ()
+    schema = spec.ref.resolve()
+    runs = {dim.name for field in schema.fields for dim in _dims_of(field.spec) if _is_run(dim)}
+    single: list[tuple[str, int | None]] = []
+    several: list[tuple[str, tuple[int, ...]]] = []
+    for name in schema_names(schema):
+        if name not in runs:
+            single.append((name, sizes.get(name)))
+        elif name in sizes:
+            several.append((name, sizes[name]))
+    return tuple(single), tuple(several)
 
 
 def _is_open(spec: Spec, branch: BranchSeen) -> bool:
+    """Whether a leaf that is there has an axis that no name reaches."""
     fields = spec.ref.resolve().fields if isinstance(spec, Node) else ()
-    return any(_runs_of(field.spec) for field in fields if field.key in branch.items)
+    there = (field.spec for field in fields if field.key in branch.items)
+    return any(_is_free(dim) for leaf in there for dim in _dims_of(leaf))
 
 
-def _runs(spec: Node) -> frozenset[str]:
-    """The names of the runs of axes in a schema."""
-    return frozenset(run for field in spec.ref.resolve().fields for run in _runs_of(field.spec))
+def _is_run(dim: Dim) -> TypeGuard[VariadicDim]:
+    return isinstance(dim, VariadicDim) and dim.name is not None
+
+
+def _is_free(dim: Dim) -> bool:
+    return dim.name is None if isinstance(dim, VariadicDim) else dim.expr is None
 
 
 @cache
-def _runs_of(spec: Spec) -> frozenset[str]:
-    """The names of the runs of axes in a leaf."""
-    found: set[str] = set()
-
-    def visit(part: Any) -> None:
-        if isinstance(part, Array):
-            found.update(d.name for d in part.shape or () if isinstance(d, VariadicDim) and d.name)
-        elif isinstance(part, Leaf):
-            visit(part.value)
-        elif isinstance(part, Union):
-            for option in part.options:
-                visit(option)
-
-    visit(spec)
-    return frozenset(found)
+def _dims_of(spec: Spec) -> tuple[Dim, ...]:
+    """The dims of a leaf's arrays."""
+    match spec:
+        case Array(shape=shape):
+            return shape or ()
+        case Leaf(value=value):
+            return _dims_of(value)
+        case Union(options):
+            return tuple(dim for option in options for dim in _dims_of(option))
+        case _:
+            return ()

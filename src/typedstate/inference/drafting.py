@@ -12,6 +12,7 @@ from typing import Final
 
 from .catalogue import Around, Layer, around_of, is_container, layer_of
 from .fields import Fields, What
+from .numbered import numbered, unnumbered
 from .observe import ArraySeen, BranchSeen, LeafSeen, Seen
 from .optimizer import holds_model, is_optimizer
 from .settings import Settings
@@ -30,7 +31,7 @@ class Drafter:
       what: the classification of each branch, by the branch's ``id``.
       drafts: the drafts of classes, by module class or by keys.
       fixes_all: whether every size is written as a number, so that a Flax layer whose schema has
-        a run of axes gets a class of its own.
+        axes without a name gets a class of its own.
     """
 
     what: dict[int, What] = field(default_factory=dict[int, What])
@@ -40,6 +41,7 @@ class Drafter:
         default_factory=dict[object, list[tuple[dict[Hashable, object], Draft]]]
     )
     _recursive: set[type] = field(default_factory=set[type])
+    _entries: dict[int, str] = field(default_factory=dict[int, str])
 
     def drafts_of(self, trees: Sequence[BranchSeen], title: str) -> list[Draft]:
         """The drafts that the examples need; that of the whole tree last.
@@ -74,6 +76,10 @@ class Drafter:
 
     def _below(self, branch: BranchSeen, example: int, path: tuple[Hashable, ...]) -> int:
         heights = [0]
+        if branch.cls is None or is_container(branch.cls):
+            for run in {*numbered([branch]).values()}:
+                entries = (branch.items[name] for name in run.keys(branch.items))
+                self._entries.update((id(entry), run.entry) for entry in entries)
         for key, item in branch.items.items():
             if isinstance(item, BranchSeen):
                 heights.append(self._place(item, key, example, (*path, key)))
@@ -116,7 +122,7 @@ class Drafter:
         key: object
         if branch.cls is None or is_container(branch.cls):
             key = self._keys(branch)
-            title = _title(path)
+            title = self._entries.get(id(branch)) or _title(path)
         else:
             key = (branch.cls, height) if branch.cls in self._recursive else branch.cls
             title = branch.cls.__name__
@@ -147,8 +153,8 @@ class Drafter:
         return found
 
     def _keys(self, branch: BranchSeen) -> object:
-        items = sorted(branch.items.items(), key=lambda item: key_text(item[0]))
-        return tuple((key, self._ident(item)) for key, item in items)
+        idents = {key: self._ident(item) for key, item in branch.items.items()}
+        return frozenset(unnumbered(branch, idents).items())
 
     def _ident(self, seen: Seen) -> object:
         """A key that is equal for branches of one class, and for leaves that are alike."""

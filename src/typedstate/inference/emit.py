@@ -31,6 +31,7 @@ from .text import key_text
 from .uses import (
     AroundUse,
     ArrayUse,
+    CountedUse,
     DictUse,
     Draft,
     DraftUse,
@@ -49,8 +50,8 @@ from .uses import (
     UnionUse,
     Use,
     ValueUse,
-    uses_of,
 )
+from .within_uses import uses_of
 
 _MODULE: Final = "typedstate.inferred"
 _RESERVED: Final = frozenset({*dir(nnx.State), "of"})
@@ -68,7 +69,7 @@ def emit(drafts: Sequence[Draft], settings: Settings, name: str | None) -> Any:
     """The hint of the whole tree; a class is made before the classes that use it."""
     root = drafts[-1]
     _fix(root, settings)
-    find_needs(drafts, several=settings.examples > 1 or settings.fixes_all)
+    find_needs(drafts, several=settings.counts)
     used = [draft for draft in drafts if draft.seen and not draft.bare]
     found = titles(used, name)
     emitter = _Emitter(settings, _kept(used), set(found.values()))
@@ -120,15 +121,22 @@ class _Emitter:
     def schema(self, draft: Draft, title: str) -> Any:
         """The class of a draft."""
         hints: dict[str, Any] = {}
-        attributes = _attributes([item.key for item in draft.fields])
-        for attribute, item in zip(attributes, draft.fields, strict=True):
+        fields = [item for item in draft.fields if not isinstance(item.use, CountedUse)]
+        attributes = _attributes([item.key for item in fields])
+        for attribute, item in zip(attributes, fields, strict=True):
             hints[attribute] = self._field(item, attribute)
+        extra = dict(self._counted(i.use) for i in draft.fields if isinstance(i.use, CountedUse))
         body: dict[str, Any] = {"__module__": _MODULE, "__qualname__": title}
         body["__annotations__"] = hints
         for name, said in ((NOTES, draft.notes), (HEAD, draft.head)):
             if said:
                 body[name] = tuple(said)
-        return SchemaMeta(title, (TypedState,), body, typevars={})
+        return SchemaMeta(title, (TypedState,), body, typevars={}, extra=extra or None)
+
+    def _counted(self, use: CountedUse) -> tuple[str, Any]:
+        """The pattern of numbered keys, and the annotation of each."""
+        pattern = f"{use.run.before}{{len={use.length.group.text}}}{use.run.after}"
+        return pattern, self.use(use.entry, use.run.entry)
 
     def _field(self, item: FieldUse, attribute: str) -> Any:
         hint = self.use(item.use, key_text(item.key))
@@ -144,10 +152,11 @@ class _Emitter:
         match use:
             case LeafUse():
                 return self._leaf(use)
-            case LayerUse(schema, dims, names, keys):
+            case LayerUse(schema, dims, names, keys, runs):
                 made = self._with_names(schema, names, keys, key) if names else schema
                 links = [(dim, self._text(slot)) for dim, slot in dims]
-                return _bound(made, links)
+                long = [(run, [self._text(slot) for slot in axes]) for run, axes in runs]
+                return _bound(made, links, long)
             case DraftUse(draft, dims):
                 links = [
                     (group.text or "", self._text(slot)) for group, slot in dims if group.needed
@@ -159,6 +168,8 @@ class _Emitter:
                 hint = _map[by, self.use(entry, key)]
                 size = None if by is str or length is None else length.group.text
                 return hint if size is None else _bind[hint, f"len={size}"]
+            case CountedUse():
+                raise AssertionError("numbered keys are no field")
             case EntriesUse(items, optional):
                 hints: list[Any] = [item and self.use(item, key) for item in items]
                 said = [hint | None if at in optional else hint for at, hint in enumerate(hints)]
@@ -256,8 +267,14 @@ class _Emitter:
                 return _other(cls)
 
 
-def _bound(schema: Any, links: list[tuple[str, str | None]]) -> Any:
+def _bound(
+    schema: Any,
+    links: Sequence[tuple[str, str | None]],
+    runs: Sequence[tuple[str, Sequence[str | None]]] = (),
+) -> Any:
+    """A schema with links; runs of axes come last, as they take all that follows them."""
     said = [name if name == text else f"{name}={text}" for name, text in links if text]
+    said += (f"*{run}={' '.join(map(str, axes))}" for run, axes in runs if None not in axes)
     return _bind[schema, " ".join(said)] if said else schema
 
 

@@ -11,32 +11,29 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from .catalogue import Around, Layer
+from .layer_uses import layer_dims, layer_runs, projection
 from .leaves import leaf_use
 from .linking import collapsed, link
 from .naming import name_dims
+from .numbered import Run, numbered
 from .observe import (
     ArraySeen,
     BranchSeen,
     LeafSeen,
     Seen,
     Stack,
+    child,
 )
 from .optimizer import holds_model, moment_paths
 from .roles import (
     LAYERS,
-    OUT,
     Role,
-    is_first_half,
-    is_latent,
-    is_merge,
-    is_query,
-    is_second_half,
-    of_layer,
 )
 from .settings import Settings
 from .text import key_text, singular
 from .uses import (
     AroundUse,
+    CountedUse,
     Draft,
     DraftUse,
     EntriesUse,
@@ -52,9 +49,9 @@ from .uses import (
     StackedUse,
     UnionUse,
     Use,
-    replaced,
 )
 from .weights import layer_keys, layer_names, role_here
+from .within_uses import must_be_there, replaced
 
 What = Layer | Around | Listing | Optimizer | Draft
 _MAX_OPTIONS: Final = 4
@@ -89,19 +86,41 @@ class Fields:
             for item in branch.items.values()
         )
         self.keys = frozenset(key_text(key) for key in _keys(draft.seen))
+        runs, done = numbered(draft.seen), set[Run]()
         for key in _keys(draft.seen):
+            run = runs.get(key) if isinstance(key, str) else None
+            if run in done:
+                continue
+            counted = None if run is None else self._counted(run, draft)
+            if run is not None and counted is not None:
+                done.add(run)
+                draft.fields.append(FieldUse(run.field, counted[0]))
+                slots += counted[1]
+                continue
             column: list[Seen | None] = [branch.items.get(key) for branch in draft.seen]
             shared = _shared(column)
             if shared is None:
                 column = [None if _is_shared(item) else item for item in column]
-            if all(item is None for item in column):
+            if all(item is None or self._is_elsewhere(item) for item in column):
                 continue
             use, found = self.use(column, key_text(key), draft, sole)
-            absent = any(item is None for item in column)
+            absent = any(
+                item is None and (must_be_there(use) or child(branch.node, key) is None)
+                for item, branch in zip(column, draft.seen, strict=True)
+            )
             draft.fields.append(FieldUse(key, use, absent, shared))
             slots += found
         draft.groups = link(draft, slots, self.settings)
         name_dims(draft, self.settings)
+
+    def _is_elsewhere(self, seen: Seen) -> bool:
+        """Whether a sub-state has nothing but leaves that stand elsewhere in the state."""
+        if isinstance(seen, LeafSeen):
+            return seen.shared is not None
+        what = self.what.get(id(seen))
+        if isinstance(what, Draft) and what.fields:
+            return False  # they are Shared in its schema
+        return bool(seen.items) and all(map(self._is_elsewhere, seen.items.values()))
 
     def use(self, column: Column, key: str, owner: Draft, sole: bool = False) -> Found:
         """The use that describes a whole column, and the slots of its dims.
@@ -132,9 +151,11 @@ class Fields:
             return ("leaf", seen.kind is None, isinstance(seen.value, ArraySeen))
         stack = None
         if seen.stacked is not None:
-            stack = (seen.stacked.axis, seen.stacked.kinds, seen.stacked.partition)
+            stack = replace(seen.stacked, size=0, within=None), seen.stacked.within is None
         match what := self.what[id(seen)]:
-            case Layer(schema) | Around(schema):
+            case Layer(schema):
+                return (schema, what.ranks if self.settings.counts else None, stack)
+            case Around(schema):
                 return (schema, stack)
             case Listing(key):
                 return (key, stack)
@@ -196,64 +217,28 @@ class Fields:
     def _layer(
         self, branches: list[BranchSeen | None], layer: Layer, key: str, owner: Draft
     ) -> Found:
-        slots: list[Slot] = []
-        dims: list[tuple[str, Slot | None]] = []
-        unit = object()
-        for index, (dim, _) in enumerate(layer.sizes):
-            sizes = tuple(None if b is None else self._layer_size(b, index) for b in branches)
-            if all(size is None for size in sizes):
-                continue
-            role = of_layer(layer.schema.__name__, dim, self._projection(key))
-            if dim == "dout" and is_latent(owner.title, key):
-                role = Role(OUT, "latent")
-            slot = Slot(sizes, role, dim, key, unit)
-            slots.append(slot)
-            dims.append((dim, slot))
-        return LayerUse(
-            layer.schema, tuple(dims), layer_names(branches), layer_keys(branches)
-        ), slots
-
-    def _projection(self, key: str) -> str:
-        """An attribute as that of a layer between two widths, by what stands beside it.
-
-        Empty for one of many in a row, and for the second half of an MLP or of attention without
-        its first.
-        """
-        if not self._paired(key):
-            return ""
-        attends = any(map(is_query, self.keys)) or "att" in key.lower()
-        if is_second_half(key) and not any(map(is_first_half, self.keys)):
-            return "out_proj" if attends else ""
-        return "" if is_merge(key) and not attends else key
-
-    def _paired(self, key: str) -> bool:
-        """False for a key with 1 or 2 that is not one of two, as the layers of an MLP are."""
-        stem = key.rstrip("0123456789")
-        number = key[len(stem) :]
-        if stem in ("wi", "wi_"):  # T5's two gates
-            return True
-        if number not in ("1", "2"):
-            return True
-        others = {other for other in self.keys if other[: len(stem)] == stem}
-        return others >= {f"{stem}1", f"{stem}2"} and f"{stem}3" not in others
-
-    def _layer_size(self, branch: BranchSeen, index: int) -> int | None:
-        what = self.what[id(branch)]
-        return what.sizes[index][1] if isinstance(what, Layer) else None
+        column: list[Layer | None] = []
+        for branch in branches:
+            what = None if branch is None else self.what[id(branch)]
+            column.append(what if isinstance(what, Layer) else None)
+        dims, slots = layer_dims(layer, column, key, owner.title, self.keys)
+        runs = layer_runs(layer, column, key) if self.settings.counts else ()
+        slots += (slot for _, axes in runs for slot in axes)
+        names, keys = layer_names(branches), layer_keys(branches)
+        return LayerUse(layer.schema, dims, names, keys, runs), slots
 
     def _inferred(self, branches: list[BranchSeen | None], draft: Draft, key: str) -> Found:
         slots: list[Slot] = []
         dims: list[tuple[Any, Slot | None]] = []
         unit = object()
         for group in draft.groups:
-            counted = self.settings.examples > 1 or self.settings.fixes_all
-            if not group.is_name or (group.role.kind == LAYERS and not counted):
+            if not group.is_name or (group.role.kind == LAYERS and not self.settings.counts):
                 continue
             sizes = tuple(None if b is None else draft.size_at(group, b) for b in branches)
             if all(size is None for size in sizes):
                 dims.append((group, None))
                 continue
-            role = role_here(group.role, key, self._projection(key))
+            role = role_here(group.role, key, projection(key, self.keys))
             slot = Slot(sizes, role, group.text or "", key, unit, below=draft)
             slots.append(slot)
             dims.append((group, slot))
@@ -265,6 +250,8 @@ class Fields:
         inner, slots = self._branch(branches, key, owner)
         sizes = tuple(b.stacked.size if b and b.stacked else None for b in branches)
         length = Slot(sizes, Role(LAYERS), "", key, object())
+        if stack.within is not None:
+            inner = StackedUse(inner, length, stack.within)
         return StackedUse(inner, length, stack), [*slots, length]
 
     # -- Entries -------------------------------------------------------------------------------
@@ -280,6 +267,8 @@ class Fields:
         if by is str or counted:
             found = self._map(branches, by, key, owner)
             chained = by is int and len(keys) == 1 and len(next(iter(keys))) <= _MAX_CHAIN
+            if found is not None and by is int and not found[2] and self.settings.fixes_all:
+                return self._entries(branches, key, owner)
             if found is not None and not (chained and not found[2]):
                 return found[:2]
             if found is not None and not isinstance(found[0].entry, LayerUse):
@@ -291,7 +280,7 @@ class Fields:
 
     def _map(
         self,
-        branches: list[BranchSeen | None],
+        branches: Sequence[BranchSeen | None],
         by: type,
         key: str,
         owner: Draft,
@@ -323,6 +312,28 @@ class Fields:
         lengths = tuple(None if branch is None else len(branch.items) for branch in branches)
         length = Slot(lengths, Role(LAYERS), "len", key, object())
         return MapUse(by, replaced(use, outer), length), [*slots, length], uniform
+
+    def _counted(self, run: Run, owner: Draft) -> Found | None:
+        """One hint for all numbered keys; None where each has to be a field."""
+        branches = [
+            BranchSeen(dict(enumerate(branch.items[key] for key in run.keys(branch.items))))
+            for branch in owner.seen
+        ]
+        if any(_is_shared(item) for branch in branches for item in branch.items.values()):
+            return None
+        one_count = len({len(branch.items) for branch in branches}) == 1
+        found = self._map(branches, int, run.field, owner, force=not one_count)
+        if found is None or found[0].length is None or found[0].entry is _ANYTHING:
+            return None
+        use, slots, uniform = found
+        chained = isinstance(use.entry, LayerUse | LeafUse) and len(branches[0].items) <= _MAX_CHAIN
+        if one_count and not uniform and (chained or self.settings.fixes_all):
+            return None
+        if one_count and self.settings.fixes_all and not must_be_there(use.entry):
+            return None  # what may be empty is not counted
+        length = slots[-1]
+        length.role = Role(LAYERS, run.counted)
+        return CountedUse(run, use.entry, length), slots
 
     def _entries(self, branches: list[BranchSeen | None], key: str, owner: Draft) -> Found:
         """A use for each position; a position that some occurrences lack is optional."""

@@ -50,6 +50,10 @@ def infer(
         ModelState = infer(Model(d=8, hidden=16), Model(d=4, hidden=12))
         ModelState = infer(Model, vary={"d": (8, 12), "layers": (2, 3)})
 
+    Attributes that a loop sets under numbered names, ``layers_0`` to ``layers_5``, are one pattern
+    with their number as a dim, ``extra={"layers_{len=layers}": S}``. Those that the code names,
+    that are unlike or have a gap are fields.
+
     An ``nnx.Optimizer`` gives ``OptimizerState[AdamState[...]]``. An abstract example gives the
     schema of the concrete state, so the example fits ``Abstract`` of it. The state of a checkpoint,
     ``inspect(path).state()``, has unknown kinds: a leaf becomes ``nnx.Variable``, which every kind
@@ -64,8 +68,8 @@ def infer(
       vary: for a function, values of its keyword arguments. The first value of each is used
         together; then each other value is tried by itself.
       fix: True writes every size as a number, a collection those of these names at the top. If
-        every size is written, a Flax layer whose schema leaves a run of axes open, such as
-        ``nnx.Conv``, becomes a class of its own.
+        every size is written, a Flax layer whose schema leaves axes without a name, such as
+        ``nnx.Einsum``, becomes a class of its own.
       model: for an optimizer without its model: the module that it updates, or its schema.
 
     Raises:

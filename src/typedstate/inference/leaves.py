@@ -35,13 +35,14 @@ def leaf_use(
     value = _value(values, key, slots)
     first, shared = there[0].value, there[0].shared
     name = key if shared is None else key_text(shared[-1])
+    one_name = names.pop() if len(names) == 1 else None
     if isinstance(first, ArraySeen) and slots:
-        for slot, role in zip(slots, leaf_roles(owner, name, len(slots), sole), strict=True):
+        roles = leaf_roles(owner, name, one_name, len(slots), sole)
+        for slot, role in zip(slots, roles, strict=True):
             whole = jnp.issubdtype(first.dtype, jnp.integer) and role.kind in WIDTHS
             slot.role = Role(PLACE, "positions" if "pos" in name else "") if whole else role
         _name_long(slots)
     exact = all(item.kind is kind for item in there)
-    one_name = names.pop() if len(names) == 1 else None
     storage = stored.pop() if len(stored) == 1 else ANYWHERE
     if one_name is None:
         storage = Storage(storage.memory_kind)

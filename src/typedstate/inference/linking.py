@@ -31,6 +31,7 @@ from .roles import (
     WINDOW,
     Role,
     common,
+    of_norm,
 )
 from .settings import Settings
 from .text import key_text
@@ -48,6 +49,7 @@ def link(draft: Draft, slots: list[Slot], settings: Settings) -> list[Group]:
     groups = [Group([slot], slot.sizes, slot.role) for slot in slots]
     for slot, group in zip(slots, groups, strict=True):
         slot.group = group
+    _settle_norms(slots)
     aligned = _align_biases(draft)
     several = settings.examples > 1
     rule = _Varying(draft, slots) if several else _Structural(draft, slots)
@@ -63,6 +65,16 @@ def link(draft: Draft, slots: list[Slot], settings: Settings) -> list[Group]:
         group.role = common([slot.role for slot in group.slots])
     _settle_ends(draft, list(seen.values()))
     return list(seen.values())
+
+
+def _settle_norms(slots: Sequence[Slot]) -> None:
+    """Sets the role of what a norm of queries normalises, where that is no head: a latent."""
+    heads = [slot for slot in slots if slot.role.kind == HEAD_DIM]
+    normed = [slot for slot in heads if of_norm(slot.field).kind == HEAD_DIM]
+    others = [slot for slot in heads if slot not in normed]
+    for slot in normed:
+        if others and not any(_agree(slot.sizes, other.sizes) for other in others):
+            slot.role = slot.group.role = Role(FEATURES)
 
 
 def _union(first: Group, second: Group) -> None:
@@ -168,16 +180,18 @@ class _Structural:
     def one(self, first: Slot, second: Slot) -> bool:
         if all(size in (None, 0, 1) for size in first.sizes):
             return False
+        kinds = {first.role.kind, second.role.kind}
+        if kinds in ({LAYERS}, {WINDOW}):
+            if first.role.name and first.role == second.role and kinds == {LAYERS}:
+                return True  # of the same blocks
+            return uniform(first.sizes) is None  # at each of several places they are as many
         if first.unit is second.unit:
-            kinds = {first.role.kind, second.role.kind}
             if kinds == {HEADS, KV_HEADS}:
                 return True
             several = kinds == {IN, OUT} and uniform(first.sizes) is None
             return first.below is None and first.dim != "" and (several or kinds == {STREAM})
         if self._open_ended(first) or self._open_ended(second):
             return self._are_ends(first, second)
-        if {first.role.kind, second.role.kind} == {LAYERS}:
-            return uniform(first.sizes) is None  # at each of several places they are as many
         if {first.role, second.role} == {Role(PLACE, "positions")}:
             return "ids" in (first.field + second.field).lower()
         return may_be_one(first, second) and self._passed_on(first, second)

@@ -33,7 +33,14 @@ from .roles import (
 )
 from .settings import Settings
 from .text import key_text, singular, word
-from .uses import AroundUse, Draft, Group, LayerUse, LeafUse, uses_of
+from .uses import (
+    AroundUse,
+    Draft,
+    Group,
+    LayerUse,
+    LeafUse,
+)
+from .within_uses import uses_of
 
 _BASES: Final = {
     STREAM: "d",
@@ -109,10 +116,10 @@ def name_dims(draft: Draft, settings: Settings) -> None:
 
 def _counts(draft: Draft, group: Group, size: int) -> bool:
     """Whether an axis has one entry for each of q, k and v, as the name of the weight says."""
-    (slot, *more) = group.slots
-    if more or slot.below is not None or group.role.kind not in (PLACE, ANY):
+    slots = group.slots
+    if any(slot.below is not None for slot in slots) or group.role.kind not in (PLACE, ANY):
         return False
-    keys = {slot.field, *(key_text(path[-1]) for _, path in draft.places if path)}
+    keys = {slots[0].field, *(key_text(path[-1]) for _, path in draft.places if path)}
     return any(len(found.group(2)) == size for key in keys if (found := _TOGETHER.search(key)))
 
 
@@ -203,7 +210,7 @@ def _fits(known: tuple[int | None, ...], sizes: tuple[int | None, ...]) -> bool:
 def _base(group: Group, only: bool, only_stream: bool) -> str:
     role = group.role
     if role.kind == LAYERS:
-        key = group.slots[0].field or "layers"
+        key = role.name or group.slots[0].field or "layers"
         if group.slots[0].below is not None:
             return group.slots[0].dim
         if len(group.slots) > 1 and all(_LAYERS.search(slot.field) for slot in group.slots):
@@ -216,6 +223,8 @@ def _base(group: Group, only: bool, only_stream: bool) -> str:
         return end.dim
     if role.name == "latent":
         return role.name
+    if role.kind == PLACE and role.name:
+        return word(role.name)
     below = [slot.dim for slot in group.slots if slot.below is not None]
     if role.kind in _TELLING:
         return role.kind
@@ -263,6 +272,11 @@ def _unique(base: str, group: Group, taken: set[str], fields: set[str]) -> str:
     """The name, with a field before it where it is taken: one that both takes and gives it."""
     if base not in taken:
         return base
+    below = [slot.dim for slot in group.slots if slot.below is not None]
+    alike = len(below) == len(group.slots) and len({*below}) == 1
+    for dim in below:  # the classes below have found one
+        if (alike or dim.endswith(f"_{base}")) and dim not in taken:
+            return dim
     own = Counter(slot.field for slot in group.slots if slot.below is None)
     slots = sorted(group.slots, key=lambda slot: (slot.field not in fields, own[slot.field] < 2))
     for slot in () if group.role.kind == WINDOW else slots:
@@ -336,17 +350,38 @@ def _catalogue(drafts: Sequence[Draft]) -> set[str]:
 def _with_place(draft: Draft, title: str, taken: set[str]) -> str:
     """The title, with a key from above it as prefix."""
     _, path = draft.places[0]
-    words = [key for key in path if isinstance(key, str) and not key.isdigit()]
+    words = [
+        _without_number(key, place, draft)
+        for place, key in enumerate(path)
+        if isinstance(key, str) and not key.isdigit()
+    ]
     stem = title.removesuffix("State")
     name = title
     for key in reversed(words):
         word = class_name(singular(key)).removesuffix("State")
         if word.lower() not in stem.lower():
-            stem = word + stem
+            stem = _joined(word, stem)
             name = f"{stem}State"
             if name not in taken:
                 return name
     return _numbered(stem, "State", taken)
+
+
+def _joined(first: str, second: str) -> str:
+    """Two names as one: ``LogitsDense`` and ``DenseGeneral`` have a word in common."""
+    words = re.findall(r"[A-Z][^A-Z]*", second)
+    common = (n for n in range(len(words), 0, -1) if first.endswith("".join(words[:n])))
+    return first + "".join(words[next(common, 0) :])
+
+
+def _without_number(key: str, place: int, draft: Draft) -> str:
+    """A key above a class; without its number, if the class stands at another number too."""
+    stem = key.rstrip("0123456789")
+    for _, path in draft.places:
+        other = path[place] if place < len(path) else key
+        if isinstance(other, str) and other != key and other.rstrip("0123456789") == stem:
+            return stem
+    return key
 
 
 def class_name(title: str) -> str:

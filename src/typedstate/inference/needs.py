@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .roles import CLASSES, LAYERS, PROJECTED, STREAM, VOCAB, WIDTHS
-from .uses import Draft, DraftUse, Group, drafts_of
+from .uses import (
+    Draft,
+    DraftUse,
+    Group,
+)
+from .within_uses import drafts_of
 
 _TOP = frozenset({CLASSES, VOCAB, STREAM, LAYERS})
 

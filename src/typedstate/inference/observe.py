@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,8 @@ from .._compat.unknown_kind import UnknownKind
 from ..errors import SchemaError
 
 _SCALARS: Final = (bool, int, float, complex, str, bytes)
+#: Stands for attributes whose names are made at run time.
+_IN_A_LOOP: Final = "setattr()"
 _CONFIGS: Final = ("config", "cfg", "args", "hparams", "options", "params", "settings")
 
 
@@ -113,12 +116,15 @@ class Stack:
       kinds: the Variable classes whose leaves have the axis; None if all leaves have it.
       partition: the name of the axis in the leaves' sharding metadata; ``...`` if the metadata
         has no entry for it.
+      within: the stack of other kinds that this one is around: Params that were stacked on another
+        axis than streams were.
     """
 
     axis: int
     size: int
     kinds: tuple[type, ...] | None = None
     partition: Any = ...
+    within: Stack | None = None
 
 
 Seen = LeafSeen | BranchSeen
@@ -189,7 +195,8 @@ def written_order(node: Any, keys: list[Hashable]) -> list[Hashable]:
         order = {name: place for place, name in enumerate(_set_by(cast(Hashable, type(node))))}
     else:
         order = {name: place for place, name in enumerate(attributes)}
-    return sorted(keys, key=lambda key: (order.get(str(key), len(order)), _natural(str(key))))
+    last = order.get(_IN_A_LOOP, len(order))
+    return sorted(keys, key=lambda key: (order.get(str(key), last), _natural(str(key))))
 
 
 def _natural(text: str) -> tuple[str, int, str]:
@@ -198,29 +205,37 @@ def _natural(text: str) -> tuple[str, int, str]:
     return stem, int(text[len(stem) :] or -1), text
 
 
+def names_in_code(cls: type) -> frozenset[str]:
+    """The attributes that a class declares, or that its ``__init__`` sets by name."""
+    return frozenset(_set_by(cast(Hashable, cls))) - {_IN_A_LOOP}
+
+
 @cache
 def _set_by(cls: Hashable) -> list[str]:
-    """The names that a class declares, or that its ``__init__`` mentions, in order."""
+    """The attributes in the order in which they are set; a mark where ``setattr`` is called."""
     names: dict[str, None] = {}
     for base in reversed(cast(type, cls).__mro__):
         if base in nnx.Module.__mro__:
             continue
         names.update(dict.fromkeys(annotations_of(base)))
         for method in ("__init__", "__post_init__", "setup"):
-            for name in _mentioned(base, method, 3):
+            for name in _stored(base, method, 3):
                 names.setdefault(name)
     return list(names)
 
 
-def _mentioned(cls: type, method: str, depth: int) -> list[str]:
+def _stored(cls: type, method: str, depth: int) -> Iterator[str]:
+    """The attributes that a method sets, and those that methods set which it calls."""
     function = inspect.unwrap(cls.__dict__.get(method, None) or _nothing)
     code = getattr(function, "__code__", None)
-    found: list[str] = []
-    for name in () if code is None else code.co_names:
-        found.append(name)
-        if depth and name in cls.__dict__ and name != method:
-            found += _mentioned(cls, name, depth - 1)
-    return found
+    for step in () if code is None else dis.get_instructions(code):
+        name = step.argval
+        if step.opname == "STORE_ATTR":
+            yield name
+        elif step.opname == "LOAD_GLOBAL" and name == "setattr":
+            yield _IN_A_LOOP
+        elif depth and isinstance(name, str) and name in cls.__dict__ and name != method:
+            yield from _stored(cls, name, depth - 1)
 
 
 def _nothing() -> None:
@@ -232,6 +247,9 @@ def _add_shared(
 ) -> None:
     """Adds the Variables that a module has twice and its state once, at their other paths."""
     for path, first in shared.items():
+        target = _at(root, first)
+        if not isinstance(target, LeafSeen):  # a module that stands elsewhere in the state
+            continue
         node, branch = module, root
         for key in path[:-1]:
             found = branch.items.get(key)
@@ -244,10 +262,8 @@ def _add_shared(
                 branch.items[key] = found
             branch = found
         else:
-            target = _at(root, first)
-            if isinstance(target, LeafSeen) and path[-1] not in branch.items:
-                leaf = replace(target, shared=first)
-                branch.items[path[-1]] = leaf
+            if path[-1] not in branch.items:
+                branch.items[path[-1]] = replace(target, shared=first)
 
 
 def lacks_kinds(seen: Seen) -> bool:

@@ -92,6 +92,18 @@ _SIZES: Final = (
 )
 #: The axes of a convolution's window, by their number.
 _WINDOWS: Final = {1: ("window",), 2: ("kh", "kw"), 3: ("kd", "kh", "kw")}
+#: Logical names of axes, as T5X and MaxText have them.
+_AXES: Final = (
+    (re.compile(r"^(embed(_\w+)?|emb|d_model|model_dim)$"), Role(STREAM)),
+    (re.compile(r"^(mlp(_\w+)?|ffn|d_ff)$"), Role(INNER)),
+    (re.compile(r"^(q_|num_)?heads?$"), Role(HEADS)),
+    (re.compile(r"^(num_)?kv_heads?$"), Role(KV_HEADS)),
+    (re.compile(r"^(kv|head_dim|[qk]v?_head_dim)$"), Role(HEAD_DIM)),
+    (re.compile(r"^joined_kv$"), Role(PROJECTED)),
+    (re.compile(r"^vocab$"), Role(VOCAB)),
+    (re.compile(r"^(exp|experts)$"), Role(ANY, "experts")),
+    (re.compile(r"^norm$"), Role(FEATURES)),
+)
 #: Letters of an einsum in the usual hands.
 _LETTERS: Final = {
     "D": STREAM,
@@ -238,11 +250,49 @@ def of_letters(equation: str, rank: int) -> tuple[Role, ...] | None:
     return tuple(found)
 
 
+def of_axis_names(names: Sequence[object], roles: Sequence[Role]) -> tuple[Role, ...]:
+    """The roles of a leaf's axes, where their names in its sharding metadata tell more.
+
+    Logical names (``P("embed", "q_heads", "kv")``) are roles already; those of a mesh (``fsdp``,
+    ``model``) say nothing.
+
+    Args:
+      names: the names in the metadata.
+      roles: the roles that the axes have without them, as many.
+    """
+    told = [_of_axis_name(name) for name in names]
+    kinds = {role.kind for role in told if role is not None}
+    if not kinds or kinds == {HEAD_DIM}:
+        return tuple(roles)
+    return tuple(
+        role or (Role(PLACE, name) if isinstance(name, str) else other)
+        for role, name, other in zip(told, names, roles, strict=True)
+    )
+
+
+def _of_axis_name(name: object) -> Role | None:
+    if not isinstance(name, str):
+        return None
+    if re.search(r"(^|_)(lora|latent)(_|$)", name):  # a width, which norms may have
+        return Role(ANY, name)
+    return next((role for pattern, role in _AXES if pattern.match(name)), None)
+
+
 def of_kernel(rank: int) -> tuple[Role, ...]:
     """The roles of the axes of a convolution's kernel."""
-    names = _WINDOWS.get(rank - 2, ("window",) * (rank - 2))
     ends = (Role(IN, "channels"), Role(OUT, "channels"))
-    return (*(Role(WINDOW, name) for name in names), *ends)
+    return (*_of_window(rank - 2), *ends)
+
+
+def of_run(schema: str, name: str, rank: int) -> tuple[Role, ...]:
+    """The roles of the axes in a run of a catalogue class."""
+    if schema in ("ConvState", "ConvTransposeState"):
+        return _of_window(rank)
+    return (Role(PLACE, name),) * rank
+
+
+def _of_window(rank: int) -> tuple[Role, ...]:
+    return tuple(Role(WINDOW, name) for name in _WINDOWS.get(rank, ("window",) * rank))
 
 
 def of_leaf(key: str, rank: int, sole: bool) -> tuple[Role, ...]:
@@ -272,6 +322,8 @@ def of_leaf(key: str, rank: int, sole: bool) -> tuple[Role, ...]:
         return Role(IN), Role(RANK)
     if re.search(r"^(lora_b|w_lora_b|.*_lora_b)$", low) and rank == 2:
         return Role(RANK), Role(OUT)
+    if rank == 1 and re.search(r"(^|_)(attn_|attention_)?sinks?$", low):
+        return (Role(HEADS),)
     if rank == 1:
         return (Role(FEATURES if sole else ANY),)
     if re.search(r"^(w|kernel|weight|weights|matrix)$", low):
@@ -299,7 +351,8 @@ def common(roles: Sequence[Role]) -> Role:
     for kind in _TOLD:
         if kind in kinds:
             own = [role.name for role in roles if role.kind == kind and role.name]
-            return Role(kind, own[0] if own else "")
+            square = kind == WINDOW and len({*own}) > 1
+            return Role(kind, own[0] if own and not square else "")
     name = names[0] if names else ""
     if STREAM in kinds or {IN, OUT} <= kinds or {PROJECTED, IN} <= kinds:
         return Role(STREAM, name)

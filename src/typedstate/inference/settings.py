@@ -25,6 +25,11 @@ class Settings:
         """Whether every size is written as a number."""
         return self.fix is None
 
+    @property
+    def counts(self) -> bool:
+        """Whether sizes that do not vary are written as numbers."""
+        return self.examples > 1 or self.fixes_all
+
     def expression(self, sizes: Mapping[int, int]) -> str | None:
         """A size as an expression over the varied ones; None if it does not depend on them.
 

@@ -6,15 +6,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from .catalogue import is_flax_layer, layer_of, takes_any_rank
 from .observe import ArraySeen, BranchSeen, LeafSeen, Seen, Stack
 from .text import key_text
 
 _AXES = (0, 1)
+#: Logical names of the axis along which layers are stacked; none that meshes have.
+_LAYERS: Final = re.compile(r"(^|_)(layers?|blocks?)$")
 
 
 def unstacked(root: BranchSeen) -> BranchSeen:
@@ -32,7 +35,7 @@ def _inner(branch: BranchSeen) -> BranchSeen:
         if stack is None:
             items[key] = _inner(item)
         else:
-            bare = _without(item, stack)
+            bare = _without(item if stack.within is None else _without(item, stack.within), stack)
             items[key] = replace(bare, stacked=stack) if isinstance(bare, BranchSeen) else bare
     return replace(branch, items=items)
 
@@ -40,7 +43,42 @@ def _inner(branch: BranchSeen) -> BranchSeen:
 def _stack_of(branch: BranchSeen) -> Stack | None:
     """The further axis of all leaves of a branch; None if there is none."""
     stack = _axis_of(branch)
+    if stack is None or stack.kinds is not None:
+        named = _named_axis(branch)
+        if named is not None:
+            bare = _without(branch, named)
+            rest = _axis_of(bare, named.kinds or ()) if isinstance(bare, BranchSeen) else None
+            alike = rest is not None and rest.kinds is not None and rest.size == named.size
+            return replace(rest, within=named) if rest is not None and alike else named
     return None if stack is None else replace(stack, partition=_partition(branch, stack))
+
+
+def _named_axis(branch: BranchSeen) -> Stack | None:
+    """The axis that the metadata of all leaves of some kinds names as that of layers."""
+    leaves = list(_leaves(branch))
+    found = {axis for axis in map(_layers_axis, leaves) if axis is not None}
+    named = [leaf.kind for leaf in leaves if _layers_axis(leaf) is not None]
+    if len(found) != 1 or None in named:
+        return None
+    axis, size, name = found.pop()
+    for leaf in leaves:  # one without names has the axis in its place
+        if leaf.kind in named and _leaf_size(leaf, axis) != size:
+            return None
+        if leaf.kind in named and leaf.names is not None and _layers_axis(leaf) is None:
+            return None
+    kinds = tuple(kind for kind in dict.fromkeys(named) if kind is not None)
+    return Stack(axis, size, kinds if {leaf.kind for leaf in leaves} - {*kinds} else None, name)
+
+
+def _layers_axis(leaf: LeafSeen) -> tuple[int, int, str] | None:
+    """The position of an axis of layers in a leaf, its size, and its name."""
+    if leaf.names is None:
+        return None
+    for axis, name in enumerate(leaf.names):
+        size = _leaf_size(leaf, axis)
+        if isinstance(name, str) and _LAYERS.search(name) and size:
+            return axis, size, name
+    return None
 
 
 def _partition(branch: BranchSeen, stack: Stack) -> Any:
@@ -56,7 +94,8 @@ def _is_whole(leaf: LeafSeen) -> bool:
     return isinstance(leaf.value, ArraySeen) and len(leaf.names or ()) == len(leaf.value.shape)
 
 
-def _axis_of(branch: BranchSeen) -> Stack | None:
+def _axis_of(branch: BranchSeen, settled: tuple[type, ...] = ()) -> Stack | None:
+    """The axis that Flax's layers have more than they should; `settled` kinds do not have it."""
     layers = [(item, key) for item, key in _layers(branch, "") if _kinds(item)]
     if not layers or any(layer_of(item, key) is not None for item, key in layers):
         return None
@@ -69,7 +108,7 @@ def _axis_of(branch: BranchSeen) -> Stack | None:
             sizes = {_leaf_size(leaf, axis) for leaf in _leaves(branch)}
             if sizes == {size}:
                 return stack
-            kinds = _stacked_kinds(branch, axis, size)
+            kinds = _stacked_kinds(branch, axis, size, settled)
             if kinds is not None:
                 return Stack(axis, size, kinds)
     return None
@@ -111,11 +150,14 @@ def _leaf_size(leaf: LeafSeen, axis: int) -> int | None:
     return leaf.value.shape[axis] if shaped else None  # type: ignore[union-attr]
 
 
-def _stacked_kinds(branch: BranchSeen, axis: int, size: int) -> tuple[type, ...] | None:
+def _stacked_kinds(
+    branch: BranchSeen, axis: int, size: int, settled: tuple[type, ...]
+) -> tuple[type, ...] | None:
     """The Variable classes whose leaves have the axis, if no leaf of another class has it."""
     by_kind: dict[type | None, set[bool]] = {}
     for leaf in _leaves(branch):
-        by_kind.setdefault(leaf.kind, set()).add(_leaf_size(leaf, axis) == size)
+        if leaf.kind not in settled:
+            by_kind.setdefault(leaf.kind, set()).add(_leaf_size(leaf, axis) == size)
     if None in by_kind or any(len(found) > 1 for found in by_kind.values()):
         return None
     return tuple(kind for kind, found in by_kind.items() if kind is not None and found == {True})
@@ -133,4 +175,5 @@ def _without(seen: Seen, stack: Stack) -> Seen:
     names = seen.names
     if names is not None and stack.partition is not ... and stack.axis < len(names):
         names = (*names[: stack.axis], *names[stack.axis + 1 :])
+        names = None if all(name is None for name in names) else names
     return replace(seen, value=replace(value, shape=shape), names=names)

@@ -52,7 +52,7 @@ def _meaning(text: str) -> tuple[frozenset[str], dict[str, str]]:
             case ast.ImportFrom(module, names):
                 imports |= {f"{module}.{item.name} as {item.asname}" for item in names}
             case ast.ClassDef(name=title):
-                node.body = [item for item in node.body if not _is_text(item)] or node.body
+                node.body = [item for item in node.body if not _is_text(item)]
                 defined[title] = ast.dump(node)
             case ast.Assign(targets=[ast.Name(id=title)]):
                 defined[title] = ast.dump(node)

@@ -23,6 +23,7 @@ def singular(title: str) -> str:
 
 def word(text: str) -> str:
     """Makes the name of a dim of any text."""
-    base = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_").lower()
+    base = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
+    base = re.sub(r"\W+", "_", base, flags=re.ASCII).strip("_").lower()
     base = base if base and not base[0].isdigit() else f"n{base}"
     return f"{base}_size" if keyword.iskeyword(base) else base

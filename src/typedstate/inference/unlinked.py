@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ _Places = dict[tuple[str, str], tuple[int, list[str]]]
 
 
 def unlinked(text: str, fresh: str, *, path: str) -> list[str]:
-    """A line for each field that has a schema of the catalogue without a `Bind`.
+    """A line for each field or pattern that has a schema of the catalogue without a `Bind`.
 
     What a fresh inference leaves without one, too, stands alone by nature.
 
@@ -53,7 +54,19 @@ def _places(text: str) -> _Places:
             if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
                 names = [known[name] for name in _alone(item.annotation) if name in known]
                 found[cls.name, item.target.id] = (item.lineno, names)
+        for pattern, hint in _patterns(cls):
+            names = [known[name] for name in _alone(hint) if name in known]
+            found[cls.name, pattern] = (hint.lineno, names)
     return found
+
+
+def _patterns(cls: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
+    """The hints under the patterns of ``extra=``, by the pattern without its count."""
+    for keyword in cls.keywords:
+        if keyword.arg == "extra" and isinstance(keyword.value, ast.Dict):
+            for key, hint in zip(keyword.value.keys, keyword.value.values, strict=True):
+                if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                    yield re.sub(r"\{[^{}]*\}", "{}", key.value), hint
 
 
 def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:

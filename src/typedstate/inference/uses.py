@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from typing import Any
 
 from .._compat.storage import ANYWHERE, Storage
+from .numbered import Run
 from .observe import BranchSeen, Stack
 from .roles import LAYERS, Role
 
@@ -149,12 +150,14 @@ class LayerUse:
       dims: its dims.
       names: the axis names in the sharding metadata of its leaves, by key, with their storage.
       keys: of its state, and whether all of its places have them.
+      runs: its runs of axes, with a slot for each axis; none where the sizes may stay open.
     """
 
     schema: Any
     dims: tuple[tuple[str, Slot | None], ...]
     names: tuple[LeafNames, ...] = ()
     keys: tuple[tuple[str, bool], ...] = ()
+    runs: tuple[tuple[str, tuple[Slot, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,21 @@ class MapUse:
     key: type
     entry: Use
     length: Slot | None
+
+
+@dataclass(frozen=True, slots=True)
+class CountedUse:
+    """Like entries under numbered keys.
+
+    Attributes:
+      run: the keys.
+      entry: the use of each.
+      length: their number.
+    """
+
+    run: Run
+    entry: Use
+    length: Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +250,7 @@ Use = (
     | AroundUse
     | DraftUse
     | MapUse
+    | CountedUse
     | EntriesUse
     | StackedUse
     | UnionUse
@@ -301,68 +320,3 @@ class Draft:
         self.index[id(branch)] = len(self.seen)
         self.seen.append(branch)
         self.places.append(place)
-
-
-def drafts_of(use: Use) -> Iterator[DraftUse]:
-    """Yields the uses of inferred classes in a field."""
-    return (found for found in uses_of(use) if isinstance(found, DraftUse))
-
-
-def uses_of(use: Use) -> Iterator[Use]:
-    """Yields a use and all uses inside it."""
-    yield use
-    match use:
-        case MapUse(entry=inner) | StackedUse(inner=inner):
-            yield from uses_of(inner)
-        case AroundUse(inner=items) | UnionUse(options=items):
-            for item in items:
-                yield from uses_of(item)
-        case EntriesUse(entries):
-            for entry in entries:
-                if entry is not None:
-                    yield from uses_of(entry)
-        case OptimizerUse(model=model):
-            if model is not None:
-                yield from uses_of(model)
-        case _:
-            return
-
-
-def replaced(use: Use, slots: dict[int, Slot | None]) -> Use:
-    """A use with other slots, by the ``id`` of the old ones; None drops a dim."""
-
-    def of(slot: Slot | None) -> Slot | None:
-        return None if slot is None else slots.get(id(slot), slot)
-
-    def value(found: ValueUse) -> ValueUse:
-        match found:
-            case ArrayUse(dims=dims) if dims is not None:
-                return replace(found, dims=tuple(map(of, dims)))
-            case TupleUse(items):
-                return TupleUse(tuple(map(value, items)))
-            case DictUse(items):
-                return DictUse(tuple((key, value(item)) for key, item in items))
-            case _:
-                return found
-
-    match use:
-        case LeafUse():
-            return replace(use, value=value(use.value))
-        case LayerUse(schema, dims):
-            found = tuple((dim, of(slot)) for dim, slot in dims)
-            return LayerUse(schema, found, use.names, use.keys)
-        case DraftUse(draft, dims):
-            return DraftUse(draft, tuple((group, of(slot)) for group, slot in dims))
-        case AroundUse(schema, items):
-            return AroundUse(schema, tuple(replaced(item, slots) for item in items))
-        case UnionUse(items):
-            return UnionUse(tuple(replaced(item, slots) for item in items))
-        case MapUse(key, entry, length):
-            return MapUse(key, replaced(entry, slots), of(length))
-        case EntriesUse(items, optional):
-            made = tuple(None if item is None else replaced(item, slots) for item in items)
-            return EntriesUse(made, optional)
-        case StackedUse(inner, length, stack):
-            return StackedUse(replaced(inner, slots), of(length) or length, stack)
-        case _:
-            return use

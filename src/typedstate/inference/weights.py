@@ -21,13 +21,16 @@ from .roles import (
     IN,
     KV_HEADS,
     OUT,
+    VOCAB,
     Role,
+    of_axis_names,
     of_kernel,
     of_layer,
     of_leaf,
     of_letters,
     of_norm,
     of_projection,
+    of_table,
 )
 from .uses import (
     Draft,
@@ -45,6 +48,8 @@ def role_here(role: Role, key: str, projection: str) -> Role:
     """
     if role.kind == FEATURES:
         return of_norm(key)
+    if role.kind == VOCAB and key:
+        return of_table(key)
     if role.kind in (IN, OUT) and not role.name:
         return of_projection(projection)[role.kind == OUT]
     if role.kind == HEADS and of_layer("SplitHeadsState", "heads", key).kind == KV_HEADS:
@@ -71,8 +76,17 @@ def layer_keys(branches: Sequence[BranchSeen | None]) -> tuple[tuple[str, bool],
     return tuple((key, all(key in items for items in there)) for key in keys)
 
 
-def leaf_roles(owner: Draft, key: str, rank: int, sole: bool) -> tuple[Role, ...]:
-    """The roles of a leaf's axes, from the einsum of which it is the weight, or from its key."""
+def leaf_roles(
+    owner: Draft, key: str, names: Sequence[object] | None, rank: int, sole: bool
+) -> tuple[Role, ...]:
+    """The roles of a leaf's axes: from its einsum, the names of its axes, or its key."""
+    roles = _roles_of(owner, key, rank, sole)
+    if names is None or len(names) > rank:
+        return roles
+    return of_axis_names((*names, *(None for _ in range(rank - len(names)))), roles)
+
+
+def _roles_of(owner: Draft, key: str, rank: int, sole: bool) -> tuple[Role, ...]:
     if owner.roles is not None and len(owner.roles) == rank:
         return owner.roles
     if key == "kernel" and is_convolution(owner.cls):

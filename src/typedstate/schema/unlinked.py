@@ -28,7 +28,7 @@ def is_asked_for() -> bool:
 
 
 def warn_unlinked(cls: type, schema: Schema) -> None:
-    """Warns of each field of a schema class whose dims link to nothing."""
+    """Warns of each field or pattern of a schema class whose dims link to nothing."""
     module = sys.modules.get(cls.__module__)
     if module is None or cls.__module__.startswith(_CATALOGUE):
         return
@@ -62,8 +62,10 @@ def unlinked_text(field: str, schema: str, dims: list[str]) -> str:
 
 def _unlinked(schema: Schema) -> Iterator[tuple[str, str, list[str]]]:
     """Yields field, schema and dims; nothing where there is nothing that they could link to."""
-    found = [(field.name, *pair) for field in schema.fields for pair in _alone(field.spec)]
-    others = any(True for field in schema.fields for _ in own_names(field.spec))
+    named = [(field.name, field.spec) for field in schema.fields]
+    named += ((pattern.keys, pattern.entry) for pattern in schema.extra.patterns)
+    found = [(name, *pair) for name, spec in named for pair in _alone(spec)]
+    others = any(True for _, spec in named for _ in own_names(spec))
     if others or len(found) > 1:
         yield from found
 
