@@ -97,8 +97,10 @@ class Functions:
             return context.default_return_type
         filters = self._filters(context.args[1:], context.callee_arg_names[1:])
         node = context.arg_types[0][0]
-        if not is_made_once(context.api, context.args[0][0]):
-            node = known_by_class(node)
+        by_class = known_by_class(node)
+        # Whether it is made once is a question to the text, asked where it makes a difference.
+        if by_class is not node and not is_made_once(context.api, context.args[0][0]):
+            node = by_class
         given = self._state_of(node)
         return self._filtered(given, filters, context.default_return_type)
 
@@ -211,9 +213,11 @@ def _class_of(expr: Expression) -> Type | None:
 
 
 def known_by_class(node: Type) -> Type:
-    """A module of which only the class is known, not how it was made."""
+    """A module of which only the class is known; the very type if it says no more than that."""
     found = get_proper_type(node)
-    return forgetting(found) if isinstance(found, Instance) and is_module(found) else node
+    if not isinstance(found, Instance) or found.extra_attrs is None or not is_module(found):
+        return node
+    return forgetting(found)
 
 
 def _is_any(typ: Type) -> bool:
