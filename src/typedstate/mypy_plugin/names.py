@@ -114,7 +114,8 @@ def _in(modules: Iterable[str], *names: str) -> tuple[str, ...]:
 
 
 # Functions over states.
-FILTERING: Final = _in(_STATES, "state", "variables", "split", "filter_state", "split_state")
+FILTERING: Final = _in(_STATES, "state", "variables", "split")
+FILTERING_STATE: Final = _in(_STATES, "filter_state", "split_state")
 POPPING: Final = _in(_STATES, "pop")
 PURE: Final = _in(_STATES, "as_pure", "pure")
 PURE_DICT: Final = _in(_STATES, "to_pure_dict")
@@ -156,7 +157,7 @@ JVP: Final = _in(_API, "jvp")
 #: All functions whose calls are answered, and all methods of no tree.
 FUNCTIONS: Final = frozenset(
     (
-        *(*CHECK, *FILTERING, *POPPING, *PURE, *PURE_DICT, *TO_FLAT_STATE),
+        *(*CHECK, *FILTERING, *FILTERING_STATE, *POPPING, *PURE, *PURE_DICT, *TO_FLAT_STATE),
         *(*TREE_MAP, *TREE_MAP_WITH_PATH, *TREE_LEAVES, *TREE_FLATTEN, *KEEPING, *KEEPING_SECOND),
         *(*DEVICE_PUT, *DEVICE_GET, *EVAL_SHAPE, *NNX_EVAL_SHAPE),
         *(*GRAD, *VALUE_AND_GRAD, *NNX_GRAD, *NNX_VALUE_AND_GRAD, *VJP),
