@@ -140,11 +140,11 @@ class Functions:
         """What filters, the arguments from the first on, select from a state."""
         filters = self._filters(context.args[first:], context.callee_arg_names[first:])
         state = get_proper_type(given)
-        types = [get_proper_type(typ) for types in context.arg_types[first:] for typ in types]
         kinds = {kind for kinds in context.arg_kinds[first:] for kind in kinds}
-        # An argument that is Any fits several overloads, and mypy takes none of their answers.
-        unsure = any(isinstance(typ, AnyType) for typ in types) and kinds == {ARG_POS}
-        if unsure and isinstance(state, Instance) and _is_plain_state(state):
+        # A filter with Any in its type fits several overloads, and mypy takes no answer of theirs.
+        unsure = any(isinstance(get_proper_type(filter_), AnyType) for filter_ in filters)
+        given_by_place = kinds == {ARG_POS}
+        if unsure and given_by_place and isinstance(state, Instance) and _is_plain_state(state):
             return self._left_of(state, filters, context.default_return_type)
         return self._filtered(given, filters, context.default_return_type)
 
