@@ -120,6 +120,7 @@ def place(name: str, word: str) -> tuple[int, int]:
 
 
 NAMES = ("state", "params", *KEEPING)
+FORMS = {name: form for name, form in KEEPING.items() if name != "nested"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -142,13 +143,29 @@ def test_a_name_leads_to_its_declaration(editor: Editor, name: str) -> None:
     assert editor.definition(*place(name, "kernel")) == ("states.py", at("kernel: ", "kernel")[0])
 
 
+@pytest.mark.parametrize("name", FORMS)
+def test_a_form_says_what_it_is(editor: Editor, name: str) -> None:
+    title = FORMS[name].partition("[")[0]
+    found = editor.hover(*at(f"def of_{name}(", f"{title}["))
+    assert f"\n``{title}[" in found
+    assert "mapping" not in found  # how a dict is made, of which it was a subclass
+
+
+def test_a_name_in_a_form_has_the_type_of_its_leaves(editor: Editor) -> None:
+    for name, form in FORMS.items():
+        shown = form if name == "placed" else "ModelState"  # Annotated with an argument of its own
+        found = editor.hover(*at(f"def of_{name}(", f"{name}:"))
+        assert found.splitlines()[0] == f"(parameter) {name}: {shown}"
+
+
 def test_the_guide_shows_what_hovering_shows(editor: Editor) -> None:
     variables, docstrings = shown("hover")
     for line in variables:
         word = re.findall(r"\) (\w+):", line)[0]
         assert editor.hover(*place("params", word)).splitlines()[0] == line
-    schema, form = docstrings
+    schema, only, form = docstrings
     assert schema in editor.hover(*at("query: Bind[", "LinearState"))
+    assert only in editor.hover(*at("def of_only", "Only["))
     assert form in editor.hover(*at("def of_abstract", "Abstract["))
 
 

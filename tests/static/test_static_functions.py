@@ -118,17 +118,28 @@ def test_find_duplicates() -> None:
 def test_call() -> None:
     caller = check(
         assert_type(
-            nnx.call(nnx.split(net())), ApplyCaller[tuple[nnx.GraphDef[Net], nnx.State[Any, Any]]]
+            nnx.call(nnx.split(net())),
+            ApplyCaller[tuple[nnx.GraphDef[Net], nnx.State[Any, nnx.Variable[Any] | Any]]],
         ),
         object,
     )
     result = check(
         assert_type(
-            caller(jnp.ones((1, 2))), tuple[Any, tuple[nnx.GraphDef[Net], nnx.State[Any, Any]]]
+            caller(jnp.ones((1, 2))),
+            tuple[Any, tuple[nnx.GraphDef[Net], nnx.State[Any, nnx.Variable[Any] | Any]]],
         ),
         tuple,
     )
     check(result[1], tuple, nnx.GraphDef, nnx.State)
+
+
+def test_pure_state() -> None:
+    def state_of(pure: nnx.PureState[Net]) -> nnx.State[Any, Any]:
+        return assert_type(pure[1], nnx.State[Any, nnx.Variable[Any] | Any])
+
+    check(state_of(nnx.split(net())), nnx.State)
+    graphdef, params = nnx.split(net(), ...)
+    check(state_of((graphdef, params)), nnx.State)
 
 
 def test_pure() -> None:

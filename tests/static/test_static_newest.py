@@ -105,7 +105,7 @@ def test_the_module_behind_the_names() -> None:
     check(
         assert_type(
             graphdef.apply(state)(jax.numpy.ones((1, 2))),
-            tuple[Any, tuple[nnx.GraphDef[nnx.Linear], nnx.State[Any, Any]]],
+            tuple[Any, tuple[nnx.GraphDef[nnx.Linear], nnx.State[Any, nnx.Variable[Any] | Any]]],
         ),
         tuple,
     )

@@ -66,6 +66,11 @@ def wrong_calls() -> None:
     linear().krenel  # E: "Linear" has no attribute "krenel"; maybe "kernel"?  [attr-defined]  # reportAttributeAccessIssue / missing-attribute / missing-attribute
 
 
+def one_mistake_is_one_report() -> None:
+    nnx.remat(linear().wrong)(3)  # E: "Linear" has no attribute "wrong"  [attr-defined]  # reportAttributeAccessIssue, reportUnknownArgumentType / missing-attribute / missing-attribute
+    nnx.jit(linear().wrong)(3)  # E: "Linear" has no attribute "wrong"  [attr-defined]  # reportArgumentType, reportAttributeAccessIssue, reportUnknownArgumentType / missing-attribute / missing-attribute
+
+
 def a_plain_state_is_no_declared_one() -> None:
     takes_linear(nnx.state(linear()))  # E: Argument 1 to "takes_linear" has incompatible type "State[Any, Variable[Any] | Any]"; expected "LinearState"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type
     takes_linear(nnx.to_pure_dict(linear_state()))  # E: Argument 1 to "takes_linear" has incompatible type "dict[str, Any]"; expected "LinearState"  [arg-type]  # reportArgumentType / bad-argument-type / invalid-argument-type

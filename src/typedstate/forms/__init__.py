@@ -6,14 +6,25 @@ form gives a hint class; the stub beside this file tells type checkers what it i
 
 from .containers import Entries, Exactly, StateMap, StateOf
 from .flat import Flat
-from .likeness import Cast, Like
-from .linking import Bind, Same, Scoped
-from .memory import MemoryKind
-from .placing import Placed, PlacedAs, PlacedBy, Sharded
-from .presence import Having
+from .keeping import (
+    Bind,
+    Cast,
+    Having,
+    MemoryKind,
+    Only,
+    PlacedAs,
+    PlacedBy,
+    Plus,
+    Rest,
+    Same,
+    Scoped,
+    Sharded,
+    Stacked,
+)
+from .likeness import Like
+from .placing import Placed
 from .replacing import Abstract, Pure, Shardings, Specs, Values
-from .selection import Only, Plus, Rest
-from .stacking import Axis, Stacked
+from .stacking import Axis
 
 __all__ = [
     "Abstract",

@@ -1,26 +1,12 @@
 """What the forms are to a type checker; at run time they are the classes of `typedstate.forms`.
 
-A form that keeps the leaves' types is `Annotated`, imported under its name: an assignment would
-be a variable to mypy. One that changes the leaves is a type of its own, or an alias of what Flax
-makes.
+A form that keeps the leaves' types is `Annotated` under another name. One that changes the leaves
+is a type of its own, or an alias of what Flax makes.
 """
 
 from collections.abc import ItemsView, Mapping, ValuesView
 from typing import (
     Annotated,
-    Annotated as Bind,
-    Annotated as Cast,
-    Annotated as Having,
-    Annotated as MemoryKind,
-    Annotated as Only,
-    Annotated as PlacedAs,
-    Annotated as PlacedBy,
-    Annotated as Plus,
-    Annotated as Rest,
-    Annotated as Same,
-    Annotated as Scoped,
-    Annotated as Sharded,
-    Annotated as Stacked,
     Any,
     Generic,
     Literal,
@@ -63,6 +49,43 @@ __all__ = [
     "StateOf",
     "Values",
 ]
+
+# mypy and pyrefly, each of which knows its constant, take an import alone for `Annotated`.
+# The others see both branches, which say the same: an editor finds a docstring by the second.
+MYPY: bool
+TYPE_CHECKING_WITH_PYREFLY: bool
+if MYPY or TYPE_CHECKING_WITH_PYREFLY:  # noqa: PYI002
+    from typing import (
+        Annotated as Bind,
+        Annotated as Cast,
+        Annotated as Having,
+        Annotated as MemoryKind,
+        Annotated as Only,
+        Annotated as PlacedAs,
+        Annotated as PlacedBy,
+        Annotated as Plus,
+        Annotated as Rest,
+        Annotated as Same,
+        Annotated as Scoped,
+        Annotated as Sharded,
+        Annotated as Stacked,
+    )
+else:
+    from .keeping import (
+        Bind as Bind,
+        Cast as Cast,
+        Having as Having,
+        MemoryKind as MemoryKind,
+        Only as Only,
+        PlacedAs as PlacedAs,
+        PlacedBy as PlacedBy,
+        Plus as Plus,
+        Rest as Rest,
+        Same as Same,
+        Scoped as Scoped,
+        Sharded as Sharded,
+        Stacked as Stacked,
+    )
 
 S = TypeVar("S")
 K = TypeVar("K", bound=int | str, default=Any)

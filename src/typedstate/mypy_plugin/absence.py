@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
@@ -26,6 +25,8 @@ def unknown_key(known: Iterable[Hashable], key: Hashable) -> Absent:
     """The absence of an unknown key; suggests the likely one, or lists all keys."""
     keys = list(known)
     if isinstance(key, str):
+        import difflib  # for errors alone
+
         close = difflib.get_close_matches(
             key, [name for name in keys if isinstance(name, str)], n=1
         )

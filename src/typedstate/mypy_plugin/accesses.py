@@ -52,7 +52,9 @@ class Accesses:
     def attribute(self, name: str, context: AttributeContext) -> Type:
         """The type of an attribute of a schema, or of a tree in a form."""
         tree = tree_of(context.type)
-        if tree is None or self._is_method(context.type, name, tree):
+        if tree is None or self._is_as_mypy_says(tree, name):
+            return context.default_attr_type
+        if self._is_method(context.type, name, tree):
             return context.default_attr_type
         if context.is_lvalue and is_module(tree.base):  # no schema says what may be written
             return context.default_attr_type
@@ -70,6 +72,12 @@ class Accesses:
             read = field.type if found is None or not tree.is_ours else found
             self._report_optional(context, name, read)
         return context.default_attr_type if found is None or not tree.is_ours else found
+
+    def _is_as_mypy_says(self, tree: Tree, name: str) -> bool:
+        """Whether an attribute is what mypy reads in the class, with no more to report."""
+        if tree.is_ours or self.settings.report_unguarded_optional:
+            return False
+        return self.reader.declares(tree.base, name)
 
     def _is_method(self, typ: Type, name: str, tree: Tree) -> bool:
         """Whether an attribute is State's own."""

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from mypy.nodes import (
     AssignmentStmt,
+    ClassDef,
     DictExpr,
     Expression,
     NameExpr,
@@ -35,7 +36,7 @@ def remember(context: ClassDefContext) -> None:
     module = context.api.modules.get(context.cls.info.module_name)
     found: dict[str, Any] = {"keys": {}, "extra": _extra(context.cls.keywords.get("extra"))}
     source = None if module is None else source_of(module.path)
-    aliases = None if source is None else _aliases(source, context.cls.line)
+    aliases = None if source is None else _aliases(source, context.cls)
     if aliases is None:
         found["open"] = True  # the text is not there: any key may be
     else:
@@ -103,21 +104,42 @@ def _text(path: str, _changed: int) -> str:
 
 
 @lru_cache(maxsize=8)
+def _lines(source: str) -> list[str]:
+    return source.split("\n")
+
+
+@lru_cache(maxsize=8)
 def _classes(source: str) -> tuple[ast.ClassDef, ...]:
-    if "Alias" not in source and "Shared" not in source:
-        return ()
     return tuple(node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef))
 
 
-def _aliases(source: str, line: int) -> dict[str, str] | None:
+def _own_text(source: str, cls: ClassDef) -> str:
+    """The lines of a class, which its first words are in; empty if they are not known."""
+    found = "\n".join(_lines(source)[cls.line - 1 : cls.end_line or 0])
+    return found if f"class {cls.name}" in found else ""
+
+
+def _parsed(source: str, cls: ClassDef) -> ast.ClassDef | None:
+    """The syntax of a class: of its own lines, or else of its module's; None without it."""
+    text = _own_text(source, cls)
+    with contextlib.suppress(SyntaxError):
+        match ast.parse(f"if True:\n{text}" if text[:1].isspace() else text).body:
+            case [ast.If(body=[ast.ClassDef() as found])] | [ast.ClassDef() as found]:
+                return found
+            case _:
+                pass
+    with contextlib.suppress(SyntaxError):
+        for found in _classes(source):
+            if _first_line(found) <= cls.line <= found.lineno:
+                return found
+    return None
+
+
+def _aliases(source: str, cls: ClassDef) -> dict[str, str] | None:
     """The source of the key of each field with an alias; None if the class is not found."""
-    if "Alias" not in source and "Shared" not in source:
+    if "Alias" not in (_own_text(source, cls) or source):
         return {}
-    try:
-        classes = _classes(source)
-    except SyntaxError:
-        return None
-    found = next((cls for cls in classes if _first_line(cls) <= line <= cls.lineno), None)
+    found = _parsed(source, cls)
     if found is None:
         return None
     aliases: dict[str, str] = {}

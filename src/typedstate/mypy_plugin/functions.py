@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mypy.maptype import map_instance_to_supertype
-from mypy.nodes import Expression, IndexExpr, MemberExpr, NameExpr, RefExpr, TupleExpr, TypeInfo
+from mypy.nodes import (
+    ARG_POS,
+    Expression,
+    IndexExpr,
+    MemberExpr,
+    NameExpr,
+    RefExpr,
+    TupleExpr,
+    TypeInfo,
+)
 from mypy.plugin import FunctionContext, MethodContext
 from mypy.types import AnyType, Instance, TupleType, Type, TypeOfAny, UnionType, get_proper_type
 
 from .annotations import KEEPING
 from .calling import is_made_once
-from .filters import bare, leaf_of, of_expression
+from .filters import bare, leaf_of, of_expression, selects
 from .modules import is_module
-from .names import ANNOTATED, ARRAY, STATE
+from .names import ANNOTATED, ARRAY, STATE, TUPLE
 from .presence import given_to
 from .reader import Reader, is_without_schema
 from .tags import Tag, forgetting, tag_of, tagged
@@ -92,15 +101,23 @@ class Functions:
         return self.reader.wrap(Tag(form, found, ()), found)
 
     def filtered(self, context: FunctionContext) -> Type:
-        """``nnx.state``, ``split``, ``variables``, ``filter_state``, ``split_state``."""
+        """``nnx.state``, ``split``, ``variables``."""
         if not context.arg_types or not context.arg_types[0]:
             return context.default_return_type
         filters = self._filters(context.args[1:], context.callee_arg_names[1:])
         node = context.arg_types[0][0]
-        if not is_made_once(context.api, context.args[0][0]):
-            node = known_by_class(node)
+        by_class = known_by_class(node)
+        # Whether it is made once is a question to the text, asked where it makes a difference.
+        if by_class is not node and not is_made_once(context.api, context.args[0][0]):
+            node = by_class
         given = self._state_of(node)
         return self._filtered(given, filters, context.default_return_type)
+
+    def filtered_state(self, context: FunctionContext) -> Type:
+        """``nnx.filter_state``, ``split_state``."""
+        if not context.arg_types or not context.arg_types[0]:
+            return context.default_return_type
+        return self._of_state(context, context.arg_types[0][0], 1)
 
     def popped(self, context: FunctionContext) -> Type:
         """``nnx.pop``: popped leaves were mostly sown, and no attribute declares them."""
@@ -117,8 +134,38 @@ class Functions:
 
     def filtered_method(self, context: MethodContext) -> Type:
         """``state.filter`` and ``state.split``."""
-        filters = self._filters(context.args, context.callee_arg_names)
-        return self._filtered(context.type, filters, context.default_return_type)
+        return self._of_state(context, context.type, 0)
+
+    def _of_state(self, context: FunctionContext | MethodContext, given: Type, first: int) -> Type:
+        """What filters, the arguments from the first on, select from a state."""
+        filters = self._filters(context.args[first:], context.callee_arg_names[first:])
+        state = get_proper_type(given)
+        kinds = {kind for kinds in context.arg_kinds[first:] for kind in kinds}
+        # A filter with Any in its type fits several overloads, and mypy takes no answer of theirs.
+        unsure = any(isinstance(get_proper_type(filter_), AnyType) for filter_ in filters)
+        given_by_place = kinds == {ARG_POS}
+        if unsure and given_by_place and isinstance(state, Instance) and _is_plain_state(state):
+            return self._left_of(state, filters, context.default_return_type)
+        return self._filtered(given, filters, context.default_return_type)
+
+    def _left_of(self, state: Instance, filters: list[Type], default: Type) -> Type:
+        """Parts of a state: each has leaves of the state that its filter may select."""
+        keys, held = state.args
+        found = get_proper_type(held)
+        leaves = found.items if isinstance(found, UnionType) else [found]
+        parts: list[Type] = []
+        for filter_ in filters:
+            left = [x for x in map(get_proper_type, leaves) if selects(filter_, x) is not False]
+            part = Instance(state.type, [keys, UnionType.make_union(left) if left else held])
+            parts.append(self._with_leaves(part, [filter_]))
+        if len(parts) == 1:
+            return parts[0]
+        whole = self.reader.lookup(TUPLE)
+        return (
+            default
+            if whole is None
+            else TupleType(parts, Instance(whole, [UnionType.make_union(parts)]))
+        )
 
     def _filtered(self, given: Type, filters: list[Type], default: Type) -> Type:
         tree = get_proper_type(given)
@@ -210,10 +257,17 @@ def _class_of(expr: Expression) -> Type | None:
     return None
 
 
+def _is_plain_state(typ: Instance) -> bool:
+    """Whether a type is Flax's state, of which no key is known."""
+    return typ.type.fullname == STATE and len(typ.args) == 2 and tree_of(typ) is None
+
+
 def known_by_class(node: Type) -> Type:
-    """A module of which only the class is known, not how it was made."""
+    """A module of which only the class is known; the very type if it says no more than that."""
     found = get_proper_type(node)
-    return forgetting(found) if isinstance(found, Instance) and is_module(found) else node
+    if not isinstance(found, Instance) or found.extra_attrs is None or not is_module(found):
+        return node
+    return forgetting(found)
 
 
 def _is_any(typ: Type) -> bool:

@@ -1,4 +1,8 @@
-"""`SchemaPlugin`: passes mypy's questions that concern a schema to the parts that answer them."""
+"""`SchemaPlugin`: passes mypy's questions that concern a state to the parts that answer them.
+
+mypy asks about every name of every module that it analyses, and a run in which hardly a file has
+changed asks for little else: the answer no comes from this file, which imports no other part.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,7 @@ import functools
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from mypy.nodes import SymbolTableNode, TypeAlias, TypeInfo
 from mypy.options import Options
@@ -21,39 +24,22 @@ from mypy.plugin import (
     Plugin,
     ReportConfigContext,
 )
-from mypy.plugins.functools import partial_call_callback
 from mypy.types import FunctionLike, Instance, Type, get_proper_type
 
-from . import declaration, names
-from .accesses import Accesses
-from .annotations import analyze, as_without
-from .constructors import Constructors
-from .dependencies import depending
+from . import names
 from .fallback import no_hook, report, safely
-from .functions import Functions
-from .gradients import Gradients
-from .layer_table import LAYERS
-from .modules import Modules
 from .names import ANNOTATED, DICT, FOREIGN, FORMS, SCHEMA, STATE
-from .optimizers import Optimizers
 from .options import PluginOptions, read_options
-from .reader import Reader
-from .transforms import Transforms
-from .tree_functions import TreeFunctions
-from .trees import is_schema
-from .values import Values
 
-# mypy asks about every name of every module: the answer is no by one look into a table.
+if TYPE_CHECKING:
+    from .answers import Answers
+
 _CLASSES: Final = ("StateMap", "Entries", "Abstract", "Shardings", "Specs", "Like")
 _TREES: Final = frozenset({DICT, STATE} | {f"{FORMS}{name}" for name in _CLASSES})
 _ANALYZED: Final = frozenset({*ANNOTATED} | {f"{FORMS}{name}" for name in ("Pure", "Values")})
 
-
-_UPDATES: Final = frozenset(
-    f"{name}.update" for name in (names.OPTIMIZER, names.MODEL_AND_OPTIMIZER)
-)
-_GRADIENTS: Final = frozenset(f"{name}.__call__" for name in names.GRADIENTS)
-_Answer = tuple[tuple[str, ...], Callable[[FunctionContext], Type]]
+C = TypeVar("C", AttributeContext, MethodContext, MethodSigContext)
+R = TypeVar("R")
 
 
 class SchemaPlugin(Plugin):
@@ -61,29 +47,13 @@ class SchemaPlugin(Plugin):
 
     settings = PluginOptions()
     _config: Mapping[str, Any] | None = None
-    _functions: Mapping[str, Callable[[FunctionContext], Type]] = MappingProxyType({})
-    _partial: Callable[[MethodContext], Type] | None = None
-    _update: Callable[[MethodContext], Type] | None = None
-    _gradient: Callable[[MethodContext], Type] | None = None
-    _methods: Mapping[str, Callable[[MethodContext], Type]] = MappingProxyType({})
 
     def __init__(self, options: Options) -> None:
         """Reads the plugin's own options from the file that configures mypy."""
         super().__init__(options)
-        self.reader = Reader(self.class_named, Modules(self.class_named, self._path_of))
         try:
             self.settings = read_options(options.config_file)
             self._config = {**self.settings.as_json(), "plugin": _digest()}
-            self.accesses = Accesses(self.reader, self.settings)
-            functions = Functions(self.reader, of_modules=self.settings.infer_module_states)
-            self._functions = _function_hooks(self.reader, functions)
-            self._methods = _method_hooks(self.reader, self.accesses, functions)
-            values = Values(self.reader)
-            gradients, transforms = Gradients(values, functions), Transforms(values)
-            update = Optimizers(self.reader).update
-            self._update = safely(depending(self.reader, update), _returned)
-            self._partial = safely(transforms.partial, partial_call_callback)
-            self._gradient = safely(depending(self.reader, gradients.called), _returned)
         except Exception as error:
             report(error)
 
@@ -109,15 +79,26 @@ class SchemaPlugin(Plugin):
         file = (self._modules or {}).get(module)
         return None if file is None else file.path
 
+    @functools.cached_property
+    def _answers(self) -> Answers | None:
+        """The parts that answer, imported here; None if they can't be set up."""
+        if self._config is None:
+            return None
+        try:
+            from .answers import Answers
+
+            return Answers(self.class_named, self._path_of, self.settings)
+        except Exception as error:
+            report(error)
+            return None
+
     @no_hook
     def get_type_analyze_hook(self, fullname: str) -> Callable[[AnalyzeTypeContext], Type] | None:
         """Answers for forms: `Only`, `Rest` and `Plus` are Annotated, `Pure` is an alias."""
         if fullname not in _ANALYZED:
             return None
-        return safely(
-            functools.partial(analyze, self.reader, fullname),
-            functools.partial(as_without, fullname),
-        )
+        answers = self._answers
+        return None if answers is None else answers.annotation(fullname)
 
     @no_hook
     def get_base_class_hook(self, fullname: str) -> Callable[[ClassDefContext], None] | None:
@@ -134,9 +115,7 @@ class SchemaPlugin(Plugin):
         if not self._names_tree(fullname):
             return None
         name = fullname.rpartition(".")[2]
-        return safely(
-            depending(self.reader, functools.partial(self.accesses.attribute, name)), _attribute
-        )
+        return self._of_tree(fullname, lambda answers: answers.attribute(name), _attribute)
 
     @no_hook
     def get_method_signature_hook(
@@ -145,28 +124,49 @@ class SchemaPlugin(Plugin):
         """Answers for assignments under literal keys."""
         if not fullname.endswith(".__setitem__") or not self._names_tree(fullname):
             return None
-        return safely(depending(self.reader, self.accesses.set_item), _signature)
+        return self._of_tree(fullname, lambda answers: answers.set_item, _signature)
 
     @no_hook
     def get_method_hook(self, fullname: str) -> Callable[[MethodContext], Type] | None:
         """Answers for reads under literal keys, and for ``S.of(node, *filters)``."""
-        if fullname == names.PARTIAL_CALL:
-            return self._partial
-        if fullname in _UPDATES:
-            return self._update
-        if fullname in _GRADIENTS:
-            return self._gradient
-        hook = self._methods.get(fullname.rpartition(".")[2])
-        return None if hook is None or not self._names_tree(fullname) else hook
+        if fullname in names.METHODS:
+            answers = self._answers
+            return None if answers is None else answers.own_methods.get(fullname)
+        name = fullname.rpartition(".")[2]
+        if name not in names.TREE_METHODS or not self._names_tree(fullname):
+            return None
+        return self._of_tree(fullname, lambda answers: answers.methods[name], _returned)
 
     @no_hook
     def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
         """Answers for functions of Flax, JAX and optax over states, and for `check`."""
-        return self._functions.get(fullname)
+        if fullname not in names.FUNCTIONS and not fullname.startswith(names.MADE):
+            return None
+        answers = self._answers
+        return None if answers is None else answers.functions.get(fullname)
+
+    def _of_tree(
+        self,
+        member: str,
+        find: Callable[[Answers], Callable[[C], R]],
+        default: Callable[[C], R],
+    ) -> Callable[[C], R] | None:
+        """The answer for a member of a tree; a dict is none unless it is marked as one."""
+
+        def of_dict(context: C) -> R:
+            if _is_plain_dict(context.type) or self._answers is None:
+                return default(context)
+            return find(self._answers)(context)
+
+        if member.rpartition(".")[0] == DICT:
+            return safely(of_dict, default)
+        return None if self._answers is None else find(self._answers)
 
     def _names_schema(self, fullname: str) -> bool:
         info = self.class_named(fullname)
-        return info is not None and bool(info.mro) and is_schema(info)
+        if info is None or not info.mro:
+            return False
+        return info.has_base(SCHEMA) and info.fullname != SCHEMA
 
     def _names_tree(self, member: str) -> bool:
         """Whether the class in the full name of an attribute or method may be a tree."""
@@ -184,76 +184,12 @@ def _digest() -> str:
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
-def _function_hooks(
-    reader: Reader, functions: Functions
-) -> dict[str, Callable[[FunctionContext], Type]]:
-    """The answers for functions, by full name."""
-    values = Values(reader)
-    trees, transforms = TreeFunctions(values), Transforms(values)
-    gradients = Gradients(values, functions)
-    answers: list[_Answer] = [
-        (names.CHECK, functions.check),
-        (names.FILTERING, functions.filtered),
-        (names.PURE, functions.as_pure),
-        (names.POPPING, functions.popped),
-        (names.PURE_DICT, functions.to_pure_dict),
-        (names.TO_FLAT_STATE, functions.to_flat_state),
-        (names.TREE_MAP, trees.map),
-        (names.TREE_MAP_WITH_PATH, trees.map_with_path),
-        (names.TREE_LEAVES, trees.leaves),
-        (names.TREE_FLATTEN, trees.flatten),
-        (names.KEEPING, trees.first),
-        (names.KEEPING_SECOND, trees.second),
-        (names.DEVICE_PUT, trees.device_put),
-        (names.DEVICE_GET, trees.device_get),
-        (names.EVAL_SHAPE, trees.eval_shape),
-        (names.NNX_EVAL_SHAPE, trees.eval_shape),
-        (names.GRAD, gradients.grad),
-        (names.VALUE_AND_GRAD, gradients.value_and_grad),
-        (names.NNX_GRAD, gradients.nnx_grad),
-        (names.NNX_VALUE_AND_GRAD, gradients.nnx_value_and_grad),
-        (names.JIT, transforms.jit),
-        (names.SAME_CALL, transforms.same),
-        (names.SCAN, transforms.scan),
-        (names.FORI_LOOP, transforms.fori_loop),
-        (names.COND, transforms.cond),
-        (names.VJP, transforms.vjp),
-    ]
-    answers += _constructors(Constructors(reader.lookup))
-    return {
-        name: safely(depending(reader, hook), _returned)
-        for known, hook in answers
-        for name in known
-    }
+def _is_plain_dict(typ: Type) -> bool:
+    found = get_proper_type(typ)
+    return isinstance(found, Instance) and found.extra_attrs is None and found.type.fullname == DICT
 
 
-def _constructors(constructors: Constructors) -> list[_Answer]:
-    """The classes whose calls say more than the class."""
-    return [
-        (tuple(LAYERS), constructors.layer),
-        ((names.SEQUENTIAL,), constructors.sequential),
-        ((names.NODE_LIST,), constructors.list_of),
-        ((names.NODE_DICT,), constructors.dict_of),
-        ((names.OPTIMIZER, names.MODEL_AND_OPTIMIZER), constructors.optimizer),
-    ]
-
-
-def _method_hooks(
-    reader: Reader, accesses: Accesses, functions: Functions
-) -> dict[str, Callable[[MethodContext], Type]]:
-    """The answers for methods of trees, by name."""
-    found = {
-        "__getitem__": accesses.get_item,
-        "get": accesses.get,
-        "of": functions.of,
-        "to_pure_dict": functions.to_pure_dict_method,
-        "filter": functions.filtered_method,
-        "split": functions.filtered_method,
-    }
-    return {name: safely(depending(reader, hook), _returned) for name, hook in found.items()}
-
-
-def _returned(context: FunctionContext | MethodContext) -> Type:
+def _returned(context: MethodContext) -> Type:
     return context.default_return_type
 
 
@@ -265,8 +201,14 @@ def _signature(context: MethodSigContext) -> FunctionLike:
     return context.default_signature
 
 
+def _remember(context: ClassDefContext) -> None:
+    from .declaration import remember
+
+    remember(context)
+
+
 def _nothing(context: ClassDefContext) -> None:
     return None
 
 
-_REMEMBER: Final = safely(declaration.remember, _nothing)
+_REMEMBER: Final = safely(_remember, _nothing)

@@ -78,9 +78,12 @@ GRADIENTS: Final = tuple(
     f"{AUTODIFF}{name}"
     for name in ("_Grad", "_GradWithAux", "_ValueAndGrad", "_ValueAndGradWithAux")
 )
+GRADIENT_CALLS: Final = tuple(f"{name}.__call__" for name in GRADIENTS)
 DIFF_STATE: Final = f"{AUTODIFF}DiffState"
 OPTIMIZER: Final = f"{_NNX}training.optimizer.Optimizer"
 MODEL_AND_OPTIMIZER: Final = f"{_NNX}training.optimizer.ModelAndOptimizer"
+OPTIMIZERS: Final = (OPTIMIZER, MODEL_AND_OPTIMIZER)
+UPDATES: Final = tuple(f"{name}.update" for name in OPTIMIZERS)
 
 # Calls that give a module attributes that mypy does not see, or that declare anything as data.
 GIVING: Final = ("setattr", "__dict__", "vars(", "sow(", "perturb(", "set_attributes")
@@ -111,7 +114,8 @@ def _in(modules: Iterable[str], *names: str) -> tuple[str, ...]:
 
 
 # Functions over states.
-FILTERING: Final = _in(_STATES, "state", "variables", "split", "filter_state", "split_state")
+FILTERING: Final = _in(_STATES, "state", "variables", "split")
+FILTERING_STATE: Final = _in(_STATES, "filter_state", "split_state")
 POPPING: Final = _in(_STATES, "pop")
 PURE: Final = _in(_STATES, "as_pure", "pure")
 PURE_DICT: Final = _in(_STATES, "to_pure_dict")
@@ -149,3 +153,18 @@ FORI_LOOP: Final = _in(_LAX, "fori_loop")
 COND: Final = _in(_LAX, "cond")
 VJP: Final = _in(_API, "vjp")
 JVP: Final = _in(_API, "jvp")
+
+#: All functions whose calls are answered, and all methods of no tree.
+FUNCTIONS: Final = frozenset(
+    (
+        *(*CHECK, *FILTERING, *FILTERING_STATE, *POPPING, *PURE, *PURE_DICT, *TO_FLAT_STATE),
+        *(*TREE_MAP, *TREE_MAP_WITH_PATH, *TREE_LEAVES, *TREE_FLATTEN, *KEEPING, *KEEPING_SECOND),
+        *(*DEVICE_PUT, *DEVICE_GET, *EVAL_SHAPE, *NNX_EVAL_SHAPE),
+        *(*GRAD, *VALUE_AND_GRAD, *NNX_GRAD, *NNX_VALUE_AND_GRAD, *VJP),
+        *(*JIT, *SAME_CALL, *SCAN, *FORI_LOOP, *COND),
+    )
+)
+METHODS: Final = frozenset((PARTIAL_CALL, *UPDATES, *GRADIENT_CALLS))
+TREE_METHODS: Final = frozenset(("__getitem__", "get", "of", "to_pure_dict", "filter", "split"))
+#: How the names of classes begin whose calls are answered.
+MADE: Final = (LAYER_MODULES, SEQUENTIAL, NODE_LIST, NODE_DICT, *OPTIMIZERS)

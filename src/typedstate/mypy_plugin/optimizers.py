@@ -46,9 +46,12 @@ class Optimizers:
 
     def _wrt(self, context: MethodContext, optimizer: Instance) -> Type | None:
         """The filter of an optimizer; None if it is not known."""
+        found = selected_by(optimizer)
+        if found is None:
+            return None
         read = context.context.callee if isinstance(context.context, CallExpr) else None
         known = isinstance(read, MemberExpr) and is_made_once(context.api, read.expr)
-        return selected_by(optimizer) if known else None
+        return found if known else None
 
     def _refusal(self, grads: Type, model: Type | None, wrt: Type | None) -> str | None:
         """The reason why gradients can't be right; None if they may be."""

@@ -25,7 +25,7 @@ from .modules import OF_MODULE, Modules, is_module
 from .names import DICT, ENTRIES, FORMS, MAP, NODE_DICT, NODE_LIST, STATE, STR
 from .presence import HAVING, present_at
 from .tags import Tag, tag_of, tagged
-from .trees import LEVELS, Field, Fields, Tree, fields_of, is_schema, tree_of
+from .trees import LEVELS, Field, Fields, Tree, fields_of, has_plain_field, is_schema, tree_of
 
 _NESTING: Final = (*LEVELS, NODE_LIST, NODE_DICT)  # one may be in another without end
 
@@ -61,6 +61,11 @@ class Reader:
         """Ends an answer; the enclosing answer has consulted its classes too."""
         self._answering = around is not None
         self.consulted = set[TypeInfo]() if around is None else around | self.consulted
+
+    def declares(self, base: Instance, name: str) -> bool:
+        """Whether an attribute of a schema is a field under its own name; consults the schema."""
+        self.consulted.update(info for info in base.type.mro if is_schema(info))
+        return has_plain_field(base.type, name)
 
     def fields(self, base: Instance) -> Fields:
         """The fields of a schema; adds it to the consulted classes."""

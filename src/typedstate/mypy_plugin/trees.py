@@ -8,7 +8,7 @@ from typing import Final
 
 from mypy.expandtype import expand_type_by_instance
 from mypy.maptype import map_instance_to_supertype
-from mypy.nodes import TypeInfo, Var
+from mypy.nodes import SymbolNode, TypeInfo, Var
 from mypy.types import (
     Instance,
     Type,
@@ -102,6 +102,18 @@ class Fields:
         return next((field for field in self.by_key.values() if field.name == name), None)
 
 
+def has_plain_field(info: TypeInfo, name: str) -> bool:
+    """Whether an attribute of a schema class is a field that has its own name as key."""
+    for base in info.mro:
+        symbol = base.names.get(name)
+        if symbol is None or not is_schema(base) or not _is_field(name, symbol.node):
+            continue
+        metadata = metadata_of(base)
+        if metadata and not metadata.get("open"):
+            return key_of(metadata, name) == (name,)
+    return False
+
+
 def fields_of(base: Instance) -> Fields:
     """The fields of a schema, its bases' first."""
     found: dict[str, Field] = {}
@@ -128,7 +140,11 @@ def _declared(info: TypeInfo) -> Iterator[tuple[str, Type]]:
     """The annotations of a class body."""
     for name, symbol in info.names.items():
         node = symbol.node
-        if not isinstance(node, Var) or node.type is None or node.is_classvar:
-            continue
-        if not (name.startswith("__") and name.endswith("__")):
+        if isinstance(node, Var) and node.type is not None and _is_field(name, node):
             yield name, node.type
+
+
+def _is_field(name: str, node: SymbolNode | None) -> bool:
+    if not isinstance(node, Var) or node.type is None or node.is_classvar:
+        return False
+    return not (name.startswith("__") and name.endswith("__"))

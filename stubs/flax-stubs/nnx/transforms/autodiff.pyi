@@ -290,16 +290,6 @@ def custom_vjp(
 #
 @overload
 def remat(
-    f: Missing = ...,
-    *,
-    prevent_cse: bool = True,
-    static_argnums: int | tuple[int, ...] = (),
-    policy: Callable[..., bool] | None = None,
-    graph: bool | None = None,
-    graph_updates: bool | None = None,
-) -> Callable[[F], F]: ...
-@overload
-def remat(
     f: F,
     *,
     prevent_cse: bool = True,
@@ -308,6 +298,16 @@ def remat(
     graph: bool | None = None,
     graph_updates: bool | None = None,
 ) -> F: ...
+@overload
+def remat(
+    f: Missing = ...,
+    *,
+    prevent_cse: bool = True,
+    static_argnums: int | tuple[int, ...] = (),
+    policy: Callable[..., bool] | None = None,
+    graph: bool | None = None,
+    graph_updates: bool | None = None,
+) -> Callable[[F], F]: ...
 
 # What a later Flax has here, and what it keeps to itself.
 def __getattr__(name: str) -> Any: ...

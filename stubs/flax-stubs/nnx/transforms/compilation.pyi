@@ -132,24 +132,6 @@ class SimpleJitPartialWrapped(Generic[P, R]):
 # What has gone since (`abstracted_axes`, and `check_rep` and `auto` of `shard_map`) is still taken: older Flaxes have it.
 @overload
 def jit(
-    fun: Missing = ...,
-    *,
-    in_shardings: Any = None,
-    out_shardings: Any = None,
-    static_argnums: int | Sequence[int] | None = None,
-    static_argnames: str | Iterable[str] | None = None,
-    donate_argnums: int | Sequence[int] | None = None,
-    donate_argnames: str | Iterable[str] | None = None,
-    keep_unused: bool = False,
-    device: Any = None,
-    backend: str | None = None,
-    inline: bool = False,
-    abstracted_axes: Any = None,
-    graph: bool | None = None,
-    graph_updates: bool | None = None,
-) -> Callable[[Callable[P, R]], JitWrapped[P, R]]: ...
-@overload
-def jit(
     fun: Callable[P, R],
     *,
     in_shardings: Any = None,
@@ -166,6 +148,24 @@ def jit(
     graph: bool | None = None,
     graph_updates: bool | None = None,
 ) -> JitWrapped[P, R]: ...
+@overload
+def jit(
+    fun: Missing = ...,
+    *,
+    in_shardings: Any = None,
+    out_shardings: Any = None,
+    static_argnums: int | Sequence[int] | None = None,
+    static_argnames: str | Iterable[str] | None = None,
+    donate_argnums: int | Sequence[int] | None = None,
+    donate_argnames: str | Iterable[str] | None = None,
+    keep_unused: bool = False,
+    device: Any = None,
+    backend: str | None = None,
+    inline: bool = False,
+    abstracted_axes: Any = None,
+    graph: bool | None = None,
+    graph_updates: bool | None = None,
+) -> Callable[[Callable[P, R]], JitWrapped[P, R]]: ...
 
 # What is left of the parameters, no type says.
 def jit_partial(
