@@ -10,8 +10,9 @@ import optax
 import pytest
 from flax import nnx
 
-from tests.zoo.published import MLP
+from tests.zoo.published import GPT, MLP
 from typedstate import (
+    Abstract,
     Bind,
     Only,
     SchemaError,
@@ -119,3 +120,18 @@ def test_a_state_that_the_catalogue_does_not_have_is_a_class() -> None:
 def test_what_is_no_transformation_is_refused() -> None:
     with pytest.raises(SchemaError, match="takes an optax transformation, not function"):
         optimizer_state(optax.adam, PARAMS)
+
+
+def _trained(layers: int, heads: int, d: int) -> Any:
+    """The abstract state of an optimizer, without its model."""
+
+    def made() -> Any:
+        model = GPT(layers=layers, heads=heads, d=d, rngs=nnx.Rngs(0))
+        return nnx.Optimizer(model, optax.adamw(1e-3), wrt=nnx.Param)
+
+    return nnx.state(nnx.eval_shape(made))
+
+
+def test_blocks_are_no_heads_however_many_both_are() -> None:
+    hint: Any = infer(_trained(2, 2, 8), _trained(3, 3, 12))
+    assert (report := explain(_trained(4, 5, 20), Abstract[hint])), report

@@ -163,6 +163,8 @@ class _Varying:
         if len(varied) > 1:
             return False
         kinds = {first.role.kind, second.role.kind}
+        if LAYERS in kinds:  # how many blocks there are is no width, not even of one unknown
+            return len(kinds) == 1
         return len(kinds) == 1 or not kinds & _AT_HOME or ANY in kinds or kinds == {HEADS, KV_HEADS}
 
 
