@@ -8,7 +8,7 @@ from pathlib import Path
 import flax
 import pytest
 from flax import nnx
-from type_checkers import PLUGIN, installed, mypy
+from type_checkers import HERE, PLUGIN, installed, mypy
 
 pytestmark = [
     installed("mypy"),
@@ -46,7 +46,10 @@ def within_a_function(*snippets: str) -> str:
 
 
 def printed(folder: Path, source: str, config: str, variant: str) -> str:
-    """What mypy prints of a file, without places and the count."""
+    """What mypy prints of a file, without places and the count.
+
+    With the options of other tests it has the cache of those.
+    """
     (folder / "user.py").write_text(source)
     (folder / "mypy.ini").write_text(config)
     result = mypy([folder / "user.py"], folder / "mypy.ini", variant)
@@ -57,7 +60,7 @@ def printed(folder: Path, source: str, config: str, variant: str) -> str:
 def test_the_screen(tmp_path: Path) -> None:
     of_flax, before, with_stubs, of_schema, with_plugin = blocks("What mypy says")
     plain = IMPORTS + within_a_function(of_flax)
-    assert printed(tmp_path, plain, "[mypy]\n", "") == with_stubs
+    assert printed(tmp_path, plain, (HERE / "mypy.ini").read_text(), "") == with_stubs
 
     # What stands on mypy's own path comes before stubs that are installed.
     (tmp_path / "alone").mkdir()

@@ -1,7 +1,6 @@
 """`typedstate flax-stubs` takes the stubs from every type checker, and gives them back."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -61,7 +60,7 @@ def switch(python: Path, *state: str) -> subprocess.CompletedProcess[str]:
 def mypy(python: Path, project: Path) -> str:
     config = project / "mypy.ini"
     config.write_text("[mypy]\n")
-    given = ["--config-file", config, "--python-executable", python, "--cache-dir", os.devnull]
+    given = ["--config-file", config, "--python-executable", python]
     result = run(sys.executable, "-m", "mypy", *given, "source.py", folder=project)
     return result.stdout.partition('Revealed type is "')[2].partition('"')[0]
 
