@@ -6,6 +6,7 @@ asks for ``code_at_once``; what draws values at random is marked ``both_policies
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = "static" if static in item.path.parents else str(item.path.relative_to(TESTS))
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays: to look through it takes a collection a second."""
+    gc.collect()
+    gc.freeze()
 
 
 #: Code for the first value of every hint, where users get it for the second.

@@ -8,7 +8,9 @@ import pytest
 from flax import nnx
 from type_checkers import (
     HERE,
+    OFF,
     PLUGIN,
+    SKIPPED,
     Errors,
     expected,
     installed,
@@ -41,9 +43,8 @@ def test_the_suite_with_the_plugin(tmp_path: Path) -> None:
 
 def test_module_states_are_no_matter_where_they_are_switched_off(tmp_path: Path) -> None:
     config = tmp_path / "mypy.ini"
-    off = "[typedstate-mypy]\ninfer_module_states = false\n"
-    config.write_text(f"[mypy]\nstrict = true\nplugins = typedstate.mypy_plugin\n{off}")
-    result = mypy([HERE / "schemas" / "plugin_modules.py"], config, "-stubs-plugin")
+    config.write_text(PLUGIN.format("typedstate.mypy_plugin") + OFF)
+    result = mypy([HERE / "schemas" / "plugin_modules.py"], config, "-off")
     assert "plugin_modules.py" not in {file for file, _ in reported(result.stdout)}
 
 
@@ -96,7 +97,7 @@ FOUND = "found = mypy_plugin.plugin(version)\n"
 def run_changed(folder: Path, change: str, *, loads: bool = True) -> tuple[Errors, str]:
     """What mypy reports over a user's file, and what it prints beside."""
     config = folder / "mypy.ini"
-    config.write_text(PLUGIN.format(HERE / "changing_plugin.py"))
+    config.write_text(PLUGIN.format(HERE / "changing_plugin.py") + SKIPPED)
     (folder / "user.py").write_text(f"{USER}# {folder}\n")  # nothing that is in the cache
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CHANGED", change)

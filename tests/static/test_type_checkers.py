@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import type_checkers
 from flax import nnx
-from type_checkers import PLUGIN, Errors, copy, expected, installed, reported, suite
+from type_checkers import OFF, PLUGIN, Errors, copy, expected, installed, reported, suite
 
 pytestmark = pytest.mark.skipif(
     not hasattr(nnx, "restore_int_paths"), reason="the static suite is about Flax 0.12"
@@ -23,9 +23,8 @@ def test_mypy() -> None:
 def test_mypy_with_the_plugin(tmp_path: Path) -> None:
     config = tmp_path / "mypy.ini"
     # The suite says what every checker knows; what the plugin reads from modules has its own files.
-    off = "[typedstate-mypy]\ninfer_module_states = false\n"
-    config.write_text(PLUGIN.format("typedstate.mypy_plugin") + off)
-    result = type_checkers.mypy(suite(), config, "-plugin")
+    config.write_text(PLUGIN.format("typedstate.mypy_plugin") + OFF)
+    result = type_checkers.mypy(suite(), config, "-off")
     assert reported(result.stdout) == expected(suite(), "plugin"), result.stderr
 
 

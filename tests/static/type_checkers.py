@@ -28,6 +28,9 @@ HERE = Path(__file__).parent
 SCHEMAS = HERE / "schemas"
 CONFIGURATIONS = ("pyrightconfig.json", "pyrefly.toml", "ty.toml")
 PLUGIN = "[mypy]\nstrict = True\nwarn_unreachable = True\nplugins = {}\n"
+OFF = "[typedstate-mypy]\ninfer_module_states = false\n"
+#: For files in which nothing is asked of what mypy reads longest.
+SKIPPED = "[mypy-jax.*,jaxlib.*,numpy.*,optax.*,orbax.*]\nfollow_imports = skip\n"
 RULES = ("pyright", "pyrefly", "ty")
 
 Errors = Mapping[tuple[str, int], list[str]]
