@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zlib
 from typing import Annotated, Any
 
 import jax
@@ -176,6 +177,10 @@ def test_sizes_that_are_given_do_not_vary(state: Any) -> None:
 def test_the_fixture(typedstate_example: Any) -> None:
     state = typedstate_example(zoo.LinearState, din=2, dout=3)
     assert explain(state, zoo.LinearState).dims == {"din": 2, "dout": 3}
+    # The same in every run of the test, with workers or without.
+    here = "tests/testing/test_strategies.py::test_the_fixture"
+    again = example(zoo.LinearState, zlib.crc32(here.encode()), din=2, dout=3)
+    assert jax.tree.map(np.array_equal, state, again) == jax.tree.map(lambda _: True, state)
 
 
 def test_the_plugin_imports_no_flax_and_an_example_no_hypothesis() -> None:
