@@ -57,7 +57,7 @@ def calls(effort: Effort) -> Iterator[Row]:
 
     works = (lambda: one(state), lambda: plain(state), lambda: bare(state))
     a, b, c = measure(effort, *works)
-    yield Row("@checked f(state)", 2, 1.0, a, "beartype, nnx.State", b, c)
+    yield Row("@checked f(state)", 2, 1.2, a, "beartype, nnx.State", b, c)
     yield _new_batches(state, effort)
 
 

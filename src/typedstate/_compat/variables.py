@@ -55,6 +55,8 @@ _WITH_AVAL: Final = frozenset[Any](
         getattr(vars(cast(type, cls)).get("aval"), "fget", None), types.FunctionType | None
     )
 )
+#: `type`, where the cast that type checkers want would take as long again.
+_class_of: Callable[[object], Any] = type
 _is_ref: Final[Callable[[Any], bool]] = getattr(
     _variables, "is_array_ref", getattr(_variables, "is_mutable_array", lambda _: False)
 )
@@ -106,16 +108,17 @@ def aval_of(value: Any) -> Hashable:
 
 def array_signs(leaf: Any) -> tuple[Any, ...] | None:
     """Classes, shape and dtype of a leaf; None where these may not be all that a check reads."""
-    outer = cast(Any, type(leaf))
+    outer = _class_of(leaf)
     raw: Any = leaf
     if VariableState is not None and outer is VariableState:
         outer, raw = (outer, leaf.type), object.__getattribute__(leaf, "value")
     elif Variable in outer.__mro__:
         raw = _read_raw(leaf)
-    cls = cast(Any, type(raw))
+    cls = _class_of(raw)
     if cls in _WITH_AVAL:
         aval = raw.aval
-        return None if is_deleted(raw) else (outer, cls, aval.shape, aval.dtype)
+        is_gone = cls in _WITH_BUFFERS and raw.is_deleted()
+        return None if is_gone else (outer, cls, aval.shape, aval.dtype)
     if cls is np.ndarray:
         return outer, cls, raw.shape, raw.dtype
     if cls is jax.ShapeDtypeStruct:

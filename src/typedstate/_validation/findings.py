@@ -196,10 +196,11 @@ class Findings(msgspec.Struct):
         """The names of one more occurrence of a schema."""
         return Scope(self.new_number())
 
-    def new_number(self) -> int:
-        """A new number for a scope."""
-        self._scopes += 1
-        return self._scopes
+    def new_number(self, count: int = 1) -> int:
+        """A new number for a scope; of several the first."""
+        first = self._scopes + 1
+        self._scopes += count
+        return first
 
     def shared_scope(self, occurrence: Hashable) -> int:
         """The number of the scope of one occurrence, however often it is met."""

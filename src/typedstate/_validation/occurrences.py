@@ -6,7 +6,7 @@ scopes of the schemas in it; and for one schema in several alternatives around o
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Literal
 
 from .._spec.nodes import EntriesSpec, Map, SchemaRef, Spec, StateOfSpec
@@ -116,6 +116,20 @@ class Occurrences:
         tree, _ = self.tree_at
         is_shared = self.argument_at is not None or self._found.is_shared(tree.names[0])
         return id(tree) if is_shared else None
+
+    def again(self, made: Sequence[Made], path: Path) -> dict[int, int]:
+        """The scopes of an entry like one before: their numbers by those of that entry.
+
+        Args:
+          made: the scopes of the entry before, below its path.
+          path: of the entry.
+        """
+        if self.argument_at is not None or self.unions > 1 or self.made is not None:
+            return {one.number: self.new_number(one.ref, (*path, *one.path)) for one in made}
+        first = self._found.new_number(len(made))
+        if self.tree_at is not None:
+            self.tree_at[0].repeated.append((made, path, first))
+        return {one.number: first + index for index, one in enumerate(made)}
 
     def new_number(self, ref: SchemaRef | None, path: Path) -> int:
         """Of the scope of one occurrence; the same in every use of a type argument.

@@ -89,7 +89,8 @@ def _permuted(every: _Sizes, leaves: _Leaves, given: Mapping[Var, int]) -> list[
     Each array is compared with all others first, then with those of other hints, as in a foreign
     model every kernel may be transposed.
     """
-    suspects = [place for place, seen in leaves.items() if _can_be_turned(seen)][:_MAX_SUSPECTS]
+    turnable = (place for place, seen in leaves.items() if _can_be_turned(seen))
+    suspects = list(itertools.islice(turnable, _MAX_SUSPECTS))
 
     def fitting(apart: bool) -> list[Permuted]:
         arrays = [leaves[place] for place in suspects]
@@ -235,10 +236,12 @@ class _Sizes:
     def _counts(self, name: Var, without: frozenset[int]) -> Counter[Size]:
         """How often a name has each size, without those of some dims by their ids."""
         if (name, without) not in self._counted:
+            seen = self._by_name.get(name, [])
+            if without:
+                seen = [one for one in seen if id(one.dim) not in without]
+            sizes = Counter([one.size for one in seen])
             self._counted[name, without] = Counter(
-                seen.size
-                for seen in self._by_name.get(name, ())
-                if type(seen.size) is int and id(seen.dim) not in without
+                {size: count for size, count in sizes.items() if type(size) is int}
             )
         return self._counted[name, without]
 

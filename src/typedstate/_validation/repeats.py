@@ -141,8 +141,7 @@ class _Entry(msgspec.Struct, frozen=True):
     def repeat(self, walk: Walker, path: Path) -> None:
         """The same of an entry that is like it."""
         found, occurrences = walk.found, walk.occurrences
-        new = occurrences.new_number
-        numbers = {one.number: new(one.ref, (*path, *one.path)) for one in self.made}
+        numbers = occurrences.again(self.made, path)
         by, part = found.order - self.order, found.part
         names = [in_scopes(name, numbers) for name in self.names]
         paths = [(*path, *below) for below in self.paths]
@@ -188,17 +187,21 @@ def _decided_by_signs(spec: Spec, known: dict[int, tuple[Spec, bool]]) -> bool:
 def _sign(value: Any, signs: list[Any]) -> bool:
     """Adds keys, classes, dtypes and sizes of a tree; False where they may not be all there is."""
     if type(value) is not dict:
-        own = variables.array_signs(value)
-        if own is None:
-            return False
-        signs.append(own)
-        return True
+        return _sign_leaf(value, signs)
     mapping = cast("dict[Hashable, Any]", value)
     if not _PLAIN_KEYS.issuperset(map(type, mapping)):
         return False
     signs += mapping
     signs.append(None)  # no key: after the last one
-    for item in mapping.values():  # noqa: SIM110 - a generator takes half as long again
-        if not _sign(item, signs):
+    for item in mapping.values():  # leaves here: one call less for each
+        if not (_sign(item, signs) if type(item) is dict else _sign_leaf(item, signs)):
             return False
+    return True
+
+
+def _sign_leaf(value: Any, signs: list[Any]) -> bool:
+    own = variables.array_signs(value)
+    if own is None:
+        return False
+    signs.append(own)
     return True

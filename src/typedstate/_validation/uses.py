@@ -7,7 +7,7 @@ both as it meets them; `differences` compares them once all values of the call w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
@@ -56,6 +56,8 @@ class Tree(msgspec.Struct, eq=False):
       number: of its own scope.
       length: of its path.
       made: the scopes of the schemas in it.
+      repeated: such scopes again, of entries like one before: those of that one below its path,
+        the path of the entry, and the number of the first.
     """
 
     names: tuple[int, Any]
@@ -64,11 +66,19 @@ class Tree(msgspec.Struct, eq=False):
     number: int
     length: int
     made: list[Made] = msgspec.field(default_factory=list[Made])
+    repeated: list[tuple[Sequence[Made], Path, int]] = msgspec.field(
+        default_factory=list[tuple[Sequence[Made], Path, int]]
+    )
 
     def scopes(self) -> dict[Hashable, int]:
         """The number of the scope of each schema in it, by where that stands."""
         found: dict[Hashable, int] = {((), self.names[1]): self.number}
-        for one in self.made:
+        again = (
+            Made(first + index, one.ref, (*path, *one.path))
+            for made, path, first in self.repeated
+            for index, one in enumerate(made)
+        )
+        for one in (*self.made, *again):
             root = None if one.ref is None else root_of(one.ref)
             found[one.path[self.length :], root] = one.number
         return found
