@@ -15,13 +15,14 @@ from typedstate._annotations.spec_of import spec_of
 from typedstate._compat import variables
 from typedstate._spec.node_groups import LevelSpec
 from typedstate._spec.nodes import Spec
+from typedstate._spec.questions import needs_leaf
 from typedstate._validation.opening import At, Side, open_binds
 from typedstate._validation.scopes import Scope
 from typedstate.comparison.levels import Level
 
 
 def mutations(state: Any, schema: Any, count: int, seed: int) -> Iterator[tuple[str, Any]]:
-    """Copies of a state with one thing wrong; an optional leaf that is absent is right.
+    """Copies of a state with one thing wrong: what is optional may be absent, or be there.
 
     Args:
       state: fits the schema.
@@ -36,9 +37,10 @@ def mutations(state: Any, schema: Any, count: int, seed: int) -> Iterator[tuple[
         name, mutate = rng.choice(_MUTATIONS)
         tree = as_dict(state)
         path = rng.choice(paths)
-        if mutate is _drop and _is_optional(spec, path):
-            continue
         found = mutate(tree, path, rng)
+        if found and mutate in (_drop, _extra):
+            changed = _changed(as_dict(state), tree, path)
+            found = "" if _is_optional(spec, changed) else found
         if found:
             yield f"{name} at {'.'.join(map(str, path))} ({found})", nnx.State(tree)
 
@@ -51,15 +53,26 @@ def _paths(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from _paths(item, (*path, key))
 
 
+def _changed(before: Any, after: Any, path: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The path, along that of a leaf, of the branch or leaf that is gone or new."""
+    for depth, key in enumerate(path):
+        other = set(before) ^ set(after)
+        if other:
+            return (*path[:depth], other.pop())
+        before, after = before[key], after[key]
+    raise AssertionError("nothing is gone, and nothing new")
+
+
 def _is_optional(spec: Spec, path: tuple[Any, ...]) -> bool:
-    """Whether the leaf at a path may be absent."""
+    """Whether the leaf or branch at a path may be absent."""
     inner = open_binds(Side(), At(spec, Scope(0), outermost=True)).spec
     if not isinstance(inner, LevelSpec):
         return False
     level, (key, *rest) = Level.of(inner), path
     field = level.fields.get(key)
     if field is not None:
-        return _is_optional(field.spec, tuple(rest)) if rest else field.optional
+        may_lack = field.optional or not needs_leaf(field.spec)
+        return _is_optional(field.spec, tuple(rest)) if rest else may_lack
     return bool(rest) and any(_is_optional(one, tuple(rest)) for one in level.under(key))
 
 
