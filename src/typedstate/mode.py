@@ -33,7 +33,8 @@ def _read_scalars() -> Scalars:
 
 MODE: Final[Mode] = _read()
 #: What ``float``, ``int``, ``bool`` and ``complex`` mean, by ``TYPEDSTATE_SCALARS``: ``traced``,
-#: inside of a transform a tracer without axes too, and numpy's scalars; ``strict``, neither.
+#: inside of a transform a tracer without axes too, numpy's scalars, and an int for a float;
+#: ``strict``, none of these.
 SCALARS: Final[Scalars] = _read_scalars()
 _muted: ContextVar[bool] = ContextVar("typedstate_suspended", default=False)
 #: Whether boundaries are mute here; called at each boundary.

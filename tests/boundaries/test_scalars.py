@@ -88,13 +88,17 @@ def returned(by: Any) -> float:
         (turned, 1j),
         (optional, 1.5),
         (optional, None),
+        (optional, 1),
         (defaulted, 1.5),
         (listed, [1.0, 2.0]),
+        (listed, [1, True]),
         (keyed, {"a": 1, "b": None}),
         (paired, (ONES, 1.0)),
+        (paired, (ONES, 1)),
         (literal, 2),
         (validated, 2.0),
         (returned, 1.0),
+        (returned, 1),
     ],
     ids=lambda value: getattr(value, "__name__", repr(value)),
 )
@@ -124,13 +128,13 @@ def test_variadic_parameters() -> None:
     [
         (counted, 2.0),
         (flagged, 1),
-        (optional, 1),
+        (optional, 1j),
         (optional, jnp.ones(2)),
-        (listed, [1, 2]),
+        (listed, [1, 2j]),
         (keyed, {"a": 1.0}),
-        (paired, (ONES, 1)),
+        (paired, (ONES, 1j)),
         (literal, 2.0),
-        (returned, 1),
+        (returned, 1j),
     ],
     ids=lambda value: getattr(value, "__name__", repr(value)),
 )
@@ -156,9 +160,41 @@ def test_numpys_scalars_are_numbers() -> None:
     checked(flagged)(np.bool_(True))
     checked(optional)(np.float32(1))
     checked(paired)((ONES, np.float32(1)))
-    for function, value in [(counted, np.float64(1)), (many, "a"), (paired, (ONES, size))]:
+    checked(paired)((ONES, size))
+    for function, value in [(counted, np.float64(1)), (many, "a"), (paired, (ONES, "a"))]:
         with pytest.raises(StateTypeError):
             checked(function)(value)
+
+
+@pytest.mark.parametrize(
+    ("function", "value"),
+    [
+        (optional, 1),
+        (optional, True),
+        (defaulted, 2),
+        (turned, 1.5),
+        (turned, 1),
+        (listed, [1, 2.5]),
+        (paired, (ONES, 1)),
+        (validated, 2),
+        (returned, 3),
+    ],
+    ids=lambda value: getattr(value, "__name__", repr(value)),
+)
+def test_an_int_counts_for_a_float_as_type_checkers_have_it(function: Any, value: Any) -> None:
+    wrapped = checked(function)
+    wrapped(value)
+    wrapped(value)  # by guarded code
+
+
+def test_a_float_counts_for_no_int() -> None:
+    for function, value in [(counted, 1.0), (flagged, 1), (keyed, {"a": 2.0}), (validated, 1)]:
+        with pytest.raises(StateTypeError):
+            checked(function)(value)
+    with pytest.raises(StateTypeError) as caught:
+        checked(listed)(["a"])
+    said = "found list (list index 0 item str 'a' not float or int)"
+    assert str(caught.value).splitlines()[1] == f"  by: expected list[float], {said} [array]"
 
 
 def test_a_dtype_by_its_scalar_type_or_name() -> None:
@@ -185,7 +221,7 @@ def test_a_jitted_function_returns_arrays_for_numbers() -> None:
         jax.jit(checked(function))(1.0)
 
     def wrong(by: float) -> float:
-        return 3  # type: ignore[return-value]
+        return 3j  # type: ignore[return-value]
 
     with pytest.raises(StateTypeError):
         checked(jax.jit(wrong))(1.0)
@@ -236,6 +272,24 @@ class Counted(TypedState):
     step: int
 
 
+class Scaled(TypedState):
+    scale: float
+
+
+def test_a_leaf_of_a_state_is_of_its_class() -> None:
+    state = nnx.State({"scale": 1})  # JAX makes another dtype of it
+    assert str(explain(state, Scaled)).splitlines()[1:2] == [
+        "  scale: expected float, found int [array]"
+    ]
+    with pytest.raises(StateTypeError):
+        jax.eval_shape(checked(scale_of), state)
+    jax.eval_shape(checked(scale_of), nnx.State({"scale": 1.0}))
+
+
+def scale_of(state: Scaled) -> Any:
+    return state["scale"]
+
+
 def test_a_number_in_a_state() -> None:
     state = nnx.State({"x": nnx.Param(ONES), "step": 3})
 
@@ -259,7 +313,15 @@ from typedstate import StateTypeError, checked
 @checked
 def counted(by: int) -> None: ...
 
-for call in (lambda: jax.eval_shape(counted, 1), lambda: counted(np.int64(1))):
+@checked
+def scaled(by: float, others: list[float]) -> None: ...
+
+for call in (
+    lambda: jax.eval_shape(counted, 1),
+    lambda: counted(np.int64(1)),
+    lambda: scaled(1, []),
+    lambda: scaled(1.0, [1]),
+):
     with pytest.raises(StateTypeError):
         call()
 """

@@ -64,11 +64,10 @@ def for_beartype(hint: Any) -> Spec:
     """A hint of a boundary that is beartype's to check."""
 
     def test(found: Any) -> bool:
-        from beartype.door import is_bearable
         from beartype.roar import BeartypeException
 
         try:
-            return is_bearable(found, hint) or scalars.fits(found, hint)
+            return scalars.is_bearable(found, hint)
         except BeartypeException:  # e.g. of a protocol that is not runtime-checkable
             return True
 

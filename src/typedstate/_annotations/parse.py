@@ -223,7 +223,7 @@ def _class(hint: Any, context: Context) -> Spec:
         )
     if context.boundary and not _plain_class(cls):
         return for_beartype(cls)
-    return Instance(cls, numpy=context.boundary and scalars.is_number(cls))
+    return Instance(cls, counts=context.boundary and scalars.is_number(cls))
 
 
 def _plain_class(hint: type) -> bool:

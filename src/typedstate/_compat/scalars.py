@@ -1,7 +1,8 @@
-"""Python numbers as JAX and numpy pass them on: as tracers, numpy scalars, names of dtypes.
+"""Python numbers as they are passed on: as tracers, numpy scalars, an int for a float.
 
 A hint such as ``temperature: float`` means a Python number. Inside a transform JAX replaces it by a
-tracer without axes, which the hint therefore accepts.
+tracer without axes, which the hint therefore accepts. Type checkers take an int for a float and a
+float for a complex (PEP 484), and so do boundaries.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import functools
 import types
 import typing
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast, get_args, get_origin
 
 import jax.numpy as jnp
 import jaxtyping
@@ -19,15 +20,18 @@ import numpy as np
 from ..mode import SCALARS
 from . import variables
 
+if TYPE_CHECKING:
+    from beartype import BeartypeConf
+
 IS_STRICT: Final = SCALARS == "strict"
 _jnp: Final[Any] = jnp
-#: Of each class of Python numbers: the dtypes that JAX gives them, and numpy's own scalars.
-#: ``True`` is an ``int``, so that an ``int`` may be a bool.
-_NUMBERS: Final[dict[type, tuple[tuple[Any, ...], type]]] = {
-    bool: ((jaxtyping.Bool,), np.bool_),
-    int: ((jaxtyping.Integer, jaxtyping.Bool), np.integer),
-    float: ((jaxtyping.Float,), np.floating),
-    complex: ((jaxtyping.Complex,), np.complexfloating),
+#: Of each class of Python numbers: the dtypes that JAX gives them, and numpy's own scalars. The
+#: numbers of a class count for those of the classes after it.
+_NUMBERS: Final[dict[type, tuple[Any, type]]] = {
+    bool: (jaxtyping.Bool, np.bool_),
+    int: (jaxtyping.Integer, np.integer),
+    float: (jaxtyping.Float, np.floating),
+    complex: (jaxtyping.Complex, np.complexfloating),
 }
 #: The class of ``jnp.float32`` and its like.
 ScalarMeta: Final[Any] = cast(Any, type(jnp.int32))
@@ -50,27 +54,42 @@ def _symbolic() -> type:
     return type(export.symbolic_shape("n")[0])
 
 
-def is_traced_scalar(value: object, cls: type) -> bool:
+def is_traced_scalar(value: object, cls: type, *, counts: bool) -> bool:
     """Whether a value is a tracer without axes that may be a Python number of a class.
 
-    An ``int`` may be traced as any integer or a bool, as ``True`` is an ``int``; a ``float`` as
-    any floating point number, but not as an integer.
+    Args:
+      value: that is asked about.
+      cls: the class of the number.
+      counts: whether numbers count that are none of the class: an int where a float is wanted. If
+        not, an ``int`` may still be a bool, as ``True`` is an ``int``.
     """
     is_scalar = variables.is_traced(value) and getattr(value, "shape", None) == ()
     if not is_scalar or cls not in _NUMBERS or IS_STRICT:
         return False
-    return str(cast(Any, value).dtype) in dtypes_of(cls)[1]
+    return str(cast(Any, value).dtype) in _dtypes(_counting(cls, counts=counts))
 
 
-def is_numpy_scalar(value: object, cls: type) -> bool:
-    """Whether a value is a numpy scalar, e.g. ``np.prod(shape)``, for a number of a class."""
-    return not IS_STRICT and cls in _NUMBERS and isinstance(value, _NUMBERS[cls][1])
+def counts_as(value: object, cls: type) -> bool:
+    """Whether a value counts for a number of a class: ``1``, ``np.prod(shape)`` for a float."""
+    if IS_STRICT or cls not in _NUMBERS:
+        return False
+    return any(isinstance(value, (one, _NUMBERS[one][1])) for one in _counting(cls))
 
 
 def dtypes_of(cls: type) -> tuple[str, tuple[str, ...]]:
-    """The dtypes that JAX gives Python numbers of a class, after what jaxtyping calls them."""
-    classes: Any = _NUMBERS[cls][0]
-    return classes[0].__name__, tuple(name for one in classes for name in one.dtypes)
+    """The dtypes of what counts for Python numbers of a class, after jaxtyping's name."""
+    return _NUMBERS[cls][0].__name__, _dtypes(_counting(cls))
+
+
+def _counting(cls: type, *, counts: bool = True) -> tuple[type, ...]:
+    """A class of numbers, and those whose numbers count for them, or are of the class."""
+    classes = tuple(_NUMBERS)
+    narrower = classes[: classes.index(cls) + 1]
+    return tuple(one for one in reversed(narrower) if counts or issubclass(one, cls))
+
+
+def _dtypes(classes: tuple[type, ...]) -> tuple[str, ...]:
+    return tuple(name for one in classes for name in _NUMBERS[one][0].dtypes)
 
 
 def may_stand(hint: Any) -> bool:
@@ -80,26 +99,47 @@ def may_stand(hint: Any) -> bool:
     return _is_dtype(hint) or any(map(may_stand, _parts(hint)))
 
 
-def fits(value: object, hint: Any) -> bool:
+@functools.cache
+def beartype_conf(**settings: Any) -> BeartypeConf:
+    """A configuration of beartype under which an int counts for a float."""
+    from beartype import BeartypeConf
+
+    return BeartypeConf(is_pep484_tower=not IS_STRICT, **settings)
+
+
+def is_bearable(value: object, hint: Any) -> bool:
+    """Whether beartype takes a value for a hint, or takes it once numbers are put back in it.
+
+    Raises:
+      beartype.roar.BeartypeException: if it makes nothing of the hint.
+    """
+    return _bears(value, hint) or _fits_restored(value, hint)
+
+
+def _bears(value: object, hint: Any) -> bool:
+    from beartype.door import is_bearable
+
+    return is_bearable(value, hint, conf=beartype_conf())
+
+
+def _fits_restored(value: object, hint: Any) -> bool:
     """Whether a value fits a hint of beartype's once Python's own numbers are put back in it.
 
     What they were is not known inside of a transform, so validators are not asked there.
     """
-    from beartype.door import is_bearable
-
     if IS_STRICT:
         return False
     found = _Restoring()
     restored = found.restore(value)
     if found.is_traced:
         hint = _without_values(hint)
-    if (found.is_traced or found.is_changed) and is_bearable(restored, hint):
+    if (found.is_traced or found.is_changed) and _bears(restored, hint):
         return True
     if not _speaks_of_dtypes(hint):
         return False
     found = _Restoring(dtypes=True)
     restored = found.restore(value)
-    return found.is_changed and is_bearable(restored, hint)
+    return found.is_changed and _bears(restored, hint)
 
 
 class _Restoring:
@@ -132,7 +172,7 @@ class _Restoring:
         return value
 
     def _traced(self, value: Any) -> Any:
-        cls = next((cls for cls in _NUMBERS if is_traced_scalar(value, cls)), None)
+        cls = next((cls for cls in _NUMBERS if is_traced_scalar(value, cls, counts=False)), None)
         if cls is None:
             return value
         self.is_traced = True

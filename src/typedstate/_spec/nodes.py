@@ -43,11 +43,12 @@ class Instance(ValueSpec, frozen=True):
 
     Attributes:
       cls: the class. For ``int``, ``float`` and the like, a tracer without axes fits too.
-      numpy: whether for such a class a numpy scalar fits too.
+      counts: whether for such a class a value fits that counts for one: a scalar of numpy, an int
+        for a float.
     """
 
     cls: type
-    numpy: bool = False
+    counts: bool = False
 
 
 @final

@@ -80,10 +80,10 @@ def see_value(
 
 
 def _is_number(value: object, spec: Instance) -> bool:
-    """Whether a value other than a Python number is accepted as one."""
-    if scalars.is_traced_scalar(value, spec.cls):
+    """Whether a value that is no Python number of the class is accepted as one."""
+    if scalars.is_traced_scalar(value, spec.cls, counts=spec.counts):
         return True
-    return spec.numpy and scalars.is_numpy_scalar(value, spec.cls)
+    return spec.counts and scalars.counts_as(value, spec.cls)
 
 
 def _literal(walk: Walker, value: Any, values: tuple[Any, ...], path: Path) -> None:

@@ -67,7 +67,7 @@ def tester(
     A method's ``Self``, and ``P.args`` and ``P.kwargs``, are left to type checkers. `refuse` is
     called with what does not fit.
     """
-    from beartype import BeartypeConf, beartype
+    from beartype import beartype
     from beartype.roar import BeartypeException
 
     if _is_self(hint) or isinstance(hint, typing.ParamSpecArgs | typing.ParamSpecKwargs):
@@ -76,7 +76,7 @@ def tester(
     hint = put(
         hint, {item: Any for item in open_ if isinstance(item, TypeVar) and has_default(item)}
     )
-    conf = BeartypeConf(violation_type=Refused, is_color=False)
+    conf = scalars.beartype_conf(violation_type=Refused, is_color=False)
     probe = _probe(function, name, kind, hint)
     annotation = annotations_of(function).get("return" if name == "yield" else name)
 
@@ -134,7 +134,6 @@ def _misfits(enforce: Callable[[Any], None], value: Any, kind: Any, hint: Any) -
 
 def _with_scalars(enforce: Callable[[Any], None], hint: Any, kind: Any) -> Callable[[Any], None]:
     """Enforces a hint, but accepts JAX's scalars for the numbers in it."""
-    from beartype.door import is_bearable
 
     def enforce_others(value: Any) -> None:
         __tracebackhide__ = True
@@ -143,7 +142,7 @@ def _with_scalars(enforce: Callable[[Any], None], hint: Any, kind: Any) -> Calla
             items = value
         elif kind is inspect.Parameter.VAR_KEYWORD:
             items = value.values()
-        if not all(is_bearable(item, hint) or scalars.fits(item, hint) for item in items):
+        if not all(scalars.is_bearable(item, hint) for item in items):
             enforce(value)
 
     return enforce_others
