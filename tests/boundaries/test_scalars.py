@@ -161,7 +161,12 @@ def test_numpys_scalars_are_numbers() -> None:
     checked(optional)(np.float32(1))
     checked(paired)((ONES, np.float32(1)))
     checked(paired)((ONES, size))
-    for function, value in [(counted, np.float64(1)), (many, "a"), (paired, (ONES, "a"))]:
+    for function, value in [
+        (counted, np.float64(1)),
+        (counted, np.bool_(True)),
+        (many, "a"),
+        (paired, (ONES, "a")),
+    ]:
         with pytest.raises(StateTypeError):
             checked(function)(value)
 

@@ -73,6 +73,8 @@ def counts_as(value: object, cls: type) -> bool:
     """Whether a value counts for a number of a class: ``1``, ``np.prod(shape)`` for a float."""
     if IS_STRICT or cls not in _NUMBERS:
         return False
+    if isinstance(value, np.bool_):  # to numpy it is no number
+        return cls is bool
     return any(isinstance(value, (one, _NUMBERS[one][1])) for one in _counting(cls))
 
 

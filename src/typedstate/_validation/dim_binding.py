@@ -6,8 +6,8 @@ that most leaves agree on, so that a single wrong leaf is the one that is blamed
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping
 from typing import cast
 
 import msgspec
@@ -87,6 +87,8 @@ class Sizes(msgspec.Struct):
       origins: where each was seen.
       wider: the runs of which only ``#*name`` was seen, which may turn out to be wider.
       absent: maps that are not there, which is right where their length is bound to 0.
+      named: all that were seen of each name, also of a run of axes.
+      expressions: all that were seen of none.
     """
 
     known: dict[Var, int] = msgspec.field(default_factory=dict[Var, int])
@@ -96,6 +98,8 @@ class Sizes(msgspec.Struct):
     )
     wider: set[Var] = msgspec.field(default_factory=set[Var])
     absent: list[SeenSize] = msgspec.field(default_factory=list[SeenSize])
+    named: dict[Var, list[SeenSize]] = msgspec.field(default_factory=dict[Var, "list[SeenSize]"])
+    expressions: list[SeenSize] = msgspec.field(default_factory=list[SeenSize])
 
     def copy(self) -> Sizes:
         """An independent copy, for a trial."""
@@ -125,12 +129,13 @@ def _settle(
     conflicts: list[Conflict] = []
     open_: list[SeenSize] = []
     for batch in batches:
-        plain, choices = _partition(batch, sizes.absent)
-        expressions = open_ + _bind_names(plain, sizes, conflicts)
+        expressions, choices = _bind_names(batch, sizes, conflicts)
+        expressions = open_ + expressions
         while choices:
-            chosen = _partition(_choose(choices[0], sizes, decided), sizes.absent)
-            expressions += _bind_names(chosen[0], sizes, conflicts)
-            choices = chosen[1] + choices[1:]
+            chosen = _choose(choices[0], sizes, decided)
+            more, inner = _bind_names(chosen, sizes, conflicts)
+            expressions += more
+            choices = inner + choices[1:]
         open_ = _solve(expressions, sizes, conflicts)
     conflicts.sort(key=lambda conflict: conflict.seen.order)
     return conflicts, open_
@@ -174,22 +179,6 @@ def lost(sizes: Sizes) -> list[SeenSize]:
     return [seen for seen in sizes.absent if dims.evaluate(seen.expr, sizes.known) != 0]
 
 
-def _partition(
-    observations: Iterable[Observation], absent: list[SeenSize]
-) -> tuple[list[SeenSize], list[Choice]]:
-    """What has a size and what is to be chosen from; what is not there is added to `absent`."""
-    plain: list[SeenSize] = []
-    choices: list[Choice] = []
-    for item in observations:
-        if not isinstance(item, SeenSize):
-            choices.append(item)
-        elif item.absent:
-            absent.append(item)
-        else:
-            plain.append(item)
-    return plain, choices
-
-
 def _choose(choice: Choice, sizes: Sizes, decided: _Decided) -> list[Observation]:
     """The first alternative that agrees with the names bound so far."""
     key = decided.key(choice, sizes)
@@ -204,8 +193,8 @@ def _choose(choice: Choice, sizes: Sizes, decided: _Decided) -> list[Observation
 def _fits(option: list[Observation], sizes: Sizes, decided: _Decided) -> bool:
     conflicts: list[Conflict] = []
     trial = sizes.copy()
-    plain, inner = _partition(option, trial.absent)
-    _solve(_bind_names(plain, trial, conflicts), trial, conflicts)
+    expressions, inner = _bind_names(option, trial, conflicts)
+    _solve(expressions, trial, conflicts)
     if conflicts or lost(trial):
         return False
     return all(_agrees(nested, trial, decided) for nested in inner)
@@ -221,24 +210,33 @@ def _agrees(choice: Choice, sizes: Sizes, decided: _Decided) -> bool:
 
 
 def _bind_names(
-    observations: Iterable[SeenSize], sizes: Sizes, conflicts: list[Conflict]
-) -> list[SeenSize]:
-    """Binds plain names; returns the observations of expressions."""
+    observations: Iterable[Observation], sizes: Sizes, conflicts: list[Conflict]
+) -> tuple[list[SeenSize], list[Choice]]:
+    """Binds plain names; returns the observations of expressions, and what is to be chosen from."""
     expressions: list[SeenSize] = []
-    by_name: dict[Var, list[SeenSize]] = {}
-    runs: dict[Var, list[SeenSize]] = {}  # ``*d`` and ``d`` are two names
+    choices: list[Choice] = []
+    by_name: defaultdict[Var, list[SeenSize]] = defaultdict(list)
+    runs: defaultdict[Var, list[SeenSize]] = defaultdict(list)  # ``*d`` and ``d`` are two names
     for seen in observations:
-        if isinstance(seen.expr, Name):
-            groups = runs if type(seen.size) is tuple else by_name
-            groups.setdefault(seen.expr.name, []).append(seen)
-        else:
+        if not isinstance(seen, SeenSize):
+            choices.append(seen)
+        elif seen.absent:
+            sizes.absent.append(seen)
+        elif not isinstance(seen.expr, Name):
             expressions.append(seen)
+        elif type(seen.size) is tuple:
+            runs[seen.expr.name].append(seen)
+        else:
+            by_name[seen.expr.name].append(seen)
     for var, group in by_name.items():
-        _bind(var, group, sizes.known, sizes, conflicts, _fits_size)
+        _bind(var, group, sizes.known, sizes, conflicts)
+        sizes.named.setdefault(var, []).extend(group)
     for var, group in runs.items():
         _widen(var, group, sizes)
-        _bind(var, group, sizes.runs, sizes, conflicts, _fits_run)
-    return expressions
+        _bind(var, group, sizes.runs, sizes, conflicts)
+        sizes.named.setdefault(var, []).extend(group)
+    sizes.expressions += expressions
+    return expressions, choices
 
 
 def _widen(var: Var, group: list[SeenSize], sizes: Sizes) -> None:
@@ -248,7 +246,7 @@ def _widen(var: Var, group: list[SeenSize], sizes: Sizes) -> None:
     before = sizes.runs.get(var, ())
     plain = [seen for seen in group if not seen.dim.broadcast]
     if plain:
-        first = _elected(plain)
+        first, _ = _elected(plain)
         sizes.wider.discard(var)
         if var in sizes.runs and _is_within(before, first.size):
             sizes.runs[var], sizes.origins[var] = cast("tuple[int, ...]", first.size), first
@@ -276,17 +274,18 @@ def _bind(
     table: dict[Var, int] | dict[Var, tuple[int, ...]],
     sizes: Sizes,
     conflicts: list[Conflict],
-    fits: Callable[[SeenSize, Size], bool],
 ) -> None:
     if var not in table:
         if all(seen.dim.broadcast and _is_one(seen.size) for seen in group):
             return  # as in jaxtyping: what is broadcast says nothing of the size
-        first = _elected(group)
+        first, agree = _elected(group)
         table[var] = first.size  # type: ignore[assignment]
         sizes.origins[var] = first
+        if agree:
+            return
     size = table[var]
     for seen in group:
-        if seen.size != size and not fits(seen, size):
+        if seen.size != size and not _is_broadcast(seen, size):
             shown = str(size).replace(" ", "")
             conflicts.append(Conflict(seen, f"{var.name}={shown}{_from(sizes.origins[var])}"))
 
@@ -295,31 +294,28 @@ def _is_one(size: Size) -> bool:
     return size == 1 if isinstance(size, int) else all(one == 1 for one in size)
 
 
-def _elected(group: list[SeenSize]) -> SeenSize:
-    """The first of those that give a name the size that most of them have."""
+def _elected(group: list[SeenSize]) -> tuple[SeenSize, bool]:
+    """The first of those that give a name the size that most of them have; whether all do."""
     first, size = group[0], group[0].size
     for seen in group:
         if seen.size != size or seen.depth < first.depth or first.dim.broadcast:
             break
-    else:  # all agree, as almost always
-        return first
+    else:  # as almost always
+        return first, True
     least = min(seen.depth for seen in group)
     group = [seen for seen in group if seen.depth == least]
     voters = [seen for seen in group if not seen.dim.broadcast]
     voters = voters or [seen for seen in group if seen.size != 1] or group
     sizes = [seen.size for seen in voters]
     if len(sizes) < 3:
-        return voters[0]  # of two that differ the first, too
+        return voters[0], False  # of two that differ the first, too
     [(most, _)] = Counter(sizes).most_common(1)
-    return voters[sizes.index(most)]
+    return voters[sizes.index(most)], False
 
 
-def _fits_size(seen: SeenSize, size: Size) -> bool:
-    return seen.size == size or (seen.dim.broadcast and seen.size == 1)
-
-
-def _fits_run(seen: SeenSize, size: Size) -> bool:
-    return seen.size == size or (seen.dim.broadcast and _is_within(seen.size, size))
+def _is_broadcast(seen: SeenSize, size: Size) -> bool:
+    """Whether what ``#name`` was met by is 1, or a run of axes that broadcasts to a shape."""
+    return seen.dim.broadcast and (seen.size == 1 or _is_within(seen.size, size))
 
 
 def _is_within(run: Size, wide: Size) -> bool:

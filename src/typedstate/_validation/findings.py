@@ -231,7 +231,7 @@ class Findings(msgspec.Struct):
         given = {Var(0, name): size for name, size in self.given.items()}
         batches = self.batches()
         sizes, conflicts, open_ = settle(batches, given)
-        turned = permuted_axes.turned(batches, conflicts, given) if conflicts else []
+        turned = permuted_axes.turned(batches, sizes, conflicts, given) if conflicts else []
         if turned:  # what they say of other arrays' sizes is wrong
             places = {one.place for one in turned}
             rest = [permuted_axes.without(batch, places) for batch in batches]

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from .._spec import dims
 from ..report import Code, Path, Size, Violation, show_path
-from .dim_binding import Conflict, Observation, SeenSize, settle
+from .dim_binding import Conflict, Observation, SeenSize, Sizes, settle
 from .scopes import Var
 
 _MAX_AXES: Final = 5
@@ -66,6 +66,7 @@ class Permuted(msgspec.Struct, frozen=True):
 
 def turned(
     batches: Sequence[Sequence[Observation]],
+    sizes: Sizes,
     conflicts: Sequence[Conflict],
     given: Mapping[Var, int],
 ) -> list[Permuted]:
@@ -73,17 +74,42 @@ def turned(
 
     Args:
       batches: all that was seen.
+      sizes: to which names were bound by it.
       conflicts: sizes that disagree.
       given: sizes from ``dims=``.
     """
     names = {name for one in conflicts for name in dims.names_of(one.seen.expr)}
-    places = {(one.seen.root, one.seen.path) for one in conflicts}
-    every = _Sizes(batches)
-    leaves = every.near(names, places)
-    return _moved_stack(batches, leaves, names, given) or _permuted(every, leaves, given)
+    leaves = _near(names, [one.seen for one in conflicts], batches, sizes)
+    stack = _moved_stack(batches, leaves, names, given)
+    return stack or _permuted(_Votes(sizes.named), leaves, given)
 
 
-def _permuted(every: _Sizes, leaves: _Leaves, given: Mapping[Var, int]) -> list[Permuted]:
+def _near(
+    names: set[Var],
+    wrong: Iterable[SeenSize],
+    batches: Iterable[Iterable[Observation]],
+    sizes: Sizes,
+) -> dict[_Place, list[SeenSize]]:
+    """The sizes of each array that has one of these names, or a size that is wrong."""
+    found = [*wrong, *(seen for name in names for seen in sizes.named.get(name, ()))]
+    found += [
+        seen
+        for seen in sizes.expressions
+        if any(name in names for name in dims.names_of(seen.expr))
+    ]
+    near = {(seen.root, seen.path) for seen in found}
+    orders = {seen.order for seen in found}  # quicker to ask for than a path
+    leaves: dict[_Place, list[SeenSize]] = {}
+    for batch in batches:
+        for seen in batch:
+            if not isinstance(seen, SeenSize) or seen.order not in orders:
+                continue
+            if (place := (seen.root, seen.path)) in near:
+                leaves.setdefault(place, []).append(seen)
+    return leaves
+
+
+def _permuted(votes: _Votes, leaves: _Leaves, given: Mapping[Var, int]) -> list[Permuted]:
     """The arrays that explain conflicts: in another order, two or more of their axes fit.
 
     Each array is compared with all others first, then with those of other hints, as in a foreign
@@ -94,7 +120,7 @@ def _permuted(every: _Sizes, leaves: _Leaves, given: Mapping[Var, int]) -> list[
 
     def fitting(apart: bool) -> list[Permuted]:
         arrays = [leaves[place] for place in suspects]
-        found = [_fitting(array, every.votes(array, given, apart=apart)) for array in arrays]
+        found = [_fitting(array, votes.of(array, given, apart=apart)) for array in arrays]
         return [one for one in found if one]
 
     return fitting(apart=False) or fitting(apart=True)
@@ -180,35 +206,14 @@ def without(batch: Iterable[Observation], places: set[_Place]) -> list[Observati
     ]
 
 
-class _Sizes:
+class _Votes:
     """All sizes that were seen, by the names that they give a size."""
 
-    def __init__(self, batches: Iterable[Iterable[Observation]]) -> None:
-        self._seen = [one for batch in batches for one in batch if isinstance(one, SeenSize)]
-        self._by_name: dict[Var, list[SeenSize]] = {}
-        self._others: list[SeenSize] = []
+    def __init__(self, named: Mapping[Var, Sequence[SeenSize]]) -> None:
+        self._named = named
         self._counted: dict[tuple[Var, frozenset[int]], Counter[Size]] = {}
-        for seen in self._seen:
-            if isinstance(seen.expr, dims.Name):
-                self._by_name.setdefault(seen.expr.name, []).append(seen)
-            else:
-                self._others.append(seen)
 
-    def near(self, names: set[Var], places: set[_Place]) -> dict[_Place, list[SeenSize]]:
-        """The sizes of each array at one of these places, or with one of these names."""
-        found = [seen for name in names for seen in self._by_name.get(name, ())]
-        found += [
-            seen for seen in self._others if any(name in names for name in dims.names_of(seen.expr))
-        ]
-        near = places | {(seen.root, seen.path) for seen in found}
-        paths = {path for _, path in near}
-        leaves: dict[_Place, list[SeenSize]] = {}
-        for seen in self._seen:
-            if seen.path in paths and (seen.root, seen.path) in near:
-                leaves.setdefault((seen.root, seen.path), []).append(seen)
-        return leaves
-
-    def votes(
+    def of(
         self, array: list[SeenSize], given: Mapping[Var, int], *, apart: bool
     ) -> dict[Var, SeenSize | int]:
         """Names of an array with a size that most others give them, or that was given.
@@ -236,7 +241,7 @@ class _Sizes:
     def _counts(self, name: Var, without: frozenset[int]) -> Counter[Size]:
         """How often a name has each size, without those of some dims by their ids."""
         if (name, without) not in self._counted:
-            seen = self._by_name.get(name, [])
+            seen = self._named.get(name, ())
             if without:
                 seen = [one for one in seen if id(one.dim) not in without]
             sizes = Counter([one.size for one in seen])
@@ -249,7 +254,7 @@ class _Sizes:
         """The first place outside of an array that gives a name this size."""
         return next(
             seen
-            for seen in self._by_name[name]
+            for seen in self._named[name]
             if seen.size == size
             and (seen.path != array.path or seen.root != array.root)
             and id(seen.dim) not in without
