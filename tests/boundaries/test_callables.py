@@ -137,7 +137,7 @@ def test_fields_of_a_dataclass() -> None:
     refused(Batch, linear_state(), ones((4, 2)), "1")
     refused(Batch, linear_state(), ones((4, 2)), 1, 2)
     refused(Batch, linear_state(), ones((4, 2)), 1, "a", [3])
-    refused(Batch, linear_state(), ones((4, 2)), 1, scale=1)
+    refused(Batch, linear_state(), ones((4, 2)), 1, scale="1")
 
 
 def test_call_of_a_module() -> None:

@@ -104,7 +104,7 @@ def test_variadic_modules_are_read_each_time() -> None:
         (dict[str, list[LinearState]], lambda s: {"a": [s]}, lambda s: {"a": [1]}, "value.a[0]"),
         (Sequence[LinearState], lambda s: (s,), lambda s: s, "value"),
         (LinearState | int, lambda s: 3, lambda s: "3", "value"),
-        (float | LinearState | None, lambda s: 3.5, lambda s: 3, "value"),
+        (float | LinearState | None, lambda s: 3.5, lambda s: 3j, "value"),
     ],
 )
 def test_containers(hint: Any, good: Any, bad: Any, path: str) -> None:
