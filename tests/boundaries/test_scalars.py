@@ -130,7 +130,7 @@ def test_variadic_parameters() -> None:
         (flagged, 1),
         (optional, 1j),
         (optional, jnp.ones(2)),
-        (listed, [1, 2j]),
+        (listed, [1j, 2j]),
         (keyed, {"a": 1.0}),
         (paired, (ONES, 1j)),
         (literal, 2.0),
