@@ -21,6 +21,8 @@ from typedstate._fastpath import structures
 from typedstate._fastpath.structures import RecompilePolicy, set_recompile_policy
 
 TESTS = Path(__file__).parent
+#: Folders whose files share what takes long to make: caches of mypy, the site, the doctor's probe.
+TOGETHER = ("static", "pages", "doctor")
 
 environment.settle()
 # Most of what is compiled here runs once, on a few numbers.
@@ -45,7 +47,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist, which writes the groups into the tests' names
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps the tests of a file on one worker, and those that share mypy's cache.
+    """Keeps the tests of a file on one worker, and those of the folders that are `TOGETHER`.
 
     The files that take longest go first, so that the workers end at about the same time.
     """
@@ -53,7 +55,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     static = TESTS / "static"
     items.sort(key=lambda item: (static not in item.path.parents, item.path not in slow))
     for item in items:
-        group = "static" if static in item.path.parents else str(item.path.relative_to(TESTS))
+        file = item.path.relative_to(TESTS)
+        group = file.parts[0] if file.parts[0] in TOGETHER else str(file)
         item.add_marker(pytest.mark.xdist_group(group))
 
 

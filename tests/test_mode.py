@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from flax import nnx
 from jaxtyping import Array, Float
 
+from tests.processes import forked
 from tests.zoo import LinearState, state
 from typedstate import StateTypeError, check, checked, fits, suspended
 
@@ -42,11 +42,10 @@ def run(code: str, *flags: str, mode: str | None = None) -> subprocess.Completed
     """Runs Python in a process of its own."""
     env = {name: value for name, value in os.environ.items() if name != "TYPEDSTATE"}
     path = os.pathsep.join([str(SOURCE), *filter(None, [env.get("PYTHONPATH")])])
-    env |= {"PYTHONPATH": path, "JAX_PLATFORMS": "cpu"}
+    env["PYTHONPATH"] = path
     if mode is not None:
         env["TYPEDSTATE"] = mode
-    command = [sys.executable, *flags, "-c", code]
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    return forked(code, env, flags=flags)
 
 
 def output(code: str, *flags: str, mode: str | None = None) -> str:

@@ -9,14 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.boundaries.hooked_package import MODULE, environment
+from tests.processes import forked
 from typedstate import install_import_hook
 
 
 def output(folder: Path, code: str, mode: str = "on") -> str:
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(
-        command, env=environment(folder, mode), capture_output=True, text=True, check=False
-    )
+    done = forked(code, environment(folder, mode))
     assert done.returncode == 0, done.stderr
     return done.stdout
 

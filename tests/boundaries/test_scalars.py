@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import subprocess
-import sys
 from typing import Annotated, Any, Literal, NamedTuple, cast
 
 import jax
@@ -18,6 +16,7 @@ from flax import nnx, struct
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
+from tests.processes import forked
 from typedstate import StateTypeError, TypedState, checked, explain
 
 ONES = jnp.ones(3)
@@ -333,13 +332,13 @@ for call in (
 
 def test_the_knob_makes_numbers_strict() -> None:
     environment = {**os.environ, "TYPEDSTATE_SCALARS": "strict"}
-    subprocess.run([sys.executable, "-c", STRICT], check=True, env=environment, timeout=120)
+    run = forked(STRICT, environment)
+    assert run.returncode == 0, run.stderr
 
 
 def test_a_wrong_knob() -> None:
     environment = {**os.environ, "TYPEDSTATE_SCALARS": "loose"}
-    command = [sys.executable, "-c", "import typedstate.mode"]
-    run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    run = forked("import typedstate.mode", environment)
     assert run.stderr.splitlines()[-1] == (
         "ValueError: TYPEDSTATE_SCALARS='loose' is no choice: the choices are traced, strict"
     )

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -18,6 +16,7 @@ import pytest
 from flax import nnx
 from jaxtyping import Array, Float
 
+from tests.processes import forked
 from tests.zoo import LinearState, MlpState
 from typedstate import (
     Bind,
@@ -144,13 +143,10 @@ def sent(folder: Path, sender: str, receiver: str) -> str:
     """What a receiver prints, which another process sent something to."""
     runs: list[str] = []
     for name, text in (("sender", sender), ("receiver", receiver)):
-        (folder / f"{name}.py").write_text(text)
-        run = subprocess.run(
-            [sys.executable, str(folder / f"{name}.py"), str(folder / "things")],
-            env={**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-        )
+        file = folder / f"{name}.py"
+        file.write_text(text)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        run = forked(text, environment, str(folder / "things"), file=str(file))
         assert run.returncode == 0, run.stderr
         runs.append(run.stdout)
     assert runs[0] == ""

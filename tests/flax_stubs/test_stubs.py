@@ -12,6 +12,8 @@ import pytest
 from flax import nnx
 from flax.nnx import variablelib
 
+from tests.unread import UNASKED
+
 pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
@@ -55,7 +57,9 @@ def test_mypy_finds_the_stubs_and_not_only_flax(tmp_path: Path) -> None:
         "from flax import nnx\nm = nnx.Linear(1, 1, rngs=nnx.Rngs(0))\n"
         "reveal_type(nnx.split(m, nnx.Param))\n"
     )
-    result = run(tmp_path, "-m", "mypy", "--strict", source)
+    config = tmp_path / "mypy.ini"
+    config.write_text(f"[mypy]\nstrict = true\n{UNASKED}")
+    result = run(tmp_path, "-m", "mypy", "--config-file", config, source)
     # On Flax 0.10 a leaf is a VariableState, and its kind is no part of its type.
     leaf = "flax.nnx.variablelib.Param[jax._src.basearray.Array]" if HAS_VARIABLES else "Any"
     assert (
@@ -78,5 +82,8 @@ def allowlists() -> Iterator[str | Path]:
 
 @needs_mypy
 def test_stubtest(tmp_path: Path) -> None:
-    result = run(tmp_path, HERE / "run_stubtest.py", "--concise", *allowlists())
+    config = tmp_path / "mypy.ini"
+    config.write_text(f"[mypy]\n{UNASKED}")
+    given = ["--concise", "--mypy-config-file", config, *allowlists()]
+    result = run(tmp_path, HERE / "run_stubtest.py", *given)
     assert result.returncode == 0, result.stdout + result.stderr

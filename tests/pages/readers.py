@@ -79,12 +79,16 @@ def answers(found: list[Snippet], folder: Path) -> dict[Path, list[Shown]]:
 Said = dict[int, list[tuple[int, str]]]
 
 
-def _mypy(folder: Path, count: int) -> Said:
-    (folder / "mypy.ini").write_text(MYPY)
+def cache() -> Path:
+    """Where mypy keeps what it has read with the options that pages ask for."""
     key = f"{sys.prefix} {sys.version} {importlib.metadata.version('mypy')}"
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-    cache = Path(tempfile.gettempdir(), f"typedstate-mypy-{digest}-pages")
-    options = ["--hide-error-context", "--cache-dir", str(cache), "--config-file", "mypy.ini"]
+    return Path(tempfile.gettempdir(), f"typedstate-mypy-{digest}-pages")
+
+
+def _mypy(folder: Path, count: int) -> Said:
+    (folder / "mypy.ini").write_text(MYPY)
+    options = ["--hide-error-context", "--cache-dir", str(cache()), "--config-file", "mypy.ini"]
     files = [f"snippet_{index}.py" for index in range(count)]
     done = subprocess.run(
         [sys.executable, "-m", "mypy", *options, *files],

@@ -10,6 +10,7 @@ from flax import nnx
 
 from scripts import newcomer
 from scripts.newcomer import Newcomer, Step
+from tests.pages import readers
 
 pytestmark = pytest.mark.skipif(
     not hasattr(nnx, "restore_int_paths"), reason="the page shows what Flax 0.12 makes"
@@ -17,8 +18,11 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.mark.slow
-def test_a_newcomer_arrives_at_a_mistake_in_a_model_of_their_own(tmp_path: Path) -> None:
+def test_a_newcomer_arrives_at_a_mistake_in_a_model_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("mypy")
+    monkeypatch.setenv("MYPY_CACHE_DIR", str(readers.cache()))  # mypy gets the same options
     done = list(Newcomer(Path(sys.executable), tmp_path).follow(newcomer.steps()))
     assert [line for line in done if line.startswith("$")] == [
         "$ python first.py",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import typedstate
+from tests.unread import SKIPPED
 
 pytest.importorskip("mypy")
 ROOT = Path(typedstate.__file__).parent
@@ -32,7 +33,7 @@ def test_mypy_names_each_place_that_a_new_node_touches(tmp_path: Path) -> None:
     assert "Novel" in nodes.read_text(encoding="utf-8")
 
     config = tmp_path / "mypy.ini"  # of what others wrote only what the specs are made of
-    skipped = "[mypy-jax.*,jaxlib.*,flax.*,numpy.*,optax.*,orbax.*]\nfollow_imports = skip\n"
+    skipped = f"{SKIPPED}[mypy-flax.*]\nfollow_imports = skip\n"
     config.write_text(f"[mypy]\nstrict = true\ncache_dir = {tmp_path / 'cache'}\n{skipped}")
     arguments = ["--config-file", str(config), "--no-error-summary", str(tmp_path / "typedstate")]
     command = [sys.executable, "-m", "mypy", *arguments]

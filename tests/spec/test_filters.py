@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -104,8 +105,13 @@ def tagged(found: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def states() -> dict[str, nnx.State[Any, Any]]:
-    return {animal.name: tagged(nnx.state(animal.make())) for animal in ANIMALS}
+def modules() -> dict[str, Any]:
+    return {animal.name: animal.make() for animal in ANIMALS}
+
+
+@pytest.fixture(scope="module")
+def states(modules: dict[str, Any]) -> dict[str, nnx.State[Any, Any]]:
+    return {name: tagged(nnx.state(module)) for name, module in modules.items()}
 
 
 def one_of(filters: tuple[Any, ...]) -> Any:
@@ -120,29 +126,59 @@ def paths_of(tree: Any) -> frozenset[Any]:
 OPEN = frozenset(name for name in FILTERS if "callable" in name) | {"first entries", "array"}
 
 
-def may_lack(found: Any, gone: frozenset[Any], kept: frozenset[Any], schema: Any, f: Any) -> bool:
+@dataclass(frozen=True)
+class Asked:
+    """A schema that is asked once about each tree: most filters leave few different ones.
+
+    Attributes:
+      schema: the schema.
+      verdicts: the answers, by the identities of the leaves, with the trees that keep those alive.
+      others: what else a schema takes at the place of a leaf, by its identity.
+    """
+
+    schema: Any
+    verdicts: dict[frozenset[Any], tuple[bool, Any]] = field(default_factory=dict)
+    others: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+
+    def takes(self, tree: dict[Any, Any]) -> bool:
+        leaves = frozenset((path, id(item)) for path, item in tree.items())
+        if leaves not in self.verdicts:
+            self.verdicts[leaves] = fits(nnx.from_flat_state(tree), self.schema), tree
+        return self.verdicts[leaves][0]
+
+    def variants(self, real: Any) -> tuple[Any, ...]:
+        if id(real) not in self.others:
+            self.others[id(real)] = tuple(variants(real))
+        return self.others[id(real)]
+
+
+def may_lack(
+    tree: dict[Any, Any], gone: frozenset[Any], kept: frozenset[Any], asked: Asked, f: Any
+) -> bool:
     """Whether the schema takes a state of which a filter selects all but some leaves.
 
     Those are other leaves, of which it says the opposite, or have another key, or are not there:
     alone, or with what stands beside them.
     """
     test = filterlib.to_predicate(f)
-    tree, gone = under_other_keys(dict(nnx.to_flat_state(found)), gone, schema, test)
+    tree, gone = under_other_keys(dict(tree), gone, asked, test)
     lost: set[Any] = set()
     for path in gone:
         real = tree[path]
-        other = next((one for one in variants(real) if test(path, one) != test(path, real)), None)
+        other = next(
+            (one for one in asked.variants(real) if test(path, one) != test(path, real)), None
+        )
         if other is not None:
             tree[path] = other
             continue
         near = [{p for p in tree if p[:n] == path[:n]} - kept for n in range(len(path))]
         alone = ({path}, *reversed(near))
-        lost |= next((away for away in alone if fits(less(tree, away), schema)), {path})
-    return fits(less(tree, lost), schema)
+        lost |= next((away for away in alone if asked.takes(less(tree, away))), {path})
+    return asked.takes(less(tree, lost))
 
 
 def under_other_keys(
-    tree: dict[Any, Any], gone: frozenset[Any], schema: Any, test: Any
+    tree: dict[Any, Any], gone: frozenset[Any], asked: Asked, test: Any
 ) -> tuple[dict[Any, Any], frozenset[Any]]:
     """The tree with one entry, by a key that the filter names, for each map that is gone whole."""
     places = [(path, depth) for path in sorted(gone, key=str) for depth in range(len(path))]
@@ -158,13 +194,13 @@ def under_other_keys(
         ):
             continue
         other = {p: item for p, item in tree.items() if p not in beside} | moved
-        if fits(nnx.from_flat_state(other), schema):
+        if asked.takes(other):
             tree, gone = other, gone - beside
     return tree, gone
 
 
-def less(tree: dict[Any, Any], away: set[Any]) -> Any:
-    return nnx.from_flat_state([(path, item) for path, item in tree.items() if path not in away])
+def less(tree: dict[Any, Any], away: set[Any]) -> dict[Any, Any]:
+    return {path: item for path, item in tree.items() if path not in away}
 
 
 def variants(real: Any) -> Iterator[Any]:
@@ -189,7 +225,8 @@ def test_a_selection_accepts_what_flax_selects_and_no_other_selection(
     animal: zoo.Animal, states: dict[str, Any]
 ) -> None:
     """A selection is right where some state that the schema takes has it."""
-    found = states[animal.name]
+    found, asked = states[animal.name], Asked(animal.schema)
+    tree = dict(nnx.to_flat_state(found))
     selections = {paths_of(part): part for part in parts(found)}
     for name, filters in FILTERS.items():
         kept, rest = nnx.split_state(found, one_of(filters), ...)
@@ -206,7 +243,7 @@ def test_a_selection_accepts_what_flax_selects_and_no_other_selection(
                 if not other <= own:
                     assert not answer, where
                 elif name not in OPEN:
-                    whole = may_lack(found, own - other, other, animal.schema, one_of(filters))
+                    whole = may_lack(tree, own - other, other, asked, one_of(filters))
                     assert answer is whole, where
 
 
@@ -227,10 +264,10 @@ def parts(found: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_modules_are_filtered_alike(name: str) -> None:
+def test_modules_are_filtered_alike(name: str, modules: dict[str, Any]) -> None:
     filters = FILTERS[name]
     for animal in ANIMALS:
-        module = animal.make()
+        module = modules[animal.name]
         found = nnx.state(module, one_of(filters))
         try:
             hint = Only[(animal.schema, *filters)]

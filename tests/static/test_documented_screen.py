@@ -8,7 +8,9 @@ from pathlib import Path
 import flax
 import pytest
 from flax import nnx
-from type_checkers import HERE, PLUGIN, installed, mypy
+from type_checkers import HERE, OPTIONS, PLUGIN, installed, mypy
+
+from tests.unread import SKIPPED
 
 pytestmark = [
     installed("mypy"),
@@ -65,11 +67,11 @@ def test_the_screen(tmp_path: Path) -> None:
     # What stands on mypy's own path comes before stubs that are installed.
     (tmp_path / "alone").mkdir()
     (tmp_path / "alone" / "flax").symlink_to(Path(flax.__path__[0]))
-    alone = f"[mypy]\nmypy_path = {tmp_path / 'alone'}\nfollow_imports = silent\n"
+    alone = f"[mypy]\nmypy_path = {tmp_path / 'alone'}\nfollow_imports = silent\n{SKIPPED}"
     assert printed(tmp_path, plain, alone, "-alone") == before
 
     takes = "def takes(state: ModelState) -> None: ...\n"
     function = within_a_function(of_flax, of_schema)
     source = "\n".join([IMPORTS + OURS, schemas(), takes, function])
-    plugin = PLUGIN.format("typedstate.mypy_plugin")
+    plugin = PLUGIN.format("typedstate.mypy_plugin") + OPTIONS
     assert printed(tmp_path, source, plugin, "-plugin") == with_stubs + with_plugin

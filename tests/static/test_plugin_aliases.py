@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 from flax import nnx
-from type_checkers import PLUGIN, SKIPPED, installed, mypy, reported
+from type_checkers import PLUGIN, installed, mypy, reported
+
+from tests.unread import SKIPPED
 
 pytestmark = [
     installed("mypy"),

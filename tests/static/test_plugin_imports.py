@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from flax import nnx
-from type_checkers import SKIPPED, installed
+from type_checkers import installed
+
+from tests.unread import SKIPPED
 
 pytestmark = [
     installed("mypy"),

@@ -11,6 +11,8 @@ from flax import nnx
 from plugin_speed import environment
 from type_checkers import installed, run
 
+from tests.unread import UNASKED
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
@@ -59,7 +61,7 @@ def switch(python: Path, *state: str) -> subprocess.CompletedProcess[str]:
 
 def mypy(python: Path, project: Path) -> str:
     config = project / "mypy.ini"
-    config.write_text("[mypy]\n")
+    config.write_text(f"[mypy]\n{UNASKED}")
     given = ["--config-file", config, "--python-executable", python]
     result = run(sys.executable, "-m", "mypy", *given, "source.py", folder=project)
     return result.stdout.partition('Revealed type is "')[2].partition('"')[0]

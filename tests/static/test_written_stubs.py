@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from flax import nnx
-from type_checkers import HERE, SCHEMAS, SKIPPED, installed, mypy, run
+from type_checkers import HERE, SCHEMAS, installed, mypy, run
+
+from tests.unread import SKIPPED
 
 pytestmark = pytest.mark.skipif(
     not hasattr(nnx, "restore_int_paths"), reason="the static suite is about Flax 0.12"

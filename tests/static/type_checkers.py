@@ -24,13 +24,15 @@ from pathlib import Path
 import pytest
 from flax import nnx
 
+from tests.unread import UNASKED
+
 HERE = Path(__file__).parent
 SCHEMAS = HERE / "schemas"
 CONFIGURATIONS = ("pyrightconfig.json", "pyrefly.toml", "ty.toml")
 PLUGIN = "[mypy]\nstrict = True\nwarn_unreachable = True\nplugins = {}\n"
-OFF = "[typedstate-mypy]\ninfer_module_states = false\n"
-#: For files in which nothing is asked of what mypy reads longest.
-SKIPPED = "[mypy-jax.*,jaxlib.*,numpy.*,optax.*,orbax.*]\nfollow_imports = skip\n"
+#: What mypy keeps for one set of options is read with no other.
+OPTIONS = f"{UNASKED}[typedstate-mypy]\nreport_unguarded_optional = true\n"
+OFF = f"{UNASKED}[typedstate-mypy]\ninfer_module_states = false\n"
 RULES = ("pyright", "pyrefly", "ty")
 
 Errors = Mapping[tuple[str, int], list[str]]

@@ -48,14 +48,19 @@ as_pure: Any = getattr(nnx, "as_pure", None) or getattr(nnx, "pure", None)
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A model of the zoo, whose state is made once, with a schema whose sizes are fixed."""
+    """A model of the zoo, which is made once, with a schema whose sizes are fixed."""
 
     animal: zoo.Animal
 
     @cached_property
+    def module(self) -> Any:
+        """The module; what alters one makes its own."""
+        return self.animal.make()
+
+    @cached_property
     def state(self) -> nnx.State[Any, Any]:
         """What ``nnx.state`` gives."""
-        return nnx.state(self.animal.make())
+        return nnx.state(self.module)
 
     @property
     def make(self) -> Callable[[], Any]:
@@ -100,7 +105,7 @@ def moments(name: str, tx: Any) -> Callable[[Model], Any]:
     """One moment of an optimizer over the Params of a model."""
 
     def make(model: Model) -> Any:
-        state = nnx.state(nnx.Optimizer(model.make(), tx, wrt=nnx.Param))
+        state = nnx.state(nnx.Optimizer(model.module, tx, wrt=nnx.Param))
         return state["opt_state"][0].get(name, nnx.State({}))
 
     return make
