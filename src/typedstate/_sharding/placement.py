@@ -12,6 +12,7 @@ from typing import Any, Final
 import jax
 import numpy as np
 from jax.sharding import NamedSharding
+from msgspec.structs import replace
 
 from .._compat import axis_rules, variables
 from .._compat.storage import ANYWHERE, Storage, memory_of, partition, sums_of
@@ -72,8 +73,7 @@ def compare_placement(
     mesh = axis_rules.mesh_of(metadata) or axis_rules.context_mesh()
     wanted = Wanted(names, mesh, storage=sums)
     if at is None:
-        kind = "a numpy array" if isinstance(value, np.ndarray) else "no sharding"
-        return _compare_whole(wanted, kind)
+        return _compare_whole(wanted, without_sharding(value))
     at = getattr(at, "sharding", at)  # a Format has a layout beside it
     if isinstance(at, NamedSharding):
         return _compare_named(at, declared, names, sums, value.shape)
@@ -186,9 +186,10 @@ def _compare_other(at: Any, wanted: Wanted, rank: int) -> Outcome:
     """A sharding without axis names: one device, GSPMD's, pmap's."""
     devices = at.num_devices if hasattr(at, "num_devices") else len(at.device_set)
     if devices == 1:
-        return _compare_whole(wanted, "an array on one device")
+        found = Outcome("mismatch", "", "an array on one device", unplaced="on one device")
+        return _compare_whole(wanted, found)
     if at.is_fully_replicated:
-        return _compare_whole(wanted, f"copies on {devices} devices")
+        return _compare_whole(wanted, Outcome("mismatch", "", f"copies on {devices} devices"))
     kind, mesh = type(at).__name__, wanted.mesh
     if isinstance(mesh, jax.sharding.Mesh) and not wanted.strange():
         if at.is_equivalent_to(NamedSharding(mesh, partition(wanted.names, wanted.storage)), rank):
@@ -197,8 +198,20 @@ def _compare_other(at: Any, wanted: Wanted, rank: int) -> Outcome:
     return Outcome("unknown", wanted.text, f"a {kind} has no axis names, and no mesh is given")
 
 
-def _compare_whole(wanted: Wanted, actual: str) -> Outcome:
-    """An array that is whole on each of its devices, or a part of a sum on one."""
+def without_sharding(value: Any) -> Outcome:
+    """The outcome for a value that has no sharding where one is declared."""
+    if isinstance(value, np.ndarray):
+        return Outcome("mismatch", "", "a numpy array", unplaced="numpy's")
+    return Outcome("mismatch", "", "no sharding")
+
+
+def _compare_whole(wanted: Wanted, found: Outcome) -> Outcome:
+    """An array that is whole on each of its devices, or a part of a sum on one.
+
+    Args:
+      wanted: the declared axes.
+      found: the outcome if these split it, yet without `expected`.
+    """
     entries = (*wanted.names, *wanted.storage.unreduced, *wanted.storage.reduced)
     if not any(axes_of(entry) for entry in entries):
         return MATCH
@@ -208,7 +221,7 @@ def _compare_whole(wanted: Wanted, actual: str) -> Outcome:
             return wanted.verdict()
     elif wanted.mesh is not None and not any(wanted.visible(entry) for entry in entries):
         return MATCH
-    return Outcome("mismatch", wanted.text, actual)
+    return replace(found, expected=wanted.text)
 
 
 def compare_memory(value: Any, storage: Storage) -> Outcome:
@@ -223,7 +236,7 @@ def compare_memory(value: Any, storage: Storage) -> Outcome:
         return MATCH
     expected = f"memory kind {wanted!r}"
     if isinstance(value, np.ndarray):
-        return Outcome("mismatch", expected, "a numpy array")
+        return replace(without_sharding(value), expected=expected)
     found = memory_of(variables.type_of(value) if variables.is_traced(value) else value)
     if found is None:
         if isinstance(value, NamedSharding):

@@ -19,9 +19,9 @@ from .._spec.nodes import Array, Spec
 from .._spec.words import Likeness
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
 from . import optimizer_make, permuted_axes, tree_structure, uses
+from .causes import Cause, Note, common_cause
 from .dim_binding import Choice, Conflict, Observation, SeenSize, Sizes, lost, settle
 from .scopes import Scope, Var, in_scopes
-from .suggestions import Cause, common_cause
 from .trace import Guard, Trace
 from .uses import Entries, Presence, Tree
 
@@ -52,10 +52,17 @@ class Split(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct):
-    """A violation, and the leaf of the tree at which it was found."""
+    """A violation, and the leaf of the tree at which it was found.
+
+    Attributes:
+      order: the position of the leaf in the order of the walk.
+      violation: what is wrong.
+      cause: see `Note`; empty if none is known.
+    """
 
     order: int
     violation: Violation
+    cause: str = ""
 
 
 class Branch(msgspec.Struct):
@@ -160,9 +167,13 @@ class Findings(msgspec.Struct):
             _closed=len(self.part.seen),
         )
 
-    def add(self, path: Path, code: Code, expected: str, actual: str, note: str = "") -> None:
+    def add(
+        self, path: Path, code: Code, expected: str, actual: str, note: Note | str = ""
+    ) -> None:
         """Records a violation."""
-        self.violate(Violation(show_path(path, self.root), code, expected, actual, note, path))
+        text, cause = (note, "") if isinstance(note, str) else note
+        violation = Violation(show_path(path, self.root), code, expected, actual, text, path)
+        self.violate(violation, cause)
 
     def describe(self, spec: Spec) -> str:
         """A spec as text, which is made once however many leaves of it are wrong."""
@@ -171,9 +182,9 @@ class Findings(msgspec.Struct):
             found = self._described[id(spec)] = spec, describe(spec)
         return found[1]
 
-    def violate(self, violation: Violation) -> None:
+    def violate(self, violation: Violation, cause: str = "") -> None:
         """Records a violation at the leaf that is looked at."""
-        self.part.violations.append(Finding(self.order, violation))
+        self.part.violations.append(Finding(self.order, violation, cause))
 
     def guard(self, guard: Guard) -> None:
         """Records a decision that guarded code must ask again."""
@@ -256,7 +267,7 @@ class Findings(msgspec.Struct):
         names |= {var.name: run for var, run in sizes.runs.items() if var.scope == 0}
         unknown = [*self.part.unknown, *map(_open, open_)]
         make = optimizer_make.another_make(self.makes, violations) if self.makes else None
-        cause = common_cause(violations) if make is None else Cause(*make)
+        cause = common_cause([item.cause for item in found]) if make is None else Cause(*make)
         return Report(hint, violations, names, tuple(unknown), cause.text, cause.explained)
 
     def _uneven(self, sizes: Sizes) -> Iterator[Finding]:

@@ -23,7 +23,8 @@ from .._spec.nodes import (
 )
 from .._spec.questions import needs_leaf
 from ..report import Path, show_key
-from . import counts, guards, key_patterns, optimizer_make, suggestions, undeclared
+from . import causes, counts, guards, key_patterns, optimizer_make, suggestions, undeclared
+from .causes import Note
 from .scopes import Scope
 from .show_value import describe_value
 from .uses import Presence
@@ -207,8 +208,10 @@ def _extras(
         if spec is not None:
             walk.below(value, spec, child, scope)
         elif not undeclared.allowed(walk.found, value, extra, child):
-            worth = walk.found.worth_a_note()
-            expected = suggestions.left_out(ref, key) if worth else ""
-            note = suggestions.extra_note(key, mapping, fields) if worth and not expected else ""
-            expected = expected or "no such key"
+            expected, note = "no such key", Note()
+            if walk.found.worth_a_note():
+                if left_out := suggestions.left_out(ref, key):
+                    expected, note = left_out, Note("", causes.WHOLE_TREE)
+                else:
+                    note = suggestions.extra_note(key, mapping, fields)
             walk.found.add(child, "extra", expected, describe_value(value), note)
