@@ -8,29 +8,37 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 from .._sharding.outcome import Outcome
 
-VALUES: Final = (
-    "values stand for their Variables: Pure[...] takes a dict of them, Values[...] a State"
-)
-VARIABLES: Final = "Variables stand for their values: nnx.to_pure_dict gives a dict of those"
-ABSTRACT: Final = "the arrays are abstract: Abstract[...] takes those"
-CONCRETE: Final = "the arrays are concrete: jax.eval_shape gives abstract ones"
-NUMPY: Final = "the arrays are numpy's: jax.tree.map(jnp.asarray, tree) makes them JAX's"
-DONATED: Final = (
-    "the arrays are deleted, as those are that a jitted function takes with donate_argnums: "
-    "go on with what it returned"
-)
-STALE_KINDS: Final = "the kinds are classes of a reload or of another Flax"
-CHECKPOINT: Final = "the tree is that of a checkpoint, which keeps each array under 'value'"
-INT_KEYS: Final = "the keys are ints: StateMap[int, ...] takes those"
-TEXT_KEYS: Final = "the int keys are text, as in a checkpoint: nnx.restore_int_paths makes them int"
-WHOLE_TREE: Final = (
-    "the whole tree is here where a selection of it is wanted: nnx.state(model, nnx.Param), "
-    "say, selects"
-)
+
+class Mistake(StrEnum):
+    """Mistakes that are alike wherever they are made: the cause that a report gives for each."""
+
+    VALUES = "values stand for their Variables: Pure[...] takes a dict of them, Values[...] a State"
+    VARIABLES = "Variables stand for their values: nnx.to_pure_dict gives a dict of those"
+    ABSTRACT = "the arrays are abstract: Abstract[...] takes those"
+    CONCRETE = "the arrays are concrete: jax.eval_shape gives abstract ones"
+    NUMPY = "the arrays are numpy's: jax.tree.map(jnp.asarray, tree) makes them JAX's"
+    DONATED = (
+        "the arrays are deleted, as those are that a jitted function takes with donate_argnums: "
+        "go on with what it returned"
+    )
+    STALE_KINDS = "the kinds are classes of a reload or of another Flax"
+    CHECKPOINT = "the tree is that of a checkpoint, which keeps each array under 'value'"
+    INT_KEYS = "the keys are ints: StateMap[int, ...] takes those"
+    TEXT_KEYS = "the int keys are text, as in a checkpoint: nnx.restore_int_paths makes them int"
+    WHOLE_TREE = (
+        "the whole tree is here where a selection of it is wanted: nnx.state(model, nnx.Param), "
+        "say, selects"
+    )
+    ANOTHER_MODEL = (
+        "the optimizer was made for another model or other parameters: "
+        "nnx.Optimizer(model, tx, wrt=nnx.Param) makes one for these"
+    )
+
 
 #: A report of so few violations with one cause shows them as well as the cause would.
 _FEW: Final = 2

@@ -5,7 +5,7 @@ The walk collects them; `Findings.report` settles the names and says what is wro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,7 +18,7 @@ from .._spec.dims import Dim, Expr
 from .._spec.nodes import Array, Spec
 from .._spec.words import Likeness
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
-from . import optimizer_make, permuted_axes, tree_structure, uses
+from . import moments, optimizer_make, permuted_axes, tree_structure, uses
 from .causes import Cause, Note, common_cause
 from .dim_binding import Choice, Conflict, Observation, SeenSize, Sizes, lost, settle
 from .scopes import Scope, Var, in_scopes
@@ -124,6 +124,8 @@ class Findings(msgspec.Struct):
       sized: the dims of arrays that fit except for sizes, to be used again for arrays like them:
         by the ``id`` of the spec, which is kept alive, and the abstract value.
       depth: of the type arguments that are looked at.
+      makes: of optimizers with violations, by the argument and the path of their ``opt_state``.
+      moments: the paths of the trees of moments below each ``opt_state``.
       places: where the arguments that `PlacedAs` names have or put their leaves.
       trees: those that may have to agree with others of the same schema.
     """
@@ -137,6 +139,9 @@ class Findings(msgspec.Struct):
     depth: int = 0
     makes: dict[tuple[str, Path], optimizer_make.Make] = msgspec.field(
         default_factory=dict[tuple[str, Path], optimizer_make.Make]
+    )
+    moments: dict[tuple[str, Path], tuple[Path, ...]] = msgspec.field(
+        default_factory=dict[tuple[str, Path], "tuple[Path, ...]"]
     )
     places: dict[str, Placements] = msgspec.field(default_factory=dict[str, "Placements"])
     trees: list[Tree] = msgspec.field(default_factory=list[Tree])
@@ -266,9 +271,13 @@ class Findings(msgspec.Struct):
         names: dict[str, Size] = {var.name: n for var, n in sizes.known.items() if var.scope == 0}
         names |= {var.name: run for var, run in sizes.runs.items() if var.scope == 0}
         unknown = [*self.part.unknown, *map(_open, open_)]
-        make = optimizer_make.another_make(self.makes, violations) if self.makes else None
-        cause = common_cause([item.cause for item in found]) if make is None else Cause(*make)
+        cause = self._cause(violations, [item.cause for item in found])
         return Report(hint, violations, names, tuple(unknown), cause.text, cause.explained)
+
+    def _cause(self, violations: Sequence[Violation], causes: Sequence[str]) -> Cause:
+        make = optimizer_make.another_make(self.makes, violations)
+        model = make or moments.another_model(self.moments, violations, causes)
+        return model or common_cause(causes)
 
     def _uneven(self, sizes: Sizes) -> Iterator[Finding]:
         """The axes whose size the mesh axes that split it do not divide."""

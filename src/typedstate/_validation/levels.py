@@ -23,8 +23,10 @@ from .._spec.nodes import (
 )
 from .._spec.questions import needs_leaf
 from ..report import Path, show_key
-from . import causes, counts, guards, key_patterns, optimizer_make, suggestions, undeclared
-from .causes import Note
+from . import counts, guards, key_patterns, optimizer_make, suggestions, undeclared
+from .causes import Mistake, Note
+from .findings import Findings
+from .moments import moments_of
 from .scopes import Scope
 from .show_value import describe_value
 from .uses import Presence
@@ -86,10 +88,16 @@ def see_node(walk: Walker, value: Any, spec: Node, path: Path, scope: Scope) -> 
         return
     see_fields(walk, mapping, schema.fields, schema.extra, path, scope, spec.ref)
     walk.depth -= 1
-    if optimizer_make.KEY in mapping and walk.found.part.violations:
-        make = optimizer_make.make_of(mapping[optimizer_make.KEY])
-        if make is not None:
-            walk.found.makes[walk.found.root, (*path, optimizer_make.KEY)] = make
+    if optimizer_make.KEY in mapping:
+        _note_optimizer(walk.found, mapping[optimizer_make.KEY], (*path, optimizer_make.KEY))
+
+
+def _note_optimizer(found: Findings, kept: Any, path: Path) -> None:
+    """Keeps what a report says of an optimizer: which one it is, and where its moments are."""
+    found.moments[found.root, path] = moments_of(kept)
+    make = optimizer_make.make_of(kept) if found.part.violations else None
+    if make is not None:
+        found.makes[found.root, path] = make
 
 
 def see_fields(
@@ -211,7 +219,7 @@ def _extras(
             expected, note = "no such key", Note()
             if walk.found.worth_a_note():
                 if left_out := suggestions.left_out(ref, key):
-                    expected, note = left_out, Note("", causes.WHOLE_TREE)
+                    expected, note = left_out, Note("", Mistake.WHOLE_TREE)
                 else:
                     note = suggestions.extra_note(key, mapping, fields)
             walk.found.add(child, "extra", expected, describe_value(value), note)

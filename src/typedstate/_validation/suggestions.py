@@ -36,22 +36,21 @@ from .._spec.nodes import (
 )
 from .._spec.rewrite import Derived
 from .._spec.selecting import Selecting
-from . import causes
-from .causes import Note
+from .causes import Mistake, Note, another_dtype
 from .key_patterns import int_of
 
 _MAX_KEYS: Final = 100
 #: Of int keys that are text.
-TEXT_KEYS: Final = Note("nnx.restore_int_paths makes them int", causes.TEXT_KEYS)
+TEXT_KEYS: Final = Note("nnx.restore_int_paths makes them int", Mistake.TEXT_KEYS)
 #: Of int keys where text keys are declared.
-INT_KEYS: Final = Note("StateMap[int, ...] takes int keys", causes.INT_KEYS)
+INT_KEYS: Final = Note("StateMap[int, ...] takes int keys", Mistake.INT_KEYS)
 #: Of an array that has lost its values: what is expected, what is found, and why.
 DELETED: Final = (
     "an array with values",
     "a deleted array",
-    Note("was it donated to a jitted function?", causes.DONATED),
+    Note("was it donated to a jitted function?", Mistake.DONATED),
 )
-_ABSTRACT: Final = Note("an abstract value: Abstract[...] takes those", causes.ABSTRACT)
+_ABSTRACT: Final = Note("an abstract value: Abstract[...] takes those", Mistake.ABSTRACT)
 _NOTHING: Final = Note()
 
 
@@ -110,7 +109,7 @@ def missing_note(key: Hashable, strange: Collection[Hashable]) -> Note:
     """The note with the undeclared key that was likely meant for a missing one."""
     if isinstance(key, int) and str(key) in strange:
         text = f"there is {str(key)!r}: nnx.restore_int_paths makes it an int"
-        return Note(text, causes.TEXT_KEYS)
+        return Note(text, Mistake.TEXT_KEYS)
     found = closest(key, strange)
     return _NOTHING if found is None else Note(f"there is {found!r}: misspelt?")
 
@@ -136,7 +135,7 @@ def unknown_note(key: Hashable, known: Iterable[Hashable]) -> Note:
     if found is not None:
         return Note(f"did you mean {found!r}?")
     if int_of(key) in known:
-        return Note("nnx.restore_int_paths makes the key an int", causes.TEXT_KEYS)
+        return Note("nnx.restore_int_paths makes the key an int", Mistake.TEXT_KEYS)
     return _NOTHING
 
 
@@ -169,12 +168,12 @@ def kind_note(value: object, spec: Leaf) -> Note:
     """The note for a leaf that is no Variable."""
     mapping = variables.mapping_of(value)
     if mapping is not None and set(mapping) == {"value"}:
-        return Note("a checkpoint keeps a Variable's array under 'value'", causes.CHECKPOINT)
+        return Note("a checkpoint keeps a Variable's array under 'value'", Mistake.CHECKPOINT)
     abstract = isinstance(value, jax.ShapeDtypeStruct)
     wanted = isinstance(spec.value, Array) and spec.value.abstract
     if (variables.is_array(value) or (abstract and wanted)) and spec.kind is not None:
         text = f"a value where its Variable was meant: {spec.kind.__name__}(value)"
-        return Note(text, causes.VALUES)
+        return Note(text, Mistake.VALUES)
     return _ABSTRACT if abstract else _NOTHING
 
 
@@ -182,14 +181,14 @@ def stale_kind_note(found: type, wanted: type) -> Note:
     """A kind that has the right name but is another class: of a reload or an old Flax."""
     if found.__name__ != wanted.__name__:
         return _NOTHING
-    return Note(f"another class of that name, from {found.__module__}", causes.STALE_KINDS)
+    return Note(f"another class of that name, from {found.__module__}", Mistake.STALE_KINDS)
 
 
 def value_note(value: object) -> Note:
     """A Variable where its value was meant."""
     if not variables.is_variable(value):
         return _NOTHING
-    return Note("a Variable where its value was meant: variable[...]", causes.VARIABLES)
+    return Note("a Variable where its value was meant: variable[...]", Mistake.VARIABLES)
 
 
 def array_note(value: object, spec: Array) -> Note:
@@ -197,11 +196,11 @@ def array_note(value: object, spec: Array) -> Note:
     if isinstance(value, jax.ShapeDtypeStruct):
         return _ABSTRACT
     if spec.abstract and variables.is_array(value):
-        return Note("a concrete value: jax.eval_shape gives abstract ones", causes.CONCRETE)
+        return Note("a concrete value: jax.eval_shape gives abstract ones", Mistake.CONCRETE)
     if spec.abstract and variables.is_shaped(value):
         return Note("no array but what is known of one: jax.ShapeDtypeStruct(x.shape, x.dtype)")
     if isinstance(value, np.ndarray) and spec.cls is not None and issubclass(spec.cls, jax.Array):
-        return Note("a numpy array: jnp.asarray makes it a jax.Array", causes.NUMPY)
+        return Note("a numpy array: jnp.asarray makes it a jax.Array", Mistake.NUMPY)
     return _NOTHING
 
 
@@ -210,4 +209,4 @@ def dtype_note(dtype: str, value: Any) -> Note:
     shape = tuple(value.shape)
     if dtype == "Key" and str(value.dtype) == "uint32" and shape[-1:] in {(2,), (4,)}:
         return Note("an old-style key: jax.random.key makes typed ones")
-    return Note("", causes.another_dtype(dtype_name(value.dtype), dtype))
+    return Note("", another_dtype(dtype_name(value.dtype), dtype))

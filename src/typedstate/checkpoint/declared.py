@@ -19,7 +19,7 @@ from .._spec.dtypes import has_dtype
 from .._spec.nodes import FlatSpec, Leaf, ModuleState, Spec, Validated
 from .._spec.rewrite import rewrite
 from .._spec.transform import Unchanged
-from .._validation.causes import CONCRETE
+from .._validation.causes import Mistake
 from .._validation.walk import Walk
 from ..forms.replacing import Abstracting, Unwrapping
 from ..report import Report, Violation
@@ -145,7 +145,7 @@ def judge(tree: Any, spec: Spec, name: str, dims: Mapping[str, int] | None = Non
     walk = Walk(given=dims or {})
     walk.visit(tree, spec)
     for item in walk.found.part.violations:
-        if item.cause == CONCRETE:  # which is no mistake of a file
+        if item.cause == Mistake.CONCRETE:  # which is no mistake of a file
             item.violation, item.cause = dataclasses.replace(item.violation, note=""), ""
     found = walk.report(name)
     violations = tuple(_in_words_of_files(one) for one in found.violations)
