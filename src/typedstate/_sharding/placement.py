@@ -32,6 +32,8 @@ from .outcome import MATCH, Outcome, Wanted
 from .shard_map import compare_shard, manual_axes
 
 Shape = tuple[int, ...]
+#: The arguments of `_compare_on_mesh`.
+_Asked = tuple[NamedSharding, Shape, Names, Rules | None, Any, Storage]
 _AUTO: Final = "is Auto: a tracer does not show it"
 
 
@@ -55,14 +57,15 @@ def compare_placement(
     rank, own = len(value.shape), metadata.get("sharding_rules")
     at = None if variables.is_traced(value) else getattr(value, "sharding", None)
     if isinstance(at, NamedSharding):
+        asked = at, value.shape, names, rules, own, storage
+        context = axis_rules.context_rules()
         if callable(rules):  # its answers are not ours to keep
-            return _compare_on_mesh(at, value.shape, names, rules, own, storage)
-        key: Any = (at, value.shape, names, rules, own, storage, axis_rules.context_rules())
+            return _compare_on_mesh(*asked)
         try:
-            hash(key)
+            hash((asked, context))
         except Exception:  # rules in lists, or of a class of the user's own
-            return _compare_on_mesh(at, value.shape, names, rules, own, storage)
-        return _compare_cached(*key)
+            return _compare_on_mesh(*asked)
+        return _compare_cached(asked, context)
     declared = spread(names, rank)
     resolved = _resolved(declared, rank, rules, own, storage)
     if isinstance(resolved, Outcome):
@@ -95,17 +98,9 @@ def _resolved(
 
 
 @lru_cache(maxsize=1024)
-def _compare_cached(
-    at: NamedSharding,
-    shape: Shape,
-    names: Names,
-    rules: Rules | None,
-    own: Any,
-    storage: Storage,
-    context: Any,
-) -> Outcome:
+def _compare_cached(asked: _Asked, context: Any) -> Outcome:
     """The comparison on a mesh; `context` stands in the key only, as `resolve` reads it."""
-    return _compare_on_mesh(at, shape, names, rules, own, storage)
+    return _compare_on_mesh(*asked)
 
 
 def _compare_on_mesh(
