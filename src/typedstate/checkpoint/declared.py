@@ -149,7 +149,7 @@ def judge(tree: Any, spec: Spec, name: str, dims: Mapping[str, int] | None = Non
             item.violation, item.cause = dataclasses.replace(item.violation, note=""), ""
     found = walk.report(name)
     violations = tuple(_in_words_of_files(one) for one in found.violations)
-    return Report(found.hint, violations, found.dims, found.unknown, found.cause)
+    return dataclasses.replace(found, violations=violations)
 
 
 def _in_words_of_files(violation: Violation) -> Violation:
