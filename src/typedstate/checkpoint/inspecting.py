@@ -15,6 +15,8 @@ from .libraries import place_of
 from .progress import Progress, counted
 from .stored import ASIDE, Checkpoint
 
+#: More levels than any state has, and few enough to walk.
+_MAX_DEPTH: Final = 200
 _MSGPACK_MAPS: Final = (*range(0x80, 0x90), 0xDE, 0xDF)
 
 
@@ -41,6 +43,15 @@ def inspect(
     Raises:
       CheckpointError: it is no checkpoint, or an unfinished, truncated or hostile one.
     """
+    found = _inspect(path, step, item, progress)
+    if any(len(leaf.path) > _MAX_DEPTH for leaf in found.leaves):
+        raise CheckpointError(path, f"nested more than {_MAX_DEPTH} deep")
+    return found
+
+
+def _inspect(
+    path: AnyPath, step: int | None, item: str | None, progress: Progress | None
+) -> Checkpoint:
     place = _place(path)
     if place.is_dir():
         from . import safetensors_reader
