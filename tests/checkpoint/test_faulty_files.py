@@ -19,7 +19,7 @@ from flax import nnx, serialization
 from safetensors.numpy import save_file
 
 from tests.zoo import LinearState
-from typedstate import StateTypeError, diff, show
+from typedstate import StateTypeError
 from typedstate.checkpoint import CheckpointError, inspect, is_checkpoint, restore, save, verify
 
 DENSE = nnx.State({"kernel": nnx.Param(jnp.ones((2, 3))), "bias": nnx.Param(jnp.zeros(3))})
@@ -281,35 +281,6 @@ def test_a_document_is_never_run(dense: Path) -> None:
         "written for another schema: LinearState, which can't be compared: schema document, root: "
         "the class builtins.eval is unknown; give kinds={'builtins.eval': it}"
     )
-
-
-def test_what_a_file_says_of_itself_moves_no_cursor(tmp_path: Path, dense: Path) -> None:
-    about = dense / "_CHECKPOINT_METADATA"
-    whole = json.loads(about.read_text())
-    document = whole["custom_metadata"]["typedstate"]
-    document["hint"] = "\x1b[31mLinearState\n"
-    document["kinds"] = dict.fromkeys(document["kinds"], "\x1b[2JParam")
-    document["schema"] = None
-    about.write_text(json.dumps(whole))
-    file = tmp_path / "m.safetensors"
-    save_file({"a.\x1b[31mb\nc": np.ones(2, np.float32)}, file)
-    shown = [
-        str(verify(dense, LinearState)),
-        str(diff(inspect(dense), LinearState)),
-        *map(str, (inspect(dense), show(inspect(dense)), show(dense, LinearState))),
-        *map(str, (inspect(file), show(file), verify(file, LinearState))),
-    ]
-    assert [one for text in shown for one in text.split("\n") if not one.isprintable()] == []
-    assert "   └─ \\x1b[31mb\\nc: float32[2]" in shown[-2].splitlines()
-
-
-def test_a_name_of_many_dots_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "m.safetensors"
-    for levels in (201, 3000):
-        save_file({".".join("a" * levels): np.ones(2, np.float32)}, file)
-        assert refused(file) == "/m.safetensors: nested more than 200 deep"
-    save_file({".".join("a" * 200): np.ones(2, np.float32)}, file)
-    assert "a tree nested too deeply to draw" in str(show(file))
 
 
 def test_steps_and_items_that_are_not_there(written: Any) -> None:

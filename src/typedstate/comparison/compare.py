@@ -192,7 +192,9 @@ def _with_moves(found: list[_Side]) -> list[Change]:
     new = [item for item in found if item.change.kind == "added" and item.spec is not None]
     moves: dict[int, _Side] = {}
     used: set[int] = set()
-    levels = Counter((item.change.keys[:-1], item.change.kind) for item in found)
+    levels: Counter[tuple[Path, ChangeKind]] = Counter(
+        (item.change.keys[:-1], item.change.kind) for item in found
+    )
     pairs = itertools.product(enumerate(gone), enumerate(new))
     scored = [(_likeness(one, other, levels), i, j) for (i, one), (j, other) in pairs]
     scored = sorted((item for item in scored if item[0] >= _ALIKE), key=lambda item: -item[0])
