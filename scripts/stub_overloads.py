@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,6 @@ FORMS = "src/typedstate/forms/__init__.pyi"
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
 MOST = 6  # as many filters are told apart
 KEYS = 10  # as many entries of `Entries`
-WIDTH = {STATELIB: 120, GRAPHLIB: 120, FORMS: 100}
 GRAPH = "graph: bool | None = None"
 FILTER = "filterlib.Filter"
 
@@ -173,37 +173,11 @@ FAMILIES: dict[str, dict[str, Family]] = {
 }
 
 
-def overloads(name: str, family: Family, indent: str, width: int) -> Iterator[str]:
-    """The lines of a function."""
+def overloads(name: str, family: Family, indent: str) -> Iterator[str]:
+    """The lines of a function, as long as they come."""
     for given, answer in family.signatures():
         yield f"{indent}@overload"
-        yield from _signature(f"{indent}def {name}", ", ".join(given), answer, indent, width)
-
-
-def _signature(head: str, given: str, answer: str, indent: str, width: int) -> Iterator[str]:
-    """A signature in one line, in three, or with a line for each parameter."""
-    tail = f") -> {answer}: ..."
-    if len(f"{head}({given}{tail}") <= width:
-        yield f"{head}({given}{tail}"
-        return
-    yield f"{head}("
-    inner = f"{indent}    "
-    if len(f"{inner}{given}") <= width:
-        yield f"{inner}{given}"
-    else:
-        yield from (f"{inner}{one}," for one in _parameters(given))
-    yield f"{indent}{tail}"
-
-
-def _parameters(given: str) -> Iterator[str]:
-    """What stands between commas that no bracket holds."""
-    depth, start = 0, 0
-    for at, sign in enumerate(given):
-        depth += (sign == "[") - (sign == "]")
-        if sign == "," and not depth:
-            yield given[start:at].strip()
-            start = at + 1
-    yield given[start:].strip()
+        yield f"{indent}def {name}({', '.join(given)}) -> {answer}: ..."
 
 
 def _body(tree: ast.Module, path: Sequence[str]) -> list[ast.stmt]:
@@ -232,9 +206,17 @@ def written(file: str, text: str) -> str:
         *classes, name = qualified.split(".")
         start, stop = _lines(_body(ast.parse(text), classes), name)
         lines = text.splitlines()
-        lines[start:stop] = overloads(name, family, "    " * len(classes), WIDTH[file])
+        lines[start:stop] = overloads(name, family, "    " * len(classes))
         text = "\n".join(lines) + "\n"
-    return text
+    return _formatted(file, text)
+
+
+def _formatted(file: str, text: str) -> str:
+    """The text as ``ruff format`` leaves it in this file."""
+    command = [sys.executable, "-m", "ruff", "format", "--stdin-filename", file]
+    return subprocess.run(
+        command, input=text, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True
+    ).stdout
 
 
 def main() -> int:

@@ -27,6 +27,7 @@ from .commands import (
     stubs,
 )
 from .commands.targets import UsageError
+from .errors import SchemaError
 
 _COMMANDS = (infer, check, diff, show, map_, document, doctor, stubs, flax_stubs)
 
@@ -61,13 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _piped(options)
     except ImportError as error:
         return _refused(str(error))
-    except UsageError as error:
-        return _refused(f"typedstate: {error}")
-    except TypeError as error:
-        from .errors import SchemaError
-
-        if not isinstance(error, SchemaError):
-            raise
+    except (SchemaError, UsageError) as error:
         return _refused(f"typedstate: {error}")
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from .rendering.printable import printable
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -109,10 +111,7 @@ class Violation:
 
 
 def _cut(text: str, code: str) -> str:
-    if not text.isprintable():
-        text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-    text = text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
-    return f"{text} [{code}]"
+    return f"{_cut_line(printable(text))} [{code}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +152,7 @@ class Report:
 
     def __str__(self) -> str:
         """The report as text of less than 4 KB: the first 20 violations, then counts."""
-        return "\n".join([_cut_head(self._head()), *self.lines()])
+        return "\n".join([_cut_line(printable(self._head())), *self.lines()])
 
     def _head(self) -> str:
         return f"fits {self.hint}" if self else f"does not fit {self.hint}: {self._count()}"
@@ -162,12 +161,12 @@ class Report:
         """The lines below the headline: cause, violations, counts of the rest, dims, unknown."""
         lines = [*self._violations(indent)]
         if self.cause:
-            lines.insert(0, f"{indent}cause: {self.cause}")
+            lines.insert(0, f"{indent}cause: {printable(self.cause)}")
         lines += self._sizes(indent)
         if self.unknown:
             first, *others = self.unknown
             more_text = f", and {len(others)} more" if others else ""
-            lines.append(f"{indent}unknown: {str(first)[:200]}{more_text}")
+            lines.append(f"{indent}unknown: {printable(str(first))[:200]}{more_text}")
         return lines
 
     def _sizes(self, indent: str) -> list[str]:
@@ -277,7 +276,7 @@ def _place(violation: Violation) -> tuple[str, ...]:
     return (root, *keys) if root else keys
 
 
-def _cut_head(text: str) -> str:
+def _cut_line(text: str) -> str:
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
 
 

@@ -133,7 +133,9 @@ def test_an_optimizer_of_a_model_with_fewer_blocks() -> None:
         train(Net(count), optimizer(count))
     with pytest.raises(StateTypeError) as error:
         train(Net(6), optimizer(5))
-    assert str(error.value).splitlines()[1:3] == [
+    assert str(error.value).splitlines()[1:4] == [
+        "  cause: the optimizer was made for another model or other parameters: "
+        "nnx.Optimizer(model, tx, wrt=nnx.Param) makes one for these",
         "  opt.opt_state[0].mu.blocks: missing, expected entry 5 of model.blocks "
         "(6 entries there, 5 here) [missing]",
         "  opt.opt_state[0].nu.blocks: missing, expected entry 5 of model.blocks "

@@ -337,7 +337,7 @@ def test_a_known_model_beside_known_moments_of_another() -> None:
             step(head_params(bias), of_adam(bias))
     with pytest.raises(StateTypeError) as error:
         step(head_params(False), of_adam(True))
-    assert str(error.value).splitlines()[1] == (
+    assert str(error.value).splitlines()[2] == (
         "  opt.opt_state[0].mu.head.bias: expected nothing, found "
         'OptVariable[Inexact[Array, "dout"]] '
         "(params.head.bias is not there) [extra]"

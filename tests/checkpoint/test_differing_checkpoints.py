@@ -52,6 +52,22 @@ def test_every_difference_is_named_at_once(tmp_path: Path, net: Any) -> None:
     ]
 
 
+def test_a_cause_stands_for_what_it_explains(tmp_path: Path) -> None:
+    class Wanted(TypedState, extra={"w_{}": nnx.Param[BFloat16[Array, "n"]]}):
+        scale: nnx.Param[Float[Array, "n"]]
+
+    tree = {name: jnp.zeros(2) for name in ("scale", "w_0", "w_1", "w_2", "w_3")}
+    report = verify(wrote(tmp_path / "c", tree), Wanted)
+    wrong = "expected dtype BFloat16, found float32[2] [dtype]"
+    assert str(report).splitlines()[:-2] == [
+        "does not fit Wanted: 4 violations",
+        "  cause: the arrays are float32 where BFloat16 is declared: "
+        "Cast[..., Float32] takes those (4 leaves)",
+        *(f"  w_{number}: {wrong}" for number in range(3)),
+        "  and 1 more of that cause",
+    ]
+
+
 def test_restore_refuses_with_the_report_and_the_file(tmp_path: Path, net: Any) -> None:
     pure = nnx.to_pure_dict(net)
     del pure["norm"]["mean"]

@@ -14,6 +14,7 @@ import pytest
 from flax import nnx
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
+from safetensors.numpy import save_file
 
 from tests import zoo
 from tests.checkpoint.conftest import WRITERS, raw, v1
@@ -67,6 +68,31 @@ def test_inspect_shows_the_tree(written: Any) -> None:
     assert lines[0] == f"{written('pure')}: orbax, 12 leaves, 860 B"
     assert ["head.kernel", "float32[8,4]", "128", "B"] in [line.split() for line in lines]
     assert checkpoint.to_dict()["leaves"][0]["keys"] == list(checkpoint.leaves[0].path)
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_inspect_tells_how_far_it_is(writer: str, written: Any) -> None:
+    path, seen = written(writer), list[tuple[int, int]]()
+    found = inspect(path, progress=lambda *at: seen.append(at))
+    parts = 1 if writer == "msgpack" else len(found.leaves)
+    assert seen == [(done, parts) for done in range(parts + 1)]
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_inspect_tells_of_files_of_safetensors(is_folder: bool, tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    save_file({"a": np.ones(3, np.float32)}, file)
+    seen: list[tuple[int, int]] = []
+    inspect(tmp_path if is_folder else file, progress=lambda *at: seen.append(at))
+    assert seen == [(0, 1), (1, 1)]
+
+
+def test_inspect_tells_of_what_orbax_reads_in_one_go(tmp_path: Path) -> None:
+    with ocp.PyTreeCheckpointer() as checkpointer:
+        checkpointer.save(tmp_path / "c", {"a": np.ones(2), "b": "text"})
+    seen: list[tuple[int, int]] = []
+    inspect(tmp_path / "c", progress=lambda *at: seen.append(at))
+    assert seen == [(0, 1), (1, 1)]
 
 
 def test_the_newest_step_is_read_or_the_one_that_is_named(written: Any) -> None:

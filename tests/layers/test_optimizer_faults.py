@@ -62,7 +62,9 @@ def test_a_wrong_leaf_of_an_optimizer_is_refused_with_its_path(case: Case) -> No
     def codes(where: Any, **change: Any) -> dict[str, str]:
         broken = changed(case.state, where, **change)
         assert not fits(broken, hint), (where, change)
-        return {found.path: found.code for found in explain(broken, hint).violations}
+        report = explain(broken, hint)
+        assert "another model" not in report.cause  # of which one leaf says nothing
+        return {found.path: found.code for found in report.violations}
 
     for path, value in kept_leaves(case):
         where = show_path(path)

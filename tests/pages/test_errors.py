@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.pages.blocks import DOCS
-from typedstate._validation import suggestions
+from typedstate._validation.causes import Mistake
 from typedstate.report import CODES
 
 PAGE = (DOCS / "errors" / "index.md").read_text()
@@ -28,7 +28,7 @@ def test_a_code_has_an_example_its_report_and_what_to_do(code: str) -> None:
     assert "**What to do.**" in text
 
 
-CAUSES = [*suggestions._CAUSES.values(), "the arrays are int32 where Float is declared"]
+CAUSES = [*Mistake, "the arrays are int32 where Float is declared"]
 
 
 OTHERS = ["the optimizer keeps what optax's ", "the arrays are on one device, not on the mesh: "]

@@ -14,7 +14,7 @@ from .axis_rules import SHARDING_KEYS, context_rules
 from .storage import entries_of
 from .variables import (
     RAW_SLOT,
-    can_be_deleted,
+    WITH_BUFFERS,
     is_reference,
     is_traced,
     is_variable_state,
@@ -70,7 +70,7 @@ def aval_reader(cls: type) -> Callable[[Any], Any] | None:
 
 def deletion_reader(cls: type) -> Callable[[Any], bool] | None:
     """The method that says whether an array of a class is gone; None if none of them can be."""
-    return cast(Any, cls).is_deleted if can_be_deleted(cls) else None
+    return cast(Any, cls).is_deleted if cls in WITH_BUFFERS else None
 
 
 def key_base(value: object) -> Any:

@@ -46,7 +46,7 @@ _CONCRETE: Final = frozenset[Any](
 #: What a ``jax.Array`` is an instance of, where it is no tracer.
 ARRAY_CLASSES: Final[tuple[Any, ...]] = tuple(_CONCRETE - {np.ndarray})
 #: Those of them that have buffers of their own.
-_WITH_BUFFERS: Final = frozenset[Any](cls for cls in ARRAY_CLASSES if hasattr(cls, "is_deleted"))
+WITH_BUFFERS: Final = frozenset[Any](cls for cls in ARRAY_CLASSES if hasattr(cls, "is_deleted"))
 #: Concrete classes whose abstract value is quick to read: that of a PRNG key is made each time.
 _WITH_AVAL: Final = frozenset[Any](
     cls
@@ -117,7 +117,7 @@ def array_signs(leaf: Any) -> tuple[Any, ...] | None:
     cls = _class_of(raw)
     if cls in _WITH_AVAL:
         aval = raw.aval
-        is_gone = cls in _WITH_BUFFERS and raw.is_deleted()
+        is_gone = cls in WITH_BUFFERS and raw.is_deleted()
         return None if is_gone else (outer, cls, aval.shape, aval.dtype)
     if cls is np.ndarray:
         return outer, cls, raw.shape, raw.dtype
@@ -245,14 +245,9 @@ def stands_for(value: object, kind: type) -> bool:
     return is_shaped(value)
 
 
-def can_be_deleted(cls: type) -> bool:
-    """Whether arrays of a class have buffers that may be gone: donated to a function, say."""
-    return cls in _WITH_BUFFERS
-
-
 def is_deleted(value: Any) -> bool:
     """Whether an array has shape and dtype but no values any more; asking that reads none."""
-    return type(value) in _WITH_BUFFERS and bool(value.is_deleted())
+    return type(value) in WITH_BUFFERS and bool(value.is_deleted())
 
 
 def type_of(value: Any) -> Any:

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from typing import Any, Final, cast
 
 import jax
-import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
+from msgspec.structs import replace
 
 from .._compat import axis_rules, variables
 from ..report import Path
 from .axis_names import show_names
 from .outcome import MATCH, Outcome
-from .placement import compare_placement
+from .placement import compare_placement, without_sharding
 
 #: By the path of each leaf, or of a branch of which every leaf is placed so.
 Placements = dict[Path, Any]
@@ -30,6 +30,7 @@ class _Hidden:
 
 
 HIDDEN: Final = _Hidden()
+_ONE_DEVICE: Final = "one device"
 _Places: Final = (jax.sharding.Sharding, PartitionSpec)
 
 
@@ -87,13 +88,14 @@ def compare_with(leaf: Any, wanted: Any) -> Outcome:
         return compare_placement(leaf, axis_rules.axis_names(spec), (), {})
     at = _place(leaf)
     if at is None:
-        kind = "a numpy array" if isinstance(leaf, np.ndarray) else "no sharding"
-        return Outcome("mismatch", _show(wanted), kind)
+        return replace(without_sharding(leaf), expected=_show(wanted))
     if _is_equivalent(at, wanted, len(leaf.shape)):
         return MATCH
     expected, actual = _show(wanted), _show(at)
     if expected == actual:
         expected, actual = (f"{_show(one)} {_details(one)}" for one in (wanted, at))
+    elif actual == _ONE_DEVICE:
+        return Outcome("mismatch", expected, actual, unplaced="on one device")
     return Outcome("mismatch", expected, actual)
 
 
@@ -109,7 +111,7 @@ def _show(place: Any) -> str:
         spec = place.spec if isinstance(place, NamedSharding) else place
         return show_names(axis_rules.axis_names(spec))
     devices = len(place.device_set)
-    return "one device" if devices == 1 else f"a {type(place).__name__} over {devices} devices"
+    return _ONE_DEVICE if devices == 1 else f"a {type(place).__name__} over {devices} devices"
 
 
 def _details(place: Any) -> str:

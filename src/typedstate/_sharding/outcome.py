@@ -22,6 +22,7 @@ class Outcome(msgspec.Struct, frozen=True):
       actual: the placement that was found; for unknown, the reason why it can't be seen.
       note: the likely cause or fix; may be empty.
       shards: if the value is one shard, the number of shards along each axis.
+      unplaced: what a mismatching array is that was never put on a mesh; empty for any other.
     """
 
     outcome: Status
@@ -29,6 +30,7 @@ class Outcome(msgspec.Struct, frozen=True):
     actual: str = ""
     note: str = ""
     shards: tuple[int, ...] = ()
+    unplaced: Literal["", "on one device", "numpy's"] = ""
 
 
 MATCH: Final = Outcome("match")

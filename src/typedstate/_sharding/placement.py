@@ -12,6 +12,7 @@ from typing import Any, Final
 import jax
 import numpy as np
 from jax.sharding import NamedSharding
+from msgspec.structs import replace
 
 from .._compat import axis_rules, variables
 from .._compat.storage import ANYWHERE, Storage, memory_of, partition, sums_of
@@ -31,6 +32,8 @@ from .outcome import MATCH, Outcome, Wanted
 from .shard_map import compare_shard, manual_axes
 
 Shape = tuple[int, ...]
+#: The arguments of `_compare_on_mesh`.
+_Asked = tuple[NamedSharding, Shape, Names, Rules | None, Any, Storage]
 _AUTO: Final = "is Auto: a tracer does not show it"
 
 
@@ -54,14 +57,15 @@ def compare_placement(
     rank, own = len(value.shape), metadata.get("sharding_rules")
     at = None if variables.is_traced(value) else getattr(value, "sharding", None)
     if isinstance(at, NamedSharding):
+        asked = at, value.shape, names, rules, own, storage
+        context = axis_rules.context_rules()
         if callable(rules):  # its answers are not ours to keep
-            return _compare_on_mesh(at, value.shape, names, rules, own, storage)
-        key: Any = (at, value.shape, names, rules, own, storage, axis_rules.context_rules())
+            return _compare_on_mesh(*asked)
         try:
-            hash(key)
+            hash((asked, context))
         except Exception:  # rules in lists, or of a class of the user's own
-            return _compare_on_mesh(at, value.shape, names, rules, own, storage)
-        return _compare_cached(*key)
+            return _compare_on_mesh(*asked)
+        return _compare_cached(asked, context)
     declared = spread(names, rank)
     resolved = _resolved(declared, rank, rules, own, storage)
     if isinstance(resolved, Outcome):
@@ -72,8 +76,7 @@ def compare_placement(
     mesh = axis_rules.mesh_of(metadata) or axis_rules.context_mesh()
     wanted = Wanted(names, mesh, storage=sums)
     if at is None:
-        kind = "a numpy array" if isinstance(value, np.ndarray) else "no sharding"
-        return _compare_whole(wanted, kind)
+        return _compare_whole(wanted, without_sharding(value))
     at = getattr(at, "sharding", at)  # a Format has a layout beside it
     if isinstance(at, NamedSharding):
         return _compare_named(at, declared, names, sums, value.shape)
@@ -95,17 +98,9 @@ def _resolved(
 
 
 @lru_cache(maxsize=1024)
-def _compare_cached(
-    at: NamedSharding,
-    shape: Shape,
-    names: Names,
-    rules: Rules | None,
-    own: Any,
-    storage: Storage,
-    context: Any,
-) -> Outcome:
+def _compare_cached(asked: _Asked, context: Any) -> Outcome:
     """The comparison on a mesh; `context` stands in the key only, as `resolve` reads it."""
-    return _compare_on_mesh(at, shape, names, rules, own, storage)
+    return _compare_on_mesh(*asked)
 
 
 def _compare_on_mesh(
@@ -186,9 +181,10 @@ def _compare_other(at: Any, wanted: Wanted, rank: int) -> Outcome:
     """A sharding without axis names: one device, GSPMD's, pmap's."""
     devices = at.num_devices if hasattr(at, "num_devices") else len(at.device_set)
     if devices == 1:
-        return _compare_whole(wanted, "an array on one device")
+        found = Outcome("mismatch", "", "an array on one device", unplaced="on one device")
+        return _compare_whole(wanted, found)
     if at.is_fully_replicated:
-        return _compare_whole(wanted, f"copies on {devices} devices")
+        return _compare_whole(wanted, Outcome("mismatch", "", f"copies on {devices} devices"))
     kind, mesh = type(at).__name__, wanted.mesh
     if isinstance(mesh, jax.sharding.Mesh) and not wanted.strange():
         if at.is_equivalent_to(NamedSharding(mesh, partition(wanted.names, wanted.storage)), rank):
@@ -197,8 +193,20 @@ def _compare_other(at: Any, wanted: Wanted, rank: int) -> Outcome:
     return Outcome("unknown", wanted.text, f"a {kind} has no axis names, and no mesh is given")
 
 
-def _compare_whole(wanted: Wanted, actual: str) -> Outcome:
-    """An array that is whole on each of its devices, or a part of a sum on one."""
+def without_sharding(value: Any) -> Outcome:
+    """The outcome for a value that has no sharding where one is declared."""
+    if isinstance(value, np.ndarray):
+        return Outcome("mismatch", "", "a numpy array", unplaced="numpy's")
+    return Outcome("mismatch", "", "no sharding")
+
+
+def _compare_whole(wanted: Wanted, found: Outcome) -> Outcome:
+    """An array that is whole on each of its devices, or a part of a sum on one.
+
+    Args:
+      wanted: the declared axes.
+      found: the outcome if these split it, yet without `expected`.
+    """
     entries = (*wanted.names, *wanted.storage.unreduced, *wanted.storage.reduced)
     if not any(axes_of(entry) for entry in entries):
         return MATCH
@@ -208,7 +216,7 @@ def _compare_whole(wanted: Wanted, actual: str) -> Outcome:
             return wanted.verdict()
     elif wanted.mesh is not None and not any(wanted.visible(entry) for entry in entries):
         return MATCH
-    return Outcome("mismatch", wanted.text, actual)
+    return replace(found, expected=wanted.text)
 
 
 def compare_memory(value: Any, storage: Storage) -> Outcome:
@@ -223,7 +231,7 @@ def compare_memory(value: Any, storage: Storage) -> Outcome:
         return MATCH
     expected = f"memory kind {wanted!r}"
     if isinstance(value, np.ndarray):
-        return Outcome("mismatch", expected, "a numpy array")
+        return replace(without_sharding(value), expected=expected)
     found = memory_of(variables.type_of(value) if variables.is_traced(value) else value)
     if found is None:
         if isinstance(value, NamedSharding):

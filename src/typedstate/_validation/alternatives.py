@@ -14,6 +14,7 @@ from .._spec.nodes import Anything, Conditional, NoValue, Spec, Union, Within
 from .._spec.questions import needs_leaf, one_of
 from ..report import Path, show_path
 from . import undeclared
+from .causes import Note
 from .dim_binding import SeenSize
 from .findings import Branch, Finding
 from .scopes import Scope
@@ -107,8 +108,9 @@ def _no_option(walk: Walker, value: Any, spec: Union, tried: list[Branch], path:
         walk.found.part.seen += best.seen
         walk.found.part.unknown += best.unknown
         return
-    first = tried[0].violations[0].violation
-    walk.found.add(path, first.code, walk.show(spec), describe_value(value), first.note)
+    first, cause = tried[0].violations[0].violation, tried[0].violations[0].cause
+    note = Note(first.note, cause)
+    walk.found.add(path, first.code, walk.show(spec), describe_value(value), note)
 
 
 def _as(option: Spec, violations: list[Finding]) -> Iterator[Finding]:
@@ -118,7 +120,7 @@ def _as(option: Spec, violations: list[Finding]) -> Iterator[Finding]:
         note = item.violation.note
         if not note.rpartition("; ")[2].startswith("as "):
             note = f"{note}; {text}" if note else text
-        yield Finding(item.order, replace(item.violation, note=note))
+        yield Finding(item.order, replace(item.violation, note=note), item.cause)
 
 
 def _distance(part: Branch) -> tuple[int, int, int]:

@@ -23,6 +23,7 @@ from .._spec.leaf_conditions import PlacedSpec, Predicate
 from .._spec.nodes import Array, Leaf, Partition
 from ..report import Path, Unknown, show_path
 from . import guards, suggestions
+from .causes import misplaced
 from .dim_binding import SeenSize
 from .findings import Findings, SizedDim, Split
 from .scopes import Scope
@@ -261,7 +262,7 @@ def _judge(found: Findings, verdict: Outcome, guard: Guard) -> None:
     path = guard.path
     found.guard(guard)
     if verdict.outcome == "mismatch":
-        found.add(path, "sharding", verdict.expected, verdict.actual, verdict.note)
+        found.add(path, "sharding", verdict.expected, verdict.actual, misplaced(verdict))
     elif verdict.outcome == "unknown":
         text = f"{verdict.actual} ({verdict.expected})"
         found.part.unknown.append(Unknown(show_path(path, found.root), text))

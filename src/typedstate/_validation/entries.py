@@ -42,10 +42,9 @@ def see_map(walk: Walker, value: Any, spec: Map, path: Path, scope: Scope) -> No
             unknown.append(key)
     if text_keys:
         walk.found.order += 1
-        note = "nnx.restore_int_paths makes them int"
         shown = ", ".join(repr(key) for key in text_keys[:3])
         more = ", ..." if len(text_keys) > 3 else ""
-        walk.found.add(path, "key", "int keys", f"str keys {shown}{more}", note)
+        walk.found.add(path, "key", "int keys", f"str keys {shown}{more}", suggestions.TEXT_KEYS)
     before, order = len(walk.found.part.violations), walk.found.order
     _entry_keys(walk, unknown, mapping, spec, path, scope)
     is_whole = len(walk.found.part.violations) == before
@@ -119,8 +118,8 @@ def see_entries(walk: Walker, value: Any, spec: EntriesSpec, path: Path, scope: 
     text_keys = [key for key in mapping if key_patterns.int_of(key) is not None]
     if text_keys and len(text_keys) == len(mapping):
         walk.found.order += 1
-        note = "nnx.restore_int_paths makes them int"
-        walk.found.add(path, "key", "int keys", f"str keys {text_keys[0]!r}, ...", note)
+        actual = f"str keys {text_keys[0]!r}, ..."
+        walk.found.add(path, "key", "int keys", actual, suggestions.TEXT_KEYS)
         mapping = {key_patterns.int_of(key): item for key, item in mapping.items()}
     fields = tuple(
         Field(str(index), index, item) for index, item in enumerate(spec.items) if item is not None

@@ -5,7 +5,7 @@ The walk collects them; `Findings.report` settles the names and says what is wro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,10 +18,10 @@ from .._spec.dims import Dim, Expr
 from .._spec.nodes import Array, Spec
 from .._spec.words import Likeness
 from ..report import Code, Path, Report, Size, Unknown, Violation, show_path
-from . import optimizer_make, permuted_axes, tree_structure, uses
+from . import moments, optimizer_make, permuted_axes, tree_structure, uses
+from .causes import Cause, Note, common_cause
 from .dim_binding import Choice, Conflict, Observation, SeenSize, Sizes, lost, settle
 from .scopes import Scope, Var, in_scopes
-from .suggestions import Cause, common_cause
 from .trace import Guard, Trace
 from .uses import Entries, Presence, Tree
 
@@ -52,10 +52,17 @@ class Split(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct):
-    """A violation, and the leaf of the tree at which it was found."""
+    """A violation, and the leaf of the tree at which it was found.
+
+    Attributes:
+      order: the position of the leaf in the order of the walk.
+      violation: what is wrong.
+      cause: see `Note`; empty if none is known.
+    """
 
     order: int
     violation: Violation
+    cause: str = ""
 
 
 class Branch(msgspec.Struct):
@@ -117,6 +124,8 @@ class Findings(msgspec.Struct):
       sized: the dims of arrays that fit except for sizes, to be used again for arrays like them:
         by the ``id`` of the spec, which is kept alive, and the abstract value.
       depth: of the type arguments that are looked at.
+      makes: of optimizers with violations, by the argument and the path of their ``opt_state``.
+      moments: the paths of the trees of moments below each ``opt_state``.
       places: where the arguments that `PlacedAs` names have or put their leaves.
       trees: those that may have to agree with others of the same schema.
     """
@@ -130,6 +139,9 @@ class Findings(msgspec.Struct):
     depth: int = 0
     makes: dict[tuple[str, Path], optimizer_make.Make] = msgspec.field(
         default_factory=dict[tuple[str, Path], optimizer_make.Make]
+    )
+    moments: dict[tuple[str, Path], tuple[Path, ...]] = msgspec.field(
+        default_factory=dict[tuple[str, Path], "tuple[Path, ...]"]
     )
     places: dict[str, Placements] = msgspec.field(default_factory=dict[str, "Placements"])
     trees: list[Tree] = msgspec.field(default_factory=list[Tree])
@@ -160,9 +172,13 @@ class Findings(msgspec.Struct):
             _closed=len(self.part.seen),
         )
 
-    def add(self, path: Path, code: Code, expected: str, actual: str, note: str = "") -> None:
+    def add(
+        self, path: Path, code: Code, expected: str, actual: str, note: Note | str = ""
+    ) -> None:
         """Records a violation."""
-        self.violate(Violation(show_path(path, self.root), code, expected, actual, note, path))
+        text, cause = (note, "") if isinstance(note, str) else note
+        violation = Violation(show_path(path, self.root), code, expected, actual, text, path)
+        self.violate(violation, cause)
 
     def describe(self, spec: Spec) -> str:
         """A spec as text, which is made once however many leaves of it are wrong."""
@@ -171,9 +187,9 @@ class Findings(msgspec.Struct):
             found = self._described[id(spec)] = spec, describe(spec)
         return found[1]
 
-    def violate(self, violation: Violation) -> None:
+    def violate(self, violation: Violation, cause: str = "") -> None:
         """Records a violation at the leaf that is looked at."""
-        self.part.violations.append(Finding(self.order, violation))
+        self.part.violations.append(Finding(self.order, violation, cause))
 
     def guard(self, guard: Guard) -> None:
         """Records a decision that guarded code must ask again."""
@@ -255,9 +271,13 @@ class Findings(msgspec.Struct):
         names: dict[str, Size] = {var.name: n for var, n in sizes.known.items() if var.scope == 0}
         names |= {var.name: run for var, run in sizes.runs.items() if var.scope == 0}
         unknown = [*self.part.unknown, *map(_open, open_)]
-        make = optimizer_make.another_make(self.makes, violations) if self.makes else None
-        cause = common_cause(violations) if make is None else Cause(*make)
+        cause = self._cause(violations, [item.cause for item in found])
         return Report(hint, violations, names, tuple(unknown), cause.text, cause.explained)
+
+    def _cause(self, violations: Sequence[Violation], causes: Sequence[str]) -> Cause:
+        make = optimizer_make.another_make(self.makes, violations)
+        model = make or moments.another_model(self.moments, violations, causes)
+        return model or common_cause(causes)
 
     def _uneven(self, sizes: Sizes) -> Iterator[Finding]:
         """The axes whose size the mesh axes that split it do not divide."""

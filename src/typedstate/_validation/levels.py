@@ -24,6 +24,9 @@ from .._spec.nodes import (
 from .._spec.questions import needs_leaf
 from ..report import Path, show_key
 from . import counts, guards, key_patterns, optimizer_make, suggestions, undeclared
+from .causes import Mistake, Note
+from .findings import Findings
+from .moments import moments_of
 from .scopes import Scope
 from .show_value import describe_value
 from .uses import Presence
@@ -85,10 +88,16 @@ def see_node(walk: Walker, value: Any, spec: Node, path: Path, scope: Scope) -> 
         return
     see_fields(walk, mapping, schema.fields, schema.extra, path, scope, spec.ref)
     walk.depth -= 1
-    if optimizer_make.KEY in mapping and walk.found.part.violations:
-        make = optimizer_make.make_of(mapping[optimizer_make.KEY])
-        if make is not None:
-            walk.found.makes[walk.found.root, (*path, optimizer_make.KEY)] = make
+    if optimizer_make.KEY in mapping:
+        _note_optimizer(walk.found, mapping[optimizer_make.KEY], (*path, optimizer_make.KEY))
+
+
+def _note_optimizer(found: Findings, kept: Any, path: Path) -> None:
+    """Keeps what a report says of an optimizer: which one it is, and where its moments are."""
+    found.moments[found.root, path] = moments_of(kept)
+    make = optimizer_make.make_of(kept) if found.part.violations else None
+    if make is not None:
+        found.makes[found.root, path] = make
 
 
 def see_fields(
@@ -207,8 +216,10 @@ def _extras(
         if spec is not None:
             walk.below(value, spec, child, scope)
         elif not undeclared.allowed(walk.found, value, extra, child):
-            worth = walk.found.worth_a_note()
-            expected = suggestions.left_out(ref, key) if worth else ""
-            note = suggestions.extra_note(key, mapping, fields) if worth and not expected else ""
-            expected = expected or "no such key"
+            expected, note = "no such key", Note()
+            if walk.found.worth_a_note():
+                if left_out := suggestions.left_out(ref, key):
+                    expected, note = left_out, Note("", Mistake.WHOLE_TREE)
+                else:
+                    note = suggestions.extra_note(key, mapping, fields)
             walk.found.add(child, "extra", expected, describe_value(value), note)

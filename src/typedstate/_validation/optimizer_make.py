@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from .._compat import variables
 from ..report import Path, Violation
+from .causes import Cause
 
 #: Under this key ``nnx.Optimizer`` keeps what the transformation holds.
 KEY: Final = "opt_state"
@@ -120,15 +121,15 @@ def _names(tree: Any) -> frozenset[str]:
 
 def another_make(
     makes: Mapping[tuple[str, Path], Make], violations: Iterable[Violation]
-) -> tuple[str, frozenset[int]] | None:
-    """The cause, and the violations that it explains, where an optimizer is of another make."""
+) -> Cause | None:
+    """The cause where an optimizer is of another make; None if none is."""
     found = list(enumerate(violations))
     for (_, path), make in makes.items():
         below = [(i, one, one.keys[len(path) :]) for i, one in found if _is_below(one, path)]
         if any(one.code in _STRUCTURE and _is_place(rest) for _, one, rest in below):
             kept = f"the optimizer keeps what optax's {make.words} keeps"
             text = f"{kept}: OptimizerState[{make.hint}] takes it"
-            return text, frozenset(i for i, _, _ in below)
+            return Cause(text, frozenset(i for i, _, _ in below))
     return None
 
 

@@ -15,6 +15,7 @@ from .._sharding.as_argument import (
     placements_of,
 )
 from ..report import Path, Unknown, show_path
+from .causes import misplaced
 from .findings import Findings
 from .trace import Guard
 
@@ -61,7 +62,8 @@ def see_placed(found: Findings, value: Any, argument: str, path: Path) -> None:
         verdict = compare_with(leaf, wanted)
         if verdict.outcome == "mismatch":
             expected = f"{verdict.expected} as in {where}"
-            found.add((*path, *keys), "sharding", expected, verdict.actual, verdict.note)
+            note = misplaced(verdict, argument)
+            found.add((*path, *keys), "sharding", expected, verdict.actual, note)
         elif verdict.outcome == "unknown":
             text = f"{verdict.actual} ({verdict.expected} as in {where})"
             found.part.unknown.append(Unknown(show_path((*path, *keys), found.root), text))

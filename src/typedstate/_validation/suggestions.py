@@ -1,6 +1,7 @@
 """Notes that reports add to a violation whose likely mistake is known.
 
-Each function recognises one pattern and answers a sentence, or nothing.
+Each function recognises one pattern and answers a sentence, or nothing; a `Note` where the mistake
+may be that of a whole report.
 """
 
 from __future__ import annotations
@@ -8,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import difflib
 import itertools
-import re
-from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 import jax
 import numpy as np
@@ -21,6 +20,7 @@ from flax.nnx import filterlib
 from .._compat import modules, variables
 from .._spec import flat_trees
 from .._spec.describe import class_name, describe
+from .._spec.dtypes import dtype_name
 from .._spec.nodes import (
     Argument,
     Array,
@@ -36,56 +36,22 @@ from .._spec.nodes import (
 )
 from .._spec.rewrite import Derived
 from .._spec.selecting import Selecting
-from ..report import Violation
+from .causes import Mistake, Note, another_dtype
 from .key_patterns import int_of
 
 _MAX_KEYS: Final = 100
-_RESTORE: Final = "nnx.restore_int_paths"
-_FEW: Final = 2
-_LEAVES_OUT: Final = "leaves it out"
-INT_KEYS: Final = "StateMap[int, ...] takes int keys"
-_DONATED: Final = "was it donated to a jitted function?"
+#: Of int keys that are text.
+TEXT_KEYS: Final = Note("nnx.restore_int_paths makes them int", Mistake.TEXT_KEYS)
+#: Of int keys where text keys are declared.
+INT_KEYS: Final = Note("StateMap[int, ...] takes int keys", Mistake.INT_KEYS)
 #: Of an array that has lost its values: what is expected, what is found, and why.
-DELETED: Final = ("an array with values", "a deleted array", _DONATED)
-#: What many notes that begin alike say of the whole tree.
-_CAUSES: Final = {
-    "a value where its Variable was meant": (
-        "values stand for their Variables: Pure[...] takes a dict of them, Values[...] a State"
-    ),
-    "a Variable where its value was meant": (
-        "Variables stand for their values: nnx.to_pure_dict gives a dict of those"
-    ),
-    "an abstract value": "the arrays are abstract: Abstract[...] takes those",
-    "a concrete value": "the arrays are concrete: jax.eval_shape gives abstract ones",
-    "a numpy array": "the arrays are numpy's: jax.tree.map(jnp.asarray, tree) makes them JAX's",
-    "another class of that name": "the kinds are classes of a reload or of another Flax",
-    "a checkpoint keeps a Variable's array under 'value'": (
-        "the tree is that of a checkpoint, which keeps each array under 'value'"
-    ),
-    INT_KEYS: "the keys are ints: StateMap[int, ...] takes those",
-    _LEAVES_OUT: (
-        "the whole tree is here where a selection of it is wanted: nnx.state(model, nnx.Param), "
-        "say, selects"
-    ),
-    _DONATED: (
-        "the arrays are deleted, as those are that a jitted function takes with donate_argnums: "
-        "go on with what it returned"
-    ),
-    _RESTORE: "the int keys are text, as in a checkpoint: nnx.restore_int_paths makes them int",
-}
-#: What is said of arrays that no mesh splits, by what is found of one.
-_WHOLE: Final = {
-    "one device": "on one device",
-    "an array on one device": "on one device",
-    "a numpy array": "numpy's",
-}
-#: What `Cast` takes for a dtype of floating leaves.
-_CAST: Final = {
-    "bfloat16": "BFloat16",
-    "float16": "Float16",
-    "float32": "Float32",
-    "float64": "Float64",
-}
+DELETED: Final = (
+    "an array with values",
+    "a deleted array",
+    Note("was it donated to a jitted function?", Mistake.DONATED),
+)
+_ABSTRACT: Final = Note("an abstract value: Abstract[...] takes those", Mistake.ABSTRACT)
+_NOTHING: Final = Note()
 
 
 def too_deep(mapping: Mapping[Hashable, Any], schema: Schema) -> Hashable | None:
@@ -139,37 +105,38 @@ def stacked_note(mapping: Mapping[Hashable, Any], spec: Map) -> str:
     return ""
 
 
-def missing_note(key: Hashable, strange: Collection[Hashable]) -> str:
+def missing_note(key: Hashable, strange: Collection[Hashable]) -> Note:
     """The note with the undeclared key that was likely meant for a missing one."""
     if isinstance(key, int) and str(key) in strange:
-        return f"there is {str(key)!r}: nnx.restore_int_paths makes it an int"
+        text = f"there is {str(key)!r}: nnx.restore_int_paths makes it an int"
+        return Note(text, Mistake.TEXT_KEYS)
     found = closest(key, strange)
-    return "" if found is None else f"there is {found!r}: misspelt?"
+    return _NOTHING if found is None else Note(f"there is {found!r}: misspelt?")
 
 
-def extra_note(key: Hashable, mapping: Mapping[Hashable, Any], fields: tuple[Field, ...]) -> str:
+def extra_note(key: Hashable, mapping: Mapping[Hashable, Any], fields: tuple[Field, ...]) -> Note:
     """The note with the missing key that an undeclared one was likely meant for."""
     return unknown_note(key, [field.key for field in fields if field.key not in mapping])
 
 
 def left_out(ref: SchemaRef | None, key: Hashable) -> str:
-    """The note for a key that the schema declares and a form has dropped."""
+    """What is expected of a key that the schema declares and a form has dropped; else empty."""
     while isinstance(ref, Derived):
         if key in {field.key for field in ref.base.resolve().fields}:  # see `too_deep`
-            return f"nothing, as {ref.name} {_LEAVES_OUT}"
+            return f"nothing, as {ref.name} leaves it out"
         ref = ref.base
     return ""
 
 
-def unknown_note(key: Hashable, known: Iterable[Hashable]) -> str:
+def unknown_note(key: Hashable, known: Iterable[Hashable]) -> Note:
     """The note with the known key that an unknown one was likely meant for."""
     known = list(known)
     found = closest(key, known)
     if found is not None:
-        return f"did you mean {found!r}?"
+        return Note(f"did you mean {found!r}?")
     if int_of(key) in known:
-        return "nnx.restore_int_paths makes the key an int"
-    return ""
+        return Note("nnx.restore_int_paths makes the key an int", Mistake.TEXT_KEYS)
+    return _NOTHING
 
 
 def container_note(value: object, spec: Spec | None = None) -> str:
@@ -197,128 +164,49 @@ def flat_note(separator: str | None) -> str:
     return f"{hint} takes it, {nest} nests it"
 
 
-def kind_note(value: object, spec: Leaf) -> str:
+def kind_note(value: object, spec: Leaf) -> Note:
     """The note for a leaf that is no Variable."""
     mapping = variables.mapping_of(value)
     if mapping is not None and set(mapping) == {"value"}:
-        return "a checkpoint keeps a Variable's array under 'value'"
+        return Note("a checkpoint keeps a Variable's array under 'value'", Mistake.CHECKPOINT)
     abstract = isinstance(value, jax.ShapeDtypeStruct)
     wanted = isinstance(spec.value, Array) and spec.value.abstract
     if (variables.is_array(value) or (abstract and wanted)) and spec.kind is not None:
-        return f"a value where its Variable was meant: {spec.kind.__name__}(value)"
-    if abstract:
-        return "an abstract value: Abstract[...] takes those"
-    return ""
+        text = f"a value where its Variable was meant: {spec.kind.__name__}(value)"
+        return Note(text, Mistake.VALUES)
+    return _ABSTRACT if abstract else _NOTHING
 
 
-def stale_kind_note(found: type, wanted: type) -> str:
+def stale_kind_note(found: type, wanted: type) -> Note:
     """A kind that has the right name but is another class: of a reload or an old Flax."""
-    if found.__name__ == wanted.__name__:
-        return f"another class of that name, from {found.__module__}"
-    return ""
+    if found.__name__ != wanted.__name__:
+        return _NOTHING
+    return Note(f"another class of that name, from {found.__module__}", Mistake.STALE_KINDS)
 
 
-def value_note(value: object) -> str:
+def value_note(value: object) -> Note:
     """A Variable where its value was meant."""
-    if variables.is_variable(value):
-        return "a Variable where its value was meant: variable[...]"
-    return ""
+    if not variables.is_variable(value):
+        return _NOTHING
+    return Note("a Variable where its value was meant: variable[...]", Mistake.VARIABLES)
 
 
-def array_note(value: object, spec: Array) -> str:
+def array_note(value: object, spec: Array) -> Note:
     """The note for a value that is no array, or another one."""
     if isinstance(value, jax.ShapeDtypeStruct):
-        return "an abstract value: Abstract[...] takes those"
+        return _ABSTRACT
     if spec.abstract and variables.is_array(value):
-        return "a concrete value: jax.eval_shape gives abstract ones"
+        return Note("a concrete value: jax.eval_shape gives abstract ones", Mistake.CONCRETE)
     if spec.abstract and variables.is_shaped(value):
-        return "no array but what is known of one: jax.ShapeDtypeStruct(x.shape, x.dtype)"
+        return Note("no array but what is known of one: jax.ShapeDtypeStruct(x.shape, x.dtype)")
     if isinstance(value, np.ndarray) and spec.cls is not None and issubclass(spec.cls, jax.Array):
-        return "a numpy array: jnp.asarray makes it a jax.Array"
-    return ""
+        return Note("a numpy array: jnp.asarray makes it a jax.Array", Mistake.NUMPY)
+    return _NOTHING
 
 
-def dtype_note(dtype: str, value: Any) -> str:
-    """Old-style PRNG keys are plain uint32 arrays."""
+def dtype_note(dtype: str, value: Any) -> Note:
+    """The note for an array of another dtype; old-style PRNG keys are plain uint32 arrays."""
     shape = tuple(value.shape)
     if dtype == "Key" and str(value.dtype) == "uint32" and shape[-1:] in {(2,), (4,)}:
-        return "an old-style key: jax.random.key makes typed ones"
-    return ""
-
-
-class Cause(NamedTuple):
-    """A mistake that explains most violations of a report.
-
-    Attributes:
-      text: the cause as a report shows it; empty if none is recognised.
-      explained: the indices of the violations that it explains.
-    """
-
-    text: str = ""
-    explained: frozenset[int] = frozenset()
-
-
-def common_cause(violations: Iterable[Violation]) -> Cause:
-    """The one mistake that explains most violations; None if there is none, or few violations."""
-    marks = [_mark(one) for one in violations]
-    counts = Counter(marks)
-    for mark, count in counts.items():
-        if mark and count > _FEW and count * 2 > counts.total():
-            cause = _CAUSES.get(mark, "") if isinstance(mark, str) else mark.cause
-            if cause:
-                explained = frozenset(i for i, other in enumerate(marks) if other == mark)
-                return Cause(f"{cause} ({count} leaves)", explained)
-    return Cause()
-
-
-class _Dtypes(NamedTuple):
-    """The dtype that was found and the one that is declared."""
-
-    found: str
-    wanted: str
-
-    @property
-    def cause(self) -> str:
-        """With the form that takes the tree as it is."""
-        text = f"the arrays are {self.found} where {self.wanted} is declared"
-        cast_to = _CAST.get(self.found)
-        return f"{text}: Cast[..., {cast_to}] takes those" if cast_to else text
-
-
-class _Whole(NamedTuple):
-    """Arrays that should be split over a mesh: what they are, and of which argument the mesh is."""
-
-    found: str
-    argument: str
-
-    @property
-    def cause(self) -> str:
-        """With the call that places the tree."""
-        text = f"the arrays are {self.found}, not on the mesh"
-        if self.argument:
-            return f"{text} of {self.argument}: jax.device_put with its shardings places them"
-        return f"{text}: jax.device_put(state, shardings(S, mesh)) places them"
-
-
-def _mark(violation: Violation) -> str | _Dtypes | _Whole:
-    """A key that is equal for violations with one cause: of what is found, a note's first words."""
-    if _RESTORE in violation.note:
-        return _RESTORE
-    if violation.code == "extra" and violation.expected.endswith(_LEAVES_OUT):
-        return _LEAVES_OUT
-    found = _dtypes(violation) or _whole(violation)
-    return found or re.split(": |, from |; as ", violation.note)[0]
-
-
-def _dtypes(violation: Violation) -> _Dtypes | None:
-    if violation.code != "dtype" or (violation.note and not violation.note.startswith("as ")):
-        return None
-    found = violation.actual.rpartition(" ")[2].partition("[")[0]
-    return _Dtypes(found, violation.expected.removeprefix("dtype "))
-
-
-def _whole(violation: Violation) -> _Whole | None:
-    if violation.code != "sharding" or violation.actual not in _WHOLE:
-        return None
-    _, _, place = violation.expected.partition(" as in ")
-    return _Whole(_WHOLE[violation.actual], re.split(r"[.\[]", place)[0])
+        return Note("an old-style key: jax.random.key makes typed ones")
+    return Note("", another_dtype(dtype_name(value.dtype), dtype))

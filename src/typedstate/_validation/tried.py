@@ -9,6 +9,7 @@ from collections.abc import Hashable
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from .._spec.nodes import (
     Anything,
@@ -23,7 +24,7 @@ from .._spec.nodes import (
 )
 from .._spec.questions import unbind
 from .dim_binding import Choice, Observation
-from .findings import Branch, Finding
+from .findings import Branch
 from .occurrences import Occurrences
 from .scopes import Scope, linked
 
@@ -107,5 +108,5 @@ def moved(once: Once, order: int) -> Branch:
     part, by = once.part, order - once.start
     if not by:
         return part
-    found = [Finding(item.order + by, item.violation) for item in part.violations]
+    found = [replace(item, order=item.order + by) for item in part.violations]
     return Branch(found, part.seen, part.splits, part.unknown, part.present, part.entries)

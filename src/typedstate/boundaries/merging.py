@@ -66,15 +66,17 @@ def see_belonging(
 
     graphdef, states = values[name], tuple(values[one] for one in merges)
     try:
-        violations = unmergeable(graphdef, states)
+        unfit = unmergeable(graphdef, states)
     except TypeError:  # no GraphDef, which its own hint says
         return
-    for one in violations:
+    for item in unfit:
+        one = item.violation
         found.order += 1
         root = _root(one.keys, dict(zip(merges, states, strict=True)))
         path = show_path(one.keys, root)
         note = one.note or f"{name} is of another model"
-        found.violate(Violation(path, one.code, one.expected, one.actual, note, one.keys))
+        violation = Violation(path, one.code, one.expected, one.actual, note, one.keys)
+        found.violate(violation, item.cause)
     found.traces[name].guards.append(Guard((), lambda other: bool(other == graphdef)))
     for state, parameter in zip(states, merges, strict=True):
         signs = _signs(state)

@@ -6,35 +6,30 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar, cast
 
 import jax
-import msgspec
 from flax import nnx
 
 from .._compat import axis_rules, graphdefs, modules, variables
 from .._compat.graphdefs import GraphDefLeaf
 from .._validation import suggestions
+from .._validation.causes import Note
+from .._validation.findings import Finding, Findings
 from .._validation.show_value import describe_value
 from ..checking import explain
 from ..errors import StateTypeError
-from ..report import Code, Path, Report, Violation, show_key, show_path
+from ..report import Path, show_key, show_path
 
 A = TypeVar("A")
 _MAX_NOTES: Final = 20
+#: What merged states are compared with, in the title of a report.
+_GRAPHDEF: Final = "the GraphDef"
 
 
-class _Findings(msgspec.Struct):
-    title: str
-    violations: list[Violation] = msgspec.field(default_factory=list[Violation])
-
-    def add(self, path: Path, code: Code, expected: str, actual: str, note: str = "") -> None:
-        self.violations.append(Violation(show_path(path), code, expected, actual, note, path))
-
-    def refuse(self) -> None:
-        __tracebackhide__ = True
-        if self.violations:
-            cause = suggestions.common_cause(self.violations)
-            found = tuple(self.violations)
-            report = Report(self.title, found, cause=cause.text, explained=cause.explained)
-            raise StateTypeError(str(report), report)
+def _refuse(findings: Findings, title: str) -> None:
+    """Raises StateTypeError if there is a violation."""
+    __tracebackhide__ = True
+    report = findings.report(title)
+    if not report:
+        raise StateTypeError(str(report), report)
 
 
 def merge(graphdef: nnx.GraphDef[A], *states: Any, hint: Any = None) -> A:
@@ -62,34 +57,34 @@ def merge(graphdef: nnx.GraphDef[A], *states: Any, hint: Any = None) -> A:
 
 def _merge_trees(definition: Any, states: tuple[Any, ...], hint: Any) -> None:
     __tracebackhide__ = True
-    findings = _Findings("the GraphDef")
+    findings = Findings()
     found = _joined(states, findings)
     for path, leaf in found.items():
         _refuse_deleted(path, leaf, findings)
     _compare_slots(definition, found, findings)
-    findings.refuse()
+    _refuse(findings, _GRAPHDEF)
     if hint is not None:
         report = explain(_nested(found), hint)
         if not report:
             raise StateTypeError(str(report), report)
 
 
-def unmergeable(graphdef: Any, states: tuple[Any, ...]) -> list[Violation]:
+def unmergeable(graphdef: Any, states: tuple[Any, ...]) -> list[Finding]:
     """The violations of states against a GraphDef: keys, kinds and axis names."""
-    findings = _Findings("the GraphDef")
+    findings = Findings()
     found = _joined(states, findings)
     _compare_slots(getattr(graphdef, "_graphdef", graphdef), found, findings)
-    return findings.violations
+    return findings.part.violations
 
 
-def _compare_slots(definition: Any, found: Mapping[Path, Any], findings: _Findings) -> None:
+def _compare_slots(definition: Any, found: Mapping[Path, Any], findings: Findings) -> None:
     slots = {slot.path: slot for slot in graphdefs.graphdef_slots(definition)}
     for path, slot in slots.items():
         if path in found:
             _compare_slot(path, slot, found[path], findings)
         else:
             expected = "an array" if slot.kind is None else slot.kind.__name__
-            note = suggestions.missing_note(path[-1], _siblings(found, path)) if path else ""
+            note = suggestions.missing_note(path[-1], _siblings(found, path)) if path else Note()
             findings.add(path, "missing", expected, "nothing", note)
     for path, leaf in found.items():
         if path not in slots:
@@ -97,17 +92,17 @@ def _compare_slots(definition: Any, found: Mapping[Path, Any], findings: _Findin
 
 
 def _merge_list(definition: Any, values: list[Any]) -> None:
-    findings = _Findings("the GraphDef")
+    findings = Findings()
     slots = graphdefs.graphdef_slots(definition)
     if len(values) != len(slots):
         expected, actual = f"a list of {len(slots)} leaves", f"one of {len(values)}"
         findings.add((), "container", expected, actual)
     for slot, leaf in zip(slots, values, strict=False):
         _compare_slot(slot.path, slot, leaf, findings)
-    findings.refuse()
+    _refuse(findings, _GRAPHDEF)
 
 
-def _compare_slot(path: Path, slot: GraphDefLeaf, leaf: Any, findings: _Findings) -> None:
+def _compare_slot(path: Path, slot: GraphDefLeaf, leaf: Any, findings: Findings) -> None:
     if not variables.is_variable(leaf):
         return  # Flax makes a Variable of the wanted kind
     kind = variables.kind_of(leaf)
@@ -121,7 +116,7 @@ def _compare_slot(path: Path, slot: GraphDefLeaf, leaf: Any, findings: _Findings
         _compare_names(path, slot.metadata, leaf, findings)
 
 
-def _compare_names(path: Path, metadata: Mapping[str, Any], leaf: Any, findings: _Findings) -> None:
+def _compare_names(path: Path, metadata: Mapping[str, Any], leaf: Any, findings: Findings) -> None:
     wanted = axis_rules.declared_names(metadata)
     actual = axis_rules.declared_names(variables.metadata_of(leaf))
     if wanted != actual:
@@ -148,7 +143,7 @@ def update(
       StateTypeError: they do not fit; the node is then as it was.
     """
     __tracebackhide__ = True
-    findings = _Findings(type(node).__name__)
+    findings = Findings()
     found = _joined(states, findings)
     tree = modules.module_tree(node)
     live = dict(variables.leaves_of(tree.mapping))
@@ -173,26 +168,27 @@ def update(
             added[path] = leaf
         else:
             note = _meant(target, live)
-            if not note and len(findings.violations) < _MAX_NOTES and _can_add(node, path, leaf):
-                note = "new=True adds it"
+            worth = len(findings.part.violations) < _MAX_NOTES
+            if not note.text and worth and _can_add(node, path, leaf):
+                note = Note("new=True adds it")
             findings.add(path, "extra", "no such key", describe_value(leaf), note)
     for path in live if whole else ():
         if path not in given:
-            expected, note = describe_value(live[path]), "whole=True: nothing stays as it is"
-            findings.add(path, "missing", expected, "nothing", note)
-    findings.refuse()
+            why = "whole=True: nothing stays as it is"
+            findings.add(path, "missing", describe_value(live[path]), "nothing", why)
+    _refuse(findings, type(node).__name__)
     if added:
         _rehearse(_twin(node), added, findings)
-        findings.refuse()
+        _refuse(findings, type(node).__name__)
     if states:
         nnx.update(node, *states)
 
 
 def _can_add(node: Any, path: Path, leaf: Any) -> bool:
     """Whether Flax would add a leaf that the node does not have."""
-    twin = _Findings("")
+    twin = Findings()
     _rehearse(_twin(node), {path: leaf}, twin)
-    return not twin.violations
+    return not twin.part.violations
 
 
 def _twin(node: Any) -> Any:
@@ -209,12 +205,12 @@ def _held(leaf: Any) -> Any:
     return variables.raw_value(leaf) if variables.is_variable(leaf) else leaf
 
 
-def _refuse_deleted(path: Path, leaf: Any, findings: _Findings) -> None:
+def _refuse_deleted(path: Path, leaf: Any, findings: Findings) -> None:
     if variables.is_deleted(_held(leaf)):
         findings.add(path, "array", *suggestions.DELETED)
 
 
-def _rehearse(twin: Any, added: Mapping[Path, Any], findings: _Findings) -> None:
+def _rehearse(twin: Any, added: Mapping[Path, Any], findings: Findings) -> None:
     """Adds the new leaves to a twin first, as Flax notices errors only halfway through."""
     for path, leaf in added.items():
         try:
@@ -224,7 +220,7 @@ def _rehearse(twin: Any, added: Mapping[Path, Any], findings: _Findings) -> None
             findings.add(path, "extra", "a key that Flax can add", describe_value(leaf), reason)
 
 
-def _compare_leaf(path: Path, live: Any, leaf: Any, resize: bool, findings: _Findings) -> None:
+def _compare_leaf(path: Path, live: Any, leaf: Any, resize: bool, findings: Findings) -> None:
     is_variable, wants_variable = variables.is_variable(leaf), variables.is_variable(live)
     if is_variable and not wants_variable:
         note = suggestions.value_note(leaf)
@@ -248,7 +244,7 @@ def _shaped(value: Any) -> bool:
     return variables.is_shaped(value)
 
 
-def _compare_array(path: Path, old: Any, value: Any, findings: _Findings) -> None:
+def _compare_array(path: Path, old: Any, value: Any, findings: Findings) -> None:
     note = "resize=True takes it"
     expected, actual = describe_value(old), describe_value(value)
     if old.dtype != value.dtype and expected == actual:  # PRNG keys of two implementations
@@ -261,7 +257,7 @@ def _compare_array(path: Path, old: Any, value: Any, findings: _Findings) -> Non
         findings.add(path, "size", expected, actual, note)
 
 
-def _joined(states: tuple[Any, ...], findings: _Findings) -> dict[Path, Any]:
+def _joined(states: tuple[Any, ...], findings: Findings) -> dict[Path, Any]:
     """The leaves of all states by path; a leaf in two states is a violation."""
     found: dict[Path, Any] = {}
     for index, state in enumerate(states):
@@ -279,7 +275,7 @@ def _joined(states: tuple[Any, ...], findings: _Findings) -> dict[Path, Any]:
     return found
 
 
-def _readable(state: Any, findings: _Findings) -> list[tuple[Path, Any]]:
+def _readable(state: Any, findings: Findings) -> list[tuple[Path, Any]]:
     try:
         return list(variables.leaves_of(state))
     except RecursionError:
@@ -296,15 +292,15 @@ def _siblings(found: Mapping[Path, Any], path: Path) -> dict[Any, Any]:
     }
 
 
-def _meant(path: Path, known: Iterable[Path]) -> str:
-    """The key that was probably meant, at the first key of a path that is unknown."""
+def _meant(path: Path, known: Iterable[Path]) -> Note:
+    """The note with the key that was probably meant, at the first key of a path that is unknown."""
     near = list(known)
     for depth, key in enumerate(path):
         siblings = dict.fromkeys(other[depth] for other in near if len(other) > depth)
         if key not in siblings:
             return suggestions.unknown_note(key, siblings)
         near = [other for other in near if len(other) > depth and other[depth] == key]
-    return ""
+    return Note()
 
 
 def _nested(found: Mapping[Path, Any]) -> Any:

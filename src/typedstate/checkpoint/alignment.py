@@ -203,6 +203,15 @@ class Alignment:
     def _value(
         self, node: Any, value: Spec, path: Path, leaf: Path, spec: Leaf | None
     ) -> tuple[Any, Any]:
+        """What a leaf holds: an array, or a container of such.
+
+        Args:
+          node: the stored array, or nested dicts of such.
+          value: the declaration of this part.
+          path: where it stands.
+          leaf: where the leaf stands in which it is.
+          spec: the declared leaf; None in a tuple of trees.
+        """
         if isinstance(node, StoredLeaf):
             made = self._array(node, value, path, leaf, spec)
             return made, made
@@ -213,39 +222,27 @@ class Alignment:
                 if trees:
                     return self._value(node, trees[0], path, leaf, spec)
             case TupleOf(items, rest):
-                by_index = self._int_keys(node, range(len(node)), path)
-                specs = [items[i] if i < len(items) else rest for i in range(len(by_index))]
-                if sorted(by_index, key=str) == sorted(range(len(specs)), key=str):
-                    listed = [
-                        self._inside(by_index[i], item, (*path, i), leaf, spec)
-                        for i, item in enumerate(specs)
-                    ]
-                    return tuple(pair[0] for pair in listed), tuple(pair[1] for pair in listed)
+                every = [items[i] if i < len(items) else rest for i in range(len(node))]
+                listed = self._items(node, every, path, leaf, spec)
+                if listed is not None:
+                    return tuple(listed[0]), tuple(listed[1])
             case ItemsOf(cls, item) if issubclass(list, cls):
-                by_index = self._int_keys(node, range(len(node)), path)
-                if sorted(by_index, key=str) == sorted(range(len(by_index)), key=str):
-                    listed = [
-                        self._inside(by_index[i], item, (*path, i), leaf, spec)
-                        for i in range(len(by_index))
-                    ]
-                    return [pair[0] for pair in listed], [pair[1] for pair in listed]
+                listed = self._items(node, [item] * len(node), path, leaf, spec)
+                if listed is not None:
+                    return listed
             case RecordOf(cls, fields) if issubclass(cls, tuple):
-                by_index = self._int_keys(node, range(len(fields)), path)
-                names = dict(fields)
                 keys = {
-                    (list(names)[k] if isinstance(k, int) and k < len(names) else k): v
-                    for k, v in by_index.items()
+                    (fields[key][0] if isinstance(key, int) and key < len(fields) else key): item
+                    for key, item in self._int_keys(node, range(len(fields)), path).items()
                 }
-                if set(keys) == set(names):
-                    made = {
-                        name: self._inside(keys[name], item, (*path, name), leaf, spec)
-                        for name, item in fields
-                    }
-                    whole = cast(Any, cls)
-                    return (
-                        whole(**{name: pair[0] for name, pair in made.items()}),
-                        whole(**{name: pair[1] for name, pair in made.items()}),
+                if set(keys) == {name for name, _ in fields}:
+                    made = _both(
+                        {
+                            name: self._inside(keys[name], item, (*path, name), leaf, spec)
+                            for name, item in fields
+                        }
                     )
+                    return cast(Any, cls)(**made[0]), cast(Any, cls)(**made[1])
             case RecordOf(cls, fields) if issubclass(cls, dict):
                 names = dict(fields)
                 pairs = {
@@ -264,6 +261,19 @@ class Alignment:
             case _:
                 assert_never(value)
         return self._undeclared(node, path)
+
+    def _items(
+        self, node: Any, specs: list[Spec | None], path: Path, leaf: Path, spec: Leaf | None
+    ) -> tuple[list[Any], list[Any]] | None:
+        """The items of a sequence, each with its spec; None if the keys do not number them."""
+        by_index = self._int_keys(node, range(len(node)), path)
+        if set(by_index) != set(range(len(specs))):
+            return None
+        pairs = [
+            self._inside(by_index[index], item, (*path, index), leaf, spec)
+            for index, item in enumerate(specs)
+        ]
+        return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
     def _inside(
         self, node: Any, value: Spec | None, path: Path, leaf: Path, spec: Leaf | None
@@ -305,7 +315,7 @@ class Alignment:
         return next((one for one in present if is_tree(one) == holds_keys), present[0])
 
 
-def _both(pairs: Mapping[Hashable, tuple[Any, Any]]) -> tuple[Any, Any]:
+def _both(pairs: Mapping[Any, tuple[Any, Any]]) -> tuple[Any, Any]:
     plain = {key: pair[0] for key, pair in pairs.items()}
     return plain, {key: pair[1] for key, pair in pairs.items()}
 

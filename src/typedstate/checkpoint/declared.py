@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -19,13 +19,14 @@ from .._spec.dtypes import has_dtype
 from .._spec.nodes import FlatSpec, Leaf, ModuleState, Spec, Validated
 from .._spec.rewrite import rewrite
 from .._spec.transform import Unchanged
+from .._validation.causes import Mistake
 from .._validation.walk import Walk
 from ..forms.replacing import Abstracting, Unwrapping
 from ..report import Report, Violation
 from .stored import Path
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class AsStored(Unchanged):
     """Reduces a schema to what files keep: shapes and dtypes; no kinds, placement or validators."""
 
@@ -73,7 +74,7 @@ def _without_validators(spec: Spec) -> Spec:
     return spec.inner if isinstance(spec, Validated) else spec
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Declared:
     """A hint that a checkpoint is compared with.
 
@@ -143,21 +144,20 @@ def judge(tree: Any, spec: Spec, name: str, dims: Mapping[str, int] | None = Non
     """The violations of a tree of abstract values against a spec, in words that suit a file."""
     walk = Walk(given=dims or {})
     walk.visit(tree, spec)
+    for item in walk.found.part.violations:
+        if item.cause == Mistake.CONCRETE:  # which is no mistake of a file
+            item.violation, item.cause = dataclasses.replace(item.violation, note=""), ""
     found = walk.report(name)
     violations = tuple(_in_words_of_files(one) for one in found.violations)
-    cause = "" if found.cause.startswith("the arrays are concrete") else found.cause
-    return Report(found.hint, violations, found.dims, found.unknown, cause)
+    return dataclasses.replace(found, violations=violations)
 
 
 def _in_words_of_files(violation: Violation) -> Violation:
     """Says Array for ShapeDtypeStruct: the abstract value stands for a stored array."""
-    return Violation(
-        violation.path,
-        violation.code,
-        violation.expected.replace("[ShapeDtypeStruct, ", "[Array, "),
-        violation.actual.removeprefix("ShapeDtypeStruct "),
-        "" if violation.note.startswith("a concrete value") else violation.note,
-        violation.keys,
+    return dataclasses.replace(
+        violation,
+        expected=violation.expected.replace("[ShapeDtypeStruct, ", "[Array, "),
+        actual=violation.actual.removeprefix("ShapeDtypeStruct "),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from os import fspath
 from typing import Any, Final
@@ -13,9 +12,11 @@ from . import orbax_reader
 from .document import DOCUMENT_KEY, document_of, with_kinds
 from .errors import AnyPath, CheckpointError
 from .libraries import place_of
+from .progress import Progress, counted
 from .stored import ASIDE, Checkpoint
 
-Progress = Callable[[int, int], None]
+#: More levels than any state has, and few enough to walk.
+_MAX_DEPTH: Final = 200
 _MSGPACK_MAPS: Final = (*range(0x80, 0x90), 0xDE, 0xDF)
 
 
@@ -35,11 +36,22 @@ def inspect(
         the path does, another URL where Orbax knows it.
       step: the step to read in a CheckpointManager's folder; without, the newest.
       item: the name of one item, where a checkpoint has several.
-      progress: called with the number of files that were read, and of all files.
+      progress: called with the number of parts that were read, and of all parts: the files of
+        safetensors, the headers of Orbax's arrays. A file of ``flax.serialization`` is one part,
+        and so is a checkpoint of Orbax that holds other things than arrays.
 
     Raises:
       CheckpointError: it is no checkpoint, or an unfinished, truncated or hostile one.
     """
+    found = _inspect(path, step, item, progress)
+    if any(len(leaf.path) > _MAX_DEPTH for leaf in found.leaves):
+        raise CheckpointError(path, f"nested more than {_MAX_DEPTH} deep")
+    return found
+
+
+def _inspect(
+    path: AnyPath, step: int | None, item: str | None, progress: Progress | None
+) -> Checkpoint:
     place = _place(path)
     if place.is_dir():
         from . import safetensors_reader
@@ -48,9 +60,9 @@ def inspect(
         if files is not None:
             _refuse(path, step, item)
             return replace(safetensors_reader.inspect(place, files, progress), path=fspath(path))
-        return _orbax(path, place, step, item)
+        return _orbax(path, place, step, item, progress)
     _refuse(path, step, item)
-    return replace(_file(path, place), path=fspath(path))
+    return replace(_file(path, place, progress), path=fspath(path))
 
 
 def inspect_foreign(path: AnyPath) -> Checkpoint:
@@ -112,13 +124,15 @@ def _refuse(path: AnyPath, step: int | None, item: str | None) -> None:
         raise CheckpointError(path, "only Orbax's folders have a step or an item")
 
 
-def _orbax(path: AnyPath, place: Any, step: int | None, item: str | None) -> Checkpoint:
+def _orbax(
+    path: AnyPath, place: Any, step: int | None, item: str | None, progress: Progress | None
+) -> Checkpoint:
     found = orbax_reader.find(place, step, item)
     tree = orbax_reader.tree_metadata(found)
     metadata = orbax_reader.about(found, tree)
     document = document_of(metadata, found.folder)
     others = {key: value for key, value in metadata.items() if key != DOCUMENT_KEY}
-    leaves = with_kinds(orbax_reader.read_leaves(found, tree), document)
+    leaves = with_kinds(orbax_reader.read_leaves(found, tree, progress), document)
     return Checkpoint(
         fspath(path),
         str(found.folder),
@@ -131,16 +145,17 @@ def _orbax(path: AnyPath, place: Any, step: int | None, item: str | None) -> Che
     )
 
 
-def _file(path: AnyPath, place: Any) -> Checkpoint:
+def _file(path: AnyPath, place: Any, progress: Progress | None) -> Checkpoint:
     sort = _sort(place)
     if sort == "safetensors":
         from . import safetensors_reader
 
-        return safetensors_reader.inspect(place, [place], None)
+        return safetensors_reader.inspect(place, [place], progress)
     if sort == "msgpack":
         from . import msgpack_reader
 
-        return msgpack_reader.inspect(place)
+        (found,) = counted(map(msgpack_reader.inspect, [place]), 1, progress)
+        return found
     size = place.stat().length
     raise CheckpointError(
         path, "an empty file" if size == 0 else "no checkpoint of a format that is known here"

@@ -98,9 +98,8 @@ def migrate(state: Any, hint: TypeForm[T], *, dims: Mapping[str, int] | None = N
     found = plan(nested((leaf.path, leaf) for leaf in leaves), declared, dims)
     violations = (*found.report.violations, *_other_kinds(found.alignment, kinds))
     if violations:
-        report = Report(
-            found.report.hint, violations, found.report.dims, (), "; ".join(found.steps)
-        )
+        cause = "; ".join(found.steps)
+        report = Report(found.report.hint, violations, found.report.dims, cause=cause)
         raise StateTypeError(f"can't be migrated: it {report}", report)
     target = abstract(hint, like=found.alignment.kinded, dims=dims)
     arrays = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from .errors import CheckpointError
 from .libraries import is_dict, is_json_object, is_list
+from .progress import Progress, counted
 from .stored import Path, StoredLeaf
 
 _SHARDINGS: Final = "_sharding"
@@ -30,25 +31,30 @@ _SEQUENCE, _DICT = 1, 2
 _Header = tuple[tuple[int, ...], np.dtype[Any]]
 
 
-def read_headers(folder: Any, tree: Mapping[str, Any]) -> tuple[StoredLeaf, ...] | None:
+def read_headers(
+    folder: Any, tree: Mapping[str, Any], progress: Progress | None = None
+) -> tuple[StoredLeaf, ...] | None:
     """The leaves of a tree; None if the JSON has an unexpected form.
 
     Args:
       folder: the local folder of the tree.
       tree: the JSON in its ``_METADATA``.
+      progress: is told of each array.
 
     Raises:
       CheckpointError: a file that holds headers is truncated or unreadable.
     """
     try:
-        return _leaves(folder, tree)
+        return _leaves(folder, tree, progress)
     except CheckpointError:
         raise
     except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError):
         return None
 
 
-def _leaves(folder: Any, tree: Mapping[str, Any]) -> tuple[StoredLeaf, ...] | None:
+def _leaves(
+    folder: Any, tree: Mapping[str, Any], progress: Progress | None
+) -> tuple[StoredLeaf, ...] | None:
     local, entries = str(folder), tree["tree_metadata"]
     if not local.startswith("/") or not is_json_object(entries) or not entries:
         return None
@@ -61,7 +67,8 @@ def _leaves(folder: Any, tree: Mapping[str, Any]) -> tuple[StoredLeaf, ...] | No
     names = [".".join(map(str, path)) for path in paths]
     if len(set(names)) < len(names):
         return None
-    headers = _headers(folder, names, zarr3=bool(tree.get("use_zarr3")))
+    reading = _headers(folder, names, zarr3=bool(tree.get("use_zarr3")))
+    headers = counted(reading, len(names), progress)
     shardings = _shardings(folder)
     return tuple(
         StoredLeaf(path, *header, sharding=shardings.get(name, ""))
@@ -78,8 +85,8 @@ def _key(entry: Mapping[str, Any]) -> Hashable:
     return key
 
 
-def _headers(folder: Any, names: list[str], *, zarr3: bool) -> list[_Header]:
-    """Shape and dtype of each array."""
+def _headers(folder: Any, names: list[str], *, zarr3: bool) -> Iterator[_Header]:
+    """Yields shape and dtype of each array."""
     tensorstore: Any = import_module("tensorstore")
     base: dict[str, Any] = {"driver": "file", "path": f"{folder}/"}
     if (folder / _MANIFEST).exists():
@@ -89,14 +96,12 @@ def _headers(folder: Any, names: list[str], *, zarr3: bool) -> list[_Header]:
     futures = [store.read(f"{name}/{file}") for name in names]
     dtype = "data_type" if zarr3 else "dtype"
     read: dict[bytes, _Header] = {}  # layers are alike, and so are most headers
-    found: list[_Header] = []
     for name, future in zip(names, futures, strict=True):
         text = _text(folder, name, future)
         header = read.get(text)
         if header is None:
             header = read[text] = _header(text, dtype)
-        found.append(header)
-    return found
+        yield header
 
 
 def _text(folder: Any, name: str, future: Any) -> bytes:

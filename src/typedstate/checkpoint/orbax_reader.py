@@ -21,6 +21,7 @@ import numpy as np
 from .errors import CheckpointError
 from .libraries import is_dict, is_json_object, is_list, is_list_or_tuple, orbax
 from .orbax_headers import read_headers, show_sharding
+from .progress import Progress, counted
 from .stored import Path, StoredLeaf, What
 
 _METADATA: Final = "_METADATA"
@@ -163,9 +164,13 @@ def _json(path: Any, limit: int) -> dict[str, Any] | None:
     return {str(key): value for key, value in found.items()}
 
 
-def read_leaves(found: Found, tree: Mapping[str, Any]) -> tuple[StoredLeaf, ...]:
+def read_leaves(
+    found: Found, tree: Mapping[str, Any], progress: Progress | None = None
+) -> tuple[StoredLeaf, ...]:
     """The leaves of a tree, from its metadata."""
-    leaves = read_headers(found.folder, tree) or _read_by_orbax(found)
+    leaves = read_headers(found.folder, tree, progress)
+    if not leaves:
+        (leaves,) = counted(map(_read_by_orbax, [found]), 1, progress)
     if not any(leaf.dtype == np.uint32 for leaf in leaves if leaf.dtype is not None):
         return leaves
     keys = _key_implementations(found.folder)

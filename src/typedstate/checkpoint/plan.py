@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
 import jax
@@ -125,8 +125,7 @@ def _beside(verdict: Verdict, model: Any) -> Report:
         and slot.leaf not in found
         and not any(slot.leaf[: len(keys)] == keys for keys in named)
     ]
-    violations = (*report.violations, *dict.fromkeys(gone))
-    return Report(report.hint, violations, report.dims, report.unknown, report.cause)
+    return replace(report, violations=(*report.violations, *dict.fromkeys(gone)))
 
 
 def _refuse(verdict: Verdict, report: Report, advice: str) -> NoReturn:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, Final
 
 import numpy as np
 
 from .errors import CheckpointError
 from .libraries import is_json_object, place_of
+from .progress import Progress, counted
 from .safetensors_header import Entry, read_header
 from .stored import Checkpoint, Path, StoredLeaf
 
@@ -42,9 +43,7 @@ def files_of(folder: Any) -> list[Any] | None:
     return [folder / files[0]] if files else None
 
 
-def inspect(
-    place: Any, files: list[Any], progress: Callable[[int, int], None] | None
-) -> Checkpoint:
+def inspect(place: Any, files: list[Any], progress: Progress | None) -> Checkpoint:
     """The checkpoint in a safetensors file, or in the files of an index."""
     index = files[0] if files[0].name.endswith(_INDEX) else None
     named: dict[str, str] | None = None
@@ -53,9 +52,7 @@ def inspect(
         files = [index.parent / name for name in dict.fromkeys(named.values())]
     found: dict[str, StoredLeaf] = {}
     metadata: dict[str, str] = {}
-    for count, file in enumerate(files):
-        if progress is not None:
-            progress(count, len(files))
+    for file in counted(files, len(files), progress):
         entries, about = _header(file)
         metadata |= about
         for name, (dtype, shape, _) in entries.items():
@@ -65,8 +62,6 @@ def inspect(
                 raise CheckpointError(str(file), reason)
             where = file.name if named is not None else ""
             found[name] = StoredLeaf((name,), shape, dtype, where=where)
-    if progress is not None:
-        progress(len(files), len(files))
     for name, file_name in (named or {}).items():
         if name not in found:
             raise CheckpointError(str(index), f"{file_name} does not hold tensor {name[:80]!r}")

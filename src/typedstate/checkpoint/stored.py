@@ -17,6 +17,7 @@ from .._compat.unknown_kind import UnknownKind
 from .._compat.variables import make_variable
 from .._validation.key_patterns import int_of
 from ..rendering.byte_counts import show_bytes
+from ..rendering.printable import printable
 from ..report import show_path
 from .key_numbers import IMPLEMENTATIONS, key_dtype
 from .libraries import is_dict, shaped
@@ -177,7 +178,7 @@ class Checkpoint:
 
     def __str__(self) -> str:
         """The tree with dtype, shape, bytes and sharding of each array."""
-        return "\n".join(self._lines())
+        return "\n".join(map(printable, self._lines()))
 
     def _lines(self) -> Iterator[str]:
         chosen = "" if self.step is None else f", step {self.step}"

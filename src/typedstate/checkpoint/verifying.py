@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..report import Report, Unknown, Violation, show_path
@@ -92,13 +92,10 @@ def judge_declared(
     except RecursionError:
         raise CheckpointError(checkpoint.location, "nested too deeply to read") from None
     found = declared.judge(alignment.tree, dims)
-    violations = (*found.violations, *_kinds(alignment, written))
-    report = Report(
-        found.hint,
-        violations,
-        found.dims,
-        (*found.unknown, *_unknown(checkpoint, alignment, key_impl)),
-        found.cause,
+    report = replace(
+        found,
+        violations=(*found.violations, *_kinds(alignment, written)),
+        unknown=(*found.unknown, *_unknown(checkpoint, alignment, key_impl)),
     )
     report = _with_cause(report, checkpoint, declared, dims)
     return Verdict(checkpoint, declared, alignment, _compared(report, declared, written))
@@ -115,20 +112,15 @@ def _with_cause(
         return report
     rest = "" if found.report else ", which leaves some of this"
     cause = f"{'; '.join(found.steps)}: migrate=True reads it so{rest}"
-    return Report(report.hint, report.violations, report.dims, report.unknown, cause)
+    return replace(report, cause=cause)
 
 
 def migrated(verdict: Verdict, dims: Mapping[str, int] | None) -> Verdict:
     """The verdict on the tree that `migrate` makes of a checkpoint."""
     found = migrating.plan(verdict.checkpoint.stored, verdict.declared, dims)
-    report = Report(
-        found.report.hint,
-        found.report.violations,
-        found.report.dims,
-        verdict.report.unknown,
-        "; ".join(found.steps),
-    )
-    return Verdict(verdict.checkpoint, verdict.declared, found.alignment, report)
+    cause, unknown = "; ".join(found.steps), verdict.report.unknown
+    report = replace(found.report, cause=cause, unknown=unknown, explained=frozenset())
+    return replace(verdict, alignment=found.alignment, report=report)
 
 
 def _kinds(alignment: Alignment, written: Mapping[str, Any] | None) -> Iterator[Violation]:
@@ -169,9 +161,6 @@ def _compared(report: Report, declared: Declared, written: Mapping[str, Any] | N
     if not difference:
         return report
     text = f"written for another schema: {difference}"
-    unknown, cause = report.unknown, report.cause
     if report:
-        unknown = (*unknown, Unknown("", text))
-    else:
-        cause = f"{cause}; {text}" if cause else text
-    return Report(report.hint, report.violations, report.dims, unknown, cause)
+        return replace(report, unknown=(*report.unknown, Unknown("", text)))
+    return replace(report, cause=f"{report.cause}; {text}" if report.cause else text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -17,6 +17,7 @@ from .declared import Declared
 from .errors import AnyPath
 from .inspecting import inspect_foreign
 from .name_patterns import ignore_pattern
+from .progress import Progress, counted
 from .rearrange import AxesError
 from .stored import Checkpoint, Path, StoredLeaf, nested
 from .weight_rules import Rule, Use, uses_of
@@ -208,7 +209,7 @@ class Weights(Generic[T]):
         dims: Mapping[str, int] | None = None,
         mesh: Any = None,
         rules: Any = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> T:
         """Proves the mapping, and makes the state.
 
@@ -278,7 +279,7 @@ def _arrays(
     proof: Proof,
     dims: Mapping[str, int],
     target: Any,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> Iterator[tuple[Path, Any]]:
     from .building import values_of
     from .reading import nothing_yet, placed, with_part
@@ -292,9 +293,7 @@ def _arrays(
             wanted.setdefault(id(leaf), []).append((use, number))
     unfinished: dict[Path, tuple[Any, int]] = {}
     reading = safetensors_reader.tensors(proof.checkpoint, list(order.values()))
-    for count, (leaf, tensor) in enumerate(reading):
-        if progress is not None:
-            progress(count, len(order))
+    for leaf, tensor in counted(reading, len(order), progress):
         for use, number in wanted[id(leaf)]:
             target = targets[use.target]
             part = use.part(use.rule.one(tensor, use.index, dims), number)
@@ -308,5 +307,3 @@ def _arrays(
                 yield use.target, whole
             else:
                 unfinished[use.target] = whole, left - 1
-    if progress is not None:
-        progress(len(order), len(order))

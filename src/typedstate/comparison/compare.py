@@ -7,6 +7,8 @@ Two hints are compared in both directions. A value and a hint are compared by `e
 from __future__ import annotations
 
 import difflib
+import itertools
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Final
 
@@ -190,16 +192,19 @@ def _with_moves(found: list[_Side]) -> list[Change]:
     new = [item for item in found if item.change.kind == "added" and item.spec is not None]
     moves: dict[int, _Side] = {}
     used: set[int] = set()
-    scored = sorted(
-        ((_likeness(one, other, found), i, j) for i, one in enumerate(gone)
-         for j, other in enumerate(new)),
-        key=lambda item: -item[0],
-    )  # fmt: skip
+    levels: Counter[tuple[Path, ChangeKind]] = Counter(
+        (item.change.keys[:-1], item.change.kind) for item in found
+    )
+    pairs = itertools.product(enumerate(gone), enumerate(new))
+    scored = [(_likeness(one, other, levels), i, j) for (i, one), (j, other) in pairs]
+    scored = sorted((item for item in scored if item[0] >= _ALIKE), key=lambda item: -item[0])
+    of_gone = Counter((i, score) for score, i, _ in scored)
+    of_new = Counter((j, score) for score, _, j in scored)
     for score, i, j in scored:
-        if score < _ALIKE or id(gone[i]) in moves or id(new[j]) in used:
+        if id(gone[i]) in moves or id(new[j]) in used:
             continue
-        rivals = [other for other, k, m in scored if (k == i) != (m == j) and other == score]
-        if rivals and not _alike_keys(gone[i], new[j]):
+        has_rivals = of_gone[i, score] > 1 or of_new[j, score] > 1
+        if has_rivals and not _alike_keys(gone[i], new[j]):
             continue
         moves[id(gone[i])] = new[j]
         used.add(id(new[j]))
@@ -222,8 +227,14 @@ def _alike_keys(one: _Side, other: _Side) -> bool:
     return one.change.keys[-1:] == other.change.keys[-1:]
 
 
-def _likeness(one: _Side, other: _Side, found: list[_Side]) -> float:
-    """How likely one leaf is another one renamed: by shape, then by neighbours and keys."""
+def _likeness(one: _Side, other: _Side, levels: Counter[tuple[Path, ChangeKind]]) -> float:
+    """How likely one leaf is another one renamed: by shape, then by neighbours and keys.
+
+    Args:
+      one: the leaf that is gone.
+      other: the new leaf.
+      levels: how many changes of each kind there are below each path.
+    """
     assert one.spec is not None
     assert other.spec is not None
     if compare(one.spec, other.spec) or compare(other.spec, one.spec):
@@ -235,8 +246,7 @@ def _likeness(one: _Side, other: _Side, found: list[_Side]) -> float:
     if one.change.keys[:-1] != other.change.keys[:-1]:
         return ratio * 0.8
     level = one.change.keys[:-1]
-    among = [item.change.kind for item in found if item.change.keys[:-1] == level]
-    alone = among.count("removed") == 1 and among.count("added") == 1
+    alone = levels[level, "removed"] == 1 and levels[level, "added"] == 1
     return 0.95 if alone else 0.6 + 0.3 * ratio
 
 

@@ -8,6 +8,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
+from ..rendering.printable import printable
+
 ChangeKind = Literal[
     "added",
     "removed",
@@ -66,6 +68,7 @@ class Change:
                 text = f"{where}: {self.kind} was {self.before}, is {self.after}"
         text = f"{_SIGNS.get(self.kind, '~')} {text}"
         text = f"{text} ({self.note})" if self.note else text
+        text = printable(text)
         text = text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
         return f"{text} [{_direction(self.forward, self.backward)}]"
 
@@ -141,7 +144,7 @@ class Difference:
             head = f"{head}; {shown}"
         lines = [f"cause: {self.cause}"] if self.cause else []
         lines += [*map(str, self.changes), *(f"unknown: {text}" for text in self.unknown)]
-        return "\n".join([head, *(f"  {line}" for line in lines)])
+        return "\n".join(map(printable, [head, *(f"  {line}" for line in lines)]))
 
     def to_dict(self) -> dict[str, Any]:
         """The difference as JSON data."""

@@ -18,6 +18,7 @@ from .._sharding.axis_names import show_placement
 from .._spec.filters import WILDCARD
 from .._validation.show_value import describe_value
 from ..rendering.byte_counts import show_bytes
+from ..rendering.printable import printable
 from ..report import Path, show_key, show_path
 
 MAX_DEPTH: Final = 100  # levels of a tree that are drawn
@@ -118,10 +119,14 @@ class Line:
         return f"{self.before}{self.branch.bound}{self.after}"
 
 
+def key_text(key: Hashable) -> str:
+    """A key as text in pictures."""
+    return str(key) if isinstance(key, str | int) or key is WILDCARD else show_key(key)
+
+
 def _line(item: Branch, rails: str, *, folded: bool) -> Line:
-    key = item.path[-1]
-    name = str(key) if isinstance(key, str | int) or key is WILDCARD else show_key(key)
-    before = f"{rails}{name}: {item.text}" if item.text or not item.below else f"{rails}{name}"
+    name, text = printable(key_text(item.path[-1])), printable(item.text)
+    before = f"{rails}{name}: {text}" if text or not item.below else f"{rails}{name}"
     counted = folded or (item.below and item.parameters is not None)
     after = f"{item.more} ({item.summary()})" if counted else item.more
     return Line(f"{before} " if item.bound else before, after, item)
@@ -144,7 +149,7 @@ def of_value(value: Any, path: Path = ()) -> Branch:
     """The tree of a state or nested dict, from metadata alone."""
     mapping = variables.mapping_of(value)
     if mapping is not None and len(path) >= MAX_DEPTH:
-        return Branch(path, "a tree nested too deeply to draw", parameters=0, nbytes=0)
+        return _too_deep(path)
     if mapping is not None:
         return summed(path, "", [of_value(item, (*path, key)) for key, item in mapping.items()])
     text, held = describe_value(value), value
@@ -161,8 +166,14 @@ def of_value(value: Any, path: Path = ()) -> Branch:
     )
 
 
+def _too_deep(path: Path) -> Branch:
+    return Branch(path, "a tree nested too deeply to draw", parameters=0, nbytes=0)
+
+
 def of_stored(value: Any, path: Path = ()) -> Branch:
     """The tree of a checkpoint, from its metadata alone."""
+    if isinstance(value, Mapping) and len(path) >= MAX_DEPTH:
+        return _too_deep(path)
     if isinstance(value, Mapping):
         items = cast("Mapping[Hashable, Any]", value).items()
         return summed(path, "", [of_stored(item, (*path, key)) for key, item in items])

@@ -13,6 +13,7 @@ from .._compat import modules, variables
 from ..comparison.compare import judge
 from ..comparison.subject import subject_of
 from ..rendering import html
+from ..rendering.printable import printable
 from ..rendering.twig import Twig
 from ..report import Report
 from .outline import Branch, of_stored, of_value
@@ -49,7 +50,8 @@ class Picture:
 
     def text(self, depth: int | None) -> str:
         """The tree as text, down to `depth` levels; None for all."""
-        return "\n".join([self._head(), *map(str, self.tree.lines(depth)), *self._unknown()])
+        lines = [self._head(), *map(str, self.tree.lines(depth)), *self._unknown()]
+        return "\n".join(map(printable, lines))
 
     def colored(self, depth: int | None) -> Text:
         """The same text in colours, for ``rich.print``."""

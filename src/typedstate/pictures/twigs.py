@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
-from .._spec.filters import WILDCARD
 from ..rendering.byte_counts import show_bytes
 from ..rendering.twig import Mark, Twig
-from ..report import Report, show_key
-from .outline import Branch
+from ..report import Report
+from .outline import Branch, key_text
 
 
 def twig_of(tree: Branch, report: Report | None) -> Twig:
@@ -49,8 +46,3 @@ def _at(place: tuple[str, ...], known: dict[tuple[str, ...], Twig]) -> Twig:
         found = known[place] = Twig(place[-1])
         _at(place[:-1], known).below.append(found)
     return found
-
-
-def key_text(key: Hashable) -> str:
-    """A key as text in pictures."""
-    return str(key) if isinstance(key, str | int) or key is WILDCARD else show_key(key)

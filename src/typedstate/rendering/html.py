@@ -7,6 +7,7 @@ from html import escape
 from typing import Final
 
 from .dim_colors import DIM, HUES, RIGHT, WRONG, Names, Palette, bound_pieces, pieces
+from .printable import printable
 from .twig import Mark, Twig, counted
 
 #: The meaning of each code, shown on hover.
@@ -153,6 +154,4 @@ class _Drawing:
 
 def _clean(text: str) -> str:
     """A foreign text on one line, without characters that could reorder or break the page."""
-    if not text.isprintable():
-        text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-    return escape(text)
+    return escape(printable(text))

@@ -11,6 +11,7 @@ from typing import Any, Final
 from treescope import rendering_parts as parts  # pyright: ignore[reportMissingTypeStubs]
 
 from .dim_colors import DIM, HUES, WRONG, Palette, bound_pieces, pieces
+from .printable import printable
 from .twig import Mark, Twig
 
 _BOLD: Final = "font-weight:600"
@@ -45,7 +46,7 @@ def _folding(label: Any, below: list[Any], state: Any, path: str | None = None) 
 
 
 def _styled(text: str, style: str) -> Any:
-    return parts.custom_style(parts.text(_clean(text)), style)
+    return parts.custom_style(parts.text(printable(text)), style)
 
 
 class _Drawing:
@@ -72,16 +73,16 @@ class _Drawing:
             yield parts.text(" ")
             yield self._pieces(bound_pieces(twig.bound, twig.names, twig.inside))
         if twig.more:
-            yield parts.text(_clean(twig.more))
+            yield parts.text(printable(twig.more))
         if told := "  ".join(filter(None, [twig.placed, twig.size])):
-            yield parts.comment_color(parts.text(_clean(f"  # {told}")))
+            yield parts.comment_color(parts.text(printable(f"  # {told}")))
 
     def _mark(self, mark: Mark) -> Any:
         told = {"missing": f"expected {mark.expected}", "extra": f"found {mark.actual}"}
         both = f"expected {mark.expected}, found {mark.actual}"
         note = f" ({mark.note})" if mark.note else ""
         text = f"{told.get(mark.code, both)}{note} [{mark.code}]"
-        return parts.custom_text_color(parts.text(_clean(text)), WRONG)
+        return parts.custom_text_color(parts.text(printable(text)), WRONG)
 
     def text(self, text: str, twig: Twig | None = None) -> Any:
         """The treescope part of a text, its dims coloured."""
@@ -92,14 +93,7 @@ class _Drawing:
 
     def _piece(self, piece: str, dim: str) -> Any:
         if not dim:
-            return parts.text(_clean(piece))
+            return parts.text(printable(piece))
         index, again = self.palette.color(dim)
         style = f"{_BOLD};text-decoration:underline dotted" if again else _BOLD
         return parts.custom_text_color(_styled(piece, style), DIM.format(HUES[index]))
-
-
-def _clean(text: str) -> str:
-    """A text of any origin on one line; treescope escapes HTML."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -6,8 +6,8 @@ places where a check is sure to refuse a mutation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any, Final, assert_never, cast
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Final, TypeVar, assert_never, cast
 
 import jax
 import jax.numpy as jnp
@@ -56,6 +56,7 @@ from .._validation.scopes import Scope, Var
 from ..report import Path, show_path
 from .choosing import Chooser, Place, Unsatisfied
 
+T = TypeVar("T")
 DTYPES: Final = ("float32", "int32", "bfloat16", "uint32", "bool", "int8", "float16", "complex64")
 _MAX_DEPTH: Final = 12
 ABSENT: Final[Any] = object()
@@ -163,23 +164,22 @@ class Generator(msgspec.Struct):
         return made
 
     def _is_there(self, path: Path) -> bool:
-        """Whether an optional leaf is there, as in every use of a type argument around it."""
+        """Whether an optional leaf is there."""
         self._side.come_to(path)
-        if not self._side.arguments:
-            return self.chooser.is_there(path)
-        use = self._side.of(None, path)
-        if use not in self._present:
-            self._present[use] = self.chooser.is_there(path)
-        return self._present[use]
+        return self._in_each_use(self._present, self.chooser.is_there, path)
 
     def _count(self, path: Path) -> int:
-        """How many entries a map has, as in every use of a type argument around it."""
+        """How many entries a map has."""
+        return self._in_each_use(self._counts, self.chooser.entries, path)
+
+    def _in_each_use(self, known: dict[Hashable, T], choose: Callable[[Path], T], path: Path) -> T:
+        """What is chosen at a path: the same in every use of a type argument around it."""
         if not self._side.arguments:
-            return self.chooser.entries(path)
+            return choose(path)
         use = self._side.of(None, path)
-        if use not in self._counts:
-            self._counts[use] = self.chooser.entries(path)
-        return self._counts[use]
+        if use not in known:
+            known[use] = choose(path)
+        return known[use]
 
     def _under(
         self, items: Iterable[tuple[Hashable, Spec]], at: At, path: Path
@@ -284,7 +284,7 @@ class Generator(msgspec.Struct):
         if cls is PartitionSpec:
             return spec
         entries = (*names, *storage.unreduced, *storage.reduced)
-        sizes = {name: 1 for entry in entries for name in _axes_of(entry)} or {"x": 1}
+        sizes = {name: 1 for entry in entries for name in axis_names.axes_of(entry)} or {"x": 1}
         devices = np.asarray(_jax.devices()[:1]).reshape((1,) * len(sizes))
         mesh = _jax.sharding.Mesh(devices, tuple(sizes))
         return NamedSharding(mesh, spec, memory_kind=storage.memory_kind)
@@ -304,7 +304,7 @@ class Generator(msgspec.Struct):
             shape.insert(index if index >= 0 else len(shape) + 1 + index, size)
         dtype = self._dtype(array, path)
         if array.abstract:
-            found = _jax.eval_shape(lambda: _zeros((), dtype)).dtype
+            found = _jax.eval_shape(lambda: zeros((), dtype)).dtype
             return _jax.ShapeDtypeStruct(tuple(shape), found)
         made = self.chooser.array(leaf, tuple(shape), dtype, path)
         return np.asarray(made) if array.cls is np.ndarray else made
@@ -357,15 +357,8 @@ class Generator(msgspec.Struct):
         return tuple(sizes)
 
 
-def _axes_of(entry: Any) -> Iterator[str]:
-    if entry is not None:
-        yield from (entry,) if isinstance(entry, str) else entry
-
-
-def _zeros(shape: tuple[int, ...], dtype: str) -> Any:
+def zeros(shape: tuple[int, ...], dtype: str) -> Any:
+    """An array of zeros, or of PRNG keys."""
     if dtype != "prng_key":
         return _jax.numpy.zeros(shape, dtype)
     return _jax.random.split(_jax.random.key(0), shape) if shape else _jax.random.key(0)
-
-
-zeros: Final = _zeros

@@ -51,12 +51,12 @@ class BrokenState:
 def states(hint: TypeForm[T], *, mesh: Any = None, **sizes: Any) -> st.SearchStrategy[T]:
     """Trees that fit a hint, of any sizes, with and without optional leaves.
 
+    Trees that a validator in the hint refuses are discarded.
+
     Args:
       hint: a schema or a form of one, abstract ones too.
       mesh: the mesh on which arrays are placed as the schema declares; without, on one device.
       sizes: sizes of the hint's dims that shall not vary.
-
-    Trees that a validator in the hint refuses are discarded.
     """
 
     @st.composite

@@ -22,6 +22,7 @@ class HasTag(Protocol):
     tag: str
 
 def _has_tag(x: _Anything) -> TypeGuard[HasTag]: ...
+
 @dataclass(frozen=True)
 class WithTag:
     tag: str

@@ -13,15 +13,40 @@ from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeGuard, over
 
 import jax
 import numpy as np
-from flax.nnx import filterlib, reprlib, variablelib
-from flax.nnx import statelib as statelib
+from flax.nnx import filterlib, reprlib, statelib as statelib
 from flax.nnx.proxy_caller import ApplyCaller
-from flax.nnx.statelib import FlatState as FlatState, State as State, map_state as map_state
-from flax.nnx.statelib import _FilterOf, _Leaf, _L1, _L2, _L3, _L4, _L5, _L6, _M1, _M2, _M3, _M4, _M5, _M6, _N1, _N2, _N3, _N4, _N5, _N6
+from flax.nnx.statelib import (
+    _L1,
+    _L2,
+    _L3,
+    _L4,
+    _L5,
+    _L6,
+    _M1,
+    _M2,
+    _M3,
+    _M4,
+    _M5,
+    _M6,
+    _N1,
+    _N2,
+    _N3,
+    _N4,
+    _N5,
+    _N6,
+    FlatState as FlatState,
+    State as State,
+    _FilterOf,
+    _Leaf,
+    map_state as map_state,
+)
 from flax.nnx.variablelib import Variable as Variable
-from flax.typing import Key as Key, PathParts as PathParts
-from flax.typing import BaseConfigContext  # type: ignore[attr-defined, unused-ignore]  # since Flax 0.12.5
-from flax.typing import HashableMapping as HashableMapping  # type: ignore[attr-defined, unused-ignore]  # since 0.12.3
+from flax.typing import (  # type: ignore[attr-defined, unused-ignore]  # two of later Flaxes
+    BaseConfigContext,  # since Flax 0.12.5
+    HashableMapping as HashableMapping,  # since 0.12.3
+    Key as Key,
+    PathParts as PathParts,
+)
 from typing_extensions import TypeVar
 
 A = TypeVar("A")
@@ -352,7 +377,13 @@ class SplitContext:
         third: _FilterOf[_L3, _M3, _N3],
         fourth: _FilterOf[_L4, _M4, _N4],
         /,
-    ) -> tuple[GraphDef[A], State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4]]: ...
+    ) -> tuple[
+        GraphDef[A],
+        State[Any, _L1 | _M1 | _N1],
+        State[Any, _L2 | _M2 | _N2],
+        State[Any, _L3 | _M3 | _N3],
+        State[Any, _L4 | _M4 | _N4],
+    ]: ...
     @overload
     def split(
         self,
@@ -373,7 +404,14 @@ class SplitContext:
         fourth: _FilterOf[_L4, _M4, _N4],
         fifth: _FilterOf[_L5, _M5, _N5],
         /,
-    ) -> tuple[GraphDef[A], State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4], State[Any, _L5 | _M5 | _N5]]: ...
+    ) -> tuple[
+        GraphDef[A],
+        State[Any, _L1 | _M1 | _N1],
+        State[Any, _L2 | _M2 | _N2],
+        State[Any, _L3 | _M3 | _N3],
+        State[Any, _L4 | _M4 | _N4],
+        State[Any, _L5 | _M5 | _N5],
+    ]: ...
     @overload
     def split(
         self,
@@ -384,7 +422,9 @@ class SplitContext:
         fourth: filterlib.Filter,
         fifth: filterlib.Filter,
         /,
-    ) -> tuple[GraphDef[A], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
+    ) -> tuple[
+        GraphDef[A], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]
+    ]: ...
     @overload
     def split(
         self,
@@ -396,7 +436,15 @@ class SplitContext:
         fifth: _FilterOf[_L5, _M5, _N5],
         sixth: _FilterOf[_L6, _M6, _N6],
         /,
-    ) -> tuple[GraphDef[A], State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4], State[Any, _L5 | _M5 | _N5], State[Any, _L6 | _M6 | _N6]]: ...
+    ) -> tuple[
+        GraphDef[A],
+        State[Any, _L1 | _M1 | _N1],
+        State[Any, _L2 | _M2 | _N2],
+        State[Any, _L3 | _M3 | _N3],
+        State[Any, _L4 | _M4 | _N4],
+        State[Any, _L5 | _M5 | _N5],
+        State[Any, _L6 | _M6 | _N6],
+    ]: ...
     @overload
     def split(
         self,
@@ -408,7 +456,15 @@ class SplitContext:
         fifth: filterlib.Filter,
         sixth: filterlib.Filter,
         /,
-    ) -> tuple[GraphDef[A], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
+    ) -> tuple[
+        GraphDef[A],
+        State[Any, _Leaf],
+        State[Any, _Leaf],
+        State[Any, _Leaf],
+        State[Any, _Leaf],
+        State[Any, _Leaf],
+        State[Any, _Leaf],
+    ]: ...
     @overload
     def split(
         self,
@@ -435,9 +491,7 @@ class SplitContext:
         self, node: A, first: filterlib.Filter, second: filterlib.Filter, /
     ) -> tuple[GraphDef[A], FlatState[_Leaf], FlatState[_Leaf]]: ...
     @overload
-    def flatten(
-        self, node: A, /, *filters: filterlib.Filter
-    ) -> tuple[GraphDef[A], *tuple[FlatState[_Leaf], ...]]: ...
+    def flatten(self, node: A, /, *filters: filterlib.Filter) -> tuple[GraphDef[A], *tuple[FlatState[_Leaf], ...]]: ...
 
 # Both contexts are written `as ctx`, one after the other in one function: a SplitContext and a MergeContext by name
 # would make the second an error.
@@ -521,7 +575,13 @@ def split(
     /,
     *,
     graph: bool | None = None,
-) -> tuple[GraphDef[A], State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4]]: ...
+) -> tuple[
+    GraphDef[A],
+    State[Any, _L1 | _M1 | _N1],
+    State[Any, _L2 | _M2 | _N2],
+    State[Any, _L3 | _M3 | _N3],
+    State[Any, _L4 | _M4 | _N4],
+]: ...
 @overload
 def split(
     node: A,
@@ -544,7 +604,14 @@ def split(
     /,
     *,
     graph: bool | None = None,
-) -> tuple[GraphDef[A], State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4], State[Any, _L5 | _M5 | _N5]]: ...
+) -> tuple[
+    GraphDef[A],
+    State[Any, _L1 | _M1 | _N1],
+    State[Any, _L2 | _M2 | _N2],
+    State[Any, _L3 | _M3 | _N3],
+    State[Any, _L4 | _M4 | _N4],
+    State[Any, _L5 | _M5 | _N5],
+]: ...
 @overload
 def split(
     node: A,
@@ -556,7 +623,9 @@ def split(
     /,
     *,
     graph: bool | None = None,
-) -> tuple[GraphDef[A], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
+) -> tuple[
+    GraphDef[A], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]
+]: ...
 @overload
 def split(
     node: A,
@@ -569,7 +638,15 @@ def split(
     /,
     *,
     graph: bool | None = None,
-) -> tuple[GraphDef[A], State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4], State[Any, _L5 | _M5 | _N5], State[Any, _L6 | _M6 | _N6]]: ...
+) -> tuple[
+    GraphDef[A],
+    State[Any, _L1 | _M1 | _N1],
+    State[Any, _L2 | _M2 | _N2],
+    State[Any, _L3 | _M3 | _N3],
+    State[Any, _L4 | _M4 | _N4],
+    State[Any, _L5 | _M5 | _N5],
+    State[Any, _L6 | _M6 | _N6],
+]: ...
 @overload
 def split(
     node: A,
@@ -582,7 +659,15 @@ def split(
     /,
     *,
     graph: bool | None = None,
-) -> tuple[GraphDef[A], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
+) -> tuple[
+    GraphDef[A],
+    State[Any, _Leaf],
+    State[Any, _Leaf],
+    State[Any, _Leaf],
+    State[Any, _Leaf],
+    State[Any, _Leaf],
+    State[Any, _Leaf],
+]: ...
 @overload
 def split(
     node: A,
@@ -597,10 +682,15 @@ def split(
     *filters: filterlib.Filter,
     graph: bool | None = None,
 ) -> tuple[GraphDef[A], State[Any, _Leaf], *tuple[State[Any, _Leaf], ...]]: ...
+
 #
 @overload
 def merge(
-    graphdef_or_graphstate: GraphState[A], /, *states: GraphState[A], copy: bool = False, recreate_variables: bool = True
+    graphdef_or_graphstate: GraphState[A],
+    /,
+    *states: GraphState[A],
+    copy: bool = False,
+    recreate_variables: bool = True,
 ) -> A: ...
 @overload
 def merge(
@@ -611,8 +701,10 @@ def merge(
     copy: bool = False,
     recreate_variables: bool = True,
 ) -> A: ...
+
 #
 def update(node: Any, state: Any, /, *states: Any) -> None: ...
+
 #
 @overload
 def state(node: Any, *, graph: bool | None = None) -> State[Any, _Leaf]: ...
@@ -660,7 +752,9 @@ def state(
     /,
     *,
     graph: bool | None = None,
-) -> tuple[State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4]]: ...
+) -> tuple[
+    State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4]
+]: ...
 @overload
 def state(
     node: Any,
@@ -683,7 +777,13 @@ def state(
     /,
     *,
     graph: bool | None = None,
-) -> tuple[State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4], State[Any, _L5 | _M5 | _N5]]: ...
+) -> tuple[
+    State[Any, _L1 | _M1 | _N1],
+    State[Any, _L2 | _M2 | _N2],
+    State[Any, _L3 | _M3 | _N3],
+    State[Any, _L4 | _M4 | _N4],
+    State[Any, _L5 | _M5 | _N5],
+]: ...
 @overload
 def state(
     node: Any,
@@ -708,7 +808,14 @@ def state(
     /,
     *,
     graph: bool | None = None,
-) -> tuple[State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4], State[Any, _L5 | _M5 | _N5], State[Any, _L6 | _M6 | _N6]]: ...
+) -> tuple[
+    State[Any, _L1 | _M1 | _N1],
+    State[Any, _L2 | _M2 | _N2],
+    State[Any, _L3 | _M3 | _N3],
+    State[Any, _L4 | _M4 | _N4],
+    State[Any, _L5 | _M5 | _N5],
+    State[Any, _L6 | _M6 | _N6],
+]: ...
 @overload
 def state(
     node: Any,
@@ -721,7 +828,9 @@ def state(
     /,
     *,
     graph: bool | None = None,
-) -> tuple[State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
+) -> tuple[
+    State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]
+]: ...
 @overload
 def state(
     node: Any,
@@ -817,6 +926,7 @@ def unpack(
     *filters: filterlib.Filter,
     graph: bool | None = None,
 ) -> Any: ...
+
 #
 def map(
     f: Callable[[tuple[Any, ...], Any], Any],
@@ -827,6 +937,7 @@ def map(
     recreate_variables: bool = True,
 ) -> A: ...
 def graphdef(node: A, /, *, graph: bool | None = None) -> GraphDef[A]: ...
+
 #
 @overload
 def pop(node: Any, first: _FilterOf[_L1, _M1, _N1], /) -> State[Any, _L1 | _M1 | _N1]: ...
@@ -856,7 +967,9 @@ def pop(
     third: _FilterOf[_L3, _M3, _N3],
     fourth: _FilterOf[_L4, _M4, _N4],
     /,
-) -> tuple[State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4]]: ...
+) -> tuple[
+    State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4]
+]: ...
 @overload
 def pop(
     node: Any, first: filterlib.Filter, second: filterlib.Filter, third: filterlib.Filter, fourth: filterlib.Filter, /
@@ -870,7 +983,13 @@ def pop(
     fourth: _FilterOf[_L4, _M4, _N4],
     fifth: _FilterOf[_L5, _M5, _N5],
     /,
-) -> tuple[State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4], State[Any, _L5 | _M5 | _N5]]: ...
+) -> tuple[
+    State[Any, _L1 | _M1 | _N1],
+    State[Any, _L2 | _M2 | _N2],
+    State[Any, _L3 | _M3 | _N3],
+    State[Any, _L4 | _M4 | _N4],
+    State[Any, _L5 | _M5 | _N5],
+]: ...
 @overload
 def pop(
     node: Any,
@@ -891,7 +1010,14 @@ def pop(
     fifth: _FilterOf[_L5, _M5, _N5],
     sixth: _FilterOf[_L6, _M6, _N6],
     /,
-) -> tuple[State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4], State[Any, _L5 | _M5 | _N5], State[Any, _L6 | _M6 | _N6]]: ...
+) -> tuple[
+    State[Any, _L1 | _M1 | _N1],
+    State[Any, _L2 | _M2 | _N2],
+    State[Any, _L3 | _M3 | _N3],
+    State[Any, _L4 | _M4 | _N4],
+    State[Any, _L5 | _M5 | _N5],
+    State[Any, _L6 | _M6 | _N6],
+]: ...
 @overload
 def pop(
     node: Any,
@@ -902,7 +1028,9 @@ def pop(
     fifth: filterlib.Filter,
     sixth: filterlib.Filter,
     /,
-) -> tuple[State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]]: ...
+) -> tuple[
+    State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf], State[Any, _Leaf]
+]: ...
 @overload
 def pop(
     node: Any,
@@ -916,6 +1044,7 @@ def pop(
     /,
     *filters: filterlib.Filter,
 ) -> Any: ...
+
 #
 def clone(node: A, variables: bool = True, *, arrays: bool = False, graph: bool | None = None) -> A: ...
 def with_vars(

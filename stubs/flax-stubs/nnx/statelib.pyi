@@ -6,16 +6,24 @@ holds raw arrays too. The class of a variable in a state is imported as `Variabl
 `Variable` since Flax 0.11, and on 0.10, where it is a class of its own, no filter is mistaken for a leaf.
 """
 
-from collections.abc import Callable, Hashable, ItemsView, Iterable, Iterator, Mapping, MutableMapping, Sequence, ValuesView
+from collections.abc import (
+    Callable,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from types import EllipsisType
-from typing import Any, ClassVar, Generic, Never, Protocol, TypeAlias, overload, type_check_only
+from typing import Any, Generic, Never, Protocol, Self, TypeAlias, overload, type_check_only
 
 import jax
 from flax.nnx import filterlib, reprlib
 from flax.nnx.graphlib import GraphState
 from flax.nnx.variablelib import VariableState
 from flax.typing import Key as Key, PathParts as PathParts
-from typing_extensions import Self, TypeVar
+from typing_extensions import TypeVar
 
 A = TypeVar("A")
 K = TypeVar("K", bound=Hashable, default=Any)
@@ -148,7 +156,9 @@ class FlatState(Sequence[tuple[PathParts, V]], reprlib.Representable):
         third: _FilterOf[_L3, _M3, _N3],
         fourth: _FilterOf[_L4, _M4, _N4],
         /,
-    ) -> tuple[FlatState[_L1 | _M1 | _N1], FlatState[_L2 | _M2 | _N2], FlatState[_L3 | _M3 | _N3], FlatState[_L4 | _M4 | _N4]]: ...
+    ) -> tuple[
+        FlatState[_L1 | _M1 | _N1], FlatState[_L2 | _M2 | _N2], FlatState[_L3 | _M3 | _N3], FlatState[_L4 | _M4 | _N4]
+    ]: ...
     @overload
     def split(
         self, first: filterlib.Filter, second: filterlib.Filter, third: filterlib.Filter, fourth: filterlib.Filter, /
@@ -162,7 +172,13 @@ class FlatState(Sequence[tuple[PathParts, V]], reprlib.Representable):
         fourth: _FilterOf[_L4, _M4, _N4],
         fifth: _FilterOf[_L5, _M5, _N5],
         /,
-    ) -> tuple[FlatState[_L1 | _M1 | _N1], FlatState[_L2 | _M2 | _N2], FlatState[_L3 | _M3 | _N3], FlatState[_L4 | _M4 | _N4], FlatState[_L5 | _M5 | _N5]]: ...
+    ) -> tuple[
+        FlatState[_L1 | _M1 | _N1],
+        FlatState[_L2 | _M2 | _N2],
+        FlatState[_L3 | _M3 | _N3],
+        FlatState[_L4 | _M4 | _N4],
+        FlatState[_L5 | _M5 | _N5],
+    ]: ...
     @overload
     def split(
         self,
@@ -183,7 +199,14 @@ class FlatState(Sequence[tuple[PathParts, V]], reprlib.Representable):
         fifth: _FilterOf[_L5, _M5, _N5],
         sixth: _FilterOf[_L6, _M6, _N6],
         /,
-    ) -> tuple[FlatState[_L1 | _M1 | _N1], FlatState[_L2 | _M2 | _N2], FlatState[_L3 | _M3 | _N3], FlatState[_L4 | _M4 | _N4], FlatState[_L5 | _M5 | _N5], FlatState[_L6 | _M6 | _N6]]: ...
+    ) -> tuple[
+        FlatState[_L1 | _M1 | _N1],
+        FlatState[_L2 | _M2 | _N2],
+        FlatState[_L3 | _M3 | _N3],
+        FlatState[_L4 | _M4 | _N4],
+        FlatState[_L5 | _M5 | _N5],
+        FlatState[_L6 | _M6 | _N6],
+    ]: ...
     @overload
     def split(
         self,
@@ -235,7 +258,9 @@ class FlatState(Sequence[tuple[PathParts, V]], reprlib.Representable):
         third: _FilterOf[_L3, _M3, _N3],
         fourth: _FilterOf[_L4, _M4, _N4],
         /,
-    ) -> tuple[FlatState[_L1 | _M1 | _N1], FlatState[_L2 | _M2 | _N2], FlatState[_L3 | _M3 | _N3], FlatState[_L4 | _M4 | _N4]]: ...
+    ) -> tuple[
+        FlatState[_L1 | _M1 | _N1], FlatState[_L2 | _M2 | _N2], FlatState[_L3 | _M3 | _N3], FlatState[_L4 | _M4 | _N4]
+    ]: ...
     @overload
     def filter(
         self, first: filterlib.Filter, second: filterlib.Filter, third: filterlib.Filter, fourth: filterlib.Filter, /
@@ -249,7 +274,13 @@ class FlatState(Sequence[tuple[PathParts, V]], reprlib.Representable):
         fourth: _FilterOf[_L4, _M4, _N4],
         fifth: _FilterOf[_L5, _M5, _N5],
         /,
-    ) -> tuple[FlatState[_L1 | _M1 | _N1], FlatState[_L2 | _M2 | _N2], FlatState[_L3 | _M3 | _N3], FlatState[_L4 | _M4 | _N4], FlatState[_L5 | _M5 | _N5]]: ...
+    ) -> tuple[
+        FlatState[_L1 | _M1 | _N1],
+        FlatState[_L2 | _M2 | _N2],
+        FlatState[_L3 | _M3 | _N3],
+        FlatState[_L4 | _M4 | _N4],
+        FlatState[_L5 | _M5 | _N5],
+    ]: ...
     @overload
     def filter(
         self,
@@ -270,7 +301,14 @@ class FlatState(Sequence[tuple[PathParts, V]], reprlib.Representable):
         fifth: _FilterOf[_L5, _M5, _N5],
         sixth: _FilterOf[_L6, _M6, _N6],
         /,
-    ) -> tuple[FlatState[_L1 | _M1 | _N1], FlatState[_L2 | _M2 | _N2], FlatState[_L3 | _M3 | _N3], FlatState[_L4 | _M4 | _N4], FlatState[_L5 | _M5 | _N5], FlatState[_L6 | _M6 | _N6]]: ...
+    ) -> tuple[
+        FlatState[_L1 | _M1 | _N1],
+        FlatState[_L2 | _M2 | _N2],
+        FlatState[_L3 | _M3 | _N3],
+        FlatState[_L4 | _M4 | _N4],
+        FlatState[_L5 | _M5 | _N5],
+        FlatState[_L6 | _M6 | _N6],
+    ]: ...
     @overload
     def filter(
         self,
@@ -301,14 +339,10 @@ class FlatState(Sequence[tuple[PathParts, V]], reprlib.Representable):
     def merge(flat_state: Iterable[tuple[Any, _V]], /) -> FlatState[_V]: ...
     @overload
     @staticmethod
-    def merge(
-        flat_state: Iterable[tuple[Any, _V]], second: Iterable[tuple[Any, _V2]], /
-    ) -> FlatState[_V | _V2]: ...
+    def merge(flat_state: Iterable[tuple[Any, _V]], second: Iterable[tuple[Any, _V2]], /) -> FlatState[_V | _V2]: ...
     @overload
     @staticmethod
-    def merge(
-        flat_state: Iterable[tuple[Any, _V]], /, *flat_states: Iterable[tuple[Any, _V]]
-    ) -> FlatState[_V]: ...
+    def merge(flat_state: Iterable[tuple[Any, _V]], /, *flat_states: Iterable[tuple[Any, _V]]) -> FlatState[_V]: ...
 
 # What a key holds is a leaf or another state: `state["a"]`, `state.a` and `values()` are Any.
 class State(MutableMapping[K, Any], reprlib.Representable, Generic[K, V]):
@@ -364,7 +398,9 @@ class State(MutableMapping[K, Any], reprlib.Representable, Generic[K, V]):
         third: _FilterOf[_L3, _M3, _N3],
         fourth: _FilterOf[_L4, _M4, _N4],
         /,
-    ) -> tuple[State[K, _L1 | _M1 | _N1], State[K, _L2 | _M2 | _N2], State[K, _L3 | _M3 | _N3], State[K, _L4 | _M4 | _N4]]: ...
+    ) -> tuple[
+        State[K, _L1 | _M1 | _N1], State[K, _L2 | _M2 | _N2], State[K, _L3 | _M3 | _N3], State[K, _L4 | _M4 | _N4]
+    ]: ...
     @overload
     def split(
         self, first: filterlib.Filter, second: filterlib.Filter, third: filterlib.Filter, fourth: filterlib.Filter, /
@@ -378,7 +414,13 @@ class State(MutableMapping[K, Any], reprlib.Representable, Generic[K, V]):
         fourth: _FilterOf[_L4, _M4, _N4],
         fifth: _FilterOf[_L5, _M5, _N5],
         /,
-    ) -> tuple[State[K, _L1 | _M1 | _N1], State[K, _L2 | _M2 | _N2], State[K, _L3 | _M3 | _N3], State[K, _L4 | _M4 | _N4], State[K, _L5 | _M5 | _N5]]: ...
+    ) -> tuple[
+        State[K, _L1 | _M1 | _N1],
+        State[K, _L2 | _M2 | _N2],
+        State[K, _L3 | _M3 | _N3],
+        State[K, _L4 | _M4 | _N4],
+        State[K, _L5 | _M5 | _N5],
+    ]: ...
     @overload
     def split(
         self,
@@ -399,7 +441,14 @@ class State(MutableMapping[K, Any], reprlib.Representable, Generic[K, V]):
         fifth: _FilterOf[_L5, _M5, _N5],
         sixth: _FilterOf[_L6, _M6, _N6],
         /,
-    ) -> tuple[State[K, _L1 | _M1 | _N1], State[K, _L2 | _M2 | _N2], State[K, _L3 | _M3 | _N3], State[K, _L4 | _M4 | _N4], State[K, _L5 | _M5 | _N5], State[K, _L6 | _M6 | _N6]]: ...
+    ) -> tuple[
+        State[K, _L1 | _M1 | _N1],
+        State[K, _L2 | _M2 | _N2],
+        State[K, _L3 | _M3 | _N3],
+        State[K, _L4 | _M4 | _N4],
+        State[K, _L5 | _M5 | _N5],
+        State[K, _L6 | _M6 | _N6],
+    ]: ...
     @overload
     def split(
         self,
@@ -451,7 +500,9 @@ class State(MutableMapping[K, Any], reprlib.Representable, Generic[K, V]):
         third: _FilterOf[_L3, _M3, _N3],
         fourth: _FilterOf[_L4, _M4, _N4],
         /,
-    ) -> tuple[State[K, _L1 | _M1 | _N1], State[K, _L2 | _M2 | _N2], State[K, _L3 | _M3 | _N3], State[K, _L4 | _M4 | _N4]]: ...
+    ) -> tuple[
+        State[K, _L1 | _M1 | _N1], State[K, _L2 | _M2 | _N2], State[K, _L3 | _M3 | _N3], State[K, _L4 | _M4 | _N4]
+    ]: ...
     @overload
     def filter(
         self, first: filterlib.Filter, second: filterlib.Filter, third: filterlib.Filter, fourth: filterlib.Filter, /
@@ -465,7 +516,13 @@ class State(MutableMapping[K, Any], reprlib.Representable, Generic[K, V]):
         fourth: _FilterOf[_L4, _M4, _N4],
         fifth: _FilterOf[_L5, _M5, _N5],
         /,
-    ) -> tuple[State[K, _L1 | _M1 | _N1], State[K, _L2 | _M2 | _N2], State[K, _L3 | _M3 | _N3], State[K, _L4 | _M4 | _N4], State[K, _L5 | _M5 | _N5]]: ...
+    ) -> tuple[
+        State[K, _L1 | _M1 | _N1],
+        State[K, _L2 | _M2 | _N2],
+        State[K, _L3 | _M3 | _N3],
+        State[K, _L4 | _M4 | _N4],
+        State[K, _L5 | _M5 | _N5],
+    ]: ...
     @overload
     def filter(
         self,
@@ -486,7 +543,14 @@ class State(MutableMapping[K, Any], reprlib.Representable, Generic[K, V]):
         fifth: _FilterOf[_L5, _M5, _N5],
         sixth: _FilterOf[_L6, _M6, _N6],
         /,
-    ) -> tuple[State[K, _L1 | _M1 | _N1], State[K, _L2 | _M2 | _N2], State[K, _L3 | _M3 | _N3], State[K, _L4 | _M4 | _N4], State[K, _L5 | _M5 | _N5], State[K, _L6 | _M6 | _N6]]: ...
+    ) -> tuple[
+        State[K, _L1 | _M1 | _N1],
+        State[K, _L2 | _M2 | _N2],
+        State[K, _L3 | _M3 | _N3],
+        State[K, _L4 | _M4 | _N4],
+        State[K, _L5 | _M5 | _N5],
+        State[K, _L6 | _M6 | _N6],
+    ]: ...
     @overload
     def filter(
         self,
@@ -535,6 +599,7 @@ class State(MutableMapping[K, Any], reprlib.Representable, Generic[K, V]):
 def map_state(f: Callable[[tuple[Any, ...], Any], _Var], state: _D) -> _D: ...
 @overload
 def map_state(f: Callable[[tuple[Any, ...], _V], _W], state: State[K, _V]) -> State[K, _W]: ...
+
 #
 def to_flat_state(state: State[Any, _V]) -> FlatState[_V]: ...
 @overload
@@ -543,12 +608,14 @@ def from_flat_state(flat_state: Mapping[Any, _V]) -> State[Any, _V]: ...
 def from_flat_state(flat_state: Iterable[tuple[Any, _V]]) -> State[Any, _V]: ...
 @overload
 def from_flat_state(flat_state: Mapping[Any, Any] | Iterable[tuple[Any, Any]], *, cls: type[S]) -> S: ...
+
 #
 def to_pure_dict(state: State[Any, Any], extract_fn: ExtractValueFn | None = None) -> dict[str, Any]: ...
 def restore_int_paths(pure_dict: Mapping[Any, Any]) -> dict[Any, Any]: ...
 def replace_by_pure_dict(
     state: State[Any, Any], pure_dict: Mapping[Any, Any], replace_fn: Callable[[Any, Any], Any] | None = None
 ) -> None: ...
+
 #
 @overload
 def split_state(state: _D, first: filterlib.Filter, /) -> _D: ...
@@ -628,7 +695,9 @@ def split_state(
     third: _FilterOf[_L3, _M3, _N3],
     fourth: _FilterOf[_L4, _M4, _N4],
     /,
-) -> tuple[State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4]]: ...
+) -> tuple[
+    State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4]
+]: ...
 @overload
 def split_state(
     state: State[Any, Any],
@@ -647,7 +716,13 @@ def split_state(
     fourth: _FilterOf[_L4, _M4, _N4],
     fifth: _FilterOf[_L5, _M5, _N5],
     /,
-) -> tuple[State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4], State[Any, _L5 | _M5 | _N5]]: ...
+) -> tuple[
+    State[Any, _L1 | _M1 | _N1],
+    State[Any, _L2 | _M2 | _N2],
+    State[Any, _L3 | _M3 | _N3],
+    State[Any, _L4 | _M4 | _N4],
+    State[Any, _L5 | _M5 | _N5],
+]: ...
 @overload
 def split_state(
     state: State[Any, Any],
@@ -668,7 +743,14 @@ def split_state(
     fifth: _FilterOf[_L5, _M5, _N5],
     sixth: _FilterOf[_L6, _M6, _N6],
     /,
-) -> tuple[State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4], State[Any, _L5 | _M5 | _N5], State[Any, _L6 | _M6 | _N6]]: ...
+) -> tuple[
+    State[Any, _L1 | _M1 | _N1],
+    State[Any, _L2 | _M2 | _N2],
+    State[Any, _L3 | _M3 | _N3],
+    State[Any, _L4 | _M4 | _N4],
+    State[Any, _L5 | _M5 | _N5],
+    State[Any, _L6 | _M6 | _N6],
+]: ...
 @overload
 def split_state(
     state: State[Any, Any],
@@ -693,6 +775,7 @@ def split_state(
     /,
     *filters: filterlib.Filter,
 ) -> Any: ...
+
 #
 @overload
 def filter_state(state: _D, first: filterlib.Filter, /) -> _D: ...
@@ -772,7 +855,9 @@ def filter_state(
     third: _FilterOf[_L3, _M3, _N3],
     fourth: _FilterOf[_L4, _M4, _N4],
     /,
-) -> tuple[State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4]]: ...
+) -> tuple[
+    State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4]
+]: ...
 @overload
 def filter_state(
     state: State[Any, Any],
@@ -791,7 +876,13 @@ def filter_state(
     fourth: _FilterOf[_L4, _M4, _N4],
     fifth: _FilterOf[_L5, _M5, _N5],
     /,
-) -> tuple[State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4], State[Any, _L5 | _M5 | _N5]]: ...
+) -> tuple[
+    State[Any, _L1 | _M1 | _N1],
+    State[Any, _L2 | _M2 | _N2],
+    State[Any, _L3 | _M3 | _N3],
+    State[Any, _L4 | _M4 | _N4],
+    State[Any, _L5 | _M5 | _N5],
+]: ...
 @overload
 def filter_state(
     state: State[Any, Any],
@@ -812,7 +903,14 @@ def filter_state(
     fifth: _FilterOf[_L5, _M5, _N5],
     sixth: _FilterOf[_L6, _M6, _N6],
     /,
-) -> tuple[State[Any, _L1 | _M1 | _N1], State[Any, _L2 | _M2 | _N2], State[Any, _L3 | _M3 | _N3], State[Any, _L4 | _M4 | _N4], State[Any, _L5 | _M5 | _N5], State[Any, _L6 | _M6 | _N6]]: ...
+) -> tuple[
+    State[Any, _L1 | _M1 | _N1],
+    State[Any, _L2 | _M2 | _N2],
+    State[Any, _L3 | _M3 | _N3],
+    State[Any, _L4 | _M4 | _N4],
+    State[Any, _L5 | _M5 | _N5],
+    State[Any, _L6 | _M6 | _N6],
+]: ...
 @overload
 def filter_state(
     state: State[Any, Any],
@@ -837,6 +935,7 @@ def filter_state(
     /,
     *filters: filterlib.Filter,
 ) -> Any: ...
+
 #
 @overload
 def merge_state(state: _D, /, *states: Mapping[Any, Any]) -> _D: ...
@@ -863,11 +962,13 @@ def merge_state(state: _Dict, /, *states: Mapping[Any, Any]) -> State[Any, Any]:
 def merge_state(state: Mapping[Any, Any], second: _Dict, /, *states: Mapping[Any, Any]) -> State[Any, Any]: ...
 @overload
 def merge_state(state: Mapping[Any, Any], /, *states: Mapping[Any, Any], cls: type[S]) -> S: ...
+
 #
 @overload
 def diff(state: _D, other: State[Any, Any]) -> _D: ...
 @overload
 def diff(state: State[K, _V], other: State[Any, Any]) -> State[K, _V]: ...
+
 #
 def create_path_filters(state: State[Any, Any]) -> dict[filterlib.PathIn, Any]: ...
 

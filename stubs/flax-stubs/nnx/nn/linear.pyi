@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import jax
-from jax import Array as Array
 from flax.core.frozen_dict import FrozenDict
 from flax.nnx import rnglib
 from flax.nnx.module import Module
@@ -21,6 +20,7 @@ from flax.typing import (
     PromoteDtypeFn,
     Shape,
 )
+from jax import Array as Array
 
 Axis: TypeAlias = int
 Size: TypeAlias = int

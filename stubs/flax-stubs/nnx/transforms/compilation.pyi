@@ -1,16 +1,15 @@
 """Types of `flax.nnx.transforms.compilation`: `jit` keeps a signature, a method's too."""
 
 import dataclasses
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from typing import Any, Concatenate, Generic, Protocol, TypeAlias, overload, type_check_only
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set as AbstractSet
+from typing import Any, Concatenate, Generic, Protocol, Self, TypeAlias, overload, type_check_only
 
 import jax
 from flax.nnx import extract, filterlib
 from flax.nnx.statelib import State
 from flax.typing import Missing, PathParts
 from jax.sharding import AbstractMesh, Mesh
-from typing_extensions import ParamSpec, Self, TypeVar
+from typing_extensions import ParamSpec, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 P = ParamSpec("P")
@@ -25,7 +24,9 @@ AxisName: TypeAlias = Hashable
 
 class StateSharding(extract.PrefixMapping):
     def __init__(
-        self, filter_sharding: State[Any, Any] | Mapping[filterlib.Filter, Any] | Iterable[tuple[filterlib.Filter, Any]], /
+        self,
+        filter_sharding: State[Any, Any] | Mapping[filterlib.Filter, Any] | Iterable[tuple[filterlib.Filter, Any]],
+        /,
     ) -> None: ...
     @property
     def filters(self) -> tuple[filterlib.Filter, ...]: ...

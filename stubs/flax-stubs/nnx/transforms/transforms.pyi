@@ -7,7 +7,7 @@ import jax
 from flax.nnx.module import Module
 from flax.typing import Missing
 from jax.experimental import checkify as checkify_lib
-from typing_extensions import TypeVar, TypeVarTuple, Unpack
+from typing_extensions import TypeVar, TypeVarTuple
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -62,9 +62,9 @@ def make_jaxpr(
 @overload
 def cond(
     pred: bool | jax.typing.ArrayLike,
-    true_fun: Callable[[Unpack[_Ts]], A],
-    false_fun: Callable[[Unpack[_Ts]], A],
-    *operands: Unpack[_Ts],
+    true_fun: Callable[[*_Ts], A],
+    false_fun: Callable[[*_Ts], A],
+    *operands: *_Ts,
     graph: bool | None = None,
     graph_updates: bool | None = None,
 ) -> A: ...
@@ -82,8 +82,8 @@ def cond(
 @overload
 def switch(
     index: int | jax.typing.ArrayLike,
-    branches: Sequence[Callable[[Unpack[_Ts]], A]],
-    *operands: Unpack[_Ts],
+    branches: Sequence[Callable[[*_Ts], A]],
+    *operands: *_Ts,
     graph: bool | None = None,
     graph_updates: bool | None = None,
 ) -> A: ...
