@@ -136,7 +136,8 @@ def _run_tests(session: nox.Session, options: list[str]) -> None:
     tree = Path(session.create_tmp()) / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     for name in ("tests", "examples", "docs", "scripts"):
-        shutil.copytree(name, tree / name)
+        # pytest keeps byte code that names the files from which it was made
+        shutil.copytree(name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "mkdocs.yml", "constraints.txt"):
         shutil.copy(name, tree / name)
     session.chdir(tree)
