@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -122,6 +122,9 @@ class Wide(TypedState, extra="allow"):
     [
         (zoo.LinearState, Wide, True, False),
         (schema_of({"a": nnx.Param}), schema_of({"a": nnx.Param | None}), True, False),
+        (int, float, True, False),
+        (tuple[bool, Literal[1, 2.5]], tuple[int, complex], True, False),
+        (schema_of({"a": int}), schema_of({"a": float}), False, False),
         (schema_of({"a": Exactly[nnx.Param]}), schema_of({"a": nnx.Param}), True, False),
         (
             schema_of({"a": Float[Array, "n 2*n"]}),

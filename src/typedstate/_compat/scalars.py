@@ -69,6 +69,12 @@ def is_traced_scalar(value: object, cls: type, *, counts: bool) -> bool:
     return str(cast(Any, value).dtype) in _dtypes(_counting(cls, counts=counts))
 
 
+def counts_for(cls: type, wanted: type) -> bool:
+    """Whether each number of a class counts for one of another class."""
+    both = cls in _NUMBERS and wanted in _NUMBERS
+    return both and not IS_STRICT and cls in _counting(wanted)
+
+
 def counts_as(value: object, cls: type) -> bool:
     """Whether a value counts for a number of a class: ``1``, ``np.prod(shape)`` for a float."""
     if IS_STRICT or cls not in _NUMBERS:

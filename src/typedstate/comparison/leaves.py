@@ -5,6 +5,7 @@ from __future__ import annotations
 from re import Pattern
 from typing import TYPE_CHECKING, Any
 
+from .._compat import scalars
 from .._compat.axis_rules import axis_names
 from .._compat.unknown_kind import UnknownKind
 from .._sharding.axis_names import show_names, spellings
@@ -133,9 +134,15 @@ def _value(to: Containment, sa: Scope, a: Spec, sb: Scope, b: Spec, path: Path) 
             return
         case Instance(one), Instance(other) if issubclass(one, other):
             return
+        case Instance(one), Instance(other, counts=True) if scalars.counts_for(one, other):
+            return
         case Literally(values), Literally(others) if all(_among(item, others) for item in values):
             return
         case Literally(values), Instance(cls) if all(isinstance(item, cls) for item in values):
+            return
+        case Literally(values), Instance(cls, counts=True) if all(
+            scalars.counts_as(item, cls) for item in values
+        ):
             return
         case TupleOf(items, rest), TupleOf(others, more):
             _tuple(to, sa, (items, rest), sb, (others, more), path, (describe(b), describe(a)))
