@@ -194,7 +194,7 @@ def test_a_float_counts_for_no_int() -> None:
             checked(function)(value)
     with pytest.raises(StateTypeError) as caught:
         checked(listed)(["a"])
-    said = "found list (list index 0 item str 'a' not float or int)"
+    said = "found list (list index 0 item str 'a' not float)"
     assert str(caught.value).splitlines()[1] == f"  by: expected list[float], {said} [array]"
 
 

@@ -8,6 +8,7 @@ float for a complex (PEP 484), and so do boundaries.
 from __future__ import annotations
 
 import functools
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -33,6 +34,10 @@ _NUMBERS: Final[dict[type, tuple[Any, type]]] = {
     float: (jaxtyping.Float, np.floating),
     complex: (jaxtyping.Complex, np.complexfloating),
 }
+_NAMES: Final = [cls.__name__ for cls in _NUMBERS]
+_NAME: Final = re.compile("|".join(_NAMES))
+#: Several of them, in an order of beartype's that differs from process to process.
+_PROMOTED: Final = re.compile(rf"\b(?:{_NAME.pattern})(?:(?:,? or|,) (?:{_NAME.pattern})\b)+")
 #: The class of ``jnp.float32`` and its like.
 ScalarMeta: Final[Any] = cast(Any, type(jnp.int32))
 
@@ -122,6 +127,11 @@ def is_bearable(value: object, hint: Any) -> bool:
       beartype.roar.BeartypeException: if it makes nothing of the hint.
     """
     return _bears(value, hint) or _fits_restored(value, hint)
+
+
+def as_written(reason: str) -> str:
+    """A reason of beartype's with the class of numbers that was written, not what counts for it."""
+    return _PROMOTED.sub(lambda found: max(_NAME.findall(found[0]), key=_NAMES.index), reason)
 
 
 def _bears(value: object, hint: Any) -> bool:

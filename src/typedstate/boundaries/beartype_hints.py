@@ -111,7 +111,7 @@ def tester(
 
 
 def _reason(error: Refused, hint: Any) -> str:
-    return "" if isinstance(hint, type) else error.reason
+    return "" if isinstance(hint, type) else scalars.as_written(error.reason)
 
 
 def _misfits(enforce: Callable[[Any], None], value: Any, kind: Any, hint: Any) -> list[Misfit]:
