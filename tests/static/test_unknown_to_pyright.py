@@ -20,6 +20,7 @@ pytestmark = [
 KNOWN = {
     "flax.nnx.extract": ("NodeStates.replace", "prefix", "to_tree"),
     "flax.nnx.helpers": ("TrainState.apply_gradients", "TrainState.create", "TrainState.replace"),
+    "flax.nnx.nn.attention": ("dot_product_attention_with_rope",),
     "flax.nnx.pytreelib": ("check_pytree",),
     "flax.nnx.rnglib": ("reseed",),
     "flax.nnx.spmd": ("get_abstract_model",),
