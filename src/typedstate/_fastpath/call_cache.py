@@ -183,7 +183,7 @@ class CallCache:
 
     def follow(self, specializations: tuple[Specialization, ...]) -> KnownCall | None:
         """The call with these specializations, if constraints of a call like it allow its sizes."""
-        key = tuple(one.structure for one in specializations)
+        key = tuple([one.structure for one in specializations])
         for explained in self._explained.get(key, ()):
             constraints = explained.constraints
             if constraints is not None and _allow(constraints, specializations):

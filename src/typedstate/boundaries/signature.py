@@ -267,13 +267,13 @@ class Boundary:
           StateTypeError: they do not fit; in mode ``warn`` it is a warning.
         """
         __tracebackhide__ = True
-        found = cast(
-            tuple[Specialization | None, ...],
-            specializations if isinstance(specializations, tuple) else (specializations,),
-        )
-        known = [one for one in found if one is not None]
-        if len(known) == len(found) and (call := self.calls.follow(tuple(known))) is not None:
-            return call
+        found: tuple[Specialization | None, ...] = specializations
+        if type(specializations) is not tuple:
+            found = (specializations,)
+        if None not in found:
+            call = self.calls.follow(cast("tuple[Specialization, ...]", found))
+            if call is not None:
+                return call
         walk = self._walk(values)
         report = walk.report(self.name)
         if not report:
