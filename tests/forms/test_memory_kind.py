@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 
 from tests.sharding.helpers import set_mesh
 from tests.zoo import LinearState, as_dict
+from tests.zoo.sharded_transformer import value_of
 from typedstate import (
     Abstract,
     Bind,
@@ -111,7 +112,7 @@ def test_derived_shardings_put_arrays_there() -> None:
     made: Any = abstract(
         Offloaded, mesh=mesh_of(), dtype=jnp.float32, a=4, b=3, choices={"raw": False}
     )
-    assert made["kernel"].get_value().sharding.memory_kind == OTHER
+    assert value_of(made["kernel"]).sharding.memory_kind == OTHER
     assert fits(made, Placed[Abstract[Offloaded]])
 
 
