@@ -38,10 +38,6 @@ MAKES: dict[str, tuple[Any, Any]] = {
     "momentum": (MOMENTUM, SgdState[P]),
     "chain": (optax.chain(optax.clip(1.0), ADAM), Chain[None, AdamState[P]]),
     "many steps": (optax.MultiSteps(ADAM, 2), MultiSteps[AdamState[P], P]),
-    "partition": (
-        optax.multi_transform({"kernels": ADAM, "biases": MOMENTUM}, labels),
-        MultiTransform[AdamState[Maskable[P]] | SgdState[Maskable[P]]],
-    ),
 }
 
 
@@ -61,8 +57,11 @@ def report_of(model: Any, opt: Any, hint: Any) -> Report:
     return error.value.report
 
 
-if not keeps_masked_nodes():
-    del MAKES["partition"]
+if keeps_masked_nodes():
+    MAKES["partition"] = (
+        optax.multi_transform({"kernels": ADAM, "biases": MOMENTUM}, labels),
+        MultiTransform[AdamState[Maskable[P]] | SgdState[Maskable[P]]],
+    )
 
 
 def optimizer(model: Any, tx: Any) -> nnx.Optimizer[Any]:

@@ -69,24 +69,22 @@ def is_traced_scalar(value: object, cls: type, *, counts: bool) -> bool:
         not, an ``int`` may still be a bool, as ``True`` is an ``int``.
     """
     is_scalar = variables.is_traced(value) and getattr(value, "shape", None) == ()
-    if not is_scalar or cls not in _NUMBERS or IS_STRICT:
+    if not is_scalar:
         return False
     return str(cast(Any, value).dtype) in _dtypes(_counting(cls, counts=counts))
 
 
 def counts_for(cls: type, wanted: type) -> bool:
     """Whether each number of a class counts for one of another class."""
-    both = cls in _NUMBERS and wanted in _NUMBERS
-    return both and not IS_STRICT and cls in _counting(wanted)
+    return cls in _counting(wanted)
 
 
 def counts_as(value: object, cls: type) -> bool:
     """Whether a value counts for a number of a class: ``1``, ``np.prod(shape)`` for a float."""
-    if IS_STRICT or cls not in _NUMBERS:
-        return False
+    counting = _counting(cls)
     if isinstance(value, np.bool_):  # to numpy it is no number
-        return cls is bool
-    return any(isinstance(value, (one, _NUMBERS[one][1])) for one in _counting(cls))
+        return counting == (bool,)
+    return any(isinstance(value, (one, _NUMBERS[one][1])) for one in counting)
 
 
 def dtypes_of(cls: type) -> tuple[str, tuple[str, ...]]:
@@ -95,7 +93,12 @@ def dtypes_of(cls: type) -> tuple[str, tuple[str, ...]]:
 
 
 def _counting(cls: type, *, counts: bool = True) -> tuple[type, ...]:
-    """A class of numbers, and those whose numbers count for them, or are of the class."""
+    """A class of numbers, and those whose numbers count for them, or are of the class.
+
+    Empty for any other class, and where Python's own numbers alone are wanted.
+    """
+    if IS_STRICT or cls not in _NUMBERS:
+        return ()
     classes = tuple(_NUMBERS)
     narrower = classes[: classes.index(cls) + 1]
     return tuple(one for one in reversed(narrower) if counts or issubclass(one, cls))

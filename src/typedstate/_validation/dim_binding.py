@@ -87,7 +87,7 @@ class Sizes(msgspec.Struct):
       origins: where each was seen.
       wider: the runs of which only ``#*name`` was seen, which may turn out to be wider.
       absent: maps that are not there, which is right where their length is bound to 0.
-      named: all that were seen of each name, also of a run of axes.
+      groups: all that were seen of each name, of each batch and of runs of axes by themselves.
       expressions: all that were seen of none.
     """
 
@@ -98,7 +98,9 @@ class Sizes(msgspec.Struct):
     )
     wider: set[Var] = msgspec.field(default_factory=set[Var])
     absent: list[SeenSize] = msgspec.field(default_factory=list[SeenSize])
-    named: dict[Var, list[SeenSize]] = msgspec.field(default_factory=dict[Var, "list[SeenSize]"])
+    groups: list[Mapping[Var, list[SeenSize]]] = msgspec.field(
+        default_factory=list[Mapping[Var, "list[SeenSize]"]]
+    )
     expressions: list[SeenSize] = msgspec.field(default_factory=list[SeenSize])
 
     def copy(self) -> Sizes:
@@ -230,11 +232,10 @@ def _bind_names(
             by_name[seen.expr.name].append(seen)
     for var, group in by_name.items():
         _bind(var, group, sizes.known, sizes, conflicts)
-        sizes.named.setdefault(var, []).extend(group)
     for var, group in runs.items():
         _widen(var, group, sizes)
         _bind(var, group, sizes.runs, sizes, conflicts)
-        sizes.named.setdefault(var, []).extend(group)
+    sizes.groups += (by_name, runs)
     sizes.expressions += expressions
     return expressions, choices
 

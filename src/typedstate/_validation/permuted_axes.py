@@ -81,7 +81,7 @@ def turned(
     names = {name for one in conflicts for name in dims.names_of(one.seen.expr)}
     leaves = _near(names, [one.seen for one in conflicts], batches, sizes)
     stack = _moved_stack(batches, leaves, names, given)
-    return stack or _permuted(_Votes(sizes.named), leaves, given)
+    return stack or _permuted(_Votes(sizes), leaves, given)
 
 
 def _near(
@@ -91,7 +91,9 @@ def _near(
     sizes: Sizes,
 ) -> dict[_Place, list[SeenSize]]:
     """The sizes of each array that has one of these names, or a size that is wrong."""
-    found = [*wrong, *(seen for name in names for seen in sizes.named.get(name, ()))]
+    found = [*wrong]
+    for groups in sizes.groups:
+        found += [seen for name in names for seen in groups.get(name, ())]
     found += [
         seen
         for seen in sizes.expressions
@@ -209,8 +211,8 @@ def without(batch: Iterable[Observation], places: set[_Place]) -> list[Observati
 class _Votes:
     """All sizes that were seen, by the names that they give a size."""
 
-    def __init__(self, named: Mapping[Var, Sequence[SeenSize]]) -> None:
-        self._named = named
+    def __init__(self, sizes: Sizes) -> None:
+        self._groups = sizes.groups
         self._counted: dict[tuple[Var, frozenset[int]], Counter[Size]] = {}
 
     def of(
@@ -238,10 +240,13 @@ class _Votes:
                 found[name] = self._witness(name, size, array[0], own)
         return found
 
+    def _seen(self, name: Var) -> list[SeenSize]:
+        return [seen for groups in self._groups for seen in groups.get(name, ())]
+
     def _counts(self, name: Var, without: frozenset[int]) -> Counter[Size]:
         """How often a name has each size, without those of some dims by their ids."""
         if (name, without) not in self._counted:
-            seen = self._named.get(name, ())
+            seen = self._seen(name)
             if without:
                 seen = [one for one in seen if id(one.dim) not in without]
             sizes = Counter([one.size for one in seen])
@@ -254,7 +259,7 @@ class _Votes:
         """The first place outside of an array that gives a name this size."""
         return next(
             seen
-            for seen in self._named[name]
+            for seen in self._seen(name)
             if seen.size == size
             and (seen.path != array.path or seen.root != array.root)
             and id(seen.dim) not in without
