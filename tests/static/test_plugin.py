@@ -335,6 +335,59 @@ def test_answers_change_with_the_schema(tmp_path: Path, daemon: bool) -> None:
             run(sys.executable, "-m", "mypy.dmypy", "--status-file", status, "stop")
 
 
+PLAIN_CLASS = """
+class Leaves:
+    scale: int
+"""
+SCHEMA_CLASS = """
+import jax
+from flax import nnx
+from typedstate import TypedState
+
+class Leaves(TypedState):
+    scale: nnx.Param[jax.Array]
+"""
+OF_LEAVES = """
+from becoming_base import Leaves
+
+class Both(Leaves):
+    pass
+"""
+READING = """
+import typedstate  # the daemon fails where a change brings so much with it
+from becoming_both import Both
+from flax import nnx
+
+def f(both: typedstate.Only[Both, nnx.BatchStat]) -> None:
+    both.scale
+"""
+DROPPED = (
+    'becoming.py:7: error: "Only[Both, BatchStat]" has no attribute "scale": Only drops it'
+    "  [attr-defined]"
+)
+
+
+def test_a_class_may_become_a_schema_in_the_daemon(tmp_path: Path) -> None:
+    config = tmp_path / "mypy.ini"
+    config.write_text(PLUGIN.format("typedstate.mypy_plugin") + OPTIONS.removeprefix(UNASKED))
+    (tmp_path / "becoming_both.py").write_text(OF_LEAVES)
+    (tmp_path / "becoming.py").write_text(READING)
+    status = tmp_path / "daemon.json"
+
+    def errors(base: str) -> list[str]:
+        (tmp_path / "becoming_base.py").write_text(base)
+        result = mypy_in(tmp_path, [tmp_path / "becoming.py"], config, status)
+        assert not result.stderr
+        return [line for line in result.stdout.splitlines() if " error: " in line]
+
+    try:
+        assert not errors(PLAIN_CLASS)
+        assert errors(SCHEMA_CLASS) == [DROPPED]
+        assert not errors(PLAIN_CLASS + "# again")
+    finally:
+        run(sys.executable, "-m", "mypy.dmypy", "--status-file", status, "stop")
+
+
 def test_the_package_imports_without_mypy() -> None:
     code = "import sys; sys.modules['mypy'] = None; import typedstate.mypy_plugin"
     result = run(sys.executable, "-c", code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from mypy.plugin import (
     AnalyzeTypeContext,
@@ -18,8 +18,8 @@ from mypy.plugin import (
 from mypy.version import __version__
 
 C = TypeVar("C")
-P = ParamSpec("P")
 R = TypeVar("R")
+M = TypeVar("M", bound=Callable[[Any, Any], Any])
 
 _HOOKS: Final = (
     "get_type_analyze_hook",
@@ -76,16 +76,14 @@ def safely(hook: Callable[[C], R], default: Callable[[C], R]) -> Callable[[C], R
     return safe
 
 
-def no_hook(
-    method: Callable[Concatenate[Any, P], R | None],
-) -> Callable[Concatenate[Any, P], R | None]:
+def no_hook(method: M) -> M:
     """A method of the plugin that offers no hook if it fails."""
 
-    def safe(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
+    def safe(self: Any, asked: Any) -> Any:
         try:
-            return method(self, *args, **kwargs)
+            return method(self, asked)
         except Exception as error:
             report(error)
             return None
 
-    return safe
+    return cast("M", safe)

@@ -51,6 +51,8 @@ class SchemaPlugin(Plugin):
     def __init__(self, options: Options) -> None:
         """Reads the plugin's own options from the file that configures mypy."""
         super().__init__(options)
+        #: Classes asked about that are no trees, until a class is analysed that may have become one.
+        self._no_trees: set[str] = set()
         try:
             self.settings = read_options(options.config_file)
             self._config = {**self.settings.as_json(), "plugin": _digest()}
@@ -103,10 +105,11 @@ class SchemaPlugin(Plugin):
     @no_hook
     def get_base_class_hook(self, fullname: str) -> Callable[[ClassDefContext], None] | None:
         """Answers for the body of a schema class, to read its keys."""
-        if fullname == SCHEMA:
-            return _REMEMBER
-        if fullname.startswith(FOREIGN) or not self._names_schema(fullname):
+        if fullname.startswith(FOREIGN):
             return None
+        if fullname != SCHEMA and not self._names_schema(fullname):
+            return None
+        self._no_trees.clear()
         return _REMEMBER
 
     @no_hook
@@ -171,10 +174,12 @@ class SchemaPlugin(Plugin):
     def _names_tree(self, member: str) -> bool:
         """Whether the class in the full name of an attribute or method may be a tree."""
         owner = member.rpartition(".")[0]
-        if owner in _TREES:
+        if owner in self._no_trees:
+            return False
+        if owner in _TREES or (not owner.startswith(FOREIGN) and self._names_schema(owner)):
             return True
-        # Not kept: in the daemon a class may become a schema.
-        return not owner.startswith(FOREIGN) and self._names_schema(owner)
+        self._no_trees.add(owner)
+        return False
 
 
 @functools.cache
