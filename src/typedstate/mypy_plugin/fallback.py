@@ -19,7 +19,7 @@ from mypy.version import __version__
 
 C = TypeVar("C")
 R = TypeVar("R")
-M = TypeVar("M", bound=Callable[[Any, Any], Any])
+M = TypeVar("M", bound=Callable[..., Any])
 
 _HOOKS: Final = (
     "get_type_analyze_hook",
@@ -79,9 +79,9 @@ def safely(hook: Callable[[C], R], default: Callable[[C], R]) -> Callable[[C], R
 def no_hook(method: M) -> M:
     """A method of the plugin that offers no hook if it fails."""
 
-    def safe(self: Any, asked: Any) -> Any:
+    def safe(self: Any, *asked: Any) -> Any:
         try:
-            return method(self, asked)
+            return method(self, *asked)
         except Exception as error:
             report(error)
             return None
