@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import os
 from collections.abc import Hashable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -93,7 +94,7 @@ def _extra(given: Expression | None) -> Any:
 def source_of(path: str) -> str | None:
     """The text of a module; None if it has no file."""
     try:
-        return _text(path, Path(path).stat().st_mtime_ns)
+        return _text(path, os.stat(path).st_mtime_ns)
     except (OSError, ValueError):
         return None
 

@@ -43,7 +43,11 @@ R = TypeVar("R")
 
 
 class SchemaPlugin(Plugin):
-    """The plugin that mypy makes; see the package."""
+    """The plugin that mypy makes; see the package.
+
+    Attributes:
+      settings: the plugin's own options.
+    """
 
     settings = PluginOptions()
     _config: Mapping[str, Any] | None = None
@@ -51,7 +55,6 @@ class SchemaPlugin(Plugin):
     def __init__(self, options: Options) -> None:
         """Reads the plugin's own options from the file that configures mypy."""
         super().__init__(options)
-        #: Classes asked about that are no trees, until a class is analysed that may have become one.
         self._no_trees: set[str] = set()
         try:
             self.settings = read_options(options.config_file)
@@ -174,7 +177,7 @@ class SchemaPlugin(Plugin):
     def _names_tree(self, member: str) -> bool:
         """Whether the class in the full name of an attribute or method may be a tree."""
         owner = member.rpartition(".")[0]
-        if owner in self._no_trees:
+        if owner in self._no_trees:  # emptied whenever a class is found to be a schema
             return False
         if owner in _TREES or (not owner.startswith(FOREIGN) and self._names_schema(owner)):
             return True

@@ -141,7 +141,7 @@ class Modules:
         if base.module_name.startswith(FLAX_NNX) and not any(map(base.has_base, ROOTS)):
             return False  # a base of Flax's own that has no attributes
         text = self._text(base)
-        return text is None or any(mark in text for mark in marks)
+        return text is None or _contains(text, marks)
 
     def _text(self, info: TypeInfo) -> str | None:
         path = self.path_of(info.module_name)
@@ -286,11 +286,7 @@ class Modules:
                 continue
             path = self.path_of(base.module_name)
             source = None if path is None else source_of(path)
-            if (
-                source is None
-                or base.fallback_to_any
-                or any(mark in source for mark in REGISTERING)
-            ):
+            if source is None or base.fallback_to_any or _contains(source, REGISTERING):
                 return True
         return False
 
@@ -322,6 +318,12 @@ def _has_state(info: TypeInfo) -> bool:
 
 def _qualname(info: TypeInfo) -> str:
     return info.fullname.removeprefix(f"{info.module_name}.")
+
+
+@lru_cache(maxsize=1024)
+def _contains(text: str, marks: tuple[str, ...]) -> bool:
+    """Whether a text has one of the marks in it."""
+    return any(mark in text for mark in marks)
 
 
 @lru_cache(maxsize=256)
