@@ -46,13 +46,13 @@ class Drafter:
     def drafts_of(self, trees: Sequence[BranchSeen], title: str) -> list[Draft]:
         """The drafts that the examples need; that of the whole tree last.
 
-        If the whole tree is no class of its own, but entries or a Flax layer, the last draft has it
-        as its only field.
+        If the whole tree is no class of its own, but entries, a stack or a Flax layer, the last
+        draft has it as its only field.
         """
         for tree in trees:
             self._find_recursive(tree, ())
         bare = any(
-            layer_of(tree, "") or around_of(tree) or (tree.items and _listing(tree))
+            tree.stacked or layer_of(tree, "") or around_of(tree) or (tree.items and _listing(tree))
             for tree in trees
         )
         if bare:

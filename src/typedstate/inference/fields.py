@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -56,6 +57,7 @@ from .within_uses import must_be_there, replaced
 What = Layer | Around | Listing | Optimizer | Draft
 _MAX_OPTIONS: Final = 4
 _MAX_CHAIN: Final = 6
+_LAYER: Final = re.compile(r"(Layer|Block)s?$")
 _ANYTHING: Final = LeafUse(None, OtherUse(None), None)
 Column = Sequence[Seen | None]
 Found = tuple[Use, list[Slot]]
@@ -249,7 +251,10 @@ class Fields:
     ) -> Found:
         inner, slots = self._branch(branches, key, owner)
         sizes = tuple(b.stacked.size if b and b.stacked else None for b in branches)
-        length = Slot(sizes, Role(LAYERS), "", key, object())
+        classes = [branch.cls for branch in branches if branch and branch.cls]
+        models = owner.bare and not any(_LAYER.search(cls.__name__) for cls in classes)
+        role = Role(LAYERS, "ensemble" if models else "")
+        length = Slot(sizes, role, "", key, object())
         if stack.within is not None:
             inner = StackedUse(inner, length, stack.within)
         return StackedUse(inner, length, stack), [*slots, length]

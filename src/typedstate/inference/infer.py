@@ -52,7 +52,8 @@ def infer(
 
     Attributes that a loop sets under numbered names, ``layers_0`` to ``layers_5``, are one pattern
     with their number as a dim, ``extra={"layers_{len=layers}": S}``. Those that the code names,
-    that are unlike or have a gap are fields.
+    that are unlike or have a gap are fields. Several models that ``nnx.vmap`` makes at once are
+    ``Stacked[ModelState, "ensemble"]``.
 
     An ``nnx.Optimizer`` gives ``OptimizerState[AdamState[...]]``. An abstract example gives the
     schema of the concrete state, so the example fits ``Abstract`` of it. The state of a checkpoint,

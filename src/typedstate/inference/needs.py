@@ -9,6 +9,7 @@ from .uses import (
     Draft,
     DraftUse,
     Group,
+    StackedUse,
 )
 from .within_uses import drafts_of
 
@@ -20,11 +21,16 @@ def find_needs(drafts: Sequence[Draft], *, several: bool) -> None:
     for draft in reversed(drafts):
         for group in draft.groups:
             group.needed = group.needed or group.is_tied or several
-            if draft.root and (_is_top(group) or group.end):
+            if draft.root and not _is_stack(draft) and (_is_top(group) or group.end):
                 group.needed = True
         for item in draft.fields:
             for use in drafts_of(item.use):
                 _demand(use)
+
+
+def _is_stack(draft: Draft) -> bool:
+    """Whether the whole tree is a stack of one class, which has the names of all dims but one."""
+    return draft.bare and any(isinstance(item.use, StackedUse) for item in draft.fields)
 
 
 def _demand(use: DraftUse) -> None:

@@ -1,4 +1,4 @@
-"""Finds stacks: sub-states whose leaves have a further axis from ``nnx.vmap`` or ``nnx.scan``.
+"""Finds stacks: states whose leaves have a further axis from ``nnx.vmap`` or ``nnx.scan``.
 
 `infer` calls `unstacked`. The Flax layers in a stack show the further axis: a kernel of
 ``nnx.Linear`` has two axes, in a stack three.
@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from .catalogue import is_flax_layer, layer_of, takes_any_rank
+from flax import nnx
+
+from .catalogue import around_of, is_flax_layer, layer_of, takes_any_rank
 from .observe import ArraySeen, BranchSeen, LeafSeen, Seen, Stack
 from .text import key_text
 
@@ -22,22 +24,33 @@ _LAYERS: Final = re.compile(r"(^|_)(layers?|blocks?)$")
 
 def unstacked(root: BranchSeen) -> BranchSeen:
     """The tree, in which each stack is replaced by one of its entries, marked as stacked."""
-    return _inner(root)
+    entry = _entry_of(root)
+    return entry if entry is not None and _is_ensemble(root, entry.stacked) else _inner(root)
+
+
+def _is_ensemble(root: BranchSeen, stack: Stack | None) -> bool:
+    """Whether a stack is of whole models; that of a single branch is the branch's own."""
+    if root.cls is None or is_flax_layer(root.cls) or len(root.items) < 2 or stack is None:
+        return False
+    bare = set[type | None]() if stack.kinds is None else _kinds(root) - {*stack.kinds}
+    return all(kind is not None and issubclass(kind, nnx.RngState) for kind in bare)
 
 
 def _inner(branch: BranchSeen) -> BranchSeen:
-    items: dict[object, Seen] = {}
-    for key, item in branch.items.items():
-        if not isinstance(item, BranchSeen):
-            items[key] = item
-            continue
-        stack = _stack_of(item)
-        if stack is None:
-            items[key] = _inner(item)
-        else:
-            bare = _without(item if stack.within is None else _without(item, stack.within), stack)
-            items[key] = replace(bare, stacked=stack) if isinstance(bare, BranchSeen) else bare
+    items = {
+        key: (_entry_of(item) or _inner(item)) if isinstance(item, BranchSeen) else item
+        for key, item in branch.items.items()
+    }
     return replace(branch, items=items)
+
+
+def _entry_of(branch: BranchSeen) -> BranchSeen | None:
+    """One entry of a stack, marked as stacked; None for a branch that is no stack."""
+    stack = _stack_of(branch)
+    if stack is None:
+        return None
+    bare = _without(branch if stack.within is None else _without(branch, stack.within), stack)
+    return replace(bare, stacked=stack) if isinstance(bare, BranchSeen) else None
 
 
 def _stack_of(branch: BranchSeen) -> Stack | None:
@@ -120,7 +133,8 @@ def _fits_without(item: BranchSeen, key: str, stack: Stack) -> bool:
 
 
 def _layers(branch: BranchSeen, key: str) -> Iterator[tuple[BranchSeen, str]]:
-    if is_flax_layer(branch.cls) and not takes_any_rank(branch.cls):
+    known = is_flax_layer(branch.cls) and around_of(branch) is None
+    if known and not takes_any_rank(branch.cls):
         yield branch, key
         return
     for name, item in branch.items.items():

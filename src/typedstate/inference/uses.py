@@ -284,8 +284,8 @@ class Draft:
       head: comments above the whole source.
       root: whether it is the class of the whole tree.
       roles: the roles of the axes of its weight, if an einsum tells them.
-      bare: whether the whole tree is no class, but a Flax layer or entries; the draft then has
-        it as its only field.
+      bare: whether the whole tree is no class, but a Flax layer, a stack or entries; the draft then
+        has it as its only field.
       made: the class itself, once it is made.
     """
 

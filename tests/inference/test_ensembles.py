@@ -1,0 +1,85 @@
+"""Whole models that ``nnx.vmap`` makes several of: a schema of one, stacked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flax import nnx
+
+from tests import zoo
+from tests.inference.inferred import code, said
+from tests.zoo.blocks import Block
+from typedstate import explain, infer, to_source
+
+
+class Critic(nnx.Module):
+    """Layers around others, of any rank, and Params of its own."""
+
+    def __init__(self, rngs: nnx.Rngs) -> None:
+        self.first = nnx.SpectralNorm(nnx.Linear(3, 8, rngs=rngs), rngs=rngs)
+        self.mlps = nnx.List([zoo.Mlp(8, 5, rngs=rngs) for _ in range(2)])
+        self.head = nnx.LinearGeneral(8, (2, 4), rngs=rngs)
+        self.temperature = nnx.Param(rngs.params.uniform(()))
+
+
+def ensemble(make: Any, size: int) -> Any:
+    """Models made at once by ``nnx.vmap``."""
+    return nnx.split_rngs(splits=size)(nnx.vmap(make))(nnx.Rngs(0))
+
+
+def mlps(d: int = 3, hidden: int = 7, members: int = 5) -> Any:
+    return ensemble(lambda rngs: zoo.Mlp(d, hidden, rngs=rngs), members)
+
+
+def test_several_models_are_one_that_is_stacked() -> None:
+    assert said(mlps()) == code("""
+        class MlpState(TypedState):
+            up: Bind[LinearState, "din=d dout=hidden"]
+            down: Bind[LinearState, "din=hidden dout=d"]
+
+
+        ModelState = Stacked[MlpState, "ensemble"]
+        """)
+    assert 'Several = Stacked[MlpState, "ensemble"]' in to_source(infer(mlps()), name="Several")
+
+
+def test_a_block_that_is_stacked_has_layers() -> None:
+    text = said(ensemble(lambda rngs: Block(4, 8, rngs), 3))
+    assert text.endswith('ModelState = Stacked[BlockState, "layers"]\n')
+
+
+@pytest.mark.skipif(not hasattr(nnx, "SpectralNorm"), reason="this Flax has no SpectralNorm")
+def test_all_kinds_of_layers_show_the_axis() -> None:
+    text = said(ensemble(Critic, 6))
+    assert text.endswith('ModelState = Stacked[CriticState, "ensemble"]\n')
+    assert 'temperature: nnx.Param[Float[Array, ""]]' in text
+    assert text.count("Stacked") == 1
+
+
+def test_a_single_branch_is_stacked_by_itself() -> None:
+    text = said(zoo.Blocks(4, 8, 3, nnx.Rngs(0)))
+    assert text.endswith('    blocks: Stacked[Bind[MlpState, "d"], "layers"]\n')
+
+
+def test_a_member_too_few_in_one_leaf() -> None:
+    state, schema = nnx.state(mlps()), infer(mlps())
+    state["down"]["bias"] = nnx.state(mlps(members=4))["down"]["bias"]
+    assert [str(item) for item in explain(state, schema).violations] == [
+        "down.bias: ensemble is 4, but ensemble=5 from up.kernel, axis 0 [dim]"
+    ]
+
+
+def test_fixed_and_varied_numbers() -> None:
+    assert to_source(infer(mlps(), fix=True)).endswith('ModelState = Stacked[MlpState, "5"]\n')
+    assert '"din=3 dout=7"' in to_source(infer(mlps(), fix=True))
+    fixed = to_source(infer(mlps(), fix={"ensemble"}))
+    assert fixed.endswith('ModelState = Stacked[MlpState, "5"]\n')
+    varied = to_source(infer(mlps, vary={"members": (5, 3), "hidden": (7, 9)}))
+    assert varied.endswith('ModelState = Stacked[Bind[MlpState, "hidden"], "members"]\n')
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_layers_of_equal_size_are_no_ensemble(size: int) -> None:
+    """An axis more is what the layers' ranks say, not that a size repeats."""
+    assert "Stacked" not in said(zoo.Mlp(size, size, rngs=nnx.Rngs(0)))
