@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import pytest
 from flax import nnx
 
@@ -55,6 +56,17 @@ def test_all_kinds_of_layers_show_the_axis() -> None:
     assert text.endswith('ModelState = Stacked[CriticState, "ensemble"]\n')
     assert 'temperature: nnx.Param[Float[Array, ""]]' in text
     assert text.count("Stacked") == 1
+
+
+def test_streams_that_all_members_share_are_not_stacked() -> None:
+    members = nnx.vmap(
+        lambda key: zoo.ConvNet(3, 4, 5, nnx.Rngs(params=key, dropout=0)),
+        out_axes=nnx.StateAxes({nnx.RngState: None, ...: 0}),
+    )
+    text = said(members(jax.random.split(jax.random.key(0), 6)))
+    assert text.endswith(
+        'ModelState = Stacked[ConvNetState, "ensemble", nnx.Param, nnx.BatchStat]\n'
+    )
 
 
 def test_a_single_branch_is_stacked_by_itself() -> None:

@@ -32,8 +32,11 @@ def _is_ensemble(root: BranchSeen, stack: Stack | None) -> bool:
     """Whether a stack is of whole models; that of a single branch is the branch's own."""
     if root.cls is None or is_flax_layer(root.cls) or len(root.items) < 2 or stack is None:
         return False
-    bare = set[type | None]() if stack.kinds is None else _kinds(root) - {*stack.kinds}
-    return all(kind is not None and issubclass(kind, nnx.RngState) for kind in bare)
+    return stack.kinds is None or all(map(_is_stream, _kinds(root) - {*stack.kinds}))
+
+
+def _is_stream(kind: type | None) -> bool:
+    return kind is not None and issubclass(kind, nnx.RngState)
 
 
 def _inner(branch: BranchSeen) -> BranchSeen:
@@ -109,7 +112,9 @@ def _is_whole(leaf: LeafSeen) -> bool:
 
 def _axis_of(branch: BranchSeen, settled: tuple[type, ...] = ()) -> Stack | None:
     """The axis that Flax's layers have more than they should; `settled` kinds do not have it."""
-    layers = [(item, key) for item, key in _layers(branch, "") if _kinds(item)]
+    found = [(item, key) for item, key in _layers(branch, "") if _kinds(item)]
+    # streams may be the same for all entries
+    layers = [(item, key) for item, key in found if not all(map(_is_stream, _kinds(item)))] or found
     if not layers or any(layer_of(item, key) is not None for item, key in layers):
         return None
     for axis in _AXES:
