@@ -31,7 +31,12 @@ def test_a_code_has_an_example_its_report_and_what_to_do(code: str) -> None:
 CAUSES = [*Mistake, "the arrays are int32 where Float is declared"]
 
 
-OTHERS = ["the optimizer keeps what optax's ", "the arrays are on one device, not on the mesh: "]
+OTHERS = [
+    "the optimizer keeps what optax's ",
+    "the arrays are on one device, not on the mesh: ",
+    "the arrays have one axis more in front, of 5: ",
+    "the arrays lack the first axis, members, ",
+]
 
 
 @pytest.mark.parametrize("cause", [*CAUSES, *OTHERS])

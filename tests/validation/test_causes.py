@@ -11,7 +11,17 @@ from flax import nnx
 from jaxtyping import Array, BFloat16, Float32
 
 from tests.zoo import state
-from typedstate import Abstract, Cast, StateMap, StateTypeError, TypedState, explain, fits, update
+from typedstate import (
+    Abstract,
+    Cast,
+    Stacked,
+    StateMap,
+    StateTypeError,
+    TypedState,
+    explain,
+    fits,
+    update,
+)
 
 
 class LinearState(TypedState):
@@ -121,3 +131,30 @@ def test_metadata_of_an_array_is_not_called_concrete() -> None:
     assert explain(tree, Abstract[LinearState]).violations[0].note == (
         "no array but what is known of one: jax.ShapeDtypeStruct(x.shape, x.dtype)"
     )
+
+
+def test_a_stack_for_one_and_one_for_a_stack() -> None:
+    single = model()
+    stacked = jax.tree.map(lambda x: jnp.stack([x] * 5), single)
+    several = Stacked[ModelState, "members"]
+    assert fits(stacked, several)
+    assert explain(stacked, ModelState).cause == (
+        "the arrays have one axis more in front, of 5: "
+        "Stacked[...] takes what nnx.vmap and nnx.scan stack (20 leaves)"
+    )
+    assert explain(single, several).cause == (
+        "the arrays lack the first axis, members, as those of one that is not stacked (20 leaves)"
+    )
+
+
+def test_arrays_of_another_rank_that_no_stack_explains() -> None:
+    wrong = state(
+        {"layers": {0: {"kernel": nnx.Param(jnp.ones(6)), "bias": nnx.Param(jnp.ones(()))}}}
+    )
+    wrong["layers"][1] = {
+        "kernel": nnx.Param(jnp.ones((2, 3, 4))),
+        "bias": nnx.Param(jnp.ones((5, 3))),
+    }
+    report = explain(wrong, ModelState)
+    assert [item.code for item in report.violations] == ["rank"] * 4
+    assert report.cause == ""

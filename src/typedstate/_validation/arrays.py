@@ -17,13 +17,14 @@ from .._sharding.outcome import Outcome
 from .._sharding.shard_map import is_shard
 from .._spec import dims
 from .._spec.describe import class_name, show_dims
+from .._spec.dim_grammar import show_dim
 from .._spec.dims import Dim, Name, SingleDim, VariadicDim
 from .._spec.dtypes import has_dtype
 from .._spec.leaf_conditions import PlacedSpec, Predicate
 from .._spec.nodes import Array, Leaf, Partition
 from ..report import Path, Unknown, show_path
 from . import guards, suggestions
-from .causes import misplaced
+from .causes import Note, misplaced, of_a_stack
 from .dim_binding import SeenSize
 from .findings import Findings, SizedDim, Split
 from .scopes import Scope
@@ -142,7 +143,10 @@ def _see_rank(found: Findings, shape: tuple[Any, ...], spec: Array, path: Path) 
     runs = sum(isinstance(dim, VariadicDim) for dim in dims_)
     count = len(dims_) + len(spec.inserted) - runs
     expected = f'rank {"at least " if runs else ""}{count} ("{show_dims(spec)}")'
-    found.add(path, "rank", expected, f"shape {shape}")
+    stacked = Note()
+    if path and not runs and not spec.inserted:
+        stacked = Note(cause=of_a_stack(shape, tuple(map(show_dim, dims_))))
+    found.add(path, "rank", expected, f"shape {shape}", stacked)
 
 
 def _see(found: Findings, dim: SingleDim, size: Any, scope: Scope, path: Path, axis: int) -> None:

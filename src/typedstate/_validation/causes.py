@@ -97,6 +97,21 @@ def another_dtype(found: str, wanted: str) -> str:
     return f"{text}: Cast[..., {cast_to}] takes those" if cast_to else text
 
 
+def of_a_stack(shape: tuple[object, ...], declared: tuple[str, ...]) -> str:
+    """The cause of arrays of a stack where those of one are declared, or the other way round.
+
+    Args:
+      shape: of an array.
+      declared: its axes as the hint has them.
+    """
+    if len(shape) == len(declared) + 1:
+        made = "Stacked[...] takes what nnx.vmap and nnx.scan stack"
+        return f"the arrays have one axis more in front, of {shape[0]}: {made}"
+    if len(shape) + 1 == len(declared):
+        return f"the arrays lack the first axis, {declared[0]}, as those of one that is not stacked"
+    return ""
+
+
 def misplaced(outcome: Outcome, argument: str = "") -> Note:
     """The note for an array that is not where it should be.
 
