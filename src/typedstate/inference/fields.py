@@ -15,6 +15,7 @@ from .catalogue import Around, Layer
 from .layer_uses import layer_dims, layer_runs, projection
 from .leaves import leaf_use
 from .linking import collapsed, link
+from .members import ENSEMBLE
 from .naming import name_dims
 from .numbered import Run, numbered
 from .observe import (
@@ -253,7 +254,7 @@ class Fields:
         sizes = tuple(b.stacked.size if b and b.stacked else None for b in branches)
         classes = [branch.cls for branch in branches if branch and branch.cls]
         models = owner.bare and not any(_LAYER.search(cls.__name__) for cls in classes)
-        role = Role(LAYERS, "ensemble" if models else "")
+        role = Role(LAYERS, ENSEMBLE if models else "")
         length = Slot(sizes, role, "", key, object())
         if stack.within is not None:
             inner = StackedUse(inner, length, stack.within)

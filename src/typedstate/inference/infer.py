@@ -15,15 +15,19 @@ from flax import nnx
 
 from .._compat import modules, variables
 from ..errors import SchemaError
+from ..forms import Stacked
 from ..schema.hint_class import HintMeta
 from ..schema.typed_state import TypedState
 from .drafting import draft_of
 from .emit import emit
+from .members import ENSEMBLE, count_of, member_of
 from .observe import BranchSeen, lacks_kinds, observe
 from .optimizer import holds_model, is_optimizer, of_optimizer, parameters
 from .settings import Settings
 from .stacks import unstacked
 
+#: The form, typed as Any: checkers take it for what it stands for.
+_stacked: Final = cast(Any, Stacked)
 KINDS_UNKNOWN: Final = (
     "The kinds of Variables are not stored. What looks like a layer of Flax's is taken for it, "
     "with its kinds; any other leaf is nnx.Variable, which every kind fits: write those you know."
@@ -96,6 +100,12 @@ def infer(
 
 def _of_optimizer(node: Any, model: Any, settings: Settings) -> Any:
     """The hint of an optimizer: over its own model, the given one, or that of its moments."""
+    count = count_of(node)
+    if count is not None:
+        one = member_of(model) if modules.is_module(model) else model
+        fixed = settings.fixes_all or ENSEMBLE in (settings.fix or ())
+        hint = _of_optimizer(member_of(node), one, settings)
+        return _stacked[hint, str(count) if fixed else ENSEMBLE]
     if holds_model(node):
         model = node.model
     elif model is None:
