@@ -1,10 +1,12 @@
-"""Whole models that ``nnx.vmap`` makes several of: a schema of one, stacked."""
+"""Whole models that ``nnx.vmap`` makes several of, and stacks in stacks."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import optax
 import pytest
 from flax import nnx
 
@@ -89,6 +91,66 @@ def test_fixed_and_varied_numbers() -> None:
     assert fixed.endswith('ModelState = Stacked[MlpState, "5"]\n')
     varied = to_source(infer(mlps, vary={"members": (5, 3), "hidden": (7, 9)}))
     assert varied.endswith('ModelState = Stacked[Bind[MlpState, "hidden"], "members"]\n')
+
+
+def test_several_optimizers() -> None:
+    def make(rngs: nnx.Rngs) -> nnx.Optimizer[Any]:
+        return nnx.Optimizer(zoo.Mlp(3, 7, rngs=rngs), optax.adam(1e-3), wrt=nnx.Param)
+
+    several = ensemble(make, 5)
+    for schema in (infer(several), infer(several, model=mlps())):
+        assert explain(nnx.state(several), schema).dims["ensemble"] == 5
+        assert not explain(nnx.state(make(nnx.Rngs(0))), schema)
+    assert to_source(schema).endswith("?")
+    assert to_source(infer(several, fix=True)).endswith("?")
+
+
+def test_models_with_their_optimizers() -> None:
+    class Training(nnx.Module):
+        def __init__(self, rngs: nnx.Rngs) -> None:
+            self.model = zoo.Mlp(3, 7, rngs=rngs)
+            self.optimizer = nnx.Optimizer(self.model, optax.adam(1e-3), wrt=nnx.Param)
+
+    text = said(ensemble(Training, 4))
+    assert text.endswith("?")
+
+
+class Heads(nnx.Module):
+    """A layer with two stacks of its own, of heads and of Flax's layers."""
+
+    def __init__(self, rngs: nnx.Rngs) -> None:
+        self.heads = ensemble(lambda inner: zoo.Mlp(6, 2, rngs=inner), 4)
+        self.out = nnx.Linear(6, 6, rngs=rngs)
+        self.layers = ensemble(lambda inner: nnx.Linear(6, 6, rngs=inner), 3)
+        self.scale = nnx.Param(jnp.ones(6))
+
+
+class Nested(nnx.Module):
+    """Layers that have stacks of their own."""
+
+    def __init__(self) -> None:
+        self.embed = nnx.Embed(11, 6, rngs=nnx.Rngs(0))
+        self.blocks = ensemble(Heads, 2)
+
+
+def test_stacks_within_a_stack() -> None:
+    assert said(Nested()) == code("""
+        class MlpState(TypedState):
+            up: Bind[LinearState, "din=d dout=hidden"]
+            down: Bind[LinearState, "din=hidden dout=d"]
+
+
+        class HeadsState(TypedState):
+            heads: Stacked[Bind[MlpState, "d"], "heads"]
+            out: Bind[LinearState, "din=d dout=d"]
+            layers: Stacked[Bind[LinearState, "din=d dout=d"], "layers"]
+            scale: nnx.Param[Float[Array, "d"]]
+
+
+        class NestedState(TypedState):
+            embed: Bind[EmbedState, "vocab features=d"]
+            blocks: Stacked[Bind[HeadsState, "d"], "layers"]
+        """)
 
 
 @pytest.mark.parametrize("size", [2, 3])

@@ -138,12 +138,14 @@ def rewrite(spec: Spec, transform: Transform, path: Path = ()) -> Spec | None:
             if within is None:
                 return spec
             node = Node(Derived(ref, within, path if transform.by_path else ()))
-            return node if transform.link is None else Bound(node, (_self_link(transform.link),))
+            links = _passed_on(transform.link, transform.link)
+            return Bound(node, links) if links else node
         case Bound(inner, links):
-            found = rewrite(inner, transform.bound(links), path)
+            below = transform.bound(links)
+            found = rewrite(inner, below, path)
             if found is None:
                 return None
-            more = () if transform.link is None else (_self_link(transform.link),)
+            more = _passed_on(below.link, transform.link)
             return Bound(found, (*transform.relinked(links), *more))
         case Argument(inner):
             found = rewrite(inner, transform.written_around(), path)
@@ -269,8 +271,9 @@ def _possible(options: tuple[Spec, ...], change: Callable[[Spec], T]) -> list[T]
     return found
 
 
-def _self_link(name: str) -> tuple[str, Expr[str]]:
-    return name, Name(name)
+def _passed_on(below: str | None, link: str | None) -> tuple[tuple[str, Expr[str]], ...]:
+    """The link of a transform's own dim to what it is called below."""
+    return () if below is None or link is None else ((below, Name(link)),)
 
 
 def map_value(spec: Spec, change: Callable[[Array | Anything], Spec]) -> Spec:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from .._spec.composition import transformed
 from .._spec.describe import describe
-from .._spec.dims import Dim, Name, SingleDim, VariadicDim
+from .._spec.dims import Dim, Expr, Name, SingleDim, VariadicDim
 from .._spec.filters import Answer, asks_for_kinds, decide, show_filter
 from .._spec.nodes import Anything, Array, Bound, Conditional, Leaf, Spec
 from .._spec.rewrite import map_value
@@ -84,6 +84,13 @@ class Stacking(Unchanged, msgspec.Struct, frozen=True, eq=False):
     def link(self) -> str | None:
         """The dim of the axis, which has one size in the whole tree."""
         return self.dim
+
+    def bound(self, links: tuple[tuple[str, Expr[str]], ...]) -> Stacking:
+        """The same; another name of the axis below a stack whose axis has this one."""
+        taken, dim = {name for name, _ in links}, self.dim
+        while dim in taken:
+            dim = f"^{dim}"
+        return self if dim == self.dim else replace(self, dim=dim)
 
     @property
     def by_path(self) -> bool:

@@ -7,7 +7,7 @@ checkpoint) by its keys. In both cases the class's schema must fit the branch.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final, TypeGuard
 
@@ -113,11 +113,12 @@ class Around:
 
 def layer_of(branch: BranchSeen, key: Hashable) -> Layer | None:
     """The Flax layer of a branch; None if it is no Flax layer, or one that was changed."""
+    one = replace(branch, stacked=None)
     for name in _candidates(branch, key):
         schema = getattr(layers, name)
         spec = _spec(schema)
         sizes: Sizes = {}
-        if unify(spec, branch, sizes):
+        if unify(spec, one, sizes):
             return Layer(schema, *_named(spec, sizes), _is_open(spec, branch))
     return None
 

@@ -5,10 +5,12 @@ Their states have no layers, in which `stacks` finds the axis of several models.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import jax
 from flax import nnx
+
+from .._compat import variables
 
 #: What the axis of several whole models is called.
 ENSEMBLE: Final = "ensemble"
@@ -16,14 +18,17 @@ ENSEMBLE: Final = "ensemble"
 
 def count_of(optimizer: Any) -> int | None:
     """How many optimizers one node is, by its step; None for a single one."""
-    leaves = jax.tree.leaves(nnx.state(optimizer))
-    shapes = {tuple(getattr(leaf, "shape", ()))[:1] for leaf in leaves}
-    several = len(shapes) == 1 and len(getattr(optimizer.step[...], "shape", ())) == 1
-    return shapes.pop()[0] if several else None
+    shapes = [getattr(leaf, "shape", ()) for leaf in jax.tree.leaves(nnx.state(optimizer))]
+    counts = {shape[0] if shape else None for shape in shapes}
+    of_steps = getattr(variables.raw_value(optimizer.step), "shape", ())
+    return counts.pop() if len(counts) == len(of_steps) == 1 else None
 
 
 def member_of(node: Any) -> Any:
     """One of several nodes, abstract: each array without its first axis."""
     graphdef, state = nnx.split(node)
-    shape: Any = jax.ShapeDtypeStruct
-    return nnx.merge(graphdef, jax.tree.map(lambda x: shape(x.shape[1:], x.dtype), state))
+    return nnx.merge(graphdef, jax.tree.map(_without_axis, state))
+
+
+def _without_axis(array: Any) -> Any:
+    return cast(Any, jax).ShapeDtypeStruct(array.shape[1:], array.dtype)

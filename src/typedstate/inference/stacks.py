@@ -18,6 +18,7 @@ from .observe import ArraySeen, BranchSeen, LeafSeen, Seen, Stack
 from .text import key_text
 
 _AXES = (0, 1)
+_MAX_INSIDE = 2
 #: Logical names of the axis along which layers are stacked; none that meshes have.
 _LAYERS: Final = re.compile(r"(^|_)(layers?|blocks?)$")
 
@@ -53,7 +54,7 @@ def _entry_of(branch: BranchSeen) -> BranchSeen | None:
     if stack is None:
         return None
     bare = _without(branch if stack.within is None else _without(branch, stack.within), stack)
-    return replace(bare, stacked=stack) if isinstance(bare, BranchSeen) else None
+    return replace(_inner(bare), stacked=stack) if isinstance(bare, BranchSeen) else None
 
 
 def _stack_of(branch: BranchSeen) -> Stack | None:
@@ -132,9 +133,14 @@ def _axis_of(branch: BranchSeen, settled: tuple[type, ...] = ()) -> Stack | None
     return None
 
 
-def _fits_without(item: BranchSeen, key: str, stack: Stack) -> bool:
+def _fits_without(item: BranchSeen, key: str, stack: Stack, depth: int = 0) -> bool:
+    """Whether a layer is one of Flax's without an axis, or without those of stacks inside too."""
     bare = _without(item, stack)
-    return isinstance(bare, BranchSeen) and layer_of(bare, key) is not None
+    if not isinstance(bare, BranchSeen) or layer_of(bare, key) is not None:
+        return isinstance(bare, BranchSeen)
+    size = _size_of(bare, 0)
+    inside = depth < _MAX_INSIDE and size is not None
+    return inside and _fits_without(bare, key, Stack(0, size or 0), depth + 1)
 
 
 def _layers(branch: BranchSeen, key: str) -> Iterator[tuple[BranchSeen, str]]:
