@@ -48,7 +48,8 @@ def class_head(title: str, base: str, extra: str | dict[str, str]) -> str:
       extra: the text of the keyword's value, or of the items of a dict; empty for no keyword.
     """
     if not extra:
-        return f"class {title}({base}):"
+        head = f"class {title}({base}):"
+        return head if len(head) <= WIDTH else f"class {title}(\n{fitted('', base)}\n):"
     items = extra if isinstance(extra, str) else None
     if items is None and isinstance(extra, dict):
         items = f"{{{', '.join(f'{key}: {hint}' for key, hint in extra.items())}}}"

@@ -6,10 +6,12 @@ from typing import Any
 
 from .._annotations.spec_of import name_of, spec_of
 from .._spec.nodes import Node
+from ..errors import SchemaError
 from ..schema.typed_state import SchemaMeta
 from .lines import fitted
 from .source_file import SourceFile, identifier
 from .source_writer import HEAD, Writer, comments
+from .type_variables import TypeVariables, uses_generics
 from .written import can_write, is_catalogued, write
 
 
@@ -28,21 +30,33 @@ def to_source(hint: Any, *, name: str | None = None) -> str:
       SchemaError: the hint has a part without source: a validator, a class that can't be
         imported.
     """
+    try:
+        return _source(hint, name)
+    except RecursionError:
+        title = name_of(hint)
+        raise SchemaError(f"to_source({title}): nested too deeply to be written") from None
+
+
+def _source(hint: Any, name: str | None) -> str:
     file = SourceFile(name_of(hint))
-    writer = Writer(file)
     spec = spec_of(hint)
+    writer = Writer(file, TypeVariables(uses_generics(spec)))
     if not _is_class(hint) and can_write(hint):
         title = file.unique(identifier(name or _alias(hint)))
         file.blocks.append(fitted(f"{title} = ", write(hint, writer, title), 0))
         return file.text()
     if isinstance(spec, Node):
-        writer.reserve(spec.ref, name)
-        writer.node(spec.ref, "")
+        own = not writer.generics.of(spec.ref)
+        writer.reserve(spec.ref, name if own else None)
+        text = writer.node(spec.ref, "")
         file.head = comments(getattr(hint, HEAD, ()))
         wrapper = writer.wrapper(spec.ref.resolve())
         if wrapper:
             title = file.unique(f"{wrapper}{writer.names[spec.ref]}")
-            file.blocks.append(f"{title} = {wrapper}[{writer.names[spec.ref]}]")
+            file.blocks.append(f"{title} = {wrapper}[{text}]")
+        elif not own:
+            title = file.unique(identifier(name or name_of(hint)))
+            file.blocks.append(fitted(f"{title} = ", text, 0))
         return file.text()
     title = file.unique(identifier(name or name_of(hint)))
     file.blocks.append(fitted(f"{title} = ", writer.spec(spec, title), 0))
