@@ -107,6 +107,9 @@ def document(*fields: tuple[str, str | None]) -> Any:
         ([("of", None)], ['of_: Annotated[nnx.Param, Alias("of")]']),
         ([("__x", None)], ['x_: Annotated[nnx.Param, Alias("__x")]']),
         ([("\ufb01", None)], ["key: Annotated[nnx.Param, Alias('\ufb01')]"]),
+        ([("Array", None)], ['Array_: Annotated[nnx.Param, Alias("Array")]']),
+        ([("float", None)], ['float_: Annotated[nnx.Param, Alias("float")]']),
+        ([("input", None)], ["input: nnx.Param"]),
         ([("_x", None)], ["_x: nnx.Param"]),
         (
             [("class", None), ("class_", None)],

@@ -389,7 +389,7 @@ class Builder(msgspec.Struct):
         """The sizes of ``*name``; None if they are open."""
         expr = scope.lookup(name)
         sizes = self.given.get(expr.name.name) if isinstance(expr, Name) else None
-        return sizes if isinstance(sizes, tuple) else None
+        return cast("tuple[int, ...]", sizes) if isinstance(sizes, tuple) else None
 
     def _lookup(self, var: Var) -> Expr[Var]:
         """The given size of a name: an outermost one, or an inner one without a `Bind`."""

@@ -8,12 +8,21 @@ import unicodedata
 from collections.abc import Hashable, Sequence
 from typing import Final
 
+import jaxtyping
 from flax import nnx
 
 from ..report import show_key
 from .unique_names import UniqueNames
 
-_RESERVED: Final = frozenset({*dir(nnx.State), "of"})
+#: Names by which annotations mean what they are imported as, or Python's own classes.
+IN_HINTS: Final = frozenset(
+    {"Alias", "Bind", "Entries", "Exactly", "Flat", "Pure", "Same", "Scoped", "Shared", "StateMap"}
+    | {"StateOf", "TypedState", "Values", "Annotated", "Any", "Array", "Literal", "P", "nnx"}
+    | {"bool", "int", "float", "complex", "str", "bytes", "object"}
+    | {"list", "tuple", "set", "frozenset", "dict"}
+    | {name for name in dir(jaxtyping) if name[:1].isupper()}
+)
+_RESERVED: Final = frozenset({*dir(nnx.State), "of", *IN_HINTS})
 _MAX_LENGTH: Final = 40
 
 
@@ -21,7 +30,8 @@ def attributes(wanted: Sequence[Hashable]) -> list[str]:
     """An attribute for each key or name: the text itself, or a new name if it can't be one.
 
     What Python would read as another name can't: a keyword, a private name, which it mangles in a
-    class body, text that is not in the normal form NFKC. Nor can a method of ``nnx.State``.
+    class body, text that is not in the normal form NFKC. Nor can a method of ``nnx.State``, or a
+    name that annotations use, as type checkers find the attribute under it.
     """
     names = UniqueNames()
     found: dict[int, str] = {}

@@ -19,18 +19,12 @@ import numpy as np
 from flax import nnx
 
 from ..errors import SchemaError
+from .attributes import IN_HINTS
 from .lines import WIDTH
 from .unique_names import UniqueNames
 
 _ABSTRACT_COLLECTIONS: Final = (Sequence, MutableSequence, Mapping, MutableMapping)
-_TYPEDSTATE: Final = frozenset(
-    {"Alias", "Bind", "Entries", "Exactly", "Flat", "Pure", "Same", "Scoped", "Shared", "StateMap"}
-    | {"StateOf", "TypedState", "Values"}
-)
-_RESERVED: Final = frozenset(
-    {*_TYPEDSTATE, *dir(builtins), *dir(jaxtyping), "Annotated", "Any", "Array"}
-    | {"Literal", "P", "nnx"}
-)
+_RESERVED: Final = frozenset({*IN_HINTS, *dir(builtins), *dir(jaxtyping)})
 
 
 @dataclass(slots=True)
