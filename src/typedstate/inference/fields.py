@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from ..report import show_path
 from .catalogue import Around, Layer
 from .layer_uses import layer_dims, layer_runs, projection
 from .leaves import leaf_use
@@ -101,7 +102,7 @@ class Fields:
             shared = _shared(column)
             if shared is None:
                 column = [None if _is_shared(item) else item for item in column]
-            if all(item is None or self._is_elsewhere(item) for item in column):
+            if shared is None and all(item is None or self._is_elsewhere(item) for item in column):
                 continue
             use, found = self.use(column, key_text(key), draft, sole)
             absent = any(
@@ -384,4 +385,4 @@ def _shared(column: Column) -> str | None:
     there = [item for item in column if item is not None]
     paths = {item.shared if isinstance(item, LeafSeen) else None for item in there}
     path = paths.pop() if len(paths) == 1 else None
-    return None if path is None else ".".join(map(str, path))
+    return None if path is None else show_path(path)
