@@ -190,7 +190,8 @@ def written_order(node: Any, keys: list[Hashable]) -> list[Hashable]:
     there = _attributes_of(node)
     if any(not isinstance(key, str) for key in keys) or there is None:
         return keys
-    attributes = [key for key in there if key in keys]
+    known = set(keys)
+    attributes = [key for key in there if key in known]
     if attributes == sorted(attributes):
         order = {name: place for place, name in enumerate(_set_by(cast(Hashable, type(node))))}
     else:
