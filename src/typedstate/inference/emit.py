@@ -79,11 +79,22 @@ def emit(drafts: Sequence[Draft], settings: Settings, name: str | None) -> Any:
 
 
 def _fix(root: Draft, settings: Settings) -> None:
-    """Replaces dims of the top class by numbers, for the sizes that the caller fixed."""
-    for group in root.groups:
-        sizes = {size for size in group.sizes if size is not None}
-        if settings.fix and group.text in settings.fix and len(sizes) == 1:
-            group.text = str(sizes.pop())
+    """Replaces dims of the top class by numbers, for the sizes that the caller fixed.
+
+    Raises:
+      SchemaError: no dim has such a name, or its size varies.
+    """
+    names = {group.text: group for group in root.groups if group.is_name}
+    for name in sorted(settings.fix or ()):
+        group = names.get(name)
+        sizes = {size for size in group.sizes if size is not None} if group else set[int]()
+        if group is None:
+            there = f"there are {', '.join(filter(None, names))}" if names else "there are none"
+            raise SchemaError(f"infer: fix={{{name!r}}}: no dim at the top has that name; {there}")
+        if len(sizes) > 1:
+            shown = ", ".join(map(str, sorted(sizes)))
+            raise SchemaError(f"infer: fix={{{name!r}}}: its size varies: {shown}")
+        group.text = str(sizes.pop())
 
 
 def _kept(drafts: Sequence[Draft]) -> dict[object, dict[str, bool]]:
