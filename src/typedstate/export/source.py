@@ -19,8 +19,9 @@ def to_source(hint: Any, *, name: str | None = None) -> str:
     """The source of a schema or form, imports first; when it is run the last name is the schema.
 
     Forms and classes of `typedstate.layers` keep their names. A form that can't be written, e.g.
-    one whose filter is a lambda, is replaced by the classes that it makes. Text from the data, such
-    as a key that is no identifier, is written as a literal.
+    one whose filter is a lambda, is replaced by the classes that it makes; two forms of one type
+    argument then have names of dims of their own. A class made of a generic one is written as a
+    generic one. Text from the data, such as a key that is no identifier, is written as a literal.
 
     Args:
       hint: a schema class, or a form.
@@ -28,7 +29,7 @@ def to_source(hint: Any, *, name: str | None = None) -> str:
 
     Raises:
       SchemaError: the hint has a part without source: a validator, a class that can't be
-        imported.
+        imported. Or it is nested too deeply.
     """
     try:
         return _source(hint, name)

@@ -105,8 +105,8 @@ def _alike(slots: Sequence[Slot]) -> Iterator[tuple[Slot, Slot]]:
                 for index in groups[first]:
                     for other in groups[second][:_ACROSS]:
                         pairs.add((min(index, other), max(index, other)))
-    for first, second in sorted(pairs):
-        yield slots[first], slots[second]
+    for before, after in sorted(pairs):
+        yield slots[before], slots[after]
 
 
 def _agreeing(groups: Iterable[Sizes]) -> Iterator[tuple[Sizes, Sizes]]:
