@@ -18,6 +18,7 @@ from typedstate import (
     Only,
     Pure,
     SchemaDocument,
+    SchemaError,
     StateMap,
     TypedState,
     diff,
@@ -44,6 +45,11 @@ class Two(TypedState, Generic[A, B]):
 class Tree(TypedState, Generic[A]):
     below: Tree[A] | None
     leaf: A
+
+
+class Loop(TypedState):
+    kernel: nnx.Param
+    below: Loop | None
 
 
 class Many(TypedState, Generic[A], extra={"layer_{}": A}):
@@ -175,6 +181,13 @@ def test_an_argument_of_the_class_statement_in_two_fields_has_a_base() -> None:
         == "class ChildOf(TypedState, Generic[A]):\n    x: A\n    y: A | None\n    z: nnx.Param"
     )
     assert child == 'class Child(ChildOf[LinearState]):\n    """No field of its own."""\n'
+
+
+@pytest.mark.parametrize("schema", [Loop, Tree[LinearState]], ids=lambda schema: schema.__name__)
+def test_a_form_without_an_end_is_refused(schema: Any) -> None:
+    read = SchemaDocument.of(Only[schema, nnx.PathContains("x")]).to_schema()
+    with pytest.raises(SchemaError, match=r"more than 2000 classes|nested too deeply"):
+        to_source(read)
 
 
 def test_the_name_of_an_argument_is_one_for_the_caller_still() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from .._spec.node_groups import WrapperSpec
 from .._spec.nodes import Argument, Leaf, Node, SchemaRef, Spec, Union
-from .._spec.questions import parts
+from .._spec.questions import parts, root_of
 
 #: What a variable stands for: an argument, or the alternatives of one that is a union. A form of
 #: an argument is another: its own source would be written around the variable.
@@ -107,9 +107,10 @@ def uses_generics(spec: Spec) -> bool:
             case Node(ref):
                 if ref.owners:
                     return True
-                if id(ref) not in seen:
-                    seen.add(id(ref))
-                    waiting += (item for item, _ in _contents(ref))
+                root = root_of(ref)  # a form of a schema within itself may have no end
+                if id(root) not in seen:
+                    seen.add(id(root))
+                    waiting += (item for item, _ in _contents(root))
             case _:
                 waiting += parts(found)
     return False
