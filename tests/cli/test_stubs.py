@@ -64,4 +64,4 @@ def test_words_say_the_same(module: Path, capsys: pytest.CaptureFixture[str]) ->
         f"{module.with_suffix('.pyi')}\nwithout a return annotation, unknown in a stub: untyped\n"
     )
     assert main(["stubs", "no_such_module"]) == 1
-    assert capsys.readouterr().err == "typedstate stubs: No module named 'no_such_module'\n"
+    assert capsys.readouterr().err == "typedstate stubs: there is no module 'no_such_module'\n"

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from flax import nnx
 from jax import export
@@ -72,9 +73,29 @@ def test_a_number_of_entries_is_none() -> None:
     ]
 
 
-@pytest.mark.parametrize("size", [2.0, "4", None])
-def test_what_is_no_size_stays_open(size: Any) -> None:
+@pytest.mark.parametrize("size", [2.0, "4", (2, 3.0)])
+def test_what_is_no_size_is_refused(size: Any) -> None:
+    wrong = size[1] if isinstance(size, tuple) else size
     assert refusal(lambda: abstract(Rows, d=size, dtype=jnp.float32)) == [
+        f"abstract(Rows): d={wrong!r} is no size; give an int"
+    ]
+
+
+def test_a_size_that_is_none_is_not_given() -> None:
+    assert refusal(lambda: abstract(Rows, d=None, dtype=jnp.float32)) == [
         "abstract(Rows) can't be made:",
         "  kernel: axis 0 is open: give d=",
     ]
+
+
+def test_sizes_of_a_run_are_no_single_size() -> None:
+    assert refusal(lambda: abstract(Rows, d=(2, 3), dtype=jnp.float32)) == [
+        "abstract(Rows) can't be made:",
+        "  kernel: axis 0 is open: d=(2, 3) is no single size",
+    ]
+
+
+@pytest.mark.parametrize("size", [np.int64(4), np.array(4)])
+def test_an_integer_of_numpy_is_a_size(size: Any) -> None:
+    made: Any = abstract(Rows, d=size, dtype=jnp.float32)
+    assert [leaf.shape for leaf in jax.tree.leaves(made)] == [(4,)]

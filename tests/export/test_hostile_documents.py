@@ -67,7 +67,8 @@ UNREADABLE = [
     (document({"type": "exec"}), "root: Input tag 'exec' found using 'type' does not match any of "
      "the expected tags: 'any', 'none', 'instance', 'literal', 'array', 'tuple', 'items', "
      "'mapping', 'record', 'partition', 'validated', 'leaf', 'schema', 'map', 'entries', 'tree', "
-     "'union', 'bind', 'scoped', 'same', 'placed_as', 'flat', 'filtered', 'module'"),
+     "'union', 'bind', 'scoped', 'argument', 'within', 'same', 'placed_as', 'flat', 'filtered', "
+     "'module'"),
     (document({"type": "union", "options": []}), "root.options: Tuple should have at least 1 "
      "item after validation, not 0"),
     (document(nested(200)), "nested more than 80 levels deep"),
@@ -122,6 +123,18 @@ CONTRADICTIONS = [
     (document(schemas={"S": class_(KERNEL, KERNEL)}), None),
     (document(schemas={"S": class_({"key": "a b", "holds": leaf()})}), "schemas['S'].fields[0]: "
      "the key 'a b' is no attribute: give a name"),
+    (document({"type": "within", "of": leaf(), "schema": "S"}), "root: the document has no schema "
+     "'S'"),
+    (document(schemas={"S": class_(arguments=[IN_S])}), "schemas['S'].arguments: 'S' is a type "
+     "argument of itself"),
+    (document(schemas={"S": class_(arguments=[{"type": "schema", "schema": "T"}]),
+                       "T": class_(arguments=[{"type": "union", "options": [IN_S]}])}),
+     "schemas['S'].arguments: 'T' is a type argument of itself"),
+    (document(schemas={"S": class_(arguments=[{"type": "schema", "schema": "F"}]),
+                       "F": form("S")}), "schemas['S'].arguments: 'S' is a type argument of "
+     "itself"),
+    (document(schemas={f"F{i}": form(f"F{i + 1}") for i in range(60)} | {"F60": class_()}),
+     "schemas['F49'].of: more than 50 forms of forms"),
     (document({"type": "flat", "of": leaf()}), "root: Flat[Param, ...]: a form takes a schema, "
      "not a leaf"),
     (document({"type": "bind", "of": IN_S, "dims": {"d": "4"}}, {"S": class_(KERNEL)}), None),
@@ -157,6 +170,10 @@ def test_twins_and_strange_binds_are_refused() -> None:
         ("{" * 100_000, "schema document: Expecting property name enclosed in double quotes"),
         ("[" * 100_000, "schema document: nested too deeply"),
         ('{"a": 1, "a": 2}', "schema document: the key 'a' stands there twice"),
+        (
+            "{" + "".join(f'"{i}": 1, ' for i in range(50_000)) + '"49999": 1}',
+            "schema document: the key '49999' stands there twice",
+        ),
         ('{"version": NaN}', "schema document: NaN is no JSON"),
         (b"\xff\xfe", "schema document: "),
         ('{"version": ' + "9" * 5000 + "}", "schema document: "),

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from tests import zoo
 from tests.inference.inferred import conv, linear
 from tests.zoo.published import DenseBlock
-from typedstate import SchemaDocument, explain, infer, to_source
+from typedstate import SchemaDocument, diff, explain, infer, to_source
 from typedstate.inference.stale import stale
 
 draws = settings(
@@ -65,7 +65,7 @@ def makers(draw: st.DrawFn, depth: int) -> Callable[[int], Any]:
     size, step, rank = draw(SIZES), draw(st.sampled_from([0, 0, 0, 1])), draw(st.integers(0, 2))
     bias = draw(st.booleans())
     window = draw(st.lists(st.sampled_from([1, 3]), min_size=rank, max_size=rank))
-    match draw(st.integers(0, 6 if depth else 5)):
+    match draw(st.integers(0, 7 if depth else 6)):
         case 0:
             return lambda index: linear(size, size + step * index, use_bias=bias)
         case 1:
@@ -79,6 +79,8 @@ def makers(draw: st.DrawFn, depth: int) -> Callable[[int], Any]:
         case 5:
             options: Any = [lambda: linear(size, size), lambda: conv(size, size), lambda: None]
             return lambda index: options[(index * step) % 3]()
+        case 6:
+            return lambda index: nnx.Sequential(linear(size, 4), nnx.relu, linear(4, size + step))
         case _:
             parts = draw(recipes(depth - 1))
             return lambda index: Other(parts, step * index)
@@ -128,6 +130,7 @@ def test_from_a_module_to_its_schema_its_source_its_document_and_back(
     document = SchemaDocument.from_json(SchemaDocument.of(schema).to_json())
     hints = (schema, imported(source), document.to_schema())
     assert all(explain(state, hint) == explain(state, schema) for hint in hints)
+    assert all(diff(schema, hint).exit_status == 0 for hint in hints), source
     assert explain(state, schema), source
     assert stale(source, schema) == ""
     assert to_source(hints[1]) == "".join(

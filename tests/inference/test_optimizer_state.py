@@ -117,6 +117,15 @@ def test_a_state_that_the_catalogue_does_not_have_is_a_class() -> None:
     assert explain(nnx.state(optimizer), hint)
 
 
+@pytest.mark.parametrize("name", ["update", "class", "__adam", "1", "a b"])
+def test_a_state_under_a_name_that_is_no_attribute_has_an_alias(name: str) -> None:
+    tx = optax.named_chain((name, optax.scale_by_adam()), ("trace", optax.trace(0.9)))
+    optimizer = nnx.Optimizer(MLP(4, 6, nnx.Rngs(0)), tx, wrt=nnx.Param)
+    for hint in (optimizer_state(tx, PARAMS), infer(optimizer)):
+        assert explain(nnx.state(optimizer), hint)
+        assert f'Alias("{name}")' in to_source(hint)
+
+
 def test_what_is_no_transformation_is_refused() -> None:
     with pytest.raises(SchemaError, match="takes an optax transformation, not function"):
         optimizer_state(optax.adam, PARAMS)

@@ -25,17 +25,17 @@ def endless_field(ref: SchemaRef) -> str:
 
 def _required(ref: SchemaRef) -> Iterator[SchemaRef]:
     """Every schema that a tree of this one may need, itself only if it comes back to it."""
-    seen: list[SchemaRef] = []
+    seen: dict[int, SchemaRef] = {}
     waiting = [ref]
     while waiting:
         for field in waiting.pop().resolve().fields:
             if field.optional or field.shared is not None:
                 continue
             for other in _refs(field.spec):
-                if not any(other is known for known in seen):
-                    seen.append(other)
+                if id(other) not in seen:
+                    seen[id(other)] = other
                     waiting.append(other)
-    yield from seen
+    yield from seen.values()
 
 
 def _refs(spec: Spec) -> Iterator[SchemaRef]:

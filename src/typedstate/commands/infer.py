@@ -73,6 +73,8 @@ def run(options: argparse.Namespace) -> int:
         text = options.check.read_text(encoding="utf-8")
     except OSError as error:
         raise targets.UsageError(f"{options.check}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise targets.UsageError(f"{options.check}: no text in UTF-8") from None
     with progress(f"comparing {options.target} with {options.check}"):
         found = stale(text, hint, path=str(options.check), name=options.name)
         loose = unlinked(text, to_source(hint, name=options.name), path=str(options.check))
@@ -132,7 +134,9 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _values(name: str, text: str) -> tuple[Any, ...]:
-    values = tuple(map(targets.literal, text.split(",")))
+    from ..export.lines import split
+
+    values = tuple(map(targets.literal, split(text, ",")))
     if len(values) < 2:
         raise targets.UsageError(f"--vary {name}={text}: give two or more values")
     return values

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from . import targets
 from .progress import progress
 
 DESCRIPTION = """Write the .pyi of modules beside them, with Literal overloads of their schemas'
@@ -61,7 +61,6 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Writes the stubs; 1 where a module has none."""
-    sys.path.insert(0, "")
     results: list[Written] = []
     for name in options.modules:
         with progress(f"reading {name}"):
@@ -79,12 +78,12 @@ def _write(name: str, *, check: bool) -> Written:
     from ..export.pyi import HEADER, stub_of, unannotated
 
     try:
-        module = importlib.import_module(name)
+        module = targets.module(name)
         text = stub_of(module)
-    except (ImportError, ValueError) as error:
+    except (targets.UsageError, ValueError, OSError) as error:
         return Written(name, None, "refused", str(error))
     path = Path(str(module.__file__)).with_suffix(".pyi")
-    old = path.read_text(encoding="utf-8") if path.exists() else None
+    old = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
     if old is not None and not old.startswith(HEADER):
         reason = f"{path} was not written by typedstate stubs"
         return Written(name, str(path), "refused", reason)

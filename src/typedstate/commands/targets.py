@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from .progress import progress
@@ -26,7 +28,7 @@ def load(text: str, **arguments: Any) -> Any:
     path = Path(text)
     if path.suffix == ".json":
         return _document(path)
-    if path.exists():
+    if text and os.path.exists(text):  # a Path raises if the name is too long
         return _checkpoint(path)
     found = named(text)
     if is_factory(found):
@@ -40,21 +42,35 @@ def named(text: str) -> Any:
     module_name, colon, attribute = text.partition(":")
     if not colon or not attribute:
         raise UsageError(f"{text!r} is no {HELP}")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise UsageError(f"{text}: there is no module {error.name!r}") from None
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise UsageError(f"{text}: importing {module_name} failed: {reason}") from None
+    found: Any = module(module_name, text)
     for part in attribute.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
             raise UsageError(f"{text}: {module_name} has no {attribute!r}") from None
     return found
+
+
+def module(name: str, target: str = "") -> ModuleType:
+    """Imports a module, also from the working directory.
+
+    Args:
+      name: the name of the module.
+      target: the argument in which it stands, for messages; without, it is the module itself.
+
+    Raises:
+      UsageError: it is not there, or can't be imported.
+    """
+    where = f"{target}: " if target else ""
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{where}there is no module {error.name!r}") from None
+    except (Exception, SystemExit) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{where}importing {name} failed: {reason}") from None
 
 
 def is_factory(found: Any) -> bool:
@@ -92,7 +108,7 @@ def literal(text: str) -> Any:
     """A Python literal, else the text itself."""
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
 
 
@@ -102,19 +118,25 @@ def schema(text: str) -> Any:
     Raises:
       UsageError: it is none.
     """
+    from .._compat.modules import is_module_class
+
     found = _document(Path(text)) if text.endswith(".json") else named(text)
+    if is_module_class(found):
+        raise UsageError(f"{text} is no schema but a module class: typedstate infer writes its own")
     if isinstance(found, type) or hasattr(found, "__typedstate_spec__"):
         return found
     raise UsageError(f"{text} is no schema but {type(found).__name__}")
 
 
 def made(factory: Any, arguments: dict[str, Any]) -> Any:
-    """The model that a function makes; a class of modules gets ``rngs`` unless they are given."""
+    """The model that a function makes; one that takes ``rngs`` gets some unless they are given."""
     from flax import nnx
 
-    if isinstance(factory, type) and "rngs" not in arguments:
+    from ..inference.factories import call, takes
+
+    if isinstance(factory, type) and "rngs" not in arguments and takes(factory, "rngs"):
         return factory(**arguments, rngs=nnx.Rngs(0))
-    return factory(**arguments)
+    return call(factory, arguments)
 
 
 def _built(text: str, factory: Any, arguments: dict[str, Any]) -> Any:
@@ -128,7 +150,7 @@ def _built(text: str, factory: Any, arguments: dict[str, Any]) -> Any:
 
 def not_made(text: str, error: Exception) -> UsageError:
     """The message for a function that raises."""
-    reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    reason = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
     return UsageError(f"{text} could not be called: {reason}; give arguments by --with")
 
 

@@ -46,7 +46,7 @@ from .._spec.nodes import (
     Union,
     Within,
 )
-from .._spec.questions import unbind
+from .._spec.questions import root_of, unbind
 from .._spec.words import Container
 from .._validation import key_patterns
 from .._validation.scopes import Scope, Var, argument_scope, inside, linked
@@ -81,6 +81,7 @@ class Builder(msgspec.Struct):
     _scopes: int = 0
     _apart: dict[str, int] = msgspec.field(default_factory=dict[str, int])
     _plain: bool = False
+    _faults_at: dict[SchemaRef, int] = msgspec.field(default_factory=dict[SchemaRef, int])
 
     def fault(self, site: Site, text: str) -> None:
         """Adds a fault at a site."""
@@ -127,13 +128,7 @@ class Builder(msgspec.Struct):
             site = replace(site, scope=site.scope.written())
         match spec:
             case Node(ref):
-                schema = ref.resolve()
-                scope = site.scope
-                below = replace(site, scope=self._inside(ref, scope, outermost))
-                made = self._fields(schema.fields, below)
-                declared = {item.key for item in schema.fields}
-                made |= self._extras(schema.extra, declared, below)
-                return self._branch(made, site, schema.container)
+                return self._node(ref, site, outermost)
             case Bound():
                 return self._bound(spec, site, outermost)
             case ScopedSpec(inner, name):
@@ -162,7 +157,7 @@ class Builder(msgspec.Struct):
             case StateOfSpec(leaf):
                 return self._branch(self._any_depth(leaf, site), site, spec.container)
             case Union():
-                chosen = self._option(spec, site)
+                chosen = self.option(spec, site, site.like)
                 return ABSENT if chosen is None else self._tree(chosen, site, outermost=outermost)
             case Conditional():
                 return self._decided(spec, site)
@@ -172,6 +167,22 @@ class Builder(msgspec.Struct):
                 return self.make(self, Leaf(None, spec), site)
             case _:
                 assert_never(spec)
+
+    def _node(self, ref: SchemaRef, site: Site, outermost: bool) -> Any:
+        """A sub-state; absent where only an open point has led to a schema within itself."""
+        root = root_of(ref)
+        before = self._faults_at.get(root)
+        if before is not None and len(self.faults) > before:
+            return ABSENT
+        self._faults_at[root] = len(self.faults)
+        schema = ref.resolve()
+        below = replace(site, scope=self._inside(ref, site.scope, outermost))
+        made = self._fields(schema.fields, below)
+        declared = {item.key for item in schema.fields}
+        made |= self._extras(schema.extra, declared, below)
+        if before is None:
+            del self._faults_at[root]
+        return self._branch(made, site, schema.container)
 
     def _branch(self, made: dict[Hashable, Any], site: Site, container: Container) -> Any:
         """A level of the tree in its container; absent without leaves, as in Flax's states."""
@@ -278,6 +289,8 @@ class Builder(msgspec.Struct):
         elif scalars.is_symbolic_size(length):
             self.fault(where, f"how many entries? {length} is symbolic")
             return 1
+        elif length < 0:
+            self.fault(where, f"how many entries? {length} is no number of them")
         return 1 if length is None else length
 
     def _keys(self, spec: Map, site: Site) -> list[Hashable]:
@@ -341,19 +354,20 @@ class Builder(msgspec.Struct):
         self.fault(site, f'does the filter select it? choices={{"{site}": True}} or False')
         return True
 
-    def _option(self, spec: Union, site: Site) -> Spec | None:
+    def option(self, spec: Union, site: Site, like: Any) -> Spec | None:
+        """The alternative that the choices or the value `like` decide for; None for no value."""
         options = list(spec.options)
         if self.alike and leaves_alike(options):
             return options[0]
         chosen = self.choice(site)
-        if chosen is False and NoValue() in options:
+        if NoValue() in options and (chosen is False or (self.follows and like is None)):
             return None
         for index, option in enumerate(options):
             if chosen is not ABSENT and is_chosen(chosen, option, index):
                 return option
         rest = [option for option in options if option != NoValue()]
         if self.follows:
-            return next((option for option in rest if fits(site.like, option)), rest[0])
+            return next((option for option in rest if fits(like, option)), rest[0])
         if len(rest) == 1 and chosen is True:
             return rest[0]
         shown = ", ".join(f"{index}: {describe(option)}" for index, option in enumerate(options))
@@ -375,12 +389,12 @@ class Builder(msgspec.Struct):
         """The sizes of ``*name``; None if they are open."""
         expr = scope.lookup(name)
         sizes = self.given.get(expr.name.name) if isinstance(expr, Name) else None
-        return None if sizes is None else tuple(sizes)
+        return cast("tuple[int, ...]", sizes) if isinstance(sizes, tuple) else None
 
     def _lookup(self, var: Var) -> Expr[Var]:
         """The given size of a name: an outermost one, or an inner one without a `Bind`."""
         of_call = var.scope == 0 or var.scope in self._apart.values()
         known = var.name in self.given and (of_call or var.name not in self.outermost)
         value = self.given[var.name] if known else None
-        taken = isinstance(value, int) or scalars.is_symbolic_size(value)
+        taken = value is not None and not isinstance(value, tuple)
         return Fixed(cast(int, value)) if taken else Name(var)

@@ -142,12 +142,11 @@ class AbstractMaker(msgspec.Struct, frozen=True):
                 return made if issubclass(cls, dict) else whole(*made.values())
             case Validated(inner=inner):
                 return self._value(builder, inner, leaf, site, like)
-            case Union(options):
-                rest_of = [option for option in options if option != NoValue()]
-                if len(rest_of) == 1 and (builder.follows or builder.choice(site) is True):
-                    return self._value(builder, rest_of[0], leaf, site, like)
-                if builder.choice(site) is False and len(rest_of) < len(options):
-                    return None
+            case Union():
+                chosen = builder.option(value, site, like)
+                return None if chosen is None else self._value(builder, chosen, leaf, site, like)
+            case Instance(cls) if isinstance(like, cls):
+                return like
             case Anything() if hasattr(like, "shape") and hasattr(like, "dtype"):
                 partition = self._sharding(builder, leaf, site, tuple(like.shape))
                 return _jax.ShapeDtypeStruct(like.shape, like.dtype, sharding=partition)
@@ -157,7 +156,8 @@ class AbstractMaker(msgspec.Struct, frozen=True):
                 assert_never(value)
         bare = isinstance(value, Anything)
         shown = "its shape and dtype are" if bare else f"{describe(value)} is"
-        builder.fault(site, f"{shown} open: say more in the schema, or give like=")
+        more = "" if builder.follows else ", or give like="
+        builder.fault(site, f"{shown} open: say more in the schema{more}")
         return None
 
     def _array(self, builder: Builder, array: Array, leaf: Leaf, site: Site, like: Any) -> Any:
@@ -275,4 +275,7 @@ def _sizes(builder: Builder, dim: SingleDim | VariadicDim, site: Site) -> Sequen
     size, opened = builder.size(dims_.substitute(dim.expr, site.scope.lookup))
     if size is not None and (scalars.is_symbolic_size(size) or size >= 0):
         return (size,)
+    wrong = [f"{name}={builder.given[name]}" for name in opened if name in builder.given]
+    if wrong:
+        return f"{' and '.join(wrong)} is no single size"
     return f"give {give(opened)}" if opened else f"{dim.text} is no size"

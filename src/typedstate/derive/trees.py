@@ -6,13 +6,14 @@ guessed: a `SchemaError` names it, and the argument that would decide it.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast, overload
 
 from typing_extensions import TypeForm
 
 from .._annotations.spec_of import name_of, spec_of
-from .._compat import modules
+from .._compat import modules, scalars
 from .._sharding.axis_names import Rules
 from .._spec.questions import outermost_names
 from .._spec.written_dims import written_names
@@ -196,6 +197,18 @@ def _dtypes(dtype: Any) -> tuple[Any, ...]:
     return tuple(DTYPE(item) for item in given)
 
 
+def _size(title: str, name: str, size: Any) -> Any:
+    """A given size as an int, or those of a run of axes as a tuple; symbolic ones as they are."""
+    if isinstance(size, tuple | list):
+        return tuple(_size(title, name, item) for item in cast(Sequence[Any], size))
+    if scalars.is_symbolic_size(size):
+        return size
+    try:
+        return operator.index(size)
+    except TypeError:
+        raise SchemaError(f"{title}: {name}={size!r} is no size; give an int") from None
+
+
 def _build(
     title: str,
     hint: Any,
@@ -211,15 +224,22 @@ def _build(
     known = dict.fromkeys([*outermost, *written_names(spec)])
     for name in given:
         if name not in known:
-            raise SchemaError(f"{title}: there is no dim {name!r}; there are {', '.join(known)}")
+            there = f"there are {', '.join(known)}" if known else "there are none"
+            raise SchemaError(f"{title}: there is no dim {name!r}; {there}")
     follows = like is not None
     if follows and modules.is_module(like):
         like = modules.module_tree(like).mapping
-    builder = Builder(make, choices or {}, given, frozenset(outermost), follows, alike)
+    sizes = {name: _size(title, name, size) for name, size in given.items() if size is not None}
+    builder = Builder(make, choices or {}, sizes, frozenset(outermost), follows, alike)
     try:
         found = builder.root(spec, like if follows else ABSENT)
     except RecursionError:
-        raise SchemaError(f"{title} can't be made: like= is nested too deeply to read") from None
+        deep = (
+            "like= is nested too deeply to read"
+            if follows
+            else "the schema, with these choices, is nested too deeply"
+        )
+        raise SchemaError(f"{title} can't be made: {deep}") from None
     if builder.faults:
         lines = [f"  {line}" for line in list(builder.faults)[:SHOWN]]
         more = len(builder.faults) - len(lines)

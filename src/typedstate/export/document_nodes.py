@@ -253,6 +253,28 @@ class ScopedPart(Part):
     scope: Name
 
 
+class ArgumentPart(Part):
+    """A type argument in a schema made of a generic one: its names are those of where it stands.
+
+    Attributes:
+      subscription: the number of the subscription that wrote it; its schema has that too.
+      index: the position of the argument, then that of an alternative of a union in it.
+    """
+
+    type: Literal["argument"]
+    of: SpecPart
+    subscription: StrictInt
+    index: tuple[StrictInt, ...]
+
+
+class WithinPart(Part):
+    """A value, no state, with the names and type arguments of one of the document's schemas."""
+
+    type: Literal["within"]
+    of: SpecPart
+    schema_: Name = Field(validation_alias="schema", serialization_alias="schema")
+
+
 class SamePart(Part):
     """Alike with every other tree of a call that has this name, by all or by shapes or keys."""
 
@@ -320,6 +342,8 @@ SpecPart = Annotated[
     | UnionPart
     | BindPart
     | ScopedPart
+    | ArgumentPart
+    | WithinPart
     | SamePart
     | PlacedAsPart
     | FlatPart
@@ -339,10 +363,24 @@ class FieldPart(Part):
     shared: KeyText | None = None
 
 
+class SubscriptionPart(Part):
+    """A subscription whose type arguments stand in the fields of a schema.
+
+    Attributes:
+      number: of the subscription in this document.
+      own: its arguments are written in the class statement, so their names are the schema's own.
+    """
+
+    number: StrictInt
+    own: StrictBool = False
+
+
 class ClassPart(Part):
-    """A schema class."""
+    """A schema class; one made of a generic one has `arguments`, written where it stands."""
 
     type: Literal["class"]
     name: Name
     fields: tuple[FieldPart, ...] = ()
     extra: ExtraPart | None = None
+    subscriptions: tuple[SubscriptionPart, ...] = ()
+    arguments: tuple[SpecPart, ...] = ()

@@ -6,15 +6,19 @@ document. Nothing is evaluated and nothing imported.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
+import msgspec
 from jax.sharding import NamedSharding, PartitionSpec
 
+from .._annotations.context import Context
 from .._spec import nodes as s
 from .._spec.binds import check_binds
 from .._spec.leaf_conditions import Allowed, PlacedSpec, Selection
+from .._spec.questions import parts, root_of
 from .._spec.rewrite import Derived
 from .._spec.transform import Transform
 from ..errors import SchemaError
@@ -37,7 +41,18 @@ from .term_reader import (
 
 #: The module of a document's classes; it can't be imported.
 MODULE: Final = "typedstate.documents"
-_partition_classes: Final = (PartitionSpec, NamedSharding)
+_MAX_FORMS: Final = 50
+_PARTITION_CLASSES: Final = (PartitionSpec, NamedSharding)
+
+
+class ReadHint(msgspec.Struct, frozen=True):
+    """A hint of which a document gives the spec: a type argument of a schema."""
+
+    spec: s.Spec
+
+    def __typedstate_spec__(self, context: Context) -> s.Spec:
+        """The spec, which names nothing that is looked up."""
+        return self.spec
 
 
 @dataclass(slots=True)
@@ -53,6 +68,7 @@ class Reader:
     terms: TermReader
     _refs: dict[str, s.SchemaRef] = field(default_factory=dict[str, s.SchemaRef])
     _transforms: dict[str, Transform] = field(default_factory=dict[str, Transform])
+    _subscriptions: dict[int, object] = field(default_factory=dict[int, object])
 
     def root(self, part: n.SpecPart) -> s.Spec:
         """Reads all schemas, then the hint."""
@@ -64,10 +80,15 @@ class Reader:
         for name, entry in self.entries.items():
             if isinstance(entry, n.ClassPart):
                 self._fill(cast(ClassRef, self._refs[name]), entry, f"schemas[{name!r}]")
-        for name, entry in self.entries.items():
-            if isinstance(entry, n.ClassPart):
-                for item in cast(ClassRef, self._refs[name]).resolve().fields:
-                    check_binds(item.spec, f"schemas[{name!r}], {item.name}")
+        classes = {
+            name: cast(ClassRef, self._refs[name])
+            for name, entry in self.entries.items()
+            if isinstance(entry, n.ClassPart)
+        }
+        _refuse_circles_of_arguments(classes)
+        for name, ref in classes.items():
+            for item in ref.resolve().fields:
+                check_binds(item.spec, f"schemas[{name!r}], {item.name}")
         spec = self.spec(part, "root")
         check_binds(spec, "root")
         return spec
@@ -84,6 +105,8 @@ class Reader:
                 raise error_at(where, f"the document has no schema {name!r}")
             if name in chain:
                 raise error_at(where, f"{name!r} is a form of itself")
+            if len(chain) == _MAX_FORMS:
+                raise error_at(where, f"more than {_MAX_FORMS} forms of forms")
             assert isinstance(entry, f.FormPart)
             chain.append(name)
             name = entry.of
@@ -102,6 +125,15 @@ class Reader:
         )
         refuse_twins(f"{where}, {entry.name}", fields)
         ref.parsed = s.Schema(ref.name, fields, self._extra(entry.extra, f"{where}.extra"))
+        ref.owners = {self._subscription(one.number): one.own for one in entry.subscriptions}
+        ref.hints = tuple(
+            ReadHint(self.spec(part, f"{where}.arguments[{index}]"))
+            for index, part in enumerate(entry.arguments)
+        )
+
+    def _subscription(self, number: int) -> object:
+        """What stands for a subscription of a generic schema: equal to no other."""
+        return self._subscriptions.setdefault(number, object())
 
     def _field(self, part: n.FieldPart, where: str) -> s.Field:
         key = self.terms.key(part.key)
@@ -176,7 +208,7 @@ class Reader:
                 return s.RecordOf(self.terms.find_class(cls, where), specs_of, required)
             case n.PartitionPart():
                 found = self.terms.find_class(part.cls, where)
-                if found not in _partition_classes:
+                if found not in _PARTITION_CLASSES:
                     raise error_at(where, f"{part.cls} is no PartitionSpec and no NamedSharding")
                 rules = self.terms.rules(part.rules, where)
                 shape, storage = shape_of(part.shape, where), storage_of(part)
@@ -193,9 +225,7 @@ class Reader:
     def _tree(self, part: n.SpecPart, where: str) -> s.Spec:
         match part:
             case n.SchemaPart(schema_=name):
-                if name not in self._refs:
-                    raise error_at(where, f"the document has no schema {name!r}")
-                return s.Node(self._refs[name])
+                return s.Node(self._schema(name, where))
             case n.MapPart():
                 return s.Map(
                     part.keys,
@@ -215,6 +245,10 @@ class Reader:
                 return s.Bound(self.spec(inner, where), links_of(links))
             case n.ScopedPart(of=inner, scope=scope):
                 return s.ScopedSpec(self.spec(inner, where), scope)
+            case n.ArgumentPart(of=inner, subscription=number, index=index):
+                return s.Argument(self.spec(inner, where), self._subscription(number), index)
+            case n.WithinPart(of=inner, schema_=name):
+                return s.Within(self.spec(inner, where), self._schema(name, where))
             case n.SamePart(of=inner, group=group, by=by):
                 return s.SameSpec(self.spec(inner, where), group, by)
             case n.PlacedAsPart(of=inner, argument=argument):
@@ -233,6 +267,11 @@ class Reader:
                 return s.ModuleState(self.terms.find_class(cls, where), self.spec(state, where))
             case _:
                 raise error_at(where, f"{type(part).__name__} is no part of a hint")
+
+    def _schema(self, name: str, where: str) -> s.SchemaRef:
+        if name not in self._refs:
+            raise error_at(where, f"the document has no schema {name!r}")
+        return self._refs[name]
 
     def _flat(self, inner: s.Spec, separator: str | None, where: str) -> s.FlatSpec:
         try:
@@ -268,6 +307,37 @@ class Reader:
             part.abstract,
             tuple((item.at, axis_of(item.axis)) for item in part.inserted),
         )
+
+
+def _refuse_circles_of_arguments(classes: Mapping[str, ClassRef]) -> None:
+    """Refuses a schema that is a type argument of itself: its names would have no end."""
+    waiting = {name: {id(other) for other in _in_arguments(ref)} for name, ref in classes.items()}
+    names = {id(ref): name for name, ref in classes.items()}
+    uses: defaultdict[int, list[str]] = defaultdict(list)
+    for name, others in waiting.items():
+        for other in others:
+            uses[other].append(name)
+    done = [name for name, others in waiting.items() if not others]
+    for name in done:  # grows, as the last argument of another is done
+        del waiting[name]
+        for user in uses[id(classes[name])]:
+            waiting[user].discard(id(classes[name]))
+            if not waiting[user]:
+                done.append(user)
+    for name, others in waiting.items():
+        inside = next(names[other] for other in others)
+        raise error_at(f"schemas[{name!r}].arguments", f"{inside!r} is a type argument of itself")
+
+
+def _in_arguments(ref: ClassRef) -> Iterator[s.SchemaRef]:
+    """The schemas in the type arguments of a schema; of a form the schema that it was made of."""
+    specs: list[s.Spec] = [*ref.arguments]
+    while specs:
+        match spec := specs.pop():
+            case s.Node(other) | s.Within(ref=other):
+                yield root_of(other)
+            case _:
+                specs += parts(spec)
 
 
 def _empty_class(name: str) -> ClassRef:

@@ -16,6 +16,7 @@ from .._spec.rewrite import Derived
 from . import document_forms as f, document_nodes as n, document_terms as t
 from .form_writer import form_part
 from .term_writer import TermWriter, axis_part, cut, links_part, shape_part, size_part
+from .unique_names import UniqueNames
 
 MAX_SCHEMAS: Final = 10_000
 
@@ -33,8 +34,9 @@ class Writer:
     schemas: dict[str, f.SchemaEntry] = field(default_factory=dict[str, "f.SchemaEntry"])
     _names: dict[s.SchemaRef, str] = field(default_factory=dict[s.SchemaRef, str])
     _waiting: list[s.SchemaRef] = field(default_factory=list[s.SchemaRef])
-    _taken: set[str] = field(default_factory=set[str])
+    _given: UniqueNames = field(default_factory=UniqueNames)
     _forms: dict[str, str] = field(default_factory=dict[str, str])
+    _subscriptions: dict[object, int] = field(default_factory=dict[object, int])
 
     def root(self, spec: s.Spec) -> n.SpecPart:
         """Writes a hint and every schema below it."""
@@ -73,19 +75,26 @@ class Writer:
         return self._forms[text]
 
     def _unique(self, ref: s.SchemaRef) -> str:
-        text = _title(ref)
-        name, number = text, 1
-        while name in self._taken:
-            number += 1
-            name = f"{text} #{number}"
-        self._taken.add(name)
-        return name
+        return self._given.give(_title(ref), " #")
 
     def _class_entry(self, ref: s.SchemaRef) -> n.ClassPart:
         schema = ref.resolve()
         fields = tuple(self._field(item, f"{ref.name}.{item.name}") for item in schema.fields)
-        extra = self._extra(schema.extra, f"{ref.name}, extra=")
-        return n.ClassPart(type="class", name=_title(ref), fields=fields, extra=extra)
+        return n.ClassPart(
+            type="class",
+            name=_title(ref),
+            fields=fields,
+            extra=self._extra(schema.extra, f"{ref.name}, extra="),
+            subscriptions=tuple(
+                n.SubscriptionPart(number=self._number(owner), own=own)
+                for owner, own in ref.owners.items()
+            ),
+            arguments=tuple(self.spec(item, ref.name) for item in ref.arguments),
+        )
+
+    def _number(self, owner: object) -> int:
+        """The number of a subscription of a generic schema."""
+        return self._subscriptions.setdefault(owner, len(self._subscriptions) + 1)
 
     def _field(self, item: s.Field, where: str) -> n.FieldPart:
         return n.FieldPart(
@@ -235,8 +244,14 @@ class Writer:
                     no=None if no is None else self.spec(no, where),
                     open=open_,
                 )
-            case s.Argument(inner=inner) | s.Within(inner=inner):
-                return self.spec(inner, where)  # what was written; its names become the class's
+            case s.Argument(inner, owner, index):
+                part = self.spec(inner, where)
+                return n.ArgumentPart(
+                    type="argument", of=part, subscription=self._number(owner), index=index
+                )
+            case s.Within(inner, ref):
+                part = self.spec(inner, where)
+                return n.WithinPart(type="within", of=part, schema_=self._name(ref))
             case s.ModuleState(cls, inner):
                 name = self.terms.class_name(cls, where)
                 return n.ModulePart(type="module", cls=name, state=self.spec(inner, where))

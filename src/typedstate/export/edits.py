@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from typedstate._spec.nodes import Schema
-from typedstate.schema.typed_state import SchemaMeta
+from .._spec.nodes import Schema
+from ..schema.typed_state import SchemaMeta
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ def fitted(head: str, hint: str, indent: int = 4) -> str:
     space = " " * indent
     if indent + len(head) + len(hint) <= WIDTH:
         return f"{space}{head}{hint}"
-    options = _split(hint, "|")
+    options = split(hint, "|")
     if len(options) > 1:
         if head.endswith("("):
             first, *rest = options
@@ -31,7 +31,7 @@ def fitted(head: str, hint: str, indent: int = 4) -> str:
     name, bracket, inside = hint.partition("[")
     if not bracket or not inside.endswith("]"):
         return f"{space}{head}{hint}"
-    arguments = _split(inside[:-1], ",")
+    arguments = split(inside[:-1], ",")
     if len(arguments) == 1:
         inner = [fitted("", arguments[0], indent + 4)]
     else:
@@ -48,7 +48,8 @@ def class_head(title: str, base: str, extra: str | dict[str, str]) -> str:
       extra: the text of the keyword's value, or of the items of a dict; empty for no keyword.
     """
     if not extra:
-        return f"class {title}({base}):"
+        head = f"class {title}({base}):"
+        return head if len(head) <= WIDTH else f"class {title}(\n{fitted('', base)}\n):"
     items = extra if isinstance(extra, str) else None
     if items is None and isinstance(extra, dict):
         items = f"{{{', '.join(f'{key}: {hint}' for key, hint in extra.items())}}}"
@@ -64,7 +65,7 @@ def class_head(title: str, base: str, extra: str | dict[str, str]) -> str:
     return f"class {title}(\n    {base},\n{whole}\n):"
 
 
-def _split(text: str, mark: str) -> list[str]:
+def split(text: str, mark: str) -> list[str]:
     """Splits a text at marks that are in no bracket and no quotes."""
     parts, depth, quoted, escaped = [""], 0, "", False
     for char in text:

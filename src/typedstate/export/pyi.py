@@ -13,9 +13,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final, cast
 
-from typedstate._spec.nodes import Schema
-from typedstate.export.edits import Edit, hidden
-from typedstate.schema.typed_state import SchemaMeta
+from .._spec.nodes import Schema
+from ..schema.typed_state import SchemaMeta
+from .edits import Edit, hidden
 
 HEADER: Final = "# Written by typedstate stubs."
 # Faults of the module itself are reported in the module.
@@ -29,12 +29,15 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def stub_of(module: ModuleType) -> str:
-    """The text of the ``.pyi`` of a module; raises ValueError if it declares no schema.
+    """The text of the ``.pyi`` of a module.
 
     Imports stay visible to other modules; bodies that no checker needs are dropped. For pyright,
     which infers nothing in a stub, a function without a return annotation returns Unknown.
+
+    Raises:
+      ValueError: it declares no schema, or has no source.
     """
-    source = Path(str(module.__file__)).read_text(encoding="utf-8")
+    source = _source(module)
     tree = ast.parse(source)
     classes = {name: node for name, node in _classes(tree.body) if _schema(module, name)}
     if not classes:
@@ -53,9 +56,17 @@ def stub_of(module: ModuleType) -> str:
     return f"{HEADER}\n{_LENIENT}{text}\n"
 
 
+def _source(module: ModuleType) -> str:
+    """The text of a module's file; raises ValueError if it has none, or none in UTF-8."""
+    path = getattr(module, "__file__", None)
+    if path is None or not path.endswith(".py"):
+        raise ValueError(f"{module.__name__} has no source in Python")
+    return Path(path).read_text(encoding="utf-8")
+
+
 def unannotated(module: ModuleType) -> list[str]:
     """The functions of a module that have no return annotation."""
-    tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+    tree = ast.parse(_source(module))
     found = [*_functions(tree.body, "")]
     return [name for name, node in found if node.returns is None and node.name != "__init__"]
 

@@ -6,10 +6,12 @@ from typing import Any
 
 from .._annotations.spec_of import name_of, spec_of
 from .._spec.nodes import Node
+from ..errors import SchemaError
 from ..schema.typed_state import SchemaMeta
 from .lines import fitted
 from .source_file import SourceFile, identifier
 from .source_writer import HEAD, Writer, comments
+from .type_variables import TypeVariables, uses_generics
 from .written import can_write, is_catalogued, write
 
 
@@ -17,8 +19,9 @@ def to_source(hint: Any, *, name: str | None = None) -> str:
     """The source of a schema or form, imports first; when it is run the last name is the schema.
 
     Forms and classes of `typedstate.layers` keep their names. A form that can't be written, e.g.
-    one whose filter is a lambda, is replaced by the classes that it makes. Text from the data, such
-    as a key that is no identifier, is written as a literal.
+    one whose filter is a lambda, is replaced by the classes that it makes; two forms of one type
+    argument then have names of dims of their own. A class made of a generic one is written as a
+    generic one. Text from the data, such as a key that is no identifier, is written as a literal.
 
     Args:
       hint: a schema class, or a form.
@@ -26,23 +29,35 @@ def to_source(hint: Any, *, name: str | None = None) -> str:
 
     Raises:
       SchemaError: the hint has a part without source: a validator, a class that can't be
-        imported.
+        imported. Or it is nested too deeply.
     """
+    try:
+        return _source(hint, name)
+    except RecursionError:
+        title = name_of(hint)
+        raise SchemaError(f"to_source({title}): nested too deeply to be written") from None
+
+
+def _source(hint: Any, name: str | None) -> str:
     file = SourceFile(name_of(hint))
-    writer = Writer(file)
     spec = spec_of(hint)
+    writer = Writer(file, TypeVariables(uses_generics(spec)))
     if not _is_class(hint) and can_write(hint):
         title = file.unique(identifier(name or _alias(hint)))
         file.blocks.append(fitted(f"{title} = ", write(hint, writer, title), 0))
         return file.text()
     if isinstance(spec, Node):
-        writer.reserve(spec.ref, name)
-        writer.node(spec.ref, "")
+        own = not writer.generics.of(spec.ref)
+        writer.reserve(spec.ref, name if own else None)
+        text = writer.node(spec.ref, "")
         file.head = comments(getattr(hint, HEAD, ()))
         wrapper = writer.wrapper(spec.ref.resolve())
         if wrapper:
             title = file.unique(f"{wrapper}{writer.names[spec.ref]}")
-            file.blocks.append(f"{title} = {wrapper}[{writer.names[spec.ref]}]")
+            file.blocks.append(f"{title} = {wrapper}[{text}]")
+        elif not own:
+            title = file.unique(identifier(name or name_of(hint)))
+            file.blocks.append(fitted(f"{title} = ", text, 0))
         return file.text()
     title = file.unique(identifier(name or name_of(hint)))
     file.blocks.append(fitted(f"{title} = ", writer.spec(spec, title), 0))

@@ -19,16 +19,12 @@ import numpy as np
 from flax import nnx
 
 from ..errors import SchemaError
+from .attributes import IN_HINTS
 from .lines import WIDTH
+from .unique_names import UniqueNames
 
 _ABSTRACT_COLLECTIONS: Final = (Sequence, MutableSequence, Mapping, MutableMapping)
-_TYPEDSTATE: Final = frozenset(
-    {"Alias", "Bind", "Entries", "Exactly", "Flat", "Pure", "Same", "Scoped", "Shared", "StateMap"}
-    | {"StateOf", "TypedState", "Values"}
-)
-_RESERVED: Final = frozenset(
-    {*_TYPEDSTATE, *dir(builtins), *dir(jaxtyping), "Annotated", "Any", "Literal", "P", "nnx"}
-)
+_RESERVED: Final = frozenset({*IN_HINTS, *dir(builtins), *dir(jaxtyping)})
 
 
 @dataclass(slots=True)
@@ -46,7 +42,9 @@ class SourceFile:
     imports: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     blocks: list[str] = field(default_factory=list[str])
     head: list[str] = field(default_factory=list[str])
-    _taken: set[str] = field(default_factory=set[str])
+    _names: UniqueNames = field(default_factory=UniqueNames)
+    _texts: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    _packages: set[str] = field(default_factory=set[str])
 
     def error(self, where: str, text: str) -> SchemaError:
         """A SchemaError that says where."""
@@ -56,32 +54,53 @@ class SourceFile:
     def text(self) -> str:
         """The whole source."""
         froms: dict[str, list[str]] = {}
+        lines = [(module, f"import {module}") for module, item in sorted(self.imports) if not item]
         for module, item in sorted(self.imports):
-            froms.setdefault(module, []).extend([item] if item else [])
+            if item:
+                froms.setdefault(module, []).append(item)
+        lines += [(name, _wrapped(f"from {name} import ", items)) for name, items in froms.items()]
         groups: list[list[str]] = [[], []]
-        for module, items in sorted(froms.items(), key=lambda pair: (bool(pair[1]), pair[0])):
-            line = _wrapped(f"from {module} import ", items) if items else f"import {module}"
-            groups[module.partition(".")[0] not in sys.stdlib_module_names].append(line)
+        for module, line in lines:
+            groups[re.split(r"[. ]", module)[0] not in sys.stdlib_module_names].append(line)
         heads = ["\n".join(lines) for lines in (self.head, *groups) if lines]
         return "\n\n".join(heads) + "\n\n\n" + "\n\n\n".join(self.blocks) + "\n"
 
     def unique(self, name: str) -> str:
         """The name, with a number if the file has it already."""
-        found, number = name, 1
-        while found in self._taken or found in _RESERVED or keyword.iskeyword(found):
-            number += 1
-            found = f"{name}{number}"
-        self._taken.add(found)
-        return found
+        return self._names.give(name, allowed=_is_free)
+
+    def take_back(self, name: str, wanted: str) -> None:
+        """Frees the name that was given for a wanted one and is not written."""
+        self._names.take_back(name, wanted)
 
     def own(self, name: str) -> str:
         """Imports a public name of typedstate, and gives its text."""
         return self.imported("typedstate", name)
 
     def imported(self, module: str, name: str) -> str:
-        """Imports a name from a module, and gives its text."""
-        self.imports.add((module, name))
-        return name
+        """Imports a name from a module, and gives its text: with the module if it is taken."""
+        if (module, name) not in self._texts:
+            if name in self._names.taken:
+                self._texts[module, name] = f"{self.module(module)}.{name}"
+            else:
+                self._names.taken.add(name)
+                self.imports.add((module, name))
+                self._texts[module, name] = name
+        return self._texts[module, name]
+
+    def module(self, name: str) -> str:
+        """Imports a module, and gives its text: a name of its own if its package's is taken."""
+        if (name, "") not in self._texts:
+            top = name.partition(".")[0]
+            text = name
+            if top in self._names.taken and top not in self._packages:
+                text = self.unique(f"{name.rpartition('.')[2]}_module")
+            else:
+                self._names.taken.add(top)
+                self._packages.add(top)
+            self.imports.add((name if text == name else f"{name} as {text}", ""))
+            self._texts[name, ""] = text
+        return self._texts[name, ""]
 
     def class_name(self, cls: type, where: str) -> str:
         """Imports a class, and gives its text; raises SchemaError if it can't be imported."""
@@ -90,18 +109,20 @@ class SourceFile:
         if getattr(nnx, cls.__name__, None) is cls:
             return self.imported("flax", "nnx") + f".{cls.__name__}"
         if cls is np.ndarray:
-            self.imports.add(("numpy", ""))
-            return "numpy.ndarray"
+            return f"{self.module('numpy')}.ndarray"
         if cls in _ABSTRACT_COLLECTIONS:
             return self.imported("collections.abc", cls.__name__)
         top = cls.__module__.partition(".")[0]
         for module in dict.fromkeys((top, cls.__module__)):
             if _is_importable(module, cls):
-                self.imports.add((module, ""))
-                self._taken.add(top)
-                return f"{module}.{cls.__qualname__}"
+                return f"{self.module(module)}.{cls.__qualname__}"
         shown = f"{cls.__module__}.{cls.__qualname__}"
-        raise self.error(where, f"the class {shown} can't be imported by that name")
+        fix = "define it at the top of a module, outside of functions"
+        raise self.error(where, f"the class {shown} can't be imported by that name; {fix}")
+
+
+def _is_free(name: str) -> bool:
+    return name not in _RESERVED and not keyword.iskeyword(name)
 
 
 def _is_importable(module: str, cls: type) -> bool:

@@ -6,24 +6,25 @@
 from __future__ import annotations
 
 import contextlib
-import keyword
 import re
 import textwrap
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, assert_never
+from typing import Any, Final, assert_never, cast
 
 import jax
 import jaxtyping
 
-from .._spec import dim_grammar, dims, nodes as s
+from .._spec import nodes as s
 from .._spec.describe import describe
-from .._spec.dims import Expr, Name, VariadicDim
 from .._spec.leaf_conditions import Allowed
 from .._spec.node_groups import StateSpec, ValueSpec
 from ..schema.class_ref import ClassRef
+from .attributes import attributes
+from .dim_text import dim_text, expr_text, links_text
 from .lines import WIDTH, class_head, fitted
 from .source_file import SourceFile, identifier, quoted
+from .type_variables import TypeVariables, Variable, alternatives
 from .written import field_hint, is_catalogued, pattern_hint, write
 
 _MAX_CLASSES: Final = 2_000
@@ -33,57 +34,131 @@ HEAD: Final = "__typedstate_head__"
 _LITERALS: Final = (str, bytes, int, bool, type(None))
 
 
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A class whose fields are being written, and the type variables that it has."""
+
+    ref: s.SchemaRef
+    variables: tuple[Variable, ...]
+
+
 @dataclass(slots=True)
 class Writer:
     """Writes the classes of one hint.
 
     Attributes:
       file: the file that the classes are written into.
+      generics: the type variables of the classes.
       names: the name of each class.
       done: the classes that the file has.
       later: whether the current annotation names a class that the file does not have yet.
     """
 
     file: SourceFile
+    generics: TypeVariables
     names: dict[s.SchemaRef, str] = field(default_factory=dict[s.SchemaRef, str])
     done: set[s.SchemaRef] = field(default_factory=set[s.SchemaRef])
     later: bool = False
-    _open: list[s.SchemaRef] = field(default_factory=list["s.SchemaRef"])
+    _open: list[_Body] = field(default_factory=list["_Body"])
+    _bodies: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    _variables: list[str] = field(default_factory=list[str])
 
     def reserve(self, ref: s.SchemaRef, name: str | None = None) -> str:
         """Chooses the name of a class."""
         if ref not in self.names:
             if len(self.names) > _MAX_CLASSES:
                 raise self.file.error("", f"more than {_MAX_CLASSES} classes")
-            plain = re.sub(r"^(?:Pure|Values)\[(.*)\]$", r"\1", ref.name)  # written around it
-            self.names[ref] = self.file.unique(identifier(name or plain))
+            self.names[ref] = self.file.unique(identifier(name) if name else _plain_name(ref))
         return self.names[ref]
 
     # -- Classes ---------------------------------------------------------------------------
 
     def node(self, ref: s.SchemaRef, where: str) -> str:
-        """Writes a class, once, and gives its name."""
+        """Writes a class, once, and gives its name; of a generic one with its arguments."""
         if isinstance(ref, ClassRef) and is_catalogued(ref.cls):
             return self.file.imported("typedstate.layers", ref.cls.__name__)
-        title = self.reserve(ref)
-        if ref in self.done:
-            return title
-        if any(ref is open_ref for open_ref in self._open):
+        self.reserve(ref)
+        variables = self.generics.of(ref)
+        if ref not in self.done and any(ref is body.ref for body in self._open):
             self.later = True
-            return title
-        self._open.append(ref)
+        elif ref not in self.done:
+            self._class(ref, variables)
+        arguments = self._arguments(ref, variables, where)
+        return f"{self.names[ref]}[{', '.join(arguments)}]" if arguments else self.names[ref]
+
+    def _class(self, ref: s.SchemaRef, variables: list[Variable]) -> None:
+        """Writes a class; of arguments in several of its fields, which share names, a base too."""
+        own = self.generics.own_of(ref)
+        title = self.names[ref]
+        self._open.append(_Body(ref, (*variables, *own)))
         around, self.later = self.later, False
         schema = ref.resolve()
-        lines = [self._field(ref, item, f"{ref.name}.{item.name}") for item in schema.fields]
+        names = attributes([item.name for item in schema.fields])
+        lines = [
+            self._field(ref, item, name, f"{ref.name}.{item.name}")
+            for item, name in zip(schema.fields, names, strict=True)
+        ]
         extra = self._extra(ref, schema.extra)
+        none = '    """No field of its own."""' if extra else '    """No leaves."""'
+        base = self.file.own("TypedState")
+        generic = self._generic(len(variables) + len(own))
+        notes = comments(getattr(ref.cls, NOTES, ())) if isinstance(ref, ClassRef) else []
+        if own:
+            whole = self.file.unique(f"{title}Of")
+            head = class_head(whole, ", ".join([base, *generic]), extra)
+            self.file.blocks.append("\n".join([head, *lines]))
+            self._open[-1] = _Body(ref, tuple(variables))
+            texts = [*map(self._variable, range(len(variables)))]
+            texts += self._arguments(ref, own, ref.name)
+            base, extra, lines = f"{whole}[{', '.join(texts)}]", "", []
+            none, generic = '    """No field of its own."""', self._generic(len(variables))
         self.later = around
         self._open.pop()
         self.done.add(ref)
-        head = class_head(title, self.file.own("TypedState"), extra)
-        notes = comments(getattr(ref.cls, NOTES, ())) if isinstance(ref, ClassRef) else []
-        none = '    """No field of its own."""' if extra else '    """No leaves."""'
-        self.file.blocks.append("\n".join([*notes, head, *(lines or [none])]))
-        return title
+        head = class_head("{}", ", ".join([base, *generic]), extra)
+        body = "\n".join([*notes, head, *(lines or [none])])
+        like = self._bodies.setdefault((_plain_name(ref), body), title)
+        if variables and like != title:
+            self.file.take_back(title, _plain_name(ref))
+            self.names[ref] = like
+        else:
+            self.file.blocks.append(body.replace("class {}(", f"class {title}(", 1))
+
+    # -- Type variables --------------------------------------------------------------------
+
+    def _generic(self, count: int) -> list[str]:
+        """The base of a class with so many type variables."""
+        if not count:
+            return []
+        variables = ", ".join(map(self._variable, range(count)))
+        return [f"{self.file.imported('typing', 'Generic')}[{variables}]"]
+
+    def _variable(self, index: int) -> str:
+        """A type variable of the file: all classes have the same."""
+        if index == len(self._variables):
+            name = self.file.unique(chr(ord("A") + index % 26))
+            var = self.file.imported("typing", "TypeVar")
+            self.file.blocks.append(f"{name} = {var}({quoted(name)})")
+            self._variables.append(name)
+        return self._variables[index]
+
+    def _arguments(self, ref: s.SchemaRef, variables: list[Variable], where: str) -> list[str]:
+        """The arguments of a class, as they are written where it stands."""
+        found: list[str] = []
+        for one in variables:
+            written = tuple(item.inner for item in one) if one[0].owner in ref.owners else one
+            found.append(self._argument(written, where))
+        return found
+
+    def _argument(self, options: tuple[s.Spec, ...], where: str) -> str:
+        """A type argument: a variable in the class that is generic in it."""
+        variables = self._open[-1].variables if self._open else ()
+        if options in variables:
+            return self._variable(variables.index(cast(Variable, options)))
+        return " | ".join(
+            self.spec(item.inner if isinstance(item, s.Argument) else item, where)
+            for item in options
+        )
 
     def wrapper(self, schema: s.Schema) -> str:
         """The name of the form for a tree's container, e.g. ``Pure``; empty if none is needed."""
@@ -95,14 +170,11 @@ class Writer:
             case _:
                 return ""
 
-    def _field(self, ref: s.SchemaRef, item: s.Field, where: str) -> str:
+    def _field(self, ref: s.SchemaRef, item: s.Field, attribute: str, where: str) -> str:
         self.later = False
         raw = field_hint(ref, item.name)
         hint = self.spec(item.spec, where) if raw is None else write(raw, self, where)
         metadata: list[str] = []
-        attribute = item.name
-        if not (attribute.isidentifier() and not keyword.iskeyword(attribute)):
-            attribute = self._unlike(identifier(attribute))
         if attribute != item.key or type(item.key) is not str:
             metadata.append(f"{self.file.own('Alias')}({self._key(item.key, where)})")
         if item.shared is not None:
@@ -115,9 +187,6 @@ class Writer:
             hint = quoted(hint)
         head = f"{attribute}: "
         return f"    {head}{hint}" if self.later else fitted(head, hint)
-
-    def _unlike(self, name: str) -> str:
-        return f"{name}_" if name.startswith("__") or keyword.iskeyword(name) else name
 
     def _key(self, key: Hashable, where: str) -> str:
         """A key as a literal."""
@@ -148,7 +217,7 @@ class Writer:
     def _keys(self, pattern: s.KeyPattern) -> str:
         if pattern.length is None:
             return pattern.keys
-        return pattern.keys.replace("{}", f"{{len={self._expr(pattern.length)}}}")
+        return pattern.keys.replace("{}", f"{{len={expr_text(pattern.length)}}}")
 
     # -- Hints -----------------------------------------------------------------------------
 
@@ -162,27 +231,26 @@ class Writer:
             case s.Node(ref):
                 return self.node(ref, where)
             case s.Bound(inner, links):
-                text = self._links(links)
+                text = links_text(links)
                 return f"{self.file.own('Bind')}[{self.spec(inner, where)}, {quoted(text)}]"
             case s.Map(key, entry, length):
                 self._plain(spec, where)
                 hint = f"{self.file.own('StateMap')}[{key}, {self.spec(entry, where)}]"
                 if length is None:
                     return hint
-                return f"{self.file.own('Bind')}[{hint}, {quoted(f'len={self._expr(length)}')}]"
+                return f"{self.file.own('Bind')}[{hint}, {quoted(f'len={expr_text(length)}')}]"
             case s.EntriesSpec(items):
                 self._plain(spec, where)
                 hints = ["None" if item is None else self.spec(item, where) for item in items]
                 return f"{self.file.own('Entries')}[{', '.join(hints)}]"
             case s.StateOfSpec(s.Anything()):
-                self.file.imports.add(("flax", "nnx"))
-                return "nnx.State"
+                return f"{self.file.imported('flax', 'nnx')}.State"
             case s.StateOfSpec(leaf):
                 return f"{self.file.own('StateOf')}[{self.spec(leaf, where)}]"
             case s.Union(options):
-                return " | ".join(self.spec(option, where) for option in options)
-            case s.Argument(inner):
-                return self.spec(inner, where)
+                return " | ".join(self._argument(one, where) for one in alternatives(options))
+            case s.Argument():
+                return self._argument((spec,), where)
             case s.ScopedSpec(inner, scope):
                 return f"{self.file.own('Scoped')}[{self.spec(inner, where)}, {quoted(scope)}]"
             case s.SameSpec(inner, group, by):
@@ -222,6 +290,8 @@ class Writer:
             value = self._value(leaf.value, where)
             if getattr(leaf.kind, "__parameters__", ()):
                 hint = f"{hint}[{value}]"
+            elif isinstance(leaf.value, s.NoValue):  # metadata that is None says nothing
+                hint = self._annotated(hint, f"{self.file.module('types')}.NoneType")
             else:
                 hint = self._annotated(hint, value)
         if leaf.exact:
@@ -287,13 +357,12 @@ class Writer:
             raise self.file.error(where, f"jaxtyping has no dtype class {array.dtype!r}")
         if array.inserted:
             raise self.file.error(where, f"{describe(array)} has no source")
-        shape = "..." if array.shape is None else " ".join(map(self._dim, array.shape))
+        shape = "..." if array.shape is None else " ".join(map(dim_text, array.shape))
         return f"{self.file.imported('jaxtyping', array.dtype or 'Shaped')}[{cls}, {quoted(shape)}]"
 
     def _array_class(self, array: s.Array, where: str) -> str:
         if array.abstract:
-            self.file.imports.add(("jax", ""))
-            return "jax.ShapeDtypeStruct"
+            return f"{self.file.module('jax')}.ShapeDtypeStruct"
         if array.cls is None:
             return self.file.imported("typing", "Any")
         if array.cls is jax.Array:
@@ -314,26 +383,13 @@ class Writer:
         self.file.blocks.append(f"{title} = {typed}({quoted(title)}, {{{', '.join(fields)}}})")
         return title
 
-    def _dim(self, dim: dims.Dim) -> str:
-        if isinstance(dim, VariadicDim):
-            return dim_grammar.show_dim(dim)
-        if dim.expr is None:
-            return "_"
-        marks = ("?" if dim.per_leaf else "") + ("#" if dim.broadcast else "")
-        return marks + self._expr(dim.expr)
 
-    def _links(self, links: tuple[tuple[str, Expr[str]], ...]) -> str:
-        return " ".join(self._link(name, expr) for name, expr in links)
-
-    def _link(self, name: str, expr: Expr[str]) -> str:
-        inner, outer = _dim_name(name), self._expr(expr)
-        return inner if inner == outer else f"{inner}={outer}"
-
-    def _expr(self, expr: Expr[str]) -> str:
-        renamed = dims.substitute(expr, lambda name: Name(_dim_name(name)))
-        return dim_grammar.show_expr(renamed)
-
-    # -- Imports ---------------------------------------------------------------------------
+def _plain_name(ref: s.SchemaRef) -> str:
+    """A name for a schema: of a form that is written around it without that."""
+    name = re.sub(r"^(?:Pure|Values)\[(.*)\]$", r"\1", ref.name)
+    if isinstance(ref, ClassRef):  # of a generic one without the arguments
+        name = name.partition("[")[0]
+    return identifier(name)
 
 
 def comments(notes: Iterable[str]) -> list[str]:
@@ -341,10 +397,3 @@ def comments(notes: Iterable[str]) -> list[str]:
     return [
         f"# {line}" for note in notes for line in textwrap.wrap(note, WIDTH - 2) if line.strip()
     ]
-
-
-def _dim_name(name: str) -> str:
-    """The name of a dim, without the mark of names that forms made, such as ``^layers``."""
-    if name.isidentifier() and not keyword.iskeyword(name):
-        return name
-    return "axis_" + re.sub(r"\W", "_", name, flags=re.ASCII).strip("_")

@@ -138,9 +138,10 @@ def _argument(form: FormMeta, index: int, arg: Any, writer: Writer, where: str) 
     if form.takes_hint(index):
         return write(arg, writer, where)
     if isinstance(arg, Axis):
-        writer.file.imported(_FORMS, "Axis")
-        name = arg.partition_name
-        return f"Axis({arg.index}, {quoted(name)})" if isinstance(name, str) else repr(arg)
+        axis, name = writer.file.imported(_FORMS, "Axis"), arg.partition_name
+        if isinstance(name, str):
+            return f"{axis}({arg.index}, {quoted(name)})"
+        return repr(arg).replace("Axis", axis, 1)
     if arg is ...:
         return "..."
     if isinstance(arg, type):

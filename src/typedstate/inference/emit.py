@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import keyword
-import re
-import unicodedata
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import UnionType
 from typing import Annotated, Any, Final, Union, cast, get_origin
@@ -19,7 +16,9 @@ from .._annotations.parse import parse
 from .._compat.storage import Storage, partition
 from .._compat.unknown_kind import UnknownKind
 from ..errors import SchemaError
+from ..export.attributes import attributes
 from ..export.source_writer import HEAD, NOTES
+from ..export.unique_names import UniqueNames
 from ..forms import Axis, Bind, Entries, Exactly, MemoryKind, Stacked, StateMap
 from ..schema.field import Alias, Shared
 from ..schema.typed_state import SchemaMeta, TypedState
@@ -54,7 +53,6 @@ from .uses import (
 from .within_uses import uses_of
 
 _MODULE: Final = "typedstate.inferred"
-_RESERVED: Final = frozenset({*dir(nnx.State), "of"})
 #: The forms, typed as Any: checkers take them for what they stand for.
 _bind: Final = cast(Any, Bind)
 _map: Final = cast(Any, StateMap)
@@ -72,7 +70,7 @@ def emit(drafts: Sequence[Draft], settings: Settings, name: str | None) -> Any:
     find_needs(drafts, several=settings.counts)
     used = [draft for draft in drafts if draft.seen and not draft.bare]
     found = titles(used, name)
-    emitter = _Emitter(settings, _kept(used), set(found.values()))
+    emitter = _Emitter(settings, _kept(used), UniqueNames(set(found.values())))
     for draft in used:
         draft.made = emitter.schema(draft, found[id(draft)])
     if not root.bare:
@@ -81,11 +79,22 @@ def emit(drafts: Sequence[Draft], settings: Settings, name: str | None) -> Any:
 
 
 def _fix(root: Draft, settings: Settings) -> None:
-    """Replaces dims of the top class by numbers, for the sizes that the caller fixed."""
-    for group in root.groups:
-        sizes = {size for size in group.sizes if size is not None}
-        if settings.fix and group.text in settings.fix and len(sizes) == 1:
-            group.text = str(sizes.pop())
+    """Replaces dims of the top class by numbers, for the sizes that the caller fixed.
+
+    Raises:
+      SchemaError: no dim has such a name, or its size varies.
+    """
+    names = {group.text: group for group in root.groups if group.is_name}
+    for name in sorted(settings.fix or ()):
+        group = names.get(name)
+        sizes = {size for size in group.sizes if size is not None} if group else set[int]()
+        if group is None:
+            there = f"there are {', '.join(filter(None, names))}" if names else "there are none"
+            raise SchemaError(f"infer: fix={{{name!r}}}: no dim at the top has that name; {there}")
+        if len(sizes) > 1:
+            shown = ", ".join(map(str, sorted(sizes)))
+            raise SchemaError(f"infer: fix={{{name!r}}}: its size varies: {shown}")
+        group.text = str(sizes.pop())
 
 
 def _kept(drafts: Sequence[Draft]) -> dict[object, dict[str, bool]]:
@@ -109,21 +118,21 @@ class _Emitter:
     Attributes:
       settings: what the caller says of sizes.
       kept: the keys of each Flax layer with axis names, and whether they are always there.
-      taken: the names of classes that were made on the way.
+      titles: the names of classes, of drafts and of those that are made on the way.
       named: those of Flax layers with axis names.
     """
 
     settings: Settings
     kept: dict[object, dict[str, bool]]
-    taken: set[str] = field(default_factory=set[str])
+    titles: UniqueNames
     named: dict[object, Any] = field(default_factory=dict[object, Any])
 
     def schema(self, draft: Draft, title: str) -> Any:
         """The class of a draft."""
         hints: dict[str, Any] = {}
         fields = [item for item in draft.fields if not isinstance(item.use, CountedUse)]
-        attributes = _attributes([item.key for item in fields])
-        for attribute, item in zip(attributes, fields, strict=True):
+        names = attributes([item.key for item in fields])
+        for attribute, item in zip(names, fields, strict=True):
             hints[attribute] = self._field(item, attribute)
         extra = dict(self._counted(i.use) for i in draft.fields if isinstance(i.use, CountedUse))
         body: dict[str, Any] = {"__module__": _MODULE, "__qualname__": title}
@@ -210,7 +219,7 @@ class _Emitter:
         if found is None:
             stem = schema.__name__.removesuffix("State")
             title = f"Sharded{stem}State"
-            if title in self.taken:
+            if title in self.titles.taken:
                 title = f"{class_name(key).removesuffix('State')}{stem}State"
             declared = schema.__typedstate_ref__.declared
             kept = self.kept.get((schema, names)) or dict(keys)  # a state may be one layer
@@ -223,18 +232,10 @@ class _Emitter:
                     hints[item] = hint
             for item, axes, storage in names:
                 hints[item] = _stored(hints[item], axes, storage)
-            title = self._unique(title)
+            title = self.titles.give(title)
             body = {"__module__": _MODULE, "__qualname__": title, "__annotations__": hints}
             found = SchemaMeta(title, (TypedState,), body, typevars={})
             self.named[schema, names] = found
-        return found
-
-    def _unique(self, name: str) -> str:
-        number, found = 1, name
-        while found in self.taken:
-            number += 1
-            found = f"{name}{number}"
-        self.taken.add(found)
         return found
 
     def _leaf(self, use: LeafUse) -> Any:
@@ -262,7 +263,7 @@ class _Emitter:
                 return cast(Any, tuple)[made]
             case DictUse(items):
                 fields = {key: self._value(item) for key, item in items}
-                return TypedDict(self._unique("ValueDict"), fields)  # type: ignore[operator]
+                return TypedDict(self.titles.give("ValueDict"), fields)  # type: ignore[operator]
             case OtherUse(cls):
                 return _other(cls)
 
@@ -318,34 +319,3 @@ def _other(cls: type | None) -> Any:
     except (SchemaError, NotYet):
         return Any
     return cls
-
-
-def _attributes(keys: Sequence[Hashable]) -> list[str]:
-    """The attribute of each key: the key itself, or a new name if it is no identifier."""
-    taken = {key for key in keys if isinstance(key, str) and _is_attribute(key)}
-    found: list[str] = []
-    for key in keys:
-        plain = isinstance(key, str) and _is_attribute(key)
-        found.append(str(key) if plain else _stand_in(key, taken))
-    return found
-
-
-def _is_attribute(key: str) -> bool:
-    return (
-        key.isidentifier()
-        and unicodedata.normalize("NFKC", key) == key  # as Python reads identifiers
-        and not keyword.iskeyword(key)
-        and not key.startswith("__")
-        and key not in _RESERVED
-    )
-
-
-def _stand_in(key: Hashable, taken: set[str]) -> str:
-    base = re.sub(r"\W+", "_", key_text(key), flags=re.ASCII).strip("_")[:40]
-    base = f"{base}_" if base and not base[0].isdigit() else f"key_{base}".rstrip("_")
-    found, number = base, 1
-    while found in taken or not _is_attribute(found):
-        number += 1
-        found = f"{base}{number}"
-    taken.add(found)
-    return found

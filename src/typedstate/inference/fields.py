@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from ..report import show_path
 from .catalogue import Around, Layer
-from .layer_uses import layer_dims, layer_runs, projection
+from .layer_uses import Attributes, layer_dims, layer_runs
 from .leaves import leaf_use
 from .linking import collapsed, link
 from .members import ENSEMBLE
@@ -71,12 +72,12 @@ class Fields:
     Attributes:
       what: the classification of each branch, by the branch's ``id``.
       settings: the caller's options about sizes.
-      keys: the keys of the class that is being filled.
+      attributes: those of the class that is being filled.
     """
 
     what: dict[int, What]
     settings: Settings
-    keys: frozenset[str] = frozenset()
+    attributes: Attributes = field(default_factory=Attributes)
 
     def fill(self, draft: Draft) -> None:
         """Gives a draft its fields and its dims."""
@@ -88,9 +89,10 @@ class Fields:
             for branch in draft.seen
             for item in branch.items.values()
         )
-        self.keys = frozenset(key_text(key) for key in _keys(draft.seen))
+        keys = _keys(draft.seen)
+        self.attributes = Attributes.of(frozenset(map(key_text, keys)))
         runs, done = numbered(draft.seen), set[Run]()
-        for key in _keys(draft.seen):
+        for key in keys:
             run = runs.get(key) if isinstance(key, str) else None
             if run in done:
                 continue
@@ -104,7 +106,7 @@ class Fields:
             shared = _shared(column)
             if shared is None:
                 column = [None if _is_shared(item) else item for item in column]
-            if all(item is None or self._is_elsewhere(item) for item in column):
+            if shared is None and all(item is None or self._is_elsewhere(item) for item in column):
                 continue
             use, found = self.use(column, key_text(key), draft, sole)
             absent = any(
@@ -224,7 +226,7 @@ class Fields:
         for branch in branches:
             what = None if branch is None else self.what[id(branch)]
             column.append(what if isinstance(what, Layer) else None)
-        dims, slots = layer_dims(layer, column, key, owner.title, self.keys)
+        dims, slots = layer_dims(layer, column, key, owner.title, self.attributes)
         runs = layer_runs(layer, column, key) if self.settings.counts else ()
         slots += (slot for _, axes in runs for slot in axes)
         names, keys = layer_names(branches), layer_keys(branches)
@@ -241,7 +243,7 @@ class Fields:
             if all(size is None for size in sizes):
                 dims.append((group, None))
                 continue
-            role = role_here(group.role, key, projection(key, self.keys))
+            role = role_here(group.role, key, self.attributes.projection(key))
             slot = Slot(sizes, role, group.text or "", key, unit, below=draft)
             slots.append(slot)
             dims.append((group, slot))
@@ -362,14 +364,16 @@ class Fields:
 def _keys(branches: Sequence[BranchSeen]) -> list[Hashable]:
     """The keys of all branches in one order, which agrees with that of each branch if it can."""
     found: list[Hashable] = []
+    known: set[Hashable] = set()
     for branch in branches:
         place = 0
         for key in branch.items:
-            if key in found:
-                place = found.index(key) + 1
-            else:
+            if key not in known:
+                known.add(key)
                 found.insert(place, key)
-                place += 1
+            elif found[place : place + 1] != [key]:
+                place = found.index(key)
+            place += 1
     return found
 
 
@@ -390,4 +394,4 @@ def _shared(column: Column) -> str | None:
     there = [item for item in column if item is not None]
     paths = {item.shared if isinstance(item, LeafSeen) else None for item in there}
     path = paths.pop() if len(paths) == 1 else None
-    return None if path is None else ".".join(map(str, path))
+    return None if path is None else show_path(path)

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
-from collections.abc import Callable, Collection, Mapping, Sequence
+import keyword
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, cast
 
 from flax import nnx
@@ -20,6 +20,7 @@ from ..schema.hint_class import HintMeta
 from ..schema.typed_state import TypedState
 from .drafting import draft_of
 from .emit import emit
+from .factories import abstract_of
 from .members import ENSEMBLE, count_of, member_of
 from .observe import BranchSeen, lacks_kinds, observe
 from .optimizer import holds_model, is_optimizer, of_optimizer, parameters
@@ -78,10 +79,14 @@ def infer(
       model: for an optimizer without its model: the module that it updates, or its schema.
 
     Raises:
-      SchemaError: an example is none of these, or `name` can't be the name of a class.
+      SchemaError: an example is none of these, `name` can't be the name of a class, or `fix` has
+        a name that no dim at the top has, or one whose size varies.
     """
-    if name is not None and not (name.isidentifier() and name.isascii()):
+    plain = name is None or (name.isidentifier() and name.isascii())
+    if not plain or keyword.iskeyword(name or ""):
         raise SchemaError(f"infer: name={name!r} is no name for a class")
+    if isinstance(fix, str):
+        raise SchemaError(f"infer: fix={fix!r}: give a collection of names, e.g. {{{fix!r}}}")
     fixed = None if fix is True else frozenset(() if fix is False else fix)
     examples, settings = _examples(example, more, vary or {}, fixed)
     del example, more
@@ -141,7 +146,7 @@ def _examples(
     chosen = [base]
     for key, values in vary.items():
         chosen += [{**base, key: value} for value in itertools.islice(values, 1, None)]
-    made = [_make(example, arguments) for arguments in chosen]
+    made = [abstract_of(example, arguments) for arguments in chosen]
     sizes = {
         key: tuple(arguments[key] for arguments in chosen)
         for key in vary
@@ -161,32 +166,4 @@ def _is_kind(value: Any) -> bool:
 
 
 def _made(example: Any) -> Any:
-    return _make(example, {}) if _is_function(example) else example
-
-
-def _make(factory: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-    """The abstract module that a function makes; if it needs ``rngs``, it gets some.
-
-    Raises:
-      SchemaError: the function takes other arguments. Errors of its own code are not wrapped.
-    """
-    try:
-        try:
-            return nnx.eval_shape(lambda: factory(**arguments))
-        except TypeError as error:
-            if "rngs" not in str(error) or "rngs" in arguments:
-                raise
-        return nnx.eval_shape(lambda: factory(**arguments, rngs=nnx.Rngs(0)))
-    except TypeError as error:
-        if _takes(factory, arguments) or _takes(factory, {**arguments, "rngs": None}):
-            raise
-        raise SchemaError(f"infer can't call this function: {error}") from None
-
-
-def _takes(factory: Callable[..., Any], arguments: Mapping[str, Any]) -> bool:
-    """Whether a function can be called with these arguments alone, as far as its signature says."""
-    try:
-        inspect.signature(factory).bind(**arguments)
-    except (TypeError, ValueError):
-        return False
-    return True
+    return abstract_of(example, {}) if _is_function(example) else example

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from .catalogue import Layer
 from .roles import (
@@ -20,7 +21,7 @@ from .uses import Slot
 
 
 def layer_dims(
-    layer: Layer, column: Sequence[Layer | None], key: str, title: str, keys: Collection[str]
+    layer: Layer, column: Sequence[Layer | None], key: str, title: str, attributes: Attributes
 ) -> tuple[tuple[tuple[str, Slot | None], ...], list[Slot]]:
     """The dims of a layer that have a size somewhere, each with its slot; and the slots.
 
@@ -29,7 +30,7 @@ def layer_dims(
       column: the layer in each occurrence, None where it is absent.
       key: the attribute that holds it.
       title: the name of the class that has the attribute.
-      keys: the attributes of that class.
+      attributes: all attributes of that class.
     """
     slots: list[Slot] = []
     dims: list[tuple[str, Slot | None]] = []
@@ -38,7 +39,7 @@ def layer_dims(
         sizes = tuple(None if one is None else one.sizes[index][1] for one in column)
         if all(size is None for size in sizes):
             continue
-        role = of_layer(layer.schema.__name__, dim, projection(key, keys))
+        role = of_layer(layer.schema.__name__, dim, attributes.projection(key))
         if dim == "dout" and is_latent(title, key):
             role = Role(OUT, "latent")
         slots.append(Slot(sizes, role, dim, key, unit))
@@ -61,39 +62,52 @@ def layer_runs(
     return tuple(found)
 
 
-def projection(key: str, keys: Collection[str]) -> str:
-    """An attribute as that of a layer between two widths, by what stands beside it.
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """The attributes of a class, and what stands among them.
 
-    Empty for one of many in a row, and for the second half of an MLP or of attention without
-    its first.
-
-    Args:
-      key: the attribute.
-      keys: all attributes of the class.
+    Attributes:
+      keys: all of them.
+      has_queries: one makes queries, keys or values.
+      has_first_half: one is the first half of an MLP, or its gate.
+      chooses_experts: a gate among them is that of a mixture of experts.
     """
-    if not _is_paired(key, keys):
-        return ""
-    if key == "gate" and _chooses_experts(keys):
-        return "router"
-    attends = any(map(is_query, keys)) or "att" in key.lower()
-    if is_second_half(key) and not any(map(is_first_half, keys)):
-        return "out_proj" if attends else ""
-    return "" if is_merge(key) and not attends else key
 
+    keys: frozenset[str] = frozenset()
+    has_queries: bool = False
+    has_first_half: bool = False
+    chooses_experts: bool = False
 
-def _chooses_experts(keys: Collection[str]) -> bool:
-    """Whether a gate beside these attributes is that of a mixture of experts."""
-    halves = [key for key in keys if key != "gate" and is_first_half(key)]
-    return len(halves) > 1 or any("expert" in key.lower() for key in keys)
+    @classmethod
+    def of(cls, keys: frozenset[str]) -> Attributes:
+        """Looks once at what the attributes are called."""
+        halves = sum(map(is_first_half, keys - {"gate"}))
+        experts = halves > 1 or any("expert" in key.lower() for key in keys)
+        first = halves > 0 or ("gate" in keys and is_first_half("gate"))
+        return Attributes(keys, any(map(is_query, keys)), first, experts)
 
+    def projection(self, key: str) -> str:
+        """An attribute as that of a layer between two widths, by what stands beside it.
 
-def _is_paired(key: str, keys: Collection[str]) -> bool:
-    """False for a key with 1 or 2 that is not one of two, as the layers of an MLP are."""
-    stem = key.rstrip("0123456789")
-    number = key[len(stem) :]
-    if stem in ("wi", "wi_"):  # T5's two gates
-        return True
-    if number not in ("1", "2"):
-        return True
-    others = {other for other in keys if other[: len(stem)] == stem}
-    return others >= {f"{stem}1", f"{stem}2"} and f"{stem}3" not in others
+        Empty for one of many in a row, and for the second half of an MLP or of attention without
+        its first.
+        """
+        if not self._is_paired(key):
+            return ""
+        if key == "gate" and self.chooses_experts:
+            return "router"
+        attends = self.has_queries or "att" in key.lower()
+        if is_second_half(key) and not self.has_first_half:
+            return "out_proj" if attends else ""
+        return "" if is_merge(key) and not attends else key
+
+    def _is_paired(self, key: str) -> bool:
+        """False for a key with 1 or 2 that is not one of two, as the layers of an MLP are."""
+        stem = key.rstrip("0123456789")
+        number = key[len(stem) :]
+        if stem in ("wi", "wi_"):  # T5's two gates
+            return True
+        if number not in ("1", "2"):
+            return True
+        both = f"{stem}1" in self.keys and f"{stem}2" in self.keys
+        return both and f"{stem}3" not in self.keys

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from .roles import (
@@ -40,6 +40,9 @@ from .uses import ArrayUse, Draft, Group, LeafUse, Sizes, Slot
 _ALONE: Final = frozenset({PLACE, WINDOW, LENGTH, LAYERS})
 _AT_HOME: Final = frozenset({HEADS, KV_HEADS, HEAD_DIM, *_ALONE})
 _MAX_NOTES: Final = 3
+#: How many axes of one size are paired with all others of it, and with those of another.
+_ANCHORS: Final = 32
+_ACROSS: Final = 8
 #: What is added to what goes past it.
 _BESIDE: Final = re.compile(r"short_?cut|skip|down_?sampl|resid")
 
@@ -85,28 +88,39 @@ def _union(first: Group, second: Group) -> None:
 
 
 def _alike(slots: Sequence[Slot]) -> Iterator[tuple[Slot, Slot]]:
-    """Yields pairs of axes of one size, in order; one that is sometimes absent with all others."""
-    exact: defaultdict[Sizes, list[int]] = defaultdict(list)
-    partial: list[int] = []
+    """Yields pairs of axes of one size, in order; one that is sometimes absent with all others.
+
+    Of many of one size only the first are paired with the rest: what ties to one ties to all.
+    """
+    groups: defaultdict[Sizes, list[int]] = defaultdict(list)
     for index, slot in enumerate(slots):
-        if None in slot.sizes:
-            partial.append(index)
-        else:
-            exact[slot.sizes].append(index)
-    pairs: list[tuple[int, int]] = []
-    for members in exact.values():
-        anchors: list[int] = []  # one of each field and role is enough
-        for index in members:
-            pairs += [(other, index) for other in anchors]
-            if len(anchors) < 32:
-                anchors.append(index)
-    for index in partial:
-        representatives = [members[:8] for members in exact.values()]
-        for other in [i for members in representatives for i in members] + partial:
-            if other != index and _agree(slots[index].sizes, slots[other].sizes):
-                pairs.append((min(index, other), max(index, other)))
-    for first, second in sorted(set(pairs)):
-        yield slots[first], slots[second]
+        groups[slot.sizes].append(index)
+    pairs: set[tuple[int, int]] = set()
+    for members in groups.values():
+        for place, index in enumerate(members):
+            pairs.update((other, index) for other in members[: min(place, _ANCHORS)])
+    for one, two in _agreeing(groups):
+        for first, second in ((one, two), (two, one)):
+            if None in first:
+                for index in groups[first]:
+                    for other in groups[second][:_ACROSS]:
+                        pairs.add((min(index, other), max(index, other)))
+    for before, after in sorted(pairs):
+        yield slots[before], slots[after]
+
+
+def _agreeing(groups: Iterable[Sizes]) -> Iterator[tuple[Sizes, Sizes]]:
+    """Yields pairs of different sizes, one of which is sometimes absent, that are one otherwise."""
+    by_size: defaultdict[tuple[int, int], list[Sizes]] = defaultdict(list)
+    for sizes in groups:
+        others: dict[Sizes, None] = {}
+        for place, size in enumerate(sizes):
+            if size is not None:
+                others.update(dict.fromkeys(by_size[place, size]))
+                by_size[place, size].append(sizes)
+        for other in others:
+            if (None in sizes or None in other) and _agree(sizes, other):
+                yield sizes, other
 
 
 def _settle_ends(draft: Draft, groups: Sequence[Group]) -> None:

@@ -305,17 +305,18 @@ def titles(drafts: Sequence[Draft], name: str | None) -> dict[int, str]:
         given = name if draft.root else None
         by_title[given or class_name(_by_roles(draft) or draft.title)].append(draft)
     found: dict[int, str] = {}
-    taken = {*by_title, *_catalogue(drafts)}
+    used = _catalogue(drafts)
+    taken = {*by_title, *used}
     for title, members in by_title.items():
         for draft in members:
             name = title
-            if (len(members) > 1 or title in _catalogue(drafts)) and not draft.root:
+            if (len(members) > 1 or title in used) and not draft.root:
                 sharded = f"Sharded{title}"
                 if sorted(map(_is_plain, members)) != [False, True] or sharded in by_title:
                     name = _with_place(draft, title, taken)
                 elif not _is_plain(draft):
                     name = sharded
-                elif title in _catalogue(drafts):
+                elif title in used:
                     name = _with_place(draft, title, taken)
             taken.add(name)
             found[id(draft)] = name

@@ -190,7 +190,8 @@ def written_order(node: Any, keys: list[Hashable]) -> list[Hashable]:
     there = _attributes_of(node)
     if any(not isinstance(key, str) for key in keys) or there is None:
         return keys
-    attributes = [key for key in there if key in keys]
+    known = set(keys)
+    attributes = [key for key in there if key in known]
     if attributes == sorted(attributes):
         order = {name: place for place, name in enumerate(_set_by(cast(Hashable, type(node))))}
     else:
@@ -246,6 +247,7 @@ def _add_shared(
     root: BranchSeen, module: Any, shared: Mapping[tuple[Any, ...], tuple[Any, ...]]
 ) -> None:
     """Adds the Variables that a module has twice and its state once, at their other paths."""
+    changed: dict[int, BranchSeen] = {}
     for path, first in shared.items():
         target = _at(root, first)
         if not isinstance(target, LeafSeen):  # a module that stands elsewhere in the state
@@ -260,10 +262,16 @@ def _add_shared(
                 cls = cast(Any, type(node))
                 found = BranchSeen({}, cls, node)
                 branch.items[key] = found
+                changed[id(branch)] = branch
             branch = found
         else:
             if path[-1] not in branch.items:
                 branch.items[path[-1]] = replace(target, shared=first)
+                changed[id(branch)] = branch
+    for branch in changed.values():
+        items = dict(branch.items)
+        branch.items.clear()
+        branch.items.update((key, items[key]) for key in written_order(branch.node, list(items)))
 
 
 def lacks_kinds(seen: Seen) -> bool:

@@ -25,6 +25,7 @@ from .._spec.nodes import Array, Leaf
 from ..derive.builder import Builder
 from ..derive.sites import ABSENT, Site
 from ..errors import SchemaError
+from ..export.attributes import attributes
 from ..forms import Like, Only
 from ..schema.field import Alias
 from ..schema.typed_state import SchemaMeta, TypedState
@@ -156,20 +157,21 @@ class _Reader:
 
     def _unknown(self, value: Any) -> Any:
         """Makes a class for a state that the catalogue lacks."""
-        items: Mapping[str, Any]
+        items: Mapping[Hashable, Any]
         if _is_tuple(value) and hasattr(value, "_asdict"):
             items = value._asdict()
         elif _is_dict(value):
-            items = {str(key): item for key, item in value.items()}
+            items = cast(Mapping[Hashable, Any], value)
         else:
             return self._field(value)
         hints = {key: self._field(item) for key, item in items.items() if not _holds_nothing(item)}
+        names = attributes(list(hints))
         title = "NamedChainState" if _is_dict(value) else type(value).__name__
         title = title if title.endswith("State") else f"{title}State"
         body: dict[str, Any] = {"__module__": "typedstate.inferred", "__qualname__": title}
         body["__annotations__"] = {
-            key: hint if key.isidentifier() else Annotated[hint, Alias(key)]
-            for key, hint in hints.items()
+            name: hint if name == key else Annotated[hint, Alias(key)]
+            for name, (key, hint) in zip(names, hints.items(), strict=True)
         }
         return SchemaMeta(title, (TypedState,), body, typevars={})
 

@@ -29,7 +29,11 @@ def stale(text: str, fresh: Any, *, path: str = "states.py", name: str | None = 
     try:
         same = _meaning(text) == _meaning(wanted)
     except SyntaxError as error:
-        raise SchemaError(f"{path}, line {error.lineno}: no Python source ({error.msg})") from None
+        line = f", line {error.lineno}" if error.lineno else ""
+        raise SchemaError(f"{path}{line}: no Python source ({error.msg})") from None
+    except (ValueError, MemoryError, RecursionError) as error:  # a NUL, or nested without end
+        reason = str(error) or "nested too deeply"
+        raise SchemaError(f"{path}: no Python source ({reason})") from None
     if same:
         return ""
     lines = difflib.unified_diff(

@@ -44,7 +44,8 @@ class Shared:
     """A Variable that lives elsewhere too: absent in a state, identical on a module.
 
     Attributes:
-      path: the path of the first occurrence from the root, with dots: ``"embed.embedding"``.
+      path: the path of the first occurrence from the root, as reports show it:
+        ``"embed.embedding"``, ``"blocks[0].norm.scale"``.
     """
 
     path: str
