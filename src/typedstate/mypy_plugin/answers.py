@@ -88,10 +88,18 @@ class Answers:
 
     def _by_name(self, known: list[tuple[tuple[str, ...], _Function]]) -> dict[str, _Function]:
         return {
-            name: safely(depending(self._reader, hook), _returned)
+            name: safely(self._unmuted(depending(self._reader, hook)), _returned)
             for fullnames, hook in known
             for name in fullnames
         }
+
+    def _unmuted(self, hook: _Function) -> _Function:
+        """The hook, which is not asked while functions get mypy's own answers."""
+
+        def asked(context: FunctionContext) -> Type:
+            return context.default_return_type if self._reader.is_muted else hook(context)
+
+        return asked
 
     def _of_methods(self, functions: Functions) -> dict[str, _Method]:
         found: dict[str, _Method] = {

@@ -98,7 +98,7 @@ FOREIGN: Final = ("builtins.", "typing.", "abc.", "enum.", "jax.", "numpy.", "fl
 _STATES: Final = (f"{_NNX}statelib", f"{_NNX}graphlib", f"{_NNX}graph")
 _TREES: Final = ("jax._src.tree", "jax.tree")
 _TREE_UTIL: Final = ("jax._src.tree_util", "jax.tree_util")
-_API: Final = ("jax._src.api", "jax._src.pjit", "jax._src.ad_checkpoint", "jax._src.pmap")
+_API: Final = ("jax._src.api", "jax._src.pjit", "jax._src.ad_checkpoint")
 _LAX: Final = tuple(
     f"jax._src.lax.{name}"
     for name in ("lax", "parallel", "control_flow.loops", "control_flow.conditionals")
@@ -147,7 +147,7 @@ VALUE_AND_GRAD: Final = _in(_API, "value_and_grad")
 NNX_GRAD: Final = _in(_TRANSFORMS, "grad")
 NNX_VALUE_AND_GRAD: Final = _in(_TRANSFORMS, "value_and_grad")
 JIT: Final = _in(_API, "jit")
-SAME_CALL: Final = _in(_API, "checkpoint", "remat", "pmap")
+SAME_CALL: Final = _in(_API, "checkpoint", "remat")
 SCAN: Final = _in(_LAX, "scan")
 FORI_LOOP: Final = _in(_LAX, "fori_loop")
 COND: Final = _in(_LAX, "cond")

@@ -7,7 +7,7 @@ from mypy.nodes import CallExpr, MemberExpr
 from mypy.plugin import MethodContext
 from mypy.types import Instance, TupleType, Type, UnionType, get_proper_type
 
-from .calling import is_made_once
+from .calling import is_made_once, is_single
 from .filters import selects
 from .leaves import value_in
 from .modules import is_module
@@ -35,7 +35,7 @@ class Optimizers:
         if not isinstance(optimizer, Instance):
             return context.default_return_type
         place = 0 if optimizer.type.has_base(MODEL_AND_OPTIMIZER) else 1
-        if len(context.args) > place and len(context.args[place]) == 1:
+        if is_single(context, place):
             grads = get_proper_type(context.arg_types[place][0])
             model = get_proper_type(optimizer.args[0]) if optimizer.args else None
             why = self._refusal(grads, model, self._wrt(context, optimizer))

@@ -6,7 +6,6 @@ from mypy.nodes import (
     ARG_POS,
 )
 from mypy.plugin import FunctionContext, MethodContext
-from mypy.plugins.functools import partial_call_callback
 from mypy.types import (
     AnyType,
     CallableType,
@@ -22,6 +21,7 @@ from .calling import (
     argument_type,
     callable_of,
     function_type,
+    is_spread,
     is_unknown,
     modified,
     rest,
@@ -35,6 +35,7 @@ from .names import (
     SCALARS,
     TUPLE,
 )
+from .partials import in_part, in_whole
 from .values import Values
 
 
@@ -80,7 +81,10 @@ class Transforms:
 
     def partial(self, context: MethodContext) -> Type:
         """``partial(jax.jit, static_argnums=0)(f)``, which is how a decorator takes options."""
-        default = partial_call_callback(context)
+        whole = in_whole(self.values.reader, context)
+        if whole is not None:
+            return whole
+        default = in_part(self.values.reader, context)
         given = [typ for types in context.arg_types for typ in types]
         if len(given) != 1:
             return default
@@ -122,7 +126,7 @@ class Transforms:
         found, pair = callable_of(function_type(context)), self.values.reader.lookup(TUPLE)
         if found is None or pair is None or argument(context, "has_aux") is not None:
             return context.default_return_type
-        if found.variables:
+        if found.variables or is_spread(context):
             return context.default_return_type
         parts = [self._arrays(primal) for primal in rest(context, "primals")]
         back = CallableType(
