@@ -143,6 +143,7 @@ def _of_trees(trees: TreeFunctions) -> list[tuple[tuple[str, ...], _Function]]:
         (names.TREE_LEAVES, trees.leaves),
         (names.TREE_FLATTEN, trees.flatten),
         (names.KEEPING, trees.first),
+        (names.KEEPING_AS_ARRAYS, trees.first_as_arrays),
         (names.KEEPING_SECOND, trees.second),
         (names.DEVICE_PUT, trees.device_put),
         (names.DEVICE_GET, trees.device_get),

@@ -21,11 +21,12 @@ from mypy.types import AnyType, Instance, TupleType, Type, TypeOfAny, UnionType,
 from .annotations import KEEPING
 from .calling import is_made_once
 from .filters import bare, leaf_of, of_expression, selects
+from .leaves import HOLDING, unknown
 from .modules import is_module
 from .names import ANNOTATED, ARRAY, STATE, TUPLE
 from .presence import given_to
 from .reader import Reader, is_without_schema
-from .tags import Tag, forgetting, tag_of, tagged
+from .tags import Tag, forgetting, has_any_values, tag_of, tagged, without_any_values
 from .trees import tree_of
 
 
@@ -128,9 +129,12 @@ class Functions:
     def _state_of(self, given: Type) -> Type:
         """The state of a module, if it is read from its class; else the given type."""
         found = get_proper_type(given)
-        if self.of_modules and isinstance(found, Instance) and is_module(found):
-            return self.reader.modules.state_of(found)
-        return found
+        if not self.of_modules or not isinstance(found, Instance) or not is_module(found):
+            return found
+        state = self.reader.modules.state_of(found)
+        if not has_any_values(found) or not isinstance(state, Instance):
+            return state
+        return self.reader.wrap(Tag(HOLDING, state, (unknown(),)), state)
 
     def filtered_method(self, context: MethodContext) -> Type:
         """``state.filter`` and ``state.split``."""
@@ -186,7 +190,8 @@ class Functions:
             self._part(tree, filters[: index + 1], item) for index, item in enumerate(items[head:])
         ]
         if isinstance(found, TupleType):
-            return TupleType([*items[:head], *states], found.partial_fallback)
+            graphdefs = map(_graphdef, items[:head])
+            return TupleType([*graphdefs, *states], found.partial_fallback)
         return states[0]
 
     def _part(self, given: Type, filters: list[Type], default: Type) -> Type:
@@ -200,6 +205,9 @@ class Functions:
         tag = tag_of(selected) if isinstance(selected, Instance) else None
         if tag is None or not is_without_schema(tree):
             return selected
+        given = tag_of(tree)
+        if given is not None and given.form == HOLDING:
+            return self.reader.with_leaves(selected)
         new = tagged(self._with_leaves(found, filters), tag)
         return self.reader.with_leaves(new) if _is_any(new.args[-1]) else new
 
@@ -268,6 +276,15 @@ def known_by_class(node: Type) -> Type:
     if not isinstance(found, Instance) or found.extra_attrs is None or not is_module(found):
         return node
     return forgetting(found)
+
+
+def _graphdef(graphdef: Type) -> Type:
+    """A graph definition, which is merged with other values than those of its node."""
+    found = get_proper_type(graphdef)
+    node = get_proper_type(found.args[0]) if isinstance(found, Instance) and found.args else None
+    if not isinstance(found, Instance) or not isinstance(node, Instance) or not is_module(node):
+        return graphdef
+    return Instance(found.type, [without_any_values(node)])
 
 
 def _is_any(typ: Type) -> bool:

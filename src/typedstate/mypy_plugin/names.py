@@ -129,10 +129,15 @@ TREE_MAP_WITH_PATH: Final = (
 )
 TREE_LEAVES: Final = (*_in(_TREES, "leaves"), *_in(_TREE_UTIL, "tree_leaves"))
 TREE_FLATTEN: Final = (*_in(_TREES, "flatten"), *_in(_TREE_UTIL, "tree_flatten"))
-#: Functions that return their first argument, and their second.
+#: Functions that return what their first argument is, the same with arrays of JAX, and what their
+#: second is.
 KEEPING: Final = (
-    *_in(_API, "block_until_ready", "with_sharding_constraint"),
-    *_in(_LAX, "stop_gradient", "optimization_barrier", "pmean", "psum", "pmax", "pmin", "pcast"),
+    *_in(_API, "block_until_ready"),
+    *_in(_LAX, "stop_gradient", "pmean", "psum", "pmax", "pmin"),
+)
+KEEPING_AS_ARRAYS: Final = (
+    *_in(_API, "with_sharding_constraint"),
+    *_in(_LAX, "optimization_barrier", "pcast"),
     *_in(_OPTAX, "apply_updates"),
 )
 KEEPING_SECOND: Final = _in(_OPTAX, "incremental_update", "periodic_update")
@@ -158,7 +163,8 @@ JVP: Final = _in(_API, "jvp")
 FUNCTIONS: Final = frozenset(
     (
         *(*CHECK, *FILTERING, *FILTERING_STATE, *POPPING, *PURE, *PURE_DICT, *TO_FLAT_STATE),
-        *(*TREE_MAP, *TREE_MAP_WITH_PATH, *TREE_LEAVES, *TREE_FLATTEN, *KEEPING, *KEEPING_SECOND),
+        *(*TREE_MAP, *TREE_MAP_WITH_PATH, *TREE_LEAVES, *TREE_FLATTEN),
+        *(*KEEPING, *KEEPING_AS_ARRAYS, *KEEPING_SECOND),
         *(*DEVICE_PUT, *DEVICE_GET, *EVAL_SHAPE, *NNX_EVAL_SHAPE),
         *(*GRAD, *VALUE_AND_GRAD, *NNX_GRAD, *NNX_VALUE_AND_GRAD, *VJP),
         *(*JIT, *SAME_CALL, *SCAN, *FORI_LOOP, *COND),

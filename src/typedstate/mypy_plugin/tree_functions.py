@@ -36,8 +36,14 @@ class TreeFunctions:
         self.values = values
 
     def first(self, context: FunctionContext) -> Type:
-        """``block_until_ready(x)``, ``with_sharding_constraint(x, s)``: the type of x."""
+        """``block_until_ready(x)``, ``psum(x, "i")``: the type of x."""
         return self._as(context, 0)
+
+    def first_as_arrays(self, context: FunctionContext) -> Type:
+        """``with_sharding_constraint(x, s)``: x with arrays of JAX."""
+        given, info = self._as(context, 0), self.values.reader.lookup(ARRAY)
+        found = given if info is None else self.values.changed(given, bare(info))
+        return given if isinstance(get_proper_type(found), AnyType) else found
 
     def second(self, context: FunctionContext) -> Type:
         """``incremental_update(new, old, size)``: the type of `old`."""
