@@ -335,6 +335,47 @@ def test_answers_change_with_the_schema(tmp_path: Path, daemon: bool) -> None:
             run(sys.executable, "-m", "mypy.dmypy", "--status-file", status, "stop")
 
 
+MODULES = """
+import jax
+from flax import nnx
+
+def doubled(x: jax.Array) -> jax.Array: return 2 * x
+
+class Net(nnx.Module):
+    def __init__(self, rngs: nnx.Rngs) -> None:
+        self.layers = nnx.Sequential(nnx.Linear(2, 2, rngs=rngs), nnx.relu)
+        self.act, self.kind = doubled, nnx.Linear
+        self.head = nnx.Linear(2, 2, use_bias=False, rngs=rngs)
+"""
+OF_MODULES = """
+from flax import nnx
+from modules import Net
+
+def read(net: Net) -> None:
+    nnx.state(net)["layers"]["layers"][1]
+    nnx.state(net)["act"]
+    nnx.state(net)["kind"]
+    nnx.state(net)["head"]["bias"]
+"""
+NO_LEAVES = """\
+reading.py:6: error: "State[List]" has no key 1: no leaf stands there  [index]
+reading.py:7: error: "State[Net]" has no key "act": no leaf stands in the attribute act  [index]
+reading.py:8: error: "State[Net]" has no key "kind": no leaf stands in the attribute kind  [index]
+reading.py:9: error: "State[Linear]" has no key "bias": no leaf stands in the attribute bias  [index]
+"""
+
+
+def test_a_warm_run_says_what_a_cold_one_said(tmp_path: Path) -> None:
+    config = tmp_path / "mypy.ini"
+    config.write_text(PLUGIN.format("typedstate.mypy_plugin") + OPTIONS)
+    (tmp_path / "modules.py").write_text(MODULES)
+    for ending in ("", "# The module that it imports is read from the cache now.\n"):
+        (tmp_path / "reading.py").write_text(OF_MODULES + ending)
+        result = mypy_in(tmp_path, [tmp_path / "reading.py"], config, None)
+        found = [line for line in result.stdout.splitlines(True) if " error: " in line]
+        assert "".join(found) == NO_LEAVES
+
+
 def test_the_package_imports_without_mypy() -> None:
     code = "import sys; sys.modules['mypy'] = None; import typedstate.mypy_plugin"
     result = run(sys.executable, "-c", code)

@@ -10,12 +10,13 @@ from mypy.errorcodes import ATTR_DEFINED, INDEX
 from mypy.nodes import (
     AssignmentStmt,
     CallExpr,
+    Context as MypyContext,
     Expression,
+    FuncItem,
     IndexExpr,
     MemberExpr,
     NameExpr,
 )
-from mypy.nodes import Context as MypyContext
 from mypy.plugin import AttributeContext, MethodContext, MethodSigContext
 from mypy.types import (
     AnyType,
@@ -31,9 +32,9 @@ from mypy.types import (
 )
 
 from .absence import Absent
-from .bindings import has_origins, is_joined
+from .bindings import has_origins, is_bound_again, is_joined
 from .declaration import source_of
-from .guards import guarded_reads
+from .guards import asks_for, guarded_reads
 from .modules import is_module
 from .options import PluginOptions
 from .presence import without_none
@@ -179,7 +180,10 @@ class Accesses:
         source = source_of(checker.tree.path)
         joined = is_joined if isinstance(found, Absent) else has_origins
         root = _root(checker, _owner(context.context))
-        if source is None or (root is not None and joined(source, root)):
+        if source is None:
+            return None
+        bound_again = root is not None and is_bound_again(source, root, _function(checker))
+        if bound_again and root is not None and joined(source, root):
             return None
         if isinstance(found, Absent) and _is_guarded(context, context.context, key) is not False:
             return None
@@ -195,6 +199,8 @@ class Accesses:
 def _is_guarded(context: _Context, read: MypyContext, key: Hashable) -> bool | None:
     """Whether the presence of a key is checked before a read; None if the text is not known."""
     source = source_of(cast(Any, context.api).tree.path)
+    if source is not None and not asks_for(source, key):
+        return False
     guarded = None if source is None else guarded_reads(source)
     if guarded is None:
         return None
@@ -217,15 +223,25 @@ def _owner(node: MypyContext) -> Expression | None:
 def _root(checker: Any, owner: Expression | None) -> NameExpr | MemberExpr | None:
     """The name or attribute that holds the whole tree of which an expression is a part."""
     match owner:
-        case IndexExpr(base=inner) | CallExpr(callee=MemberExpr(expr=inner)):
+        case IndexExpr(base=inner):
             return _root(checker, inner)
         case MemberExpr(expr=inner):
-            of_tree = checker.has_type(inner) and tree_of(checker.lookup_type(inner)) is not None
-            return _root(checker, inner) if of_tree else owner
+            return _root(checker, inner) if _is_tree(checker, inner) else owner
+        case CallExpr(callee=MemberExpr(expr=inner)):
+            return _root(checker, inner) if _is_tree(checker, inner) else None
         case NameExpr():
             return owner
         case _:
             return None
+
+
+def _function(checker: Any) -> FuncItem | None:
+    """The outermost function that is checked."""
+    return cast(FuncItem | None, checker.scope.top_level_function())
+
+
+def _is_tree(checker: Any, expr: Expression) -> bool:
+    return checker.has_type(expr) and tree_of(checker.lookup_type(expr)) is not None
 
 
 def _is_written(source: str, key: Hashable) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from mypy.nodes import MemberExpr, NameExpr
+from mypy.nodes import FuncItem, MemberExpr, NameExpr
 
 _WHOLE: Final = (0, 1 << 30)
 _PARTS: Final = ("body", "orelse", "handlers", "finalbody", "cases")
@@ -32,6 +33,26 @@ def attribute_bindings(source: str, name: str) -> int:
     Assignments to items of the attribute count too, and calls of its methods that move items.
     """
     return _counted(source, _WHOLE)[True, name]
+
+
+def is_bound_again(source: str, expr: NameExpr | MemberExpr, function: FuncItem | None) -> bool:
+    """Whether a text seems to bind a name or an attribute more than once; told without parsing it.
+
+    Args:
+      source: the text of the module.
+      expr: the name or attribute.
+      function: the function in which a name stands; None outside of one.
+    """
+    text = source
+    if function is not None and isinstance(expr, NameExpr):
+        text = "\n".join(source.split("\n")[function.line - 1 : function.end_line])
+    before = r"\." if isinstance(expr, MemberExpr) else r"(?<![\w.])"
+    name = re.escape(expr.name)
+    assigned = rf"{before}{name}\b(?=[^=\n]*(?<![=!<>])=(?!=))"
+    taken = rf"\b(?:for|as|del)\b.*{before}{name}\b"
+    found = len(re.findall(rf"{assigned}|{taken}", text))
+    is_argument: bool = getattr(expr.node, "is_argument", True)  # not in every mypy
+    return found + is_argument > 1
 
 
 def is_joined(source: str, expr: NameExpr | MemberExpr) -> bool:

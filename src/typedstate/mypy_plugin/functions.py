@@ -205,9 +205,11 @@ class Functions:
         tag = tag_of(selected) if isinstance(selected, Instance) else None
         if tag is None or not is_without_schema(tree):
             return selected
-        given = tag_of(tree)
-        if given is not None and given.form == HOLDING:
-            return self.reader.with_leaves(selected)
+        whole = tag_of(tree)
+        if whole is not None and whole.form == HOLDING:
+            leaf = leaf_of(filters[-1], unknown()) if filters else None
+            held = Instance(found.type, [found.args[0], leaf or unknown()])
+            return self.reader.with_leaves(tagged(held, tag))
         new = tagged(self._with_leaves(found, filters), tag)
         return self.reader.with_leaves(new) if _is_any(new.args[-1]) else new
 

@@ -265,7 +265,7 @@ class Modules:
         found = get_proper_type(typ)
         match found:
             case CallableType():  # any other may be a module that can be called
-                return found.definition is not None or found.is_type_obj()
+                return found.name is not None or found.is_type_obj()
             case NoneType():
                 return True
             case TupleType(items=items):

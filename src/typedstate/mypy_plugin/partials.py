@@ -108,9 +108,7 @@ def _given(
 ) -> tuple[Sequence[Expression], Sequence[ArgKind], Sequence[str | None]]:
     """The arguments of the call itself, their kinds and names, each once."""
     found: dict[Expression, tuple[ArgKind, str | None]] = {}
-    for args, kinds, names in zip(
-        context.args, context.arg_kinds, context.arg_names, strict=False
-    ):
+    for args, kinds, names in zip(context.args, context.arg_kinds, context.arg_names, strict=False):
         for arg, kind, name in zip(args, kinds, names, strict=False):
             found.setdefault(arg, (kind, name))
     return [*found], [kind for kind, _ in found.values()], [name for _, name in found.values()]
