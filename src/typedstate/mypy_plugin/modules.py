@@ -264,8 +264,8 @@ class Modules:
         """Whether values of a type are no data unless they are declared so."""
         found = get_proper_type(typ)
         match found:
-            case CallableType():  # any other may be a module that can be called
-                return found.name is not None or found.is_type_obj()
+            case CallableType():  # without names of arguments it may be a module that can be called
+                return any(found.arg_names) or found.is_type_obj()
             case NoneType():
                 return True
             case TupleType(items=items):
