@@ -129,6 +129,7 @@ def _of_states(functions: Functions) -> list[tuple[tuple[str, ...], _Function]]:
         (names.CHECK, functions.check),
         (names.FILTERING, functions.filtered),
         (names.FILTERING_STATE, functions.filtered_state),
+        (names.MERGING_STATES, functions.merged),
         (names.PURE, functions.as_pure),
         (names.POPPING, functions.popped),
         (names.PURE_DICT, functions.to_pure_dict),

@@ -126,6 +126,20 @@ class Functions:
         any_node = AnyType(TypeOfAny.special_form)
         return self._filtered(any_node, filters, context.default_return_type)
 
+    def merged(self, context: FunctionContext) -> Type:
+        """``nnx.merge_state(params, rest)``: the whole of which the first is a part."""
+        found = get_proper_type(context.default_return_type)
+        tree = tree_of(found)
+        several = sum(len(given) for given in context.args) > 1
+        if tree is None or not isinstance(found, Instance) or not several:
+            return found
+        whole: Type = tree.base
+        for form in tree.forms:
+            inner = get_proper_type(whole)
+            if form.form not in ("Only", "Rest") and isinstance(inner, Instance):
+                whole = self.reader.wrap(form, inner)
+        return whole
+
     def _state_of(self, given: Type) -> Type:
         """The state of a module, if it is read from its class; else the given type."""
         found = get_proper_type(given)

@@ -115,12 +115,13 @@ class Modules:
                 held = expand_type_by_instance(declared, carrier)
                 if layer is None:
                     yield name, self._held(self._remembered(info, name, held), info)
-                elif name not in layer or name in without:
+                elif name in without:
                     yield name, None
-                elif info.fullname == SEQUENTIAL and items_of(module):
+                elif info.fullname == SEQUENTIAL and name in layer and items_of(module):
                     yield name, self._listed(module)
                 else:
-                    yield name, self._of_layer(layer[name], held)
+                    given = ("any",) if _may_be_module(held) else ()  # `base_module` of a LoRA
+                    yield name, self._of_layer(layer.get(name, given), held)
 
     def is_closed(self, module: Instance) -> bool:
         """Whether mypy knows all attributes of a module."""
@@ -311,6 +312,15 @@ def _declared(info: TypeInfo) -> Iterator[tuple[str, Type]]:
             continue
         if not name.startswith(("__", "_pytree__", "_object__")):
             yield name, node.type or AnyType(TypeOfAny.special_form)
+
+
+def _may_be_module(typ: Type) -> bool:
+    """Whether an attribute is declared as a module, or as an optional one."""
+    found = get_proper_type(typ)
+    items = found.items if isinstance(found, UnionType) else [found]
+    return any(
+        isinstance(item, Instance) and is_module(item) for item in map(get_proper_type, items)
+    )
 
 
 def _has_state(info: TypeInfo) -> bool:

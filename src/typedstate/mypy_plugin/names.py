@@ -116,6 +116,7 @@ def _in(modules: Iterable[str], *names: str) -> tuple[str, ...]:
 # Functions over states.
 FILTERING: Final = _in(_STATES, "state", "variables", "split")
 FILTERING_STATE: Final = _in(_STATES, "filter_state", "split_state")
+MERGING_STATES: Final = _in(_STATES, "merge_state")
 POPPING: Final = _in(_STATES, "pop")
 PURE: Final = _in(_STATES, "as_pure", "pure")
 PURE_DICT: Final = _in(_STATES, "to_pure_dict")
@@ -162,7 +163,16 @@ JVP: Final = _in(_API, "jvp")
 #: All functions whose calls are answered, and all methods of no tree.
 FUNCTIONS: Final = frozenset(
     (
-        *(*CHECK, *FILTERING, *FILTERING_STATE, *POPPING, *PURE, *PURE_DICT, *TO_FLAT_STATE),
+        *(
+            *CHECK,
+            *FILTERING,
+            *FILTERING_STATE,
+            *MERGING_STATES,
+            *POPPING,
+            *PURE,
+            *PURE_DICT,
+            *TO_FLAT_STATE,
+        ),
         *(*TREE_MAP, *TREE_MAP_WITH_PATH, *TREE_LEAVES, *TREE_FLATTEN),
         *(*KEEPING, *KEEPING_AS_ARRAYS, *KEEPING_SECOND),
         *(*DEVICE_PUT, *DEVICE_GET, *EVAL_SHAPE, *NNX_EVAL_SHAPE),

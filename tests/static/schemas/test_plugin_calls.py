@@ -20,7 +20,7 @@ from plugin_train_models import (
     squares,
     teacher_loss,
 )
-from schema_models import seen
+from schema_models import ModelState, model_state, seen
 
 Param = nnx.Param[jax.Array]
 Array = jax.Array
@@ -182,6 +182,14 @@ def test_a_tree_that_depends_on_a_branch() -> None:
     for _ in range(2):
         params = jax.tree.map(lambda x: 2 * x, params)
     seen(params["head"]["kernel"], nnx.Param)
+
+
+def test_parts_of_a_schema_that_are_merged() -> None:
+    params, rest = nnx.split_state(model_state(), nnx.Param, ...)
+    whole = nnx.merge_state(params, rest)
+    assert_type(whole, ModelState)
+    seen(assert_type(whole["temperature"], Array), jax.Array)
+    seen(assert_type(whole["blocks"][0]["norm"]["mean"], nnx.BatchStat[Array]), nnx.BatchStat)
 
 
 def walked(model: Net) -> Any:
