@@ -164,7 +164,7 @@ def _transforms(
         (names.JIT, transforms.jit),
         (names.SAME_CALL, transforms.same),
         (names.SCAN, transforms.scan),
-        (names.FORI_LOOP, transforms.fori_loop),
+        (names.LOOPS, transforms.loop),
         (names.COND, transforms.cond),
         (names.VJP, transforms.vjp),
     ]

@@ -155,7 +155,7 @@ NNX_VALUE_AND_GRAD: Final = _in(_TRANSFORMS, "value_and_grad")
 JIT: Final = _in(_API, "jit")
 SAME_CALL: Final = _in(_API, "checkpoint", "remat")
 SCAN: Final = _in(_LAX, "scan")
-FORI_LOOP: Final = _in(_LAX, "fori_loop")
+LOOPS: Final = _in(_LAX, "fori_loop", "while_loop")
 COND: Final = _in(_LAX, "cond")
 VJP: Final = _in(_API, "vjp")
 JVP: Final = _in(_API, "jvp")
@@ -177,7 +177,7 @@ FUNCTIONS: Final = frozenset(
         *(*KEEPING, *KEEPING_AS_ARRAYS, *KEEPING_SECOND),
         *(*DEVICE_PUT, *DEVICE_GET, *EVAL_SHAPE, *NNX_EVAL_SHAPE),
         *(*GRAD, *VALUE_AND_GRAD, *NNX_GRAD, *NNX_VALUE_AND_GRAD, *VJP),
-        *(*JIT, *SAME_CALL, *SCAN, *FORI_LOOP, *COND),
+        *(*JIT, *SAME_CALL, *SCAN, *LOOPS, *COND),
     )
 )
 METHODS: Final = frozenset((PARTIAL_CALL, *UPDATES, *GRADIENT_CALLS))

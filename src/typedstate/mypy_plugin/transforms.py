@@ -108,10 +108,14 @@ class Transforms:
             return context.default_return_type
         return TupleType([carry, found.items[1]], found.partial_fallback)
 
-    def fori_loop(self, context: FunctionContext) -> Type:
-        """``jax.lax.fori_loop(lower, upper, body, init)``: the type of `init`."""
+    def loop(self, context: FunctionContext) -> Type:
+        """``jax.lax.fori_loop(lower, upper, body, init)``, ``while_loop``: the type of `init`."""
         init = argument_type(context, "init_val")
-        return context.default_return_type if init is None else self._arrays(init)
+        if init is None:
+            return context.default_return_type
+        found = self._arrays(init)
+        is_of_other_class = isinstance(get_proper_type(found), AnyType)
+        return init if is_of_other_class else found
 
     def cond(self, context: FunctionContext) -> Type:
         """``jax.lax.cond(pred, f, g, *operands)``: the type that both branches return."""

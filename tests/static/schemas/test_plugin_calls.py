@@ -155,6 +155,15 @@ def test_functions_that_give_arrays() -> None:
     seen(assert_type(nnx.avg_pool(np.ones((1, 2, 2, 3)), (2, 2)), Array), jax.Array)
 
 
+def test_what_a_loop_carries() -> None:
+    pair = jax.lax.fori_loop(0, 2, lambda _, one: one, Pair(jnp.ones(2), jnp.ones(2)))
+    seen(assert_type(pair, Pair), Pair)
+    count = jax.lax.while_loop(lambda n: n < 3, lambda n: n + 1, 0)
+    seen(assert_type(count, Array), jax.Array)
+    params = jax.lax.while_loop(lambda _: False, lambda p: p, nnx.state(net(), nnx.Param))
+    seen(assert_type(params["head"]["kernel"], Param), nnx.Param)
+
+
 def double(x: Array) -> Array:
     return 2 * x
 
