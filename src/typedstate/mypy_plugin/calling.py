@@ -25,7 +25,7 @@ from mypy.types import AnyType, CallableType, Instance, Type, get_proper_type
 
 from .bindings import attribute_bindings, bindings
 from .declaration import source_of
-from .leaves import unknown
+from .filters import unknown
 
 _Called = FunctionContext | MethodContext
 _POSITIONAL: Final = (ARG_POS, ARG_OPT)

@@ -16,12 +16,12 @@ from mypy.nodes import (
     TypeInfo,
 )
 from mypy.plugin import FunctionContext, MethodContext
-from mypy.types import AnyType, Instance, TupleType, Type, TypeOfAny, UnionType, get_proper_type
+from mypy.types import AnyType, Instance, TupleType, Type, UnionType, get_proper_type
 
 from .annotations import KEEPING
 from .calling import is_made_once
-from .filters import bare, leaf_of, of_expression, selects
-from .leaves import HOLDING, unknown
+from .filters import bare, leaf_of, of_expression, selects, unknown
+from .leaves import HOLDING
 from .modules import is_module
 from .names import ANNOTATED, ARRAY, STATE, TUPLE
 from .presence import given_to
@@ -123,7 +123,7 @@ class Functions:
     def popped(self, context: FunctionContext) -> Type:
         """``nnx.pop``: popped leaves were mostly sown, and no attribute declares them."""
         filters = self._filters(context.args[1:], context.callee_arg_names[1:])
-        any_node = AnyType(TypeOfAny.special_form)
+        any_node = unknown()
         return self._filtered(any_node, filters, context.default_return_type)
 
     def merged(self, context: FunctionContext) -> Type:
@@ -231,7 +231,7 @@ class Functions:
         """``nnx.state(module, filter_)``."""
         state = self.reader.lookup(STATE)
         if state is None:
-            return AnyType(TypeOfAny.special_form)
+            return unknown()
         return self._part(self._state_of(module), [filter_], bare(state))
 
     def _with_leaves(self, state: Instance, filters: list[Type]) -> Instance:

@@ -39,9 +39,8 @@ from .calling import (
     positional,
     truth,
 )
-from .filters import bare, of_expression
+from .filters import bare, of_expression, unknown
 from .functions import Functions
-from .leaves import unknown
 from .modules import is_module
 from .names import (
     ARRAY,

@@ -22,7 +22,6 @@ from mypy.types import (
     NoneType,
     TupleType,
     Type,
-    TypeOfAny,
     UnionType,
     get_proper_type,
 )
@@ -30,7 +29,7 @@ from mypy.types import (
 from .absence import Absent, unknown_key
 from .bindings import attribute_bindings
 from .declaration import source_of
-from .filters import Lookup, bare
+from .filters import Lookup, bare, unknown
 from .layer_table import LAYERS
 from .names import (
     ARRAY,
@@ -80,7 +79,7 @@ class Modules:
         """``nnx.state`` of a module."""
         state = self.lookup(STATE)
         if state is None:
-            return AnyType(TypeOfAny.special_form)
+            return unknown()
         return tagged(bare(state), Tag(OF_MODULE, module, ()))
 
     def read(self, module: Instance, key: Hashable) -> Type | Absent | None:
@@ -100,7 +99,7 @@ class Modules:
             yield from self._entries(module)
             return
         if not self.is_closed(module):
-            yield AnyType(TypeOfAny.special_form)
+            yield unknown()
         yield from (held for _, held in self.attributes(module) if held is not None)
 
     def attributes(self, module: Instance) -> Iterator[tuple[str, Type | None]]:
@@ -170,7 +169,7 @@ class Modules:
                 return self._streams()
             case "array":
                 info = self.lookup(ARRAY)
-                return AnyType(TypeOfAny.special_form) if info is None else bare(info)
+                return unknown() if info is None else bare(info)
             case "any":
                 found = get_proper_type(typ)
                 items = found.items if isinstance(found, UnionType) else [found]
@@ -179,11 +178,11 @@ class Modules:
                 known = isinstance(one, Instance) and is_module(one)
                 if known and isinstance(one, Instance):
                     return self.state_of(one)
-                return AnyType(TypeOfAny.special_form)
+                return unknown()
             case name:
                 info = self.lookup(name)
                 if info is None:
-                    return AnyType(TypeOfAny.special_form)
+                    return unknown()
                 leaf = bare(info)
                 return self.state_of(leaf) if is_module(leaf) else self._of_arrays(leaf)
 
@@ -192,15 +191,15 @@ class Modules:
         state = self.lookup(STATE)
         kinds = [info for name in STREAM_LEAVES if (info := self.lookup(name)) is not None]
         if state is None or len(kinds) != len(STREAM_LEAVES):
-            return AnyType(TypeOfAny.special_form)
+            return unknown()
         leaves = UnionType.make_union([bare(kind) for kind in kinds])
-        return Instance(state, [AnyType(TypeOfAny.special_form), leaves])
+        return Instance(state, [unknown(), leaves])
 
     def _listed(self, module: Instance) -> Type:
         """The layers of a `Sequential` as a list."""
         info = self.lookup(NODE_LIST)
         if info is None:
-            return AnyType(TypeOfAny.special_form)
+            return unknown()
         items = items_of(module)
         return self.state_of(with_items(bare(info), dict(enumerate(items))))
 
@@ -229,7 +228,7 @@ class Modules:
         info = self.lookup(kind)
         args = () if info is None else map_instance_to_supertype(module, info).args
         held = self._held(args[0], None) if args else None
-        return AnyType(TypeOfAny.special_form) if held is None else held
+        return unknown() if held is None else held
 
     def _held(self, typ: Type, owner: TypeInfo | None) -> Type | None:
         """The type in the state for an attribute of a type; None if it is certainly no data."""
@@ -251,11 +250,11 @@ class Modules:
             case AnyType():
                 return found
             case _ if of_layer:  # a layer that is not in the catalogue
-                return AnyType(TypeOfAny.special_form)
+                return unknown()
             case _ if self._is_static(found) and not self._makes_data(owner):
                 return None
             case _:
-                return AnyType(TypeOfAny.special_form)
+                return unknown()
 
     def _makes_data(self, owner: TypeInfo | None) -> bool:
         """Whether a class may declare any attribute as data."""
@@ -311,7 +310,7 @@ def _declared(info: TypeInfo) -> Iterator[tuple[str, Type]]:
         if not isinstance(node, Var) or node.is_classvar or node.is_property:
             continue
         if not name.startswith(("__", "_pytree__", "_object__")):
-            yield name, node.type or AnyType(TypeOfAny.special_form)
+            yield name, node.type or unknown()
 
 
 def _may_be_module(typ: Type) -> bool:

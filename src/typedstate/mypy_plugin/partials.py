@@ -15,7 +15,7 @@ from mypy.plugin import MethodContext
 from mypy.plugins.functools import partial_call_callback
 from mypy.types import Instance, Type, get_proper_type
 
-from .leaves import unknown
+from .filters import unknown
 from .names import GRADIENTS
 from .reader import Reader
 

@@ -20,8 +20,8 @@ from mypy.types import (
 
 from .absence import Absent, unknown_key
 from .declaration import key_of, metadata_of
-from .filters import Lookup, bare
-from .leaves import HOLDING, leaf_in, unknown
+from .filters import Lookup, bare, unknown
+from .leaves import HOLDING, leaf_in
 from .modules import OF_MODULE, Modules, is_module
 from .names import DICT, ENTRIES, FORMS, MAP, NODE_DICT, NODE_LIST, STATE, STR
 from .presence import HAVING, present_at

@@ -26,8 +26,7 @@ from .calling import (
     modified,
     rest,
 )
-from .filters import bare
-from .leaves import unknown
+from .filters import bare, unknown
 from .names import (
     ARRAY,
     JITTED,

@@ -18,8 +18,7 @@ from .calling import (
     rest,
     result,
 )
-from .filters import bare
-from .leaves import unknown
+from .filters import bare, unknown
 from .names import ARRAY, FLAT_STATE, LIST, NDARRAY, SHAPE, STATE, TUPLE, VARIABLE, VARIABLES
 from .values import Values
 

@@ -17,8 +17,8 @@ from mypy.types import (
     get_proper_type,
 )
 
-from .filters import bare
-from .leaves import HELD, HOLDING, holding, is_array, unknown, value_in
+from .filters import bare, unknown
+from .leaves import HELD, HOLDING, holding, is_array, value_in
 from .modules import is_module
 from .names import ARRAY, ARRAYS, DICT, FLAT_STATE, LIST, SCALARS, STATE, TUPLE, VALUES, VARIABLE
 from .reader import Reader
