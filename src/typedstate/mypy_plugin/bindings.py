@@ -131,11 +131,12 @@ def _blocks(node: ast.AST) -> Iterator[list[ast.AST]]:
 
 def _bound_by(statement: ast.AST) -> Iterator[tuple[bool, str]]:
     """What a statement binds itself, without the blocks in it."""
-    for part, value in ast.iter_fields(statement):
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, ast.AST) and part not in _PARTS:
-                for node in ast.walk(item):
-                    yield from _bound(node)
+    inner = {id(node) for part in _PARTS for node in getattr(statement, part, ())}
+    yield from _bound(statement)
+    for child in ast.iter_child_nodes(statement):
+        if id(child) not in inner:
+            for node in ast.walk(child):
+                yield from _bound(node)
 
 
 def _takes(statement: ast.AST, name: str) -> bool:

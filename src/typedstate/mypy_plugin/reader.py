@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Generator, Hashable, Iterator, Mapping
 from typing import Any, Final, cast
 
 from mypy.nodes import TypeInfo
@@ -67,7 +67,7 @@ class Reader:
         self.consulted = set[TypeInfo]() if around is None else around | self.consulted
 
     @contextlib.contextmanager
-    def muted(self) -> Iterator[None]:
+    def muted(self) -> Generator[None, None, None]:
         """A block in which functions get mypy's own answers."""
         before, self.is_muted = self.is_muted, True
         try:
