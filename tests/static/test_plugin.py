@@ -335,6 +335,15 @@ def test_answers_change_with_the_schema(tmp_path: Path, daemon: bool) -> None:
             run(sys.executable, "-m", "mypy.dmypy", "--status-file", status, "stop")
 
 
+def test_a_text_that_this_python_cannot_read_is_not_guessed_at() -> None:
+    bindings = pytest.importorskip("typedstate.mypy_plugin.bindings")
+    guards = pytest.importorskip("typedstate.mypy_plugin.guards")
+    nodes = pytest.importorskip("mypy.nodes")
+    of_a_later_python = "state = first() of = second()"
+    assert guards.guarded_reads(of_a_later_python) is None
+    assert bindings.is_joined(of_a_later_python, nodes.NameExpr("state"))
+
+
 MODULES = """
 import jax
 from flax import nnx

@@ -33,7 +33,7 @@ from .modules import Modules
 from .optimizers import Optimizers
 from .options import PluginOptions
 from .reader import Reader
-from .transforms import Transforms
+from .transforms import Transforms, bound
 from .tree_functions import TreeFunctions
 from .values import Values
 
@@ -119,6 +119,7 @@ class Answers:
         called = safely(depending(self._reader, gradients.called), _returned)
         return {
             names.PARTIAL_CALL: safely(transforms.partial, partial_call_callback),
+            names.NNX_JITTED_GET: safely(bound, _returned),
             **dict.fromkeys(names.UPDATES, update),
             **dict.fromkeys(names.GRADIENT_CALLS, called),
         }

@@ -72,6 +72,7 @@ LAYER_MODULES: Final = f"{_NNX}nn."
 STREAM_LEAVES: Final = tuple(f"{_NNX}rnglib.{name}" for name in ("RngKey", "RngCount"))
 FLAX_NNX: Final = _NNX
 NNX_JITTED: Final = f"{_NNX}transforms.compilation.JitWrapped"
+NNX_JITTED_GET: Final = f"{NNX_JITTED}.__get__"
 AUTODIFF: Final = f"{_NNX}transforms.autodiff."
 #: The classes that `nnx.grad` and `nnx.value_and_grad` return in the stubs, also with `has_aux`.
 GRADIENTS: Final = tuple(
@@ -180,7 +181,7 @@ FUNCTIONS: Final = frozenset(
         *(*JIT, *SAME_CALL, *SCAN, *LOOPS, *COND),
     )
 )
-METHODS: Final = frozenset((PARTIAL_CALL, *UPDATES, *GRADIENT_CALLS))
+METHODS: Final = frozenset((PARTIAL_CALL, NNX_JITTED_GET, *UPDATES, *GRADIENT_CALLS))
 TREE_METHODS: Final = frozenset(("__getitem__", "get", "of", "to_pure_dict", "filter", "split"))
 #: How the names of classes begin whose calls are answered.
 MADE: Final = (LAYER_MODULES, SEQUENTIAL, NODE_LIST, NODE_DICT, *OPTIMIZERS)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from mypy.nodes import (
-    ARG_POS,
-)
+from mypy.nodes import ARG_POS, Decorator, MemberExpr
 from mypy.plugin import FunctionContext, MethodContext
 from mypy.types import (
     AnyType,
@@ -141,6 +139,18 @@ class Transforms:
     def _arrays(self, typ: Type) -> Type:
         array = self.values.reader.lookup(ARRAY)
         return unknown() if array is None else self.values.changed(typ, bare(array))
+
+
+def bound(context: MethodContext) -> Type:
+    """``self.f`` of a jitted f: one that `staticmethod` decorates takes no object."""
+    read = context.context
+    owner = get_proper_type(context.arg_types[0][0]) if context.arg_types[0] else None
+    if not isinstance(read, MemberExpr) or not isinstance(owner, Instance):
+        return context.default_return_type
+    symbol = owner.type.get(read.name)
+    node = None if symbol is None else symbol.node
+    is_static = isinstance(node, Decorator) and node.var.is_staticmethod
+    return context.type if is_static else context.default_return_type
 
 
 def _wrapped(function: CallableType | None, default: Type) -> Type | None:

@@ -50,6 +50,27 @@ class Remat(nnx.Module):
         return self.inner(self.inner(x)) if twice else self.inner(x)
 
 
+class Jitted(nnx.Module):
+    def __init__(self, rngs: nnx.Rngs) -> None:
+        self.inner = nnx.Linear(2, 2, rngs=rngs)
+
+    @staticmethod
+    @nnx.jit
+    def of_layer(layer: nnx.Linear, x: Array) -> Array:
+        return layer(x)
+
+    @nnx.jit
+    def of_itself(self, x: Array) -> Array:
+        return self.inner(x)
+
+
+def test_jitted_methods_and_static_ones() -> None:
+    model, x = Jitted(nnx.Rngs(0)), jnp.ones((1, 2))
+    seen(assert_type(model.of_layer(model.inner, x), Array), jax.Array)
+    seen(assert_type(Jitted.of_layer(model.inner, x), Array), jax.Array)
+    seen(assert_type(model.of_itself(x), Array), jax.Array)
+
+
 def test_arguments_that_were_bound_before() -> None:
     model, batch = net(), tokens()
     (value, logits), grads = decorated(model, batch)
