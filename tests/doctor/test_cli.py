@@ -76,7 +76,8 @@ def test_stubs_that_lag_behind_are_said_aloud(
     assert main(["doctor"]) == 1
     assert capsys.readouterr().out.startswith(
         f"Flax {found.flax}, JAX {found.jax}\n\nAll is as recorded.\n"
-        "The stubs are older than this Flax (flax.nnx.statelib): see Stubs.\n"
+        "The stubs are older than this Flax (flax.nnx.statelib): see Stubs. Take a\n"
+        "later typedstate, or Flax's own annotations: typedstate flax-stubs off\n"
     )
 
 

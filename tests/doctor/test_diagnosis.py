@@ -36,6 +36,20 @@ def test_a_changed_leaf_is_listed(record: Record) -> None:
     assert expected in str(result)
 
 
+def test_a_construct_that_can_no_longer_be_built_is_one_difference(record: Record) -> None:
+    newest = _newest(record)
+    reason = {"built": "raises AttributeError"}
+    changed = replace(
+        newest,
+        leaves={**newest.leaves, "nnx.List": reason},
+        keys={**newest.keys, "nnx.List": {"": "raises AttributeError"}},
+    )
+    result = diagnose(changed, record, NO_STUBS)
+    assert [str(change) for change in result.differences] == [
+        "nnx.List: Param[ArrayImpl] is now raises AttributeError"
+    ]
+
+
 def test_an_unrecorded_pair_that_behaves_the_same_is_as_recorded(record: Record) -> None:
     newest = replace(_newest(record), flax="0.12.99")
     result = diagnose(newest, record, NO_STUBS)

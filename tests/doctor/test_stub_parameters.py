@@ -81,3 +81,29 @@ def test_an_overload_that_asks_for_less_is_enough(tmp_path: Path) -> None:
         "    @overload\n    def to_pure_dict(self) -> dict: ...\n"
     )
     assert _stub(tmp_path, text) == []
+
+
+def test_an_argument_that_the_stub_does_not_ask_for_is_reported(tmp_path: Path) -> None:
+    found = _found(tmp_path, "def from_flat_state(*, cls: type = ...) -> object: ...\n")
+    assert list(found.remarks()) == [
+        "flax.nnx.statelib: type checkers let calls pass that lack an argument which this Flax "
+        "requires: from_flat_state"
+    ]
+    assert (found.refusing, found.demanding) == (("flax.nnx.statelib",), ())
+
+
+def test_a_keyword_that_is_required_is_asked_for(tmp_path: Path) -> None:
+    text = "class FlatState:\n    def __init__(self, items, /, *, sort: bool{}) -> None: ...\n"
+    assert _stub(tmp_path, text.format("")) == []
+    assert _stub(tmp_path / "other", text.format(" = True")) == [
+        "flax.nnx.statelib: type checkers let calls pass that lack an argument which this Flax "
+        "requires: FlatState.__init__"
+    ]
+
+
+def test_a_method_that_is_gone_is_reported(tmp_path: Path) -> None:
+    text = "class State:\n    def as_dict(self) -> dict: ...\n    @property\n    def x(self): ...\n"
+    assert _stub(tmp_path, text) == [
+        "flax.nnx.statelib: the stubs also allow what only other versions of Flax have there: "
+        "State.as_dict"
+    ]

@@ -10,7 +10,8 @@ from .progress import progress
 
 DESCRIPTION = """Probe the installed Flax and JAX: what the leaves of a state are, everywhere.
 The exit status is 0 where all is as recorded, 1 where it differs or the stubs lack what this Flax
-takes by name, 2 for wrong usage and where Flax or JAX is older than the oldest supported one.
+takes by name or requires, 2 for wrong usage and where Flax or JAX is older than the oldest
+supported one.
 
   typedstate doctor
   typedstate doctor --json > leaves.json

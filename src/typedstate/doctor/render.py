@@ -57,7 +57,8 @@ def _standing(result: Diagnosis) -> list[str]:
 def _aloud(stubs: Stubs) -> Iterator[str]:
     """Yields a line for stubs with which type checkers report wrongly."""
     if stubs.refusing:
-        yield f"The stubs are older than this Flax ({', '.join(stubs.refusing)}): see Stubs."
+        yield f"The stubs are older than this Flax ({', '.join(stubs.refusing)}): see Stubs. Take a"
+        yield "later typedstate, or Flax's own annotations: typedstate flax-stubs off"
     if stubs.demanding:
         yield f"The stubs are newer than this Flax ({', '.join(stubs.demanding)}): see Stubs."
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from typedstate.doctor.installed import has, module, own_names
-from typedstate.doctor.signatures import demanded, refused, taken
+from typedstate.doctor.signatures import demanded, gone, omitted, refused, taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,12 +30,13 @@ class StubModule:
     Attributes:
         name: The module that the stub replaces.
         exists: Whether the installed Flax has it.
-        unknown: Public functions and classes that the stub declares and the module lacks.
+        unknown: Public functions, classes and methods that the stub declares and the module lacks.
         undeclared: Public functions and classes of the module that the stub lacks; to a type
             checker they are Any, as its ``__getattr__`` says.
         parameters: What functions of the module, and methods of its classes, take by name and the
             stub does not, as ``split(graph)``: a type checker refuses it.
         demanded: Functions and methods whose stub asks for more arguments than they take.
+        omitted: Functions and methods that require an argument which the stub does not ask for.
     """
 
     name: str
@@ -44,6 +45,7 @@ class StubModule:
     undeclared: tuple[str, ...]
     parameters: tuple[str, ...] = ()
     demanded: tuple[str, ...] = ()
+    omitted: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and strings."""
@@ -54,6 +56,7 @@ class StubModule:
             "undeclared": list(self.undeclared),
             "parameters": list(self.parameters),
             "demanded": list(self.demanded),
+            "omitted": list(self.omitted),
         }
 
 
@@ -75,8 +78,8 @@ class Stubs:
 
     @property
     def refusing(self) -> tuple[str, ...]:
-        """The modules whose stubs are too old: type checkers refuse what this Flax takes."""
-        return tuple(stub.name for stub in self.modules if stub.parameters)
+        """The modules whose stubs are too old: what type checkers say is not what Flax takes."""
+        return tuple(stub.name for stub in self.modules if stub.parameters or stub.omitted)
 
     @property
     def demanding(self) -> tuple[str, ...]:
@@ -98,6 +101,9 @@ class Stubs:
             if stub.parameters:
                 given = ", ".join(stub.parameters)
                 yield f"{stub.name}: type checkers refuse what this Flax takes by name: {given}"
+            if stub.omitted:
+                text = "type checkers let calls pass that lack an argument which this Flax requires"
+                yield f"{stub.name}: {text}: {', '.join(stub.omitted)}"
             if stub.demanded:
                 wanted = ", ".join(stub.demanded)
                 text = "type checkers ask for more arguments than this Flax takes"
@@ -175,7 +181,7 @@ def _read(file: Path, folder: Path) -> StubModule:
     )
     known = taken(tree.body)
     undeclared = set[str]() if everything else _defined(owner) - declared
-    unknown = {item for item in declared if not has(owner, item)}
+    unknown = {item for item in declared if not has(owner, item)} | {*gone(owner, known)}
     return StubModule(
         name,
         True,
@@ -183,6 +189,7 @@ def _read(file: Path, folder: Path) -> StubModule:
         tuple(sorted(undeclared)),
         tuple(refused(owner, known)),
         tuple(demanded(owner, known)),
+        tuple(omitted(owner, known)),
     )
 
 

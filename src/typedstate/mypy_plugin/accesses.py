@@ -7,7 +7,16 @@ from collections.abc import Hashable
 from typing import Any, Final, cast
 
 from mypy.errorcodes import ATTR_DEFINED, INDEX
-from mypy.nodes import MemberExpr
+from mypy.nodes import (
+    AssignmentStmt,
+    CallExpr,
+    Context as MypyContext,
+    Expression,
+    FuncItem,
+    IndexExpr,
+    MemberExpr,
+    NameExpr,
+)
 from mypy.plugin import AttributeContext, MethodContext, MethodSigContext
 from mypy.types import (
     AnyType,
@@ -23,8 +32,9 @@ from mypy.types import (
 )
 
 from .absence import Absent
+from .bindings import has_origins, is_bound_again, is_joined
 from .declaration import source_of
-from .guards import guarded_reads
+from .guards import asks_for, guarded_reads
 from .modules import is_module
 from .options import PluginOptions
 from .presence import without_none
@@ -96,9 +106,7 @@ class Accesses:
         if not any(isinstance(get_proper_type(item), NoneType) for item in found.items):
             return
         read = context.context
-        source = source_of(cast(Any, context.api).tree.path)
-        place = (read.end_line or 0, read.end_column or 0, name)
-        if source is not None and place not in guarded_reads(source):
+        if _is_guarded(context, read, name) is False:
             text = f'"{name}" may be absent from "{title(context.type)}", and the attribute raises '
             advice = f'then: ask "{name}" in the state first, or read it with .get("{name}")'
             context.api.fail(text + advice, context.context, code=ATTR_DEFINED)
@@ -125,12 +133,21 @@ class Accesses:
         given = context.arg_types[1] if len(context.arg_types) > 1 else []
         other: Type = given[0] if given else NoneType()
         if isinstance(found, Absent):
-            if not found.dropped and (tree.is_ours or not found.of_class):
+            if self._is_mistaken(tree, found, has_default=bool(given)):
                 self._fail(context, key, found)
             return other
         if found is None:
             return context.default_return_type
         return UnionType.make_union(_flat([without_none(found), other]))
+
+    def _is_mistaken(self, tree: Tree, why: Absent, *, has_default: bool) -> bool:
+        """Whether to report a `get` of a key that a tree certainly lacks.
+
+        A `get` is how one asks whether a module has a key, so only what looks misspelt is reported.
+        """
+        if why.dropped or (why.of_class and not tree.is_ours):
+            return False
+        return not is_module(tree.base) or (why.misspelt and not has_default)
 
     def set_item(self, context: MethodSigContext) -> FunctionLike:
         """``tree[key] = value``: the value must have the type under the key."""
@@ -152,18 +169,79 @@ class Accesses:
         return cast(FunctionLike, cast(Any, signature).copy_modified(arg_types=arg_types))
 
     def _read(self, context: _Context, tree: Tree, key: Hashable) -> Type | Absent | None:
-        """The type under a key; unknown if the checked file itself assigns it to a state."""
+        """The type under a key; unknown where the text says that it may be another.
+
+        That is a name bound to several trees, and a key that the checked file itself assigns.
+        """
         found = self.reader.read(tree, key)
-        if isinstance(found, Absent) and is_module(tree.base):
-            source = source_of(cast(Any, context.api).tree.path)
-            if source is None or _is_written(source, key):
-                return None
-        return found
+        if found is None or not tree.is_ours:
+            return found
+        checker = cast(Any, context.api)
+        source = source_of(checker.tree.path)
+        joined = is_joined if isinstance(found, Absent) else has_origins
+        root = _root(checker, _owner(context.context))
+        if source is None:
+            return None
+        bound_again = root is not None and is_bound_again(source, root, _function(checker))
+        if bound_again and root is not None and joined(source, root):
+            return None
+        if isinstance(found, Absent) and _is_guarded(context, context.context, key) is not False:
+            return None
+        written = isinstance(found, Absent) and is_module(tree.base) and _is_written(source, key)
+        return None if written else found
 
     def _fail(self, context: MethodContext | MethodSigContext, key: Hashable, why: Absent) -> None:
         shown = f'"{key}"' if isinstance(key, str) else repr(key)
         text = f'"{title(context.type)}" has no key {shown}: {why.reason}'
         context.api.fail(text, context.context, code=INDEX)
+
+
+def _is_guarded(context: _Context, read: MypyContext, key: Hashable) -> bool | None:
+    """Whether the presence of a key is checked before a read; None if the text is not known."""
+    source = source_of(cast(Any, context.api).tree.path)
+    if source is not None and not asks_for(source, key):
+        return False
+    guarded = None if source is None else guarded_reads(source)
+    if guarded is None:
+        return None
+    return (read.end_line or 0, read.end_column or 0, key) in guarded
+
+
+def _owner(node: MypyContext) -> Expression | None:
+    """The expression whose item or attribute is read or assigned."""
+    match node:
+        case IndexExpr(base=owner) | MemberExpr(expr=owner):
+            return owner
+        case CallExpr(callee=MemberExpr(expr=owner)):
+            return owner
+        case AssignmentStmt(lvalues=[IndexExpr(base=owner) | MemberExpr(expr=owner)]):
+            return owner
+        case _:
+            return None
+
+
+def _root(checker: Any, owner: Expression | None) -> NameExpr | MemberExpr | None:
+    """The name or attribute that holds the whole tree of which an expression is a part."""
+    match owner:
+        case IndexExpr(base=inner):
+            return _root(checker, inner)
+        case MemberExpr(expr=inner):
+            return _root(checker, inner) if _is_tree(checker, inner) else owner
+        case CallExpr(callee=MemberExpr(expr=inner)):
+            return _root(checker, inner) if _is_tree(checker, inner) else None
+        case NameExpr():
+            return owner
+        case _:
+            return None
+
+
+def _function(checker: Any) -> FuncItem | None:
+    """The outermost function that is checked."""
+    return cast(FuncItem | None, checker.scope.top_level_function())
+
+
+def _is_tree(checker: Any, expr: Expression) -> bool:
+    return checker.has_type(expr) and tree_of(checker.lookup_type(expr)) is not None
 
 
 def _is_written(source: str, key: Hashable) -> bool:

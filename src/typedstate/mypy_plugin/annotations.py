@@ -7,10 +7,10 @@ from typing import Any, Final, cast
 from mypy.errorcodes import TYPE_ARG
 from mypy.nodes import TypeInfo
 from mypy.plugin import AnalyzeTypeContext
-from mypy.types import AnyType, Instance, PlaceholderType, Type, TypeOfAny, get_proper_type
+from mypy.types import Instance, PlaceholderType, Type, get_proper_type
 
 from .fallback import report
-from .filters import bare, of_annotation
+from .filters import bare, of_annotation, unknown
 from .names import STATE
 from .presence import HAVING, paths_of
 from .reader import Reader
@@ -42,7 +42,7 @@ def as_without(fullname: str, context: AnalyzeTypeContext) -> Type:
             return context.api.analyze_type(context.type.args[0])
     except Exception as error:
         report(error)
-    return AnyType(TypeOfAny.special_form)
+    return unknown()
 
 
 def _tagged(reader: Reader, name: str, context: AnalyzeTypeContext, default: Type) -> Type:
@@ -69,7 +69,7 @@ def _is_complete(typ: Instance) -> bool:
 
 def _unwrapped(reader: Reader, name: str, context: AnalyzeTypeContext) -> Type:
     """The dict or state that the form's alias names, with the form as its tag."""
-    inner: Type = AnyType(TypeOfAny.special_form)
+    inner: Type = unknown()
     given = len(context.type.args)
     if given > 1:
         message = f"Bad number of arguments for type alias, expected 1, given {given}"
@@ -83,6 +83,6 @@ def _unwrapped(reader: Reader, name: str, context: AnalyzeTypeContext) -> Type:
         return reader.wrap(Tag(name, found, ()), found)
     if name == "Pure":
         text = context.api.named_type("builtins.str", [])
-        return context.api.named_type("builtins.dict", [text, AnyType(TypeOfAny.special_form)])
+        return context.api.named_type("builtins.dict", [text, unknown()])
     state = reader.lookup(STATE)
-    return AnyType(TypeOfAny.special_form) if state is None else bare(state)
+    return unknown() if state is None else bare(state)

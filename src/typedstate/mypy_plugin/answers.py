@@ -33,7 +33,7 @@ from .modules import Modules
 from .optimizers import Optimizers
 from .options import PluginOptions
 from .reader import Reader
-from .transforms import Transforms
+from .transforms import Transforms, bound
 from .tree_functions import TreeFunctions
 from .values import Values
 
@@ -88,10 +88,18 @@ class Answers:
 
     def _by_name(self, known: list[tuple[tuple[str, ...], _Function]]) -> dict[str, _Function]:
         return {
-            name: safely(depending(self._reader, hook), _returned)
+            name: safely(self._unmuted(depending(self._reader, hook)), _returned)
             for fullnames, hook in known
             for name in fullnames
         }
+
+    def _unmuted(self, hook: _Function) -> _Function:
+        """The hook, which is not asked while functions get mypy's own answers."""
+
+        def asked(context: FunctionContext) -> Type:
+            return context.default_return_type if self._reader.is_muted else hook(context)
+
+        return asked
 
     def _of_methods(self, functions: Functions) -> dict[str, _Method]:
         found: dict[str, _Method] = {
@@ -111,6 +119,7 @@ class Answers:
         called = safely(depending(self._reader, gradients.called), _returned)
         return {
             names.PARTIAL_CALL: safely(transforms.partial, partial_call_callback),
+            names.NNX_JITTED_GET: safely(bound, _returned),
             **dict.fromkeys(names.UPDATES, update),
             **dict.fromkeys(names.GRADIENT_CALLS, called),
         }
@@ -121,6 +130,7 @@ def _of_states(functions: Functions) -> list[tuple[tuple[str, ...], _Function]]:
         (names.CHECK, functions.check),
         (names.FILTERING, functions.filtered),
         (names.FILTERING_STATE, functions.filtered_state),
+        (names.MERGING_STATES, functions.merged),
         (names.PURE, functions.as_pure),
         (names.POPPING, functions.popped),
         (names.PURE_DICT, functions.to_pure_dict),
@@ -135,6 +145,7 @@ def _of_trees(trees: TreeFunctions) -> list[tuple[tuple[str, ...], _Function]]:
         (names.TREE_LEAVES, trees.leaves),
         (names.TREE_FLATTEN, trees.flatten),
         (names.KEEPING, trees.first),
+        (names.KEEPING_AS_ARRAYS, trees.first_as_arrays),
         (names.KEEPING_SECOND, trees.second),
         (names.DEVICE_PUT, trees.device_put),
         (names.DEVICE_GET, trees.device_get),
@@ -154,7 +165,7 @@ def _transforms(
         (names.JIT, transforms.jit),
         (names.SAME_CALL, transforms.same),
         (names.SCAN, transforms.scan),
-        (names.FORI_LOOP, transforms.fori_loop),
+        (names.LOOPS, transforms.loop),
         (names.COND, transforms.cond),
         (names.VJP, transforms.vjp),
     ]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from mypy.nodes import FuncItem, MemberExpr, NameExpr
+
 _WHOLE: Final = (0, 1 << 30)
+_PARTS: Final = ("body", "orelse", "handlers", "finalbody", "cases")
 _CHANGING: Final = ("insert", "pop", "remove", "reverse", "sort", "clear", "extend")
 
 
@@ -30,6 +35,123 @@ def attribute_bindings(source: str, name: str) -> int:
     return _counted(source, _WHOLE)[True, name]
 
 
+def is_bound_again(source: str, expr: NameExpr | MemberExpr, function: FuncItem | None) -> bool:
+    """Whether a text seems to bind a name or an attribute more than once; told without parsing it.
+
+    Args:
+      source: the text of the module.
+      expr: the name or attribute.
+      function: the function in which a name stands; None outside of one.
+    """
+    text = source
+    if function is not None and isinstance(expr, NameExpr):
+        text = "\n".join(source.split("\n")[function.line - 1 : function.end_line])
+    before = r"\." if isinstance(expr, MemberExpr) else r"(?<![\w.])"
+    name = re.escape(expr.name)
+    assigned = rf"{before}{name}\b(?=[^=\n]*(?<![=!<>])=(?!=))"
+    taken = rf"\b(?:for|as|del)\b.*{before}{name}\b"
+    found = len(re.findall(rf"{assigned}|{taken}", text))
+    is_argument: bool = getattr(expr.node, "is_argument", True)  # not in every mypy
+    return found + is_argument > 1
+
+
+def is_joined(source: str, expr: NameExpr | MemberExpr) -> bool:
+    """Whether a name is bound in several blocks of statements: in branches, or in a loop.
+
+    There mypy joins the types, and of two that differ only in what this plugin knows it keeps one.
+    """
+    found = _of(source, expr)
+    return found is None or len({binding.block for binding in found}) > 1
+
+
+def has_origins(source: str, expr: NameExpr | MemberExpr) -> bool:
+    """Whether a name is joined from several values, none of which is made of the name itself.
+
+    ``params = jax.tree.map(f, params)`` in a loop gives a tree of the same keys.
+    """
+    found = _of(source, expr)
+    return found is None or len({one.block for one in found if not one.of_itself}) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Binding:
+    """A statement that binds a name.
+
+    Attributes:
+      block: the number of the block of statements that it stands in.
+      of_itself: whether the value is the result of a call that takes the name.
+    """
+
+    block: int
+    of_itself: bool
+
+
+def _of(source: str, expr: NameExpr | MemberExpr) -> list[_Binding] | None:
+    """The bindings of a name by the function around it, or of an attribute by the module.
+
+    None for a text of a later Python than the running one.
+    """
+    if not _functions(source):
+        return None
+    if isinstance(expr, MemberExpr):
+        return _bindings(source, _WHOLE).get((True, expr.name), [])
+    around = [place for place in _functions(source) if place[0] <= expr.line <= place[1]]
+    for place in sorted(around, key=lambda place: place[0], reverse=True):
+        found = _bindings(source, place).get((False, expr.name), [])
+        if found:
+            return found
+    return []
+
+
+@lru_cache(maxsize=256)
+def _bindings(source: str, place: tuple[int, int]) -> dict[tuple[bool, str], list[_Binding]]:
+    """The bindings of each name by a function or the module; the flag is True for attributes."""
+    found: dict[tuple[bool, str], list[_Binding]] = {}
+    scope = _functions(source).get(place)
+    for number, block in enumerate(() if scope is None else _blocks(scope)):
+        for statement in block:
+            for bound in _bound_by(statement):
+                found.setdefault(bound, []).append(_Binding(number, _takes(statement, bound[1])))
+    if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
+        for arg in ast.walk(scope.args):
+            if isinstance(arg, ast.arg):
+                found.setdefault((False, arg.arg), []).append(_Binding(0, False))
+    return found
+
+
+def _blocks(node: ast.AST) -> Iterator[list[ast.AST]]:
+    """Each list of statements below a node, its own first."""
+    for part in _PARTS:
+        block: list[ast.AST] = getattr(node, part, [])
+        if block:
+            yield block
+        for statement in block:
+            yield from _blocks(statement)
+
+
+def _bound_by(statement: ast.AST) -> Iterator[tuple[bool, str]]:
+    """What a statement binds itself, without the blocks in it."""
+    inner = {id(node) for part in _PARTS for node in getattr(statement, part, ())}
+    yield from _bound(statement)
+    for child in ast.iter_child_nodes(statement):
+        if id(child) not in inner:
+            for node in ast.walk(child):
+                yield from _bound(node)
+
+
+def _takes(statement: ast.AST, name: str) -> bool:
+    """Whether a statement assigns the result of a call that takes a name."""
+    match statement:
+        case ast.Assign(value=ast.Call() as call) | ast.AnnAssign(value=ast.Call() as call):
+            given = [*call.args, *(keyword.value for keyword in call.keywords)]
+            nodes = [node for arg in given for node in ast.walk(arg)]
+            return any(
+                name in (getattr(node, "id", None), getattr(node, "attr", None)) for node in nodes
+            )
+        case _:
+            return False
+
+
 @lru_cache(maxsize=16)
 def _functions(source: str) -> dict[tuple[int, int], ast.AST]:
     """The functions of a module by first and last line, and the module itself."""
@@ -46,7 +168,7 @@ def _functions(source: str) -> dict[tuple[int, int], ast.AST]:
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
     """Every statement below another; their expressions, by far the most nodes, hold none."""
-    for part in ("body", "orelse", "handlers", "finalbody", "cases"):
+    for part in _PARTS:
         for child in getattr(node, part, ()):
             yield child
             yield from _statements(child)

@@ -25,7 +25,7 @@ from mypy.types import AnyType, CallableType, Instance, Type, get_proper_type
 
 from .bindings import attribute_bindings, bindings
 from .declaration import source_of
-from .leaves import unknown
+from .filters import unknown
 
 _Called = FunctionContext | MethodContext
 _POSITIONAL: Final = (ARG_POS, ARG_OPT)
@@ -33,18 +33,33 @@ _POSITIONAL: Final = (ARG_POS, ARG_OPT)
 
 def argument(context: _Called, name: str) -> Expression | None:
     """The only argument that a call gives to a parameter, else None."""
-    for known, given in zip(context.callee_arg_names, context.args, strict=False):
-        if known == name and len(given) == 1:
-            return given[0]
-    return None
+    place = _place(context, name)
+    return None if place is None else context.args[place][0]
 
 
 def argument_type(context: _Called, name: str) -> Type | None:
     """The type of the only argument that a call gives to a parameter, else None."""
-    for known, given in zip(context.callee_arg_names, context.arg_types, strict=False):
-        if known == name and len(given) == 1:
-            return given[0]
+    place = _place(context, name)
+    return None if place is None else context.arg_types[place][0]
+
+
+def _place(context: _Called, name: str) -> int | None:
+    """The place of a parameter that is given one argument, and no ``*args`` or ``**kwargs``."""
+    for place, known in enumerate(context.callee_arg_names):
+        if known == name and is_single(context, place):
+            return place
     return None
+
+
+def is_single(context: _Called, place: int) -> bool:
+    """Whether a parameter is given one argument, and no ``*args`` or ``**kwargs``."""
+    kinds = context.arg_kinds[place] if place < len(context.arg_kinds) else []
+    return len(kinds) == 1 and not kinds[0].is_star()
+
+
+def is_spread(context: _Called) -> bool:
+    """Whether a call has ``*args`` or ``**kwargs``: any parameter may be given something."""
+    return any(kind.is_star() for kinds in context.arg_kinds for kind in kinds)
 
 
 def function_type(context: _Called) -> Type | None:
@@ -53,8 +68,8 @@ def function_type(context: _Called) -> Type | None:
         found = argument_type(context, name)
         if found is not None:
             return found
-    is_first = bool(context.arg_types) and len(context.arg_types[0]) == 1
-    return context.arg_types[0][0] if is_first and context.callee_arg_names[0] is None else None
+    is_first = is_single(context, 0) and context.callee_arg_names[0] is None
+    return context.arg_types[0][0] if is_first else None
 
 
 def rest(context: _Called, name: str) -> list[Type]:

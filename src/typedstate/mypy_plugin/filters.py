@@ -39,9 +39,14 @@ from .tags import operands_of, with_operands
 Lookup = Callable[[str], TypeInfo | None]
 
 
+def unknown() -> AnyType:
+    """Any, for a type that the plugin does not know."""
+    return AnyType(TypeOfAny.special_form)
+
+
 def bare(info: TypeInfo) -> Instance:
     """An instance of a class with Any in the place of its type variables."""
-    return Instance(info, [AnyType(TypeOfAny.special_form) for _ in info.defn.type_vars])
+    return Instance(info, [unknown() for _ in info.defn.type_vars])
 
 
 def of_annotation(arg: Type, resolve: Lookup, lookup: Lookup) -> Type:
@@ -61,7 +66,7 @@ def of_annotation(arg: Type, resolve: Lookup, lookup: Lookup) -> Type:
         case NoneType():
             return _combined("Nothing", (), lookup)
         case _:
-            return _unknown()
+            return unknown()
 
 
 def of_expression(expr: Expression, lookup: Lookup) -> Type:
@@ -82,7 +87,7 @@ def of_expression(expr: Expression, lookup: Lookup) -> Type:
             parts = [of_expression(item, lookup) for item in args]
             return _call(name.removeprefix(FILTERS), parts, lookup)
         case _:
-            return _unknown()
+            return unknown()
 
 
 def _call(name: str, parts: Sequence[Type], lookup: Lookup) -> Type:
@@ -96,20 +101,16 @@ def _call(name: str, parts: Sequence[Type], lookup: Lookup) -> Type:
         case ("Everything" | "Nothing") as name, []:
             return _combined(name, (), lookup)
         case _:
-            return _unknown()
-
-
-def _unknown() -> Type:
-    return AnyType(TypeOfAny.special_form)
+            return unknown()
 
 
 def _class(info: TypeInfo | None) -> Type:
-    return _unknown() if info is None else bare(info)
+    return unknown() if info is None else bare(info)
 
 
 def _combined(name: str, parts: Sequence[Type], lookup: Lookup) -> Type:
     info = lookup(f"{FILTERS}{name}")
-    return _unknown() if info is None else with_operands(bare(info), parts)
+    return unknown() if info is None else with_operands(bare(info), parts)
 
 
 def selects(filter_: Type, leaf: ProperType) -> bool | None:

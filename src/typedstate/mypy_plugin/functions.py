@@ -16,16 +16,17 @@ from mypy.nodes import (
     TypeInfo,
 )
 from mypy.plugin import FunctionContext, MethodContext
-from mypy.types import AnyType, Instance, TupleType, Type, TypeOfAny, UnionType, get_proper_type
+from mypy.types import AnyType, Instance, TupleType, Type, UnionType, get_proper_type
 
 from .annotations import KEEPING
 from .calling import is_made_once
-from .filters import bare, leaf_of, of_expression, selects
+from .filters import bare, leaf_of, of_expression, selects, unknown
+from .leaves import HOLDING
 from .modules import is_module
 from .names import ANNOTATED, ARRAY, STATE, TUPLE
 from .presence import given_to
 from .reader import Reader, is_without_schema
-from .tags import Tag, forgetting, tag_of, tagged
+from .tags import Tag, forgetting, has_any_values, tag_of, tagged, without_any_values
 from .trees import tree_of
 
 
@@ -122,15 +123,32 @@ class Functions:
     def popped(self, context: FunctionContext) -> Type:
         """``nnx.pop``: popped leaves were mostly sown, and no attribute declares them."""
         filters = self._filters(context.args[1:], context.callee_arg_names[1:])
-        any_node = AnyType(TypeOfAny.special_form)
+        any_node = unknown()
         return self._filtered(any_node, filters, context.default_return_type)
+
+    def merged(self, context: FunctionContext) -> Type:
+        """``nnx.merge_state(params, rest)``: the whole of which the first is a part."""
+        found = get_proper_type(context.default_return_type)
+        tree = tree_of(found)
+        several = sum(len(given) for given in context.args) > 1
+        if tree is None or not isinstance(found, Instance) or not several:
+            return found
+        whole: Type = tree.base
+        for form in tree.forms:
+            inner = get_proper_type(whole)
+            if form.form not in ("Only", "Rest") and isinstance(inner, Instance):
+                whole = self.reader.wrap(form, inner)
+        return whole
 
     def _state_of(self, given: Type) -> Type:
         """The state of a module, if it is read from its class; else the given type."""
         found = get_proper_type(given)
-        if self.of_modules and isinstance(found, Instance) and is_module(found):
-            return self.reader.modules.state_of(found)
-        return found
+        if not self.of_modules or not isinstance(found, Instance) or not is_module(found):
+            return found
+        state = self.reader.modules.state_of(found)
+        if not has_any_values(found) or not isinstance(state, Instance):
+            return state
+        return self.reader.wrap(Tag(HOLDING, state, (unknown(),)), state)
 
     def filtered_method(self, context: MethodContext) -> Type:
         """``state.filter`` and ``state.split``."""
@@ -186,7 +204,8 @@ class Functions:
             self._part(tree, filters[: index + 1], item) for index, item in enumerate(items[head:])
         ]
         if isinstance(found, TupleType):
-            return TupleType([*items[:head], *states], found.partial_fallback)
+            graphdefs = map(_graphdef, items[:head])
+            return TupleType([*graphdefs, *states], found.partial_fallback)
         return states[0]
 
     def _part(self, given: Type, filters: list[Type], default: Type) -> Type:
@@ -200,6 +219,11 @@ class Functions:
         tag = tag_of(selected) if isinstance(selected, Instance) else None
         if tag is None or not is_without_schema(tree):
             return selected
+        whole = tag_of(tree)
+        if whole is not None and whole.form == HOLDING:
+            leaf = leaf_of(filters[-1], unknown()) if filters else None
+            held = Instance(found.type, [found.args[0], leaf or unknown()])
+            return self.reader.with_leaves(tagged(held, tag))
         new = tagged(self._with_leaves(found, filters), tag)
         return self.reader.with_leaves(new) if _is_any(new.args[-1]) else new
 
@@ -207,7 +231,7 @@ class Functions:
         """``nnx.state(module, filter_)``."""
         state = self.reader.lookup(STATE)
         if state is None:
-            return AnyType(TypeOfAny.special_form)
+            return unknown()
         return self._part(self._state_of(module), [filter_], bare(state))
 
     def _with_leaves(self, state: Instance, filters: list[Type]) -> Instance:
@@ -268,6 +292,15 @@ def known_by_class(node: Type) -> Type:
     if not isinstance(found, Instance) or found.extra_attrs is None or not is_module(found):
         return node
     return forgetting(found)
+
+
+def _graphdef(graphdef: Type) -> Type:
+    """A graph definition, which is merged with other values than those of its node."""
+    found = get_proper_type(graphdef)
+    node = get_proper_type(found.args[0]) if isinstance(found, Instance) and found.args else None
+    if not isinstance(found, Instance) or not isinstance(node, Instance) or not is_module(node):
+        return graphdef
+    return Instance(found.type, [without_any_values(node)])
 
 
 def _is_any(typ: Type) -> bool:

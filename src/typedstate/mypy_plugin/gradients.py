@@ -32,17 +32,27 @@ from .calling import (
     argument,
     callable_of,
     function_type,
+    is_spread,
     is_unknown,
     modified,
     numbers,
     positional,
     truth,
 )
-from .filters import bare, of_expression
+from .filters import bare, of_expression, unknown
 from .functions import Functions
-from .leaves import unknown
 from .modules import is_module
-from .names import ARRAY, ARRAYS, AUTODIFF, DIFF_STATE, PARAM, SCALARS, TUPLE
+from .names import (
+    ARRAY,
+    ARRAYS,
+    AUTODIFF,
+    DICT,
+    DIFF_STATE,
+    LIST,
+    PARAM,
+    SCALARS,
+    TUPLE,
+)
 from .tags import is_of_trees, of_trees
 from .titles import title
 from .values import Values
@@ -93,7 +103,7 @@ class Gradients:
     def _gradient(self, context: FunctionContext, *, of_value: bool, of_nodes: bool) -> Type:
         function = callable_of(function_type(context))
         has_aux = truth(argument(context, "has_aux"), default=False)
-        if has_aux is None:
+        if has_aux is None or is_spread(context):
             return context.default_return_type
         if function is None or is_unknown(function):
             return self._until_called(
@@ -230,6 +240,12 @@ class Gradients:
             if graph is None:
                 return unknown()
             return self._state(found, one.filter) if graph else found
+        if isinstance(found, TupleType) and found.partial_fallback.type.fullname == TUPLE:
+            parts = [self._gradient_of(item, one, graph) for item in found.items]
+            return TupleType(parts, found.partial_fallback)
+        if isinstance(found, Instance) and found.type.fullname in (LIST, TUPLE, DICT):
+            held = self._gradient_of(found.args[-1], one, graph)
+            return Instance(found.type, [*found.args[:-1], held])
         array = self.values.reader.lookup(ARRAY)
         if found is None or array is None:
             return unknown()

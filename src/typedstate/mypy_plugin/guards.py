@@ -1,4 +1,4 @@
-"""Finds the reads of an optional field that come after a check of its presence.
+"""Finds the reads of a key that come after a check of its presence.
 
 States are compared by their text: ``"bias" in state.up`` guards ``state.up.bias`` until the end of
 the branch, and after ``assert`` or an early return until the end of the block.
@@ -7,18 +7,30 @@ the branch, and after ``assert`` or an early return until the end of the block.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+import re
+from collections.abc import Hashable, Iterable
 from functools import lru_cache
 
 Guard = tuple[str, str]  # the state's text, the key
-Place = tuple[int, int, str]  # line and column of the end of a read, and its attribute
+Place = tuple[int, int, str]  # line and column of the end of a read, and its key
+
+
+def asks_for(source: str, key: Hashable) -> bool:
+    """Whether a text has ``"key" in``; told without parsing it."""
+    return re.search(rf"[\"']{re.escape(str(key))}[\"']\s+(not\s+)?in\b", source) is not None
 
 
 @lru_cache(maxsize=4)
-def guarded_reads(source: str) -> frozenset[Place]:
-    """The reads of attributes in a module that come after a check of their presence."""
+def guarded_reads(source: str) -> frozenset[Place] | None:
+    """The reads of attributes and items in a module that come after a check of their presence.
+
+    None for a text of a later Python than the running one.
+    """
     visitor = _Guards()
-    visitor.visit(ast.parse(source))
+    try:
+        visitor.visit(ast.parse(source))
+    except SyntaxError:
+        return None
     return frozenset(visitor.guarded)
 
 
@@ -62,9 +74,16 @@ class _Guards(ast.NodeVisitor):
         self.guarded: set[Place] = set()
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
+        self._read(node, node.attr)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        key = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        self._read(node, key if isinstance(key, str) else None)
+
+    def _read(self, node: ast.Attribute | ast.Subscript, key: str | None) -> None:
         text = _text(node.value)
-        if text is not None and (text, node.attr) in self.known:
-            self.guarded.add((node.end_lineno or 0, node.end_col_offset or 0, node.attr))
+        if key is not None and text is not None and (text, key) in self.known:
+            self.guarded.add((node.end_lineno or 0, node.end_col_offset or 0, key))
         self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:

@@ -10,11 +10,10 @@ from mypy.types import (
     Instance,
     ProperType,
     Type,
-    TypeOfAny,
     get_proper_type,
 )
 
-from .filters import Lookup, bare, selects
+from .filters import Lookup, bare, selects, unknown
 from .names import ARRAYS, SCALARS, SHAPE, SHARDING, SPEC, STATE, VALUES, VARIABLE
 from .tags import Tag
 
@@ -24,11 +23,6 @@ HOLDING: Final = "Holding"
 HELD: Final = {"Abstract": SHAPE, "Shardings": SHARDING, "Specs": SPEC}
 
 _SCALARS_TOO: Final = VALUES | SCALARS
-
-
-def unknown() -> AnyType:
-    """Any, for a type that the plugin does not know."""
-    return AnyType(TypeOfAny.special_form)
 
 
 def is_array(typ: Type) -> bool:

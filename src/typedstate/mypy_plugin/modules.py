@@ -22,7 +22,6 @@ from mypy.types import (
     NoneType,
     TupleType,
     Type,
-    TypeOfAny,
     UnionType,
     get_proper_type,
 )
@@ -30,7 +29,7 @@ from mypy.types import (
 from .absence import Absent, unknown_key
 from .bindings import attribute_bindings
 from .declaration import source_of
-from .filters import Lookup, bare
+from .filters import Lookup, bare, unknown
 from .layer_table import LAYERS
 from .names import (
     ARRAY,
@@ -80,7 +79,7 @@ class Modules:
         """``nnx.state`` of a module."""
         state = self.lookup(STATE)
         if state is None:
-            return AnyType(TypeOfAny.special_form)
+            return unknown()
         return tagged(bare(state), Tag(OF_MODULE, module, ()))
 
     def read(self, module: Instance, key: Hashable) -> Type | Absent | None:
@@ -100,7 +99,7 @@ class Modules:
             yield from self._entries(module)
             return
         if not self.is_closed(module):
-            yield AnyType(TypeOfAny.special_form)
+            yield unknown()
         yield from (held for _, held in self.attributes(module) if held is not None)
 
     def attributes(self, module: Instance) -> Iterator[tuple[str, Type | None]]:
@@ -115,12 +114,13 @@ class Modules:
                 held = expand_type_by_instance(declared, carrier)
                 if layer is None:
                     yield name, self._held(self._remembered(info, name, held), info)
-                elif name not in layer or name in without:
+                elif name in without:
                     yield name, None
-                elif info.fullname == SEQUENTIAL and items_of(module):
+                elif info.fullname == SEQUENTIAL and name in layer and items_of(module):
                     yield name, self._listed(module)
                 else:
-                    yield name, self._of_layer(layer[name], held)
+                    given = ("any",) if _may_be_module(held) else ()  # `base_module` of a LoRA
+                    yield name, self._of_layer(layer.get(name, given), held)
 
     def is_closed(self, module: Instance) -> bool:
         """Whether mypy knows all attributes of a module."""
@@ -169,7 +169,7 @@ class Modules:
                 return self._streams()
             case "array":
                 info = self.lookup(ARRAY)
-                return AnyType(TypeOfAny.special_form) if info is None else bare(info)
+                return unknown() if info is None else bare(info)
             case "any":
                 found = get_proper_type(typ)
                 items = found.items if isinstance(found, UnionType) else [found]
@@ -178,11 +178,11 @@ class Modules:
                 known = isinstance(one, Instance) and is_module(one)
                 if known and isinstance(one, Instance):
                     return self.state_of(one)
-                return AnyType(TypeOfAny.special_form)
+                return unknown()
             case name:
                 info = self.lookup(name)
                 if info is None:
-                    return AnyType(TypeOfAny.special_form)
+                    return unknown()
                 leaf = bare(info)
                 return self.state_of(leaf) if is_module(leaf) else self._of_arrays(leaf)
 
@@ -191,15 +191,15 @@ class Modules:
         state = self.lookup(STATE)
         kinds = [info for name in STREAM_LEAVES if (info := self.lookup(name)) is not None]
         if state is None or len(kinds) != len(STREAM_LEAVES):
-            return AnyType(TypeOfAny.special_form)
+            return unknown()
         leaves = UnionType.make_union([bare(kind) for kind in kinds])
-        return Instance(state, [AnyType(TypeOfAny.special_form), leaves])
+        return Instance(state, [unknown(), leaves])
 
     def _listed(self, module: Instance) -> Type:
         """The layers of a `Sequential` as a list."""
         info = self.lookup(NODE_LIST)
         if info is None:
-            return AnyType(TypeOfAny.special_form)
+            return unknown()
         items = items_of(module)
         return self.state_of(with_items(bare(info), dict(enumerate(items))))
 
@@ -228,7 +228,7 @@ class Modules:
         info = self.lookup(kind)
         args = () if info is None else map_instance_to_supertype(module, info).args
         held = self._held(args[0], None) if args else None
-        return AnyType(TypeOfAny.special_form) if held is None else held
+        return unknown() if held is None else held
 
     def _held(self, typ: Type, owner: TypeInfo | None) -> Type | None:
         """The type in the state for an attribute of a type; None if it is certainly no data."""
@@ -250,11 +250,11 @@ class Modules:
             case AnyType():
                 return found
             case _ if of_layer:  # a layer that is not in the catalogue
-                return AnyType(TypeOfAny.special_form)
+                return unknown()
             case _ if self._is_static(found) and not self._makes_data(owner):
                 return None
             case _:
-                return AnyType(TypeOfAny.special_form)
+                return unknown()
 
     def _makes_data(self, owner: TypeInfo | None) -> bool:
         """Whether a class may declare any attribute as data."""
@@ -264,8 +264,8 @@ class Modules:
         """Whether values of a type are no data unless they are declared so."""
         found = get_proper_type(typ)
         match found:
-            case CallableType():  # any other may be a module that can be called
-                return found.definition is not None or found.is_type_obj()
+            case CallableType():  # without names of arguments it may be a module that can be called
+                return any(found.arg_names) or found.is_type_obj()
             case NoneType():
                 return True
             case TupleType(items=items):
@@ -306,7 +306,16 @@ def _declared(info: TypeInfo) -> Iterator[tuple[str, Type]]:
         if not isinstance(node, Var) or node.is_classvar or node.is_property:
             continue
         if not name.startswith(("__", "_pytree__", "_object__")):
-            yield name, node.type or AnyType(TypeOfAny.special_form)
+            yield name, node.type or unknown()
+
+
+def _may_be_module(typ: Type) -> bool:
+    """Whether an attribute is declared as a module, or as an optional one."""
+    found = get_proper_type(typ)
+    items = found.items if isinstance(found, UnionType) else [found]
+    return any(
+        isinstance(item, Instance) and is_module(item) for item in map(get_proper_type, items)
+    )
 
 
 def _has_state(info: TypeInfo) -> bool:

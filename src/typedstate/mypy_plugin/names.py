@@ -72,6 +72,7 @@ LAYER_MODULES: Final = f"{_NNX}nn."
 STREAM_LEAVES: Final = tuple(f"{_NNX}rnglib.{name}" for name in ("RngKey", "RngCount"))
 FLAX_NNX: Final = _NNX
 NNX_JITTED: Final = f"{_NNX}transforms.compilation.JitWrapped"
+NNX_JITTED_GET: Final = f"{NNX_JITTED}.__get__"
 AUTODIFF: Final = f"{_NNX}transforms.autodiff."
 #: The classes that `nnx.grad` and `nnx.value_and_grad` return in the stubs, also with `has_aux`.
 GRADIENTS: Final = tuple(
@@ -98,7 +99,7 @@ FOREIGN: Final = ("builtins.", "typing.", "abc.", "enum.", "jax.", "numpy.", "fl
 _STATES: Final = (f"{_NNX}statelib", f"{_NNX}graphlib", f"{_NNX}graph")
 _TREES: Final = ("jax._src.tree", "jax.tree")
 _TREE_UTIL: Final = ("jax._src.tree_util", "jax.tree_util")
-_API: Final = ("jax._src.api", "jax._src.pjit", "jax._src.ad_checkpoint", "jax._src.pmap")
+_API: Final = ("jax._src.api", "jax._src.pjit", "jax._src.ad_checkpoint")
 _LAX: Final = tuple(
     f"jax._src.lax.{name}"
     for name in ("lax", "parallel", "control_flow.loops", "control_flow.conditionals")
@@ -116,6 +117,7 @@ def _in(modules: Iterable[str], *names: str) -> tuple[str, ...]:
 # Functions over states.
 FILTERING: Final = _in(_STATES, "state", "variables", "split")
 FILTERING_STATE: Final = _in(_STATES, "filter_state", "split_state")
+MERGING_STATES: Final = _in(_STATES, "merge_state")
 POPPING: Final = _in(_STATES, "pop")
 PURE: Final = _in(_STATES, "as_pure", "pure")
 PURE_DICT: Final = _in(_STATES, "to_pure_dict")
@@ -129,10 +131,15 @@ TREE_MAP_WITH_PATH: Final = (
 )
 TREE_LEAVES: Final = (*_in(_TREES, "leaves"), *_in(_TREE_UTIL, "tree_leaves"))
 TREE_FLATTEN: Final = (*_in(_TREES, "flatten"), *_in(_TREE_UTIL, "tree_flatten"))
-#: Functions that return their first argument, and their second.
+#: Functions that return what their first argument is, the same with arrays of JAX, and what their
+#: second is.
 KEEPING: Final = (
-    *_in(_API, "block_until_ready", "with_sharding_constraint"),
-    *_in(_LAX, "stop_gradient", "optimization_barrier", "pmean", "psum", "pmax", "pmin", "pcast"),
+    *_in(_API, "block_until_ready"),
+    *_in(_LAX, "stop_gradient", "pmean", "psum", "pmax", "pmin"),
+)
+KEEPING_AS_ARRAYS: Final = (
+    *_in(_API, "with_sharding_constraint"),
+    *_in(_LAX, "optimization_barrier", "pcast"),
     *_in(_OPTAX, "apply_updates"),
 )
 KEEPING_SECOND: Final = _in(_OPTAX, "incremental_update", "periodic_update")
@@ -147,9 +154,9 @@ VALUE_AND_GRAD: Final = _in(_API, "value_and_grad")
 NNX_GRAD: Final = _in(_TRANSFORMS, "grad")
 NNX_VALUE_AND_GRAD: Final = _in(_TRANSFORMS, "value_and_grad")
 JIT: Final = _in(_API, "jit")
-SAME_CALL: Final = _in(_API, "checkpoint", "remat", "pmap")
+SAME_CALL: Final = _in(_API, "checkpoint", "remat")
 SCAN: Final = _in(_LAX, "scan")
-FORI_LOOP: Final = _in(_LAX, "fori_loop")
+LOOPS: Final = _in(_LAX, "fori_loop", "while_loop")
 COND: Final = _in(_LAX, "cond")
 VJP: Final = _in(_API, "vjp")
 JVP: Final = _in(_API, "jvp")
@@ -157,14 +164,24 @@ JVP: Final = _in(_API, "jvp")
 #: All functions whose calls are answered, and all methods of no tree.
 FUNCTIONS: Final = frozenset(
     (
-        *(*CHECK, *FILTERING, *FILTERING_STATE, *POPPING, *PURE, *PURE_DICT, *TO_FLAT_STATE),
-        *(*TREE_MAP, *TREE_MAP_WITH_PATH, *TREE_LEAVES, *TREE_FLATTEN, *KEEPING, *KEEPING_SECOND),
+        *(
+            *CHECK,
+            *FILTERING,
+            *FILTERING_STATE,
+            *MERGING_STATES,
+            *POPPING,
+            *PURE,
+            *PURE_DICT,
+            *TO_FLAT_STATE,
+        ),
+        *(*TREE_MAP, *TREE_MAP_WITH_PATH, *TREE_LEAVES, *TREE_FLATTEN),
+        *(*KEEPING, *KEEPING_AS_ARRAYS, *KEEPING_SECOND),
         *(*DEVICE_PUT, *DEVICE_GET, *EVAL_SHAPE, *NNX_EVAL_SHAPE),
         *(*GRAD, *VALUE_AND_GRAD, *NNX_GRAD, *NNX_VALUE_AND_GRAD, *VJP),
-        *(*JIT, *SAME_CALL, *SCAN, *FORI_LOOP, *COND),
+        *(*JIT, *SAME_CALL, *SCAN, *LOOPS, *COND),
     )
 )
-METHODS: Final = frozenset((PARTIAL_CALL, *UPDATES, *GRADIENT_CALLS))
+METHODS: Final = frozenset((PARTIAL_CALL, NNX_JITTED_GET, *UPDATES, *GRADIENT_CALLS))
 TREE_METHODS: Final = frozenset(("__getitem__", "get", "of", "to_pure_dict", "filter", "split"))
 #: How the names of classes begin whose calls are answered.
 MADE: Final = (LAYER_MODULES, SEQUENTIAL, NODE_LIST, NODE_DICT, *OPTIMIZERS)

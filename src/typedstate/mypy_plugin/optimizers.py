@@ -5,9 +5,9 @@ from __future__ import annotations
 from mypy.errorcodes import ARG_TYPE
 from mypy.nodes import CallExpr, MemberExpr
 from mypy.plugin import MethodContext
-from mypy.types import Instance, TupleType, Type, UnionType, get_proper_type
+from mypy.types import AnyType, Instance, TupleType, Type, UnionType, get_proper_type
 
-from .calling import is_made_once
+from .calling import is_made_once, is_single
 from .filters import selects
 from .leaves import value_in
 from .modules import is_module
@@ -35,9 +35,11 @@ class Optimizers:
         if not isinstance(optimizer, Instance):
             return context.default_return_type
         place = 0 if optimizer.type.has_base(MODEL_AND_OPTIMIZER) else 1
-        if len(context.args) > place and len(context.args[place]) == 1:
+        if is_single(context, place):
             grads = get_proper_type(context.arg_types[place][0])
             model = get_proper_type(optimizer.args[0]) if optimizer.args else None
+            if isinstance(model, AnyType) and place == 1 and is_single(context, 0):
+                model = get_proper_type(context.arg_types[0][0])
             why = self._refusal(grads, model, self._wrt(context, optimizer))
             if why is not None:
                 text = f'Argument {place + 1} to "update" of "{optimizer.type.name}" {why}'
@@ -58,8 +60,10 @@ class Optimizers:
         found = get_proper_type(grads)
         module = model if isinstance(model, Instance) and is_module(model) else None
         match found:
-            case TupleType():
-                return "is a tuple, and no gradients"
+            case TupleType(items=items):
+                first = get_proper_type(items[0]) if items else None
+                of_one = isinstance(first, Instance) and first.type.fullname in ARRAYS
+                return "is a tuple, and no gradients" if module is not None or of_one else None
             case Instance() if found.type.fullname in ARRAYS | SCALARS:
                 return f'is "{title(found)}", and no gradients'
             case Instance() if is_module(found):

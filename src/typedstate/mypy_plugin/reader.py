@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+import contextlib
+from collections.abc import Generator, Hashable, Iterator, Mapping
 from typing import Any, Final, cast
 
 from mypy.nodes import TypeInfo
@@ -19,8 +20,8 @@ from mypy.types import (
 
 from .absence import Absent, unknown_key
 from .declaration import key_of, metadata_of
-from .filters import Lookup, bare
-from .leaves import HOLDING, leaf_in, unknown
+from .filters import Lookup, bare, unknown
+from .leaves import HOLDING, leaf_in
 from .modules import OF_MODULE, Modules, is_module
 from .names import DICT, ENTRIES, FORMS, MAP, NODE_DICT, NODE_LIST, STATE, STR
 from .presence import HAVING, present_at
@@ -37,6 +38,8 @@ class Reader:
       lookup: finds a class by its full name.
       modules: reads module classes.
       consulted: the classes that were read for the current answer.
+      is_muted: whether functions get mypy's own answers, as for a call whose arguments are not
+        all known.
     """
 
     def __init__(self, lookup: Lookup, modules: Modules) -> None:
@@ -44,6 +47,7 @@ class Reader:
         self.lookup = lookup
         self.modules = modules
         self.consulted: set[TypeInfo] = set()
+        self.is_muted = False
         self._answering = False
         self._fields: dict[Instance, Fields] = {}
 
@@ -61,6 +65,15 @@ class Reader:
         """Ends an answer; the enclosing answer has consulted its classes too."""
         self._answering = around is not None
         self.consulted = set[TypeInfo]() if around is None else around | self.consulted
+
+    @contextlib.contextmanager
+    def muted(self) -> Generator[None, None, None]:
+        """A block in which functions get mypy's own answers."""
+        before, self.is_muted = self.is_muted, True
+        try:
+            yield
+        finally:
+            self.is_muted = before
 
     def declares(self, base: Instance, name: str) -> bool:
         """Whether an attribute of a schema is a field under its own name; consults the schema."""

@@ -18,6 +18,7 @@ _ARGUMENT: Final = "<typedstate argument {}>"
 _LACKS: Final = "<typedstate lacks {}>"
 _SELECTS: Final = "<typedstate selects>"
 _TREES: Final = "<typedstate of trees>"
+_ANY_VALUES: Final = "<typedstate any values>"
 _ITEM: Final = "<typedstate item {}>"
 
 
@@ -119,9 +120,30 @@ def is_of_trees(typ: Instance) -> bool:
     return typ.extra_attrs is not None and _TREES in typ.extra_attrs.attrs
 
 
+def with_any_values(carrier: Instance) -> Instance:
+    """A module whose Variables hold anything: abstract ones, until an update gives it arrays."""
+    return _with(carrier, {_ANY_VALUES: NoneType()})
+
+
+def has_any_values(typ: Instance) -> bool:
+    """Whether the Variables of a module may hold anything."""
+    return typ.extra_attrs is not None and _ANY_VALUES in typ.extra_attrs.attrs
+
+
+def without_any_values(carrier: Instance) -> Instance:
+    """A module whose Variables hold what its class says."""
+    if not has_any_values(carrier) or carrier.extra_attrs is None:
+        return carrier
+    attrs = {key: typ for key, typ in carrier.extra_attrs.attrs.items() if key != _ANY_VALUES}
+    new = Instance(carrier.type, carrier.args, carrier.line, carrier.column)
+    new.extra_attrs = ExtraAttrs(attrs) if attrs else None
+    return new
+
+
 def forgetting(typ: Instance) -> Instance:
     """A module of which only the class is known, without facts of its constructor."""
-    return Instance(typ.type, typ.args, typ.line, typ.column)
+    new = Instance(typ.type, typ.args, typ.line, typ.column)
+    return with_any_values(new) if has_any_values(typ) else new
 
 
 def _with(carrier: Instance, attrs: Mapping[str, Type]) -> Instance:

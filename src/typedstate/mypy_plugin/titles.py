@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mypy.types import AnyType, Instance, LiteralType, NoneType, Type, UnionType, get_proper_type
 
+from .leaves import HOLDING
 from .names import FILTERS
 from .tags import operands_of, tag_of
 
@@ -28,6 +29,8 @@ def title(typ: Type) -> str:
 
 def _instance(typ: Instance) -> str:
     tag = tag_of(typ)
+    if tag is not None and tag.form == HOLDING:  # no form of a user's
+        return title(tag.inner)
     if tag is not None:
         return f"{tag.form}[{', '.join(map(title, (tag.inner, *tag.args)))}]"
     name = typ.type.name

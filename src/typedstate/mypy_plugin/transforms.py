@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from mypy.nodes import (
-    ARG_POS,
-)
+from mypy.nodes import ARG_POS, Decorator, MemberExpr
 from mypy.plugin import FunctionContext, MethodContext
-from mypy.plugins.functools import partial_call_callback
 from mypy.types import (
     AnyType,
     CallableType,
@@ -22,12 +19,12 @@ from .calling import (
     argument_type,
     callable_of,
     function_type,
+    is_spread,
     is_unknown,
     modified,
     rest,
 )
-from .filters import bare
-from .leaves import unknown
+from .filters import bare, unknown
 from .names import (
     ARRAY,
     JITTED,
@@ -35,6 +32,7 @@ from .names import (
     SCALARS,
     TUPLE,
 )
+from .partials import in_part, in_whole
 from .values import Values
 
 
@@ -80,7 +78,10 @@ class Transforms:
 
     def partial(self, context: MethodContext) -> Type:
         """``partial(jax.jit, static_argnums=0)(f)``, which is how a decorator takes options."""
-        default = partial_call_callback(context)
+        whole = in_whole(self.values.reader, context)
+        if whole is not None:
+            return whole
+        default = in_part(self.values.reader, context)
         given = [typ for types in context.arg_types for typ in types]
         if len(given) != 1:
             return default
@@ -104,10 +105,14 @@ class Transforms:
             return context.default_return_type
         return TupleType([carry, found.items[1]], found.partial_fallback)
 
-    def fori_loop(self, context: FunctionContext) -> Type:
-        """``jax.lax.fori_loop(lower, upper, body, init)``: the type of `init`."""
+    def loop(self, context: FunctionContext) -> Type:
+        """``jax.lax.fori_loop(lower, upper, body, init)``, ``while_loop``: the type of `init`."""
         init = argument_type(context, "init_val")
-        return context.default_return_type if init is None else self._arrays(init)
+        if init is None:
+            return context.default_return_type
+        found = self._arrays(init)
+        is_of_other_class = isinstance(get_proper_type(found), AnyType)
+        return init if is_of_other_class else found
 
     def cond(self, context: FunctionContext) -> Type:
         """``jax.lax.cond(pred, f, g, *operands)``: the type that both branches return."""
@@ -122,7 +127,7 @@ class Transforms:
         found, pair = callable_of(function_type(context)), self.values.reader.lookup(TUPLE)
         if found is None or pair is None or argument(context, "has_aux") is not None:
             return context.default_return_type
-        if found.variables:
+        if found.variables or is_spread(context):
             return context.default_return_type
         parts = [self._arrays(primal) for primal in rest(context, "primals")]
         back = CallableType(
@@ -134,6 +139,18 @@ class Transforms:
     def _arrays(self, typ: Type) -> Type:
         array = self.values.reader.lookup(ARRAY)
         return unknown() if array is None else self.values.changed(typ, bare(array))
+
+
+def bound(context: MethodContext) -> Type:
+    """``self.f`` of a jitted f: one that `staticmethod` decorates takes no object."""
+    read = context.context
+    owner = get_proper_type(context.arg_types[0][0]) if context.arg_types[0] else None
+    if not isinstance(read, MemberExpr) or not isinstance(owner, Instance):
+        return context.default_return_type
+    symbol = owner.type.get(read.name)
+    node = None if symbol is None else symbol.node
+    is_static = isinstance(node, Decorator) and node.var.is_staticmethod
+    return context.type if is_static else context.default_return_type
 
 
 def _wrapped(function: CallableType | None, default: Type) -> Type | None:

@@ -8,9 +8,17 @@ from mypy.nodes import CallExpr, Expression, LambdaExpr, RefExpr
 from mypy.plugin import FunctionContext
 from mypy.types import AnyType, Instance, NoneType, TupleType, Type, UnionType, get_proper_type
 
-from .calling import argument, argument_type, callable_of, function_type, rest, result
-from .filters import bare
-from .leaves import unknown
+from .calling import (
+    argument,
+    argument_type,
+    callable_of,
+    function_type,
+    is_single,
+    is_spread,
+    rest,
+    result,
+)
+from .filters import bare, unknown
 from .names import ARRAY, FLAT_STATE, LIST, NDARRAY, SHAPE, STATE, TUPLE, VARIABLE, VARIABLES
 from .values import Values
 
@@ -27,15 +35,21 @@ class TreeFunctions:
         self.values = values
 
     def first(self, context: FunctionContext) -> Type:
-        """``block_until_ready(x)``, ``with_sharding_constraint(x, s)``: the type of x."""
+        """``block_until_ready(x)``, ``psum(x, "i")``: the type of x."""
         return self._as(context, 0)
+
+    def first_as_arrays(self, context: FunctionContext) -> Type:
+        """``with_sharding_constraint(x, s)``: x with arrays of JAX."""
+        given, info = self._as(context, 0), self.values.reader.lookup(ARRAY)
+        found = given if info is None else self.values.changed(given, bare(info))
+        return given if isinstance(get_proper_type(found), AnyType) else found
 
     def second(self, context: FunctionContext) -> Type:
         """``incremental_update(new, old, size)``: the type of `old`."""
         return self._as(context, 1)
 
     def _as(self, context: FunctionContext, place: int) -> Type:
-        if place >= len(context.arg_types) or len(context.arg_types[place]) != 1:
+        if not is_single(context, place):
             return context.default_return_type
         found = context.arg_types[place][0]
         known = isinstance(get_proper_type(found), Instance | TupleType)
@@ -77,7 +91,7 @@ class TreeFunctions:
     def _mapped(self, context: FunctionContext, before: list[Type]) -> Type:
         function, typ = argument(context, "f"), argument_type(context, "f")
         tree = argument_type(context, "tree")
-        if function is None or typ is None or tree is None:
+        if function is None or typ is None or tree is None or is_spread(context):
             return context.default_return_type
         if isinstance(get_proper_type(tree), AnyType):
             return context.default_return_type
@@ -132,7 +146,7 @@ class TreeFunctions:
     def _listed(self, context: FunctionContext) -> Type | None:
         tree, info = argument_type(context, "tree"), self.values.reader.lookup(LIST)
         whole = _leaf_class(argument(context, "is_leaf"))
-        if tree is None or info is None or whole is None:
+        if tree is None or info is None or whole is None or is_spread(context):
             return None
         leaf = self._given(tree, whole)
         return None if isinstance(get_proper_type(leaf), AnyType) else Instance(info, [leaf])

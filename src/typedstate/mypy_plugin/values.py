@@ -17,12 +17,12 @@ from mypy.types import (
     get_proper_type,
 )
 
-from .filters import bare
-from .leaves import HELD, HOLDING, holding, is_array, unknown, value_in
+from .filters import bare, unknown
+from .leaves import HELD, HOLDING, holding, is_array, value_in
 from .modules import is_module
-from .names import ARRAY, DICT, FLAT_STATE, LIST, SCALARS, STATE, TUPLE, VALUES, VARIABLE
+from .names import ARRAY, ARRAYS, DICT, FLAT_STATE, LIST, SCALARS, STATE, TUPLE, VALUES, VARIABLE
 from .reader import Reader
-from .tags import Tag, tag_of
+from .tags import Tag, tag_of, with_any_values
 from .trees import tree_of
 
 _SCALARS_TOO: Final = VALUES | SCALARS
@@ -76,7 +76,7 @@ class Values:
             case Instance() if found.type.fullname in SCALARS:
                 return found
             case Instance() if is_module(found):
-                return found
+                return _module(found, value)
             case Instance() if found.type.has_base(VARIABLE):
                 return self._variable(found, value, scalars=scalars)
             case Instance() if tree_of(found) is not None:
@@ -137,6 +137,12 @@ class Values:
                 return self.of(args[-1])
             case _:
                 return [unknown()]
+
+
+def _module(module: Instance, new: ProperType) -> Type:
+    """A module with other values."""
+    of_arrays = isinstance(new, Instance) and new.type.fullname in ARRAYS
+    return module if of_arrays else with_any_values(module)
 
 
 def _each(types: Iterable[Type]) -> list[Type]:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+from jax.typing import ArrayLike
 
 def pool(
-    inputs: jax.Array,
+    inputs: ArrayLike,
     init: Any,
     reduce_fn: Callable[..., Any],
     window_shape: Sequence[int],
@@ -14,20 +15,20 @@ def pool(
     padding: str | Sequence[tuple[int, int]],
 ) -> jax.Array: ...
 def avg_pool(
-    inputs: jax.Array,
+    inputs: ArrayLike,
     window_shape: Sequence[int],
     strides: Sequence[int] | None = None,
     padding: str | Sequence[tuple[int, int]] = "VALID",
     count_include_pad: bool = True,
 ) -> jax.Array: ...
 def max_pool(
-    inputs: jax.Array,
+    inputs: ArrayLike,
     window_shape: Sequence[int],
     strides: Sequence[int] | None = None,
     padding: str | Sequence[tuple[int, int]] = "VALID",
 ) -> jax.Array: ...
 def min_pool(
-    inputs: jax.Array,
+    inputs: ArrayLike,
     window_shape: Sequence[int],
     strides: Sequence[int] | None = None,
     padding: str | Sequence[tuple[int, int]] = "VALID",

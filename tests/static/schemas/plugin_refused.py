@@ -49,6 +49,8 @@ def what_functions_drop(state: ModelState) -> None:
     first, second = nnx.split_state(state, nnx.Param, ...)
     first["temperature"]  # E: "Only[ModelState, Param]" has no key "temperature": Only drops it  [index]
     second["values"]  # E: "Only[Rest[ModelState, Param], ...]" has no key "values": Rest drops it  [index]
+    nnx.merge_state(first, second)["hed"]  # E: "ModelState" has no key "hed": did you mean "heads"?  [index]
+    nnx.merge_state(first)["temperature"]  # E: "Only[ModelState, Param]" has no key "temperature": Only drops it  [index]
     ModelState.of(state, nnx.Param)["temperature"]  # E: "Only[ModelState, Param]" has no key "temperature": Only drops it  [index]
 
 

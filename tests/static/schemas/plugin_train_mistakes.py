@@ -2,6 +2,7 @@
 
 # fmt: off
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -70,6 +71,14 @@ def has_aux_forgotten(model: Net, tokens: jax.Array) -> None:
 
 def has_aux_of_one_value(model: Net, tokens: jax.Array) -> None:
     nnx.value_and_grad(loss, has_aux=True)(model, tokens)  # E: The function returns "Array": has_aux=True takes a pair  [arg-type]
+
+
+def has_aux_of_one_value_bound_before(model: Net, tokens: jax.Array) -> None:
+    partial(nnx.value_and_grad, has_aux=True)(loss)(model, tokens)  # E: The function returns "Array": has_aux=True takes a pair  [arg-type]
+
+
+def gradients_and_aux_at_once(model: Net, optimizer: nnx.Optimizer[Any], tokens: jax.Array) -> None:
+    optimizer.update(model, nnx.grad(loss_and_logits, has_aux=True)(model, tokens))  # E: Argument 2 to "update" of "Optimizer" is a tuple, and no gradients  [arg-type]
 
 
 def a_gradient_by_the_wrong_argument(model: Net, tokens: jax.Array) -> None:

@@ -92,6 +92,8 @@ def test_where_it_does_not_know() -> None:
     seen(assert_type(state["dropout"]["rngs"]["key"], Any), nnx.RngKey)
     seen(assert_type(state["cell"]["cell"]["dense_h"]["kernel"], Any), nnx.Param)
     seen(assert_type(state["bound"]["layer_instance"]["kernel"], Any), nnx.Param)
+    lora = nnx.LoRA(2, 1, 2, base_module=nnx.Linear(2, 2, rngs=nnx.Rngs(0)), rngs=nnx.Rngs(0))
+    seen(assert_type(nnx.state(lora)["base_module"]["kernel"], Any), nnx.Param)
     sowing = Sowing()
     sowing(jnp.ones(3))
     seen(assert_type(nnx.state(sowing)["seen"], Any), nnx.Intermediate)
