@@ -16,6 +16,7 @@ from tests.zoo import LinearState, MlpState, state
 from typedstate import (
     Abstract,
     Axis,
+    SchemaDocument,
     SchemaError,
     Sharded,
     Stacked,
@@ -33,7 +34,7 @@ def test_stacked_is_what_vmapped_constructors_give() -> None:
         "hidden": 3,
         "layers": 4,
     }
-    assert str(explain(blocks, MlpState)).splitlines()[1:3] == [
+    assert str(explain(blocks, MlpState)).splitlines()[2:4] == [
         '  up.kernel: expected rank 2 ("din dout"), found shape (4, 2, 3) [rank]',
         '  up.bias: expected rank 1 ("dout"), found shape (4, 3) [rank]',
     ]
@@ -156,3 +157,52 @@ def test_an_axis_within_a_run_is_said_in_reports() -> None:
         "Sharded[..., 'layers=fsdp']: Axis(1) of Float[Array, \"*window cin cout, layers at "
         "axis 1, model at axis 0\"] can't be given a name: its place is open"
     )
+
+
+class InnerState(TypedState):
+    kernel: nnx.Param[Float[Array, "n m"]]
+
+
+class MiddleState(TypedState):
+    inner: Stacked[InnerState, "n"]
+
+
+class OuterState(TypedState):
+    middle: Stacked[MiddleState, "n"]
+
+
+def nested(*shape: int) -> Any:
+    return state({"middle": {"inner": {"kernel": nnx.Param(jnp.ones(shape))}}})
+
+
+def test_stacks_within_a_stack_have_dims_of_their_own() -> None:
+    assert explain(nested(5, 4, 2, 3), OuterState).dims == {"n": 5}
+    assert fits(nested(5, 4, 2, 3), OuterState)
+    assert fits(nested(5, 4, 2, 3), SchemaDocument.of(OuterState).to_schema())
+    of_outer = Stacked[OuterState, "n"]  # the name of the outermost two is one
+    assert explain(nested(5, 5, 4, 2, 3), of_outer).dims == {"n": 5}
+    assert [str(item) for item in explain(nested(6, 5, 4, 2, 3), of_outer).violations] == [
+        "middle.inner.kernel: n is 5, but n=6 from middle.inner.kernel, axis 0 [dim]"
+    ]
+
+
+class PairState(TypedState):
+    left: Stacked[InnerState, "n"]
+    right: Stacked[InnerState, "n"]
+
+
+class PairsState(TypedState):
+    pairs: Stacked[PairState, "n"]
+
+
+def test_the_axes_of_nested_stacks_are_compared_from_leaf_to_leaf() -> None:
+    def pairs(left: int, right: int) -> Any:
+        sizes = {"left": left, "right": right}
+        kernels = {key: nnx.Param(jnp.ones((5, size, 2, 3))) for key, size in sizes.items()}
+        return state({"pairs": {key: {"kernel": kernels[key]} for key in sizes}})
+
+    for _ in range(3):
+        assert fits(pairs(4, 4), PairsState)
+        assert [str(item) for item in explain(pairs(4, 6), PairsState).violations] == [
+            "pairs.right.kernel: n is 6, but n=4 from pairs.left.kernel, axis 1 [dim]"
+        ]

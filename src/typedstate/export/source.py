@@ -7,6 +7,7 @@ from typing import Any
 from .._annotations.spec_of import name_of, spec_of
 from .._spec.nodes import Node
 from ..errors import SchemaError
+from ..forms import Bind, Stacked
 from ..schema.typed_state import SchemaMeta
 from .lines import fitted
 from .source_file import SourceFile, identifier
@@ -75,6 +76,17 @@ def _is_class(hint: Any) -> bool:
 
 def _alias(hint: Any) -> str:
     """A name for a form, or for an alias of a class of the catalogue."""
-    written = getattr(hint, "__typedstate_written__", None)
-    optimizer = written is not None and written[0].__name__.endswith("OptimizerState")
+    form, *arguments = _written(hint)
+    if form is Stacked:
+        inner = arguments[0]
+        while _written(inner)[0] is Bind:
+            inner = _written(inner)[1]
+        return f"Stacked{inner.__name__ if _written(inner)[0] is None else _alias(inner)}"
+    optimizer = form is not None and form.__name__.endswith("OptimizerState")
     return "ModelOptimizerState" if optimizer else "ModelState"
+
+
+def _written(hint: Any) -> tuple[Any, ...]:
+    """The form of a hint and its arguments; None for a class that is no form of another."""
+    written = getattr(hint, "__typedstate_written__", None)
+    return (None,) if written is None else (written[0], *written[1])
