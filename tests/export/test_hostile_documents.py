@@ -123,6 +123,10 @@ CONTRADICTIONS = [
     (document(schemas={"S": class_(KERNEL, KERNEL)}), None),
     (document(schemas={"S": class_({"key": "a b", "holds": leaf()})}), "schemas['S'].fields[0]: "
      "the key 'a b' is no attribute: give a name"),
+    (document({"type": "module", "class": "jax.Array", "state": {"type": "any"}}), "root: "
+     "jax.Array is no class of modules"),
+    (document({"type": "union", "options": [{"type": "none"}]}), "root: a union of nothing but "
+     "none"),
     (document({"type": "within", "of": leaf(), "schema": "S"}), "root: the document has no schema "
      "'S'"),
     (document(schemas={"S": class_(arguments=[IN_S])}), "schemas['S'].arguments: 'S' is a type "

@@ -15,6 +15,7 @@ import msgspec
 from jax.sharding import NamedSharding, PartitionSpec
 
 from .._annotations.context import Context
+from .._compat.modules import is_module_class
 from .._spec import nodes as s
 from .._spec.binds import check_binds
 from .._spec.leaf_conditions import Allowed, PlacedSpec, Selection
@@ -240,7 +241,10 @@ class Reader:
             case n.TreePart(leaf=leaf, container=container):
                 return s.StateOfSpec(self.spec(leaf, where), container)
             case n.UnionPart(options=options):
-                return s.Union(tuple(self.spec(option, where) for option in options))
+                found = tuple(self.spec(option, where) for option in options)
+                if all(option == s.NoValue() for option in found):
+                    raise error_at(where, "a union of nothing but none")
+                return s.Union(found)
             case n.BindPart(of=inner, dims=links):
                 return s.Bound(self.spec(inner, where), links_of(links))
             case n.ScopedPart(of=inner, scope=scope):
@@ -264,7 +268,10 @@ class Reader:
                     part.open,
                 )
             case n.ModulePart(cls=cls, state=state):
-                return s.ModuleState(self.terms.find_class(cls, where), self.spec(state, where))
+                module = self.terms.find_class(cls, where)
+                if not is_module_class(module):
+                    raise error_at(where, f"{cls} is no class of modules")
+                return s.ModuleState(module, self.spec(state, where))
             case _:
                 raise error_at(where, f"{type(part).__name__} is no part of a hint")
 
