@@ -24,6 +24,7 @@ from typedstate import (
     abstract,
     explain,
     fits,
+    to_source,
 )
 
 
@@ -178,7 +179,11 @@ def nested(*shape: int) -> Any:
 def test_stacks_within_a_stack_have_dims_of_their_own() -> None:
     assert explain(nested(5, 4, 2, 3), OuterState).dims == {"n": 5}
     assert fits(nested(5, 4, 2, 3), OuterState)
-    assert fits(nested(5, 4, 2, 3), SchemaDocument.of(OuterState).to_schema())
+    read = SchemaDocument.of(OuterState).to_schema()
+    assert fits(nested(5, 4, 2, 3), read)
+    names: dict[str, Any] = {}
+    exec(to_source(read, name="WrittenState"), names)
+    assert fits(nested(5, 4, 2, 3), names["WrittenState"])
     of_outer = Stacked[OuterState, "n"]  # the name of the outermost two is one
     assert explain(nested(5, 5, 4, 2, 3), of_outer).dims == {"n": 5}
     assert [str(item) for item in explain(nested(6, 5, 4, 2, 3), of_outer).violations] == [

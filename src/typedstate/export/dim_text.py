@@ -32,7 +32,9 @@ def expr_text(expr: Expr[str]) -> str:
 
 
 def _name(name: str) -> str:
-    """The name of a dim, without the mark of names that forms made, such as ``^layers``."""
+    """The name of a dim; one that a form made, such as ``^layers`` or ``^^layers``, as a name."""
     if name.isidentifier() and not keyword.iskeyword(name):
         return name
-    return "axis_" + re.sub(r"\W", "_", name, flags=re.ASCII).strip("_")
+    depth = len(name) - len(name.lstrip("^"))
+    axis = "axis" if depth < 2 else f"axis{depth}"
+    return f"{axis}_" + re.sub(r"\W", "_", name, flags=re.ASCII).strip("_")
