@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import pytest
 from flax import nnx
 
+from tests.inference.inferred import conv, linear, said
 from tests.zoo import leaf, list_of
 from tests.zoo.published import (
     GPT,
@@ -288,3 +289,21 @@ def test_a_checkpoint_without_modules_has_the_catalogues_layers_too() -> None:
     assert "MultiHeadAttentionState" in source
     assert 'mlp: Bind[MlpState, "hidden d"]' in source
     assert 'embed: Bind[EmbedState, "vocab features=d"]' in source
+
+
+class Stages(nnx.Module):
+    def __init__(self) -> None:
+        self.convs = list_of([conv(4, 4), conv(4, 4)])
+
+
+class Averaged(nnx.Module):
+    """A model and a copy of it with other values."""
+
+    def __init__(self) -> None:
+        self.net, self.critic, self.net_ema = Stages(), linear(4, 1), Stages()
+
+
+def test_a_copy_of_a_model_has_the_same_dims() -> None:
+    text = said(Averaged())
+    assert '    net: Bind[StagesState, "cin cout=channels"]\n' in text
+    assert '    net_ema: Bind[StagesState, "cin cout=channels"]\n' in text

@@ -15,7 +15,7 @@ from ..report import show_path
 from .catalogue import Around, Layer
 from .layer_uses import Attributes, layer_dims, layer_runs
 from .leaves import leaf_use
-from .linking import collapsed, link
+from .linking import link
 from .members import ENSEMBLE
 from .naming import name_dims
 from .numbered import Run, numbered
@@ -33,6 +33,7 @@ from .roles import (
     Role,
 )
 from .settings import Settings
+from .sizes import collapsed
 from .text import key_text, singular
 from .uses import (
     AroundUse,

@@ -34,6 +34,7 @@ from .roles import (
     of_norm,
 )
 from .settings import Settings
+from .sizes import agree, filled, uniform, varies
 from .text import key_text
 from .uses import ArrayUse, Draft, Group, LeafUse, Sizes, Slot
 
@@ -45,6 +46,8 @@ _ANCHORS: Final = 32
 _ACROSS: Final = 8
 #: What is added to what goes past it.
 _BESIDE: Final = re.compile(r"short_?cut|skip|down_?sampl|resid")
+#: What is a copy of a model, of the same sizes.
+_COPY: Final = re.compile(r"(^|_)(ema|target|teacher|momentum|shadow|frozen|copy|reference)(_|$)")
 
 
 def link(draft: Draft, slots: list[Slot], settings: Settings) -> list[Group]:
@@ -59,7 +62,7 @@ def link(draft: Draft, slots: list[Slot], settings: Settings) -> list[Group]:
     for first, second in _alike(slots):
         if first.group is second.group or (id(first) in aligned or id(second) in aligned):
             continue
-        if rule.one(first, second) and _agree(first.group.sizes, second.group.sizes):
+        if rule.one(first, second) and agree(first.group.sizes, second.group.sizes):
             _union(first.group, second.group)
     if settings.examples == 1 and not settings.fixes_all:
         draft.notes = list(_notes(draft, slots))
@@ -76,13 +79,13 @@ def _settle_norms(slots: Sequence[Slot]) -> None:
     normed = [slot for slot in heads if of_norm(slot.field).kind == HEAD_DIM]
     others = [slot for slot in heads if slot not in normed]
     for slot in normed:
-        if others and not any(_agree(slot.sizes, other.sizes) for other in others):
+        if others and not any(agree(slot.sizes, other.sizes) for other in others):
             slot.role = slot.group.role = Role(FEATURES)
 
 
 def _union(first: Group, second: Group) -> None:
     first.slots += second.slots
-    first.sizes = _filled(first.sizes, second.sizes)
+    first.sizes = filled(first.sizes, second.sizes)
     for slot in second.slots:
         slot.group = first
 
@@ -119,7 +122,7 @@ def _agreeing(groups: Iterable[Sizes]) -> Iterator[tuple[Sizes, Sizes]]:
                 others.update(dict.fromkeys(by_size[place, size]))
                 by_size[place, size].append(sizes)
         for other in others:
-            if (None in sizes or None in other) and _agree(sizes, other):
+            if (None in sizes or None in other) and agree(sizes, other):
                 yield sizes, other
 
 
@@ -201,6 +204,8 @@ class _Structural:
             if first.role.name and first.role == second.role and kinds == {LAYERS}:
                 return True  # of the same blocks
             return uniform(first.sizes) is None  # at each of several places they are as many
+        if _is_copied(first, second):
+            return first.dim == second.dim
         if first.unit is second.unit:
             if kinds == {HEADS, KV_HEADS}:
                 return True
@@ -244,7 +249,7 @@ class _Structural:
             return True
         between = self.slots[self._place(one) + 1 : self._place(two)]
         between = [slot for slot in between if slot.role.kind not in _AT_HOME]
-        same = [slot for slot in between if _agree(slot.sizes, one.sizes)]
+        same = [slot for slot in between if agree(slot.sizes, one.sizes)]
         match one.role.kind, two.role.kind:
             case "in", "out" if len({slot.sizes for slot in between}) == 1:
                 return True
@@ -260,6 +265,13 @@ class _Structural:
 
     def _place(self, slot: Slot) -> int:
         return self.places.get(id(slot), 0)
+
+
+def _is_copied(first: Slot, second: Slot) -> bool:
+    """Whether the axes are of two parts of one class, one of which is a copy of the other."""
+    if first.below is None or first.below is not second.below or first.field == second.field:
+        return False
+    return any(_COPY.search(slot.field.lower()) for slot in (first, second))
 
 
 def may_be_one(first: Slot, second: Slot) -> bool:
@@ -309,7 +321,7 @@ def _align_biases(draft: Draft) -> set[int]:
             if others is None or len(others) <= len(dims):
                 continue
             pairs = list(zip(dims[::-1], others[::-1], strict=False))
-            if all(a and b and _agree(a.sizes, b.sizes) for a, b in pairs):
+            if all(a and b and agree(a.sizes, b.sizes) for a, b in pairs):
                 for a, b in pairs:
                     if a is not None and b is not None and a.group is not b.group:
                         _union(b.group, a.group)
@@ -336,7 +348,7 @@ def _notes(draft: Draft, slots: Sequence[Slot]) -> Iterator[str]:
         if "channels" in (first.role.name, second.role.name) and _are_far(draft, first, second):
             continue
         size = next((size for size in first.sizes if size is not None), 0)
-        if size < 2 or not _agree(first.sizes, second.sizes):
+        if size < 2 or not agree(first.sizes, second.sizes):
             continue
         told.add(pair)
         count += 1
@@ -360,40 +372,4 @@ def shown(slot: Slot) -> str:
     return f"{slot.field}.{slot.dim}" if slot.dim else slot.field
 
 
-def varies(draft: Draft, sizes: Sizes) -> bool:
-    """Whether a size differs between the examples at some path of the class."""
-    seen: dict[object, int] = {}
-    for (_, path), size in zip(draft.places, sizes, strict=True):
-        if size is not None and seen.setdefault(path, size) != size:
-            return True
-    return False
-
-
-def uniform(sizes: Sizes) -> int | None:
-    """The size in all occurrences; None if they differ."""
-    found = {size for size in sizes if size is not None}
-    return found.pop() if len(found) == 1 else None
-
-
-def _agree(first: Sizes, second: Sizes) -> bool:
-    """Whether two axes have one size in all occurrences with both, and both occur together."""
-    both = [(a, b) for a, b in zip(first, second, strict=True) if a is not None and b is not None]
-    return bool(both) and all(a == b for a, b in both)
-
-
-def _filled(first: Sizes, second: Sizes) -> Sizes:
-    return tuple(b if a is None else a for a, b in zip(first, second, strict=True))
-
-
-def collapsed(sizes: Sizes, owners: Sequence[int], count: int) -> Sizes | None:
-    """One size per owner; None if the entries of an owner differ."""
-    found: list[int | None] = [None] * count
-    for owner, size in zip(owners, sizes, strict=True):
-        if size is not None:
-            if found[owner] not in (None, size):
-                return None
-            found[owner] = size
-    return tuple(found)
-
-
-__all__ = ["collapsed", "is_layer", "link", "may_be_one", "shown", "uniform", "varies"]
+__all__ = ["is_layer", "link", "may_be_one", "shown"]

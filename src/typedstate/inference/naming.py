@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from .linking import is_layer, uniform, varies
+from .linking import is_layer
 from .observe import Sizes as NodeSizes, sizes_of
 from .roles import (
     ANY,
@@ -32,6 +32,7 @@ from .roles import (
     of_size,
 )
 from .settings import Settings
+from .sizes import uniform, varies
 from .text import key_text, singular, word
 from .uses import (
     AroundUse,
