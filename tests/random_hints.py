@@ -195,7 +195,7 @@ def form_cases(draw: st.DrawFn) -> Case:
     def state() -> Any:
         return nnx.State(case.build())
 
-    match draw(st.integers(0, 15)):
+    match draw(st.integers(0, 16)):
         case 15 if "kernel" in case.build():
             return Case(Having[case.hint, "kernel"], state)
         case 0:
@@ -228,6 +228,8 @@ def form_cases(draw: st.DrawFn) -> Case:
         case 12:
             pure = Flat[Pure[case.hint], "//"]
             return Case(pure, lambda: joined(state()), Flat[Pure[Abstract[case.hint]], "//"])
+        case 14:
+            return Case(_nested(case.hint), lambda: nested_stack(state()))
         case 13:
             return Case(MemoryKind[case.hint, "pinned_host"], state)
         case _:
@@ -238,6 +240,21 @@ def joined(state: Any) -> dict[str, Any]:
     """The values of a state by their whole paths, each path one name."""
     values = flatten_dict(nnx.to_pure_dict(state))
     return {"//".join(map(str, path)): value for path, value in values.items()}
+
+
+def _nested(hint: Any) -> Any:
+    """A stack within a stack, whose axes have one name."""
+    for _ in range(2):
+        body = {"__module__": __name__, "__annotations__": {"inner": Stacked[hint, "n"]}}
+        hint = type(TypedState)("Nested", (TypedState,), body)
+    return hint
+
+
+def nested_stack(state: Any) -> Any:
+    """A state that is stacked twice, by two sizes."""
+    for size in (4, 3):
+        state = nnx.State({"inner": jax.tree.map(lambda x, n=size: jnp.stack([x] * n), state)})
+    return state
 
 
 def pure_stack(state: Any) -> Any:

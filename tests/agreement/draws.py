@@ -8,6 +8,7 @@ from fractions import Fraction
 from random import Random
 from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from beartype.vale import Is
@@ -76,6 +77,11 @@ class Two(TypedState, Generic[T]):
 
     first: T
     second: T
+
+
+def stacked(tree: Any, number: int) -> Any:
+    """A tree whose every array stands several times, along a first axis."""
+    return jax.tree.map(lambda x: jnp.stack([x] * number) if isinstance(x, jax.Array) else x, tree)
 
 
 def schema_with_map(hint: Any) -> Any:
@@ -189,6 +195,8 @@ class Draws:
                 return Scoped[hint, "own"], build
             case 6:
                 return StateOf[nnx.Param], lambda: {"x": {"y": zoo.leaf(nnx.Param, jnp.ones(2))}}
+            case 10:
+                return _made(lambda: Stacked[hint, "n"], hint), lambda: stacked(build(), 1 + number)
             case _:
                 return hint, build
 
@@ -223,7 +231,8 @@ class Draws:
             case 5:
                 return _made(lambda: Bind[hint, "a=2"], hint), lambda: nnx.State(build())
             case 6:
-                return _made(lambda: Stacked[hint, "n"], hint), lambda: nnx.State(build())
+                tree = self.rng.choice([build, lambda: stacked(build(), 2)])
+                return _made(lambda: Stacked[hint, "n"], hint), lambda: nnx.State(tree())
             case _:
                 return hint, lambda: nnx.State(build())
 
