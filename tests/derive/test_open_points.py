@@ -128,3 +128,18 @@ def test_a_run_of_axes_takes_several_sizes(sizes: Any) -> None:
         made = abstract(Runs, batch=sizes, d=4, dtype=jnp.float32)
         assert [item.shape for item in jax.tree.leaves(made)] == [(2, 3, 4)]
     assert len(jax.tree.leaves(specs(Runs, batch=(2, 3), d=4))) == 1
+
+
+def test_a_dim_of_an_inner_class_that_is_called_as_one_outside() -> None:
+    class Inner(TypedState):
+        kernel: nnx.Param[Float[Array, "d"]]
+
+    class Outer(TypedState):
+        inner: Inner
+        scale: nnx.Param[Float[Array, "d"]]
+
+    assert refusal(abstract, Outer, d=2, dtype=jnp.float32) == [
+        "abstract(Outer) can't be made:",
+        "  inner.kernel: axis 0 is open: its d is another dim than the given one: "
+        "link it in the schema, by Bind",
+    ]

@@ -275,7 +275,9 @@ def _sizes(builder: Builder, dim: SingleDim | VariadicDim, site: Site) -> Sequen
     size, opened = builder.size(dims_.substitute(dim.expr, site.scope.lookup))
     if size is not None and (scalars.is_symbolic_size(size) or size >= 0):
         return (size,)
-    wrong = [f"{name}={builder.given[name]}" for name in opened if name in builder.given]
-    if wrong:
-        return f"{' and '.join(wrong)} is no single size"
+    for name in opened:
+        if isinstance(builder.given.get(name), tuple):
+            return f"{name}={builder.given[name]} is no single size"
+        if name in builder.given:  # the outermost dim of that name
+            return f"its {name} is another dim than the given one: link it in the schema, by Bind"
     return f"give {give(opened)}" if opened else f"{dim.text} is no size"
