@@ -38,7 +38,7 @@ def see_union(
     walk.occurrences.unions += 1
     options = spec.options
     if walk.empty:  # nothing is there: what needs a leaf is not meant
-        options = tuple(option for option in options if not needs_leaf(option))
+        options = tuple(option for option in options if not needs_leaf(option)) or options
     for option in options:
         tried.append(_try(walk, value, option, path, scope, outermost, order))
         last = max(last, walk.found.order)
@@ -55,7 +55,7 @@ def see_union(
     elif fitting:
         kept.seen += walk.tried.choice([part.seen for part in fitting])
     else:
-        _no_option(walk, value, spec, tried, path)
+        _no_option(walk, value, spec, list(zip(options, tried, strict=True)), path)
 
 
 def _name_union(fitting: list[Branch], spec: Union, path: Path) -> None:
@@ -91,7 +91,9 @@ def _try(
     return part
 
 
-def _no_option(walk: Walker, value: Any, spec: Union, tried: list[Branch], path: Path) -> None:
+def _no_option(
+    walk: Walker, value: Any, spec: Union, tried: list[tuple[Spec, Branch]], path: Path
+) -> None:
     """Reports the alternative that got furthest, or that none was of the right kind."""
     where = show_path(path, walk.found.root)
 
@@ -99,16 +101,16 @@ def _no_option(walk: Walker, value: Any, spec: Union, tried: list[Branch], path:
         first = part.violations[0].violation
         return first.path == where and first.code in _HEAD_CODES
 
-    further = [part for part in tried if not head(part)]
+    further = [(option, part) for option, part in tried if not head(part)]
     if further:
-        best = min(further, key=_distance)
-        option = spec.options[next(i for i, part in enumerate(tried) if part is best)]
+        option, best = min(further, key=lambda pair: _distance(pair[1]))
         named = len(further) > 1 and not isinstance(option, ValueSpec | Within)
         walk.found.part.violations += _as(option, best.violations) if named else best.violations
         walk.found.part.seen += best.seen
         walk.found.part.unknown += best.unknown
         return
-    first, cause = tried[0].violations[0].violation, tried[0].violations[0].cause
+    _, part = tried[0]
+    first, cause = part.violations[0].violation, part.violations[0].cause
     note = Note(first.note, cause)
     walk.found.add(path, first.code, walk.show(spec), describe_value(value), note)
 
