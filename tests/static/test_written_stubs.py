@@ -106,7 +106,7 @@ def test_modules_that_can_have_no_stub(tmp_path: Path) -> None:
     found = stubs(tmp_path, "plain", "absent")
     assert found.returncode == 1
     assert found.stderr == (
-        "typedstate stubs: plain declares no schema\ntypedstate stubs: No module named 'absent'\n"
+        "typedstate stubs: plain declares no schema\ntypedstate stubs: there is no module 'absent'\n"
     )
 
 
