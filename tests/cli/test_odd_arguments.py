@@ -30,7 +30,8 @@ class NoRngs(nnx.Module):
 class Stack(nnx.Module):
     def __init__(self, sizes=(3, 4), *, rngs=None):
         pairs = zip(sizes, sizes[1:])
-        self.layers = nnx.List([nnx.Linear(a, b, rngs=rngs) for a, b in pairs])
+        listed = getattr(nnx, "List", list)  # before Flax 0.12
+        self.layers = listed([nnx.Linear(a, b, rngs=rngs) for a, b in pairs])
 
 
 class Any(nnx.Module):

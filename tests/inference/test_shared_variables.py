@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 
 from tests.inference.inferred import built, code, linear
-from tests.zoo import ZOO
+from tests.zoo import ZOO, list_of
 from typedstate import SchemaDocument, abstract, diff, explain, infer, to_source
 
 
@@ -47,7 +47,7 @@ Decoder: Any = type("Decoder", (nnx.Module,), {"__init__": decoder, "__module__"
 def test_the_path_is_written_as_a_module_that_is_checked_in_place_has_it() -> None:
     @built
     def tied(self: Any) -> None:
-        self.layers = nnx.List([linear(2, 3), linear(2, 3)])
+        self.layers = list_of([linear(2, 3), linear(2, 3)])
         setattr(self, "odd.name", linear(2, 3))
         self.out = Decoder(self.layers[1].kernel)
         self.w = getattr(self, "odd.name").kernel
@@ -68,7 +68,7 @@ def test_the_path_is_written_as_a_module_that_is_checked_in_place_has_it() -> No
 
 def test_another_variable_than_the_shared_one_is_refused() -> None:
     def make(self: Any, index: int = 0) -> None:
-        self.layers = nnx.List([linear(2, 3), linear(2, 3)])
+        self.layers = list_of([linear(2, 3), linear(2, 3)])
         self.w = self.layers[index].kernel
 
     Model: Any = type("Model", (nnx.Module,), {"__init__": make, "__module__": __name__})
