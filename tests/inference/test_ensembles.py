@@ -103,6 +103,7 @@ def test_several_optimizers() -> None:
         assert not explain(nnx.state(make(nnx.Rngs(0))), schema)
         assert "\nStackedModelOptimizerState = Stacked[" in to_source(schema)
     assert not fits(nnx.state(ensemble(make, 4)), infer(several, fix=True))
+    assert to_source(infer(several, fix={"ensemble"})).rstrip("]\n,").endswith('"5"')
 
 
 def test_models_with_their_optimizers() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import keyword
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from flax import nnx
@@ -108,8 +109,9 @@ def _of_optimizer(node: Any, model: Any, settings: Settings) -> Any:
     count = count_of(node)
     if count is not None:
         one = member_of(model) if modules.is_module(model) else model
-        fixed = settings.fixes_all or ENSEMBLE in (settings.fix or ())
-        hint = _of_optimizer(member_of(node), one, settings)
+        fixed = settings.fix is None or ENSEMBLE in settings.fix
+        inner = replace(settings, fix=settings.fix and settings.fix - {ENSEMBLE})
+        hint = _of_optimizer(member_of(node), one, inner)
         return _stacked[hint, str(count) if fixed else ENSEMBLE]
     if holds_model(node):
         model = node.model
