@@ -106,7 +106,8 @@ class Accesses:
         if not any(isinstance(get_proper_type(item), NoneType) for item in found.items):
             return
         read = context.context
-        if _is_guarded(context, read, name) is False:
+        source = source_of(cast(Any, context.api).tree.path)
+        if source is not None and _is_guarded(source, read, name) is False:
             text = f'"{name}" may be absent from "{title(context.type)}", and the attribute raises '
             advice = f'then: ask "{name}" in the state first, or read it with .get("{name}")'
             context.api.fail(text + advice, context.context, code=ATTR_DEFINED)
@@ -178,17 +179,18 @@ class Accesses:
             return found
         checker = cast(Any, context.api)
         source = source_of(checker.tree.path)
-        joined = is_joined if isinstance(found, Absent) else has_origins
-        root = _root(checker, _owner(context.context))
         if source is None:
             return None
-        bound_again = root is not None and is_bound_again(source, root, _function(checker))
-        if bound_again and root is not None and joined(source, root):
+        joined = is_joined if isinstance(found, Absent) else has_origins
+        root = _root(checker, _owner(context.context))
+        function = _function(checker)
+        if root and is_bound_again(source, root, function) and joined(source, root):
             return None
-        if isinstance(found, Absent) and _is_guarded(context, context.context, key) is not False:
+        if not isinstance(found, Absent):
+            return found
+        if _is_guarded(source, context.context, key) is not False:
             return None
-        written = isinstance(found, Absent) and is_module(tree.base) and _is_written(source, key)
-        return None if written else found
+        return None if is_module(tree.base) and _is_written(source, key) else found
 
     def _fail(self, context: MethodContext | MethodSigContext, key: Hashable, why: Absent) -> None:
         shown = f'"{key}"' if isinstance(key, str) else repr(key)
@@ -196,15 +198,12 @@ class Accesses:
         context.api.fail(text, context.context, code=INDEX)
 
 
-def _is_guarded(context: _Context, read: MypyContext, key: Hashable) -> bool | None:
-    """Whether the presence of a key is checked before a read; None if the text is not known."""
-    source = source_of(cast(Any, context.api).tree.path)
-    if source is not None and not asks_for(source, key):
+def _is_guarded(source: str, read: MypyContext, key: Hashable) -> bool | None:
+    """Whether the presence of a key is checked before a read; None if the text can't be read."""
+    if not asks_for(source, key):
         return False
-    guarded = None if source is None else guarded_reads(source)
-    if guarded is None:
-        return None
-    return (read.end_line or 0, read.end_column or 0, key) in guarded
+    guarded = guarded_reads(source)
+    return None if guarded is None else (read.end_line or 0, read.end_column or 0, key) in guarded
 
 
 def _owner(node: MypyContext) -> Expression | None:
