@@ -1,9 +1,8 @@
 """Runs mypy's stubtest over the installed Flax stubs, on any supported Flax.
 
 Before 0.12.5 the functions that `graphlib.pyi` describes live in `flax.nnx.graph`: there it stands
-in for the
-runtime module, so that every signature is compared and not only the names that `graph.pyi` re-
-exports.
+in for the runtime module, so that every signature is compared and not only the names that
+`graph.pyi` re-exports.
 """
 
 import importlib
@@ -27,6 +26,7 @@ MODULES = (
             "training.optimizer",
             "transforms.autodiff",
             "transforms.compilation",
+            "transforms.iteration",
             "transforms.transforms",
         )
     ),

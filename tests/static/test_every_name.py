@@ -30,6 +30,7 @@ MODULES = (
     "nn.linear",
     "training.metrics",
     "transforms.compilation",
+    "transforms.iteration",
     "transforms.transforms",
 )
 #: Of the stages of a compilation, whose methods are JAX's, and of what Flax calls itself.

@@ -25,7 +25,6 @@ KNOWN = {
     "flax.nnx.rnglib": ("reseed",),
     "flax.nnx.spmd": ("get_abstract_model",),
     "flax.nnx.summary": ("tabulate",),
-    "flax.nnx.transforms.iteration": ("StateAxes.map_prefix", "pmap"),
     "flax.nnx.variablelib": (
         "Variable.copy",
         "Variable.replace",

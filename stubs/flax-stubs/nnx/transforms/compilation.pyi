@@ -15,6 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_FilterT = TypeVar("_FilterT", bound=filterlib.Filter)
 _Q = ParamSpec("_Q")
 _T = TypeVar("_T")
 _R = TypeVar("_R", covariant=True)
@@ -23,11 +24,16 @@ Specs: TypeAlias = Any
 AxisName: TypeAlias = Hashable
 
 class StateSharding(extract.PrefixMapping):
-    def __init__(
-        self,
-        filter_sharding: State[Any, Any] | Mapping[filterlib.Filter, Any] | Iterable[tuple[filterlib.Filter, Any]],
-        /,
-    ) -> None: ...
+    # A display such as `{nnx.Param: a, ...: b}` is read by an annotation alone, not by one of several in a union; a
+    # mapping that a variable holds has one kind of filter for its keys.
+    @overload
+    def __init__(self, filter_sharding: State[Any, Any], /) -> None: ...
+    @overload
+    def __init__(self, filter_sharding: Mapping[filterlib.Filter, Any], /) -> None: ...
+    @overload
+    def __init__(self, filter_sharding: Mapping[_FilterT, Any], /) -> None: ...
+    @overload
+    def __init__(self, filter_sharding: Iterable[tuple[filterlib.Filter, Any]], /) -> None: ...
     @property
     def filters(self) -> tuple[filterlib.Filter, ...]: ...
     @property
