@@ -57,6 +57,7 @@ class Answers:
         """Makes the parts, which share one reader."""
         self._reader = reader = Reader(lookup, Modules(lookup, path_of))
         self._accesses = Accesses(reader, settings)
+        self._attributes: dict[str, Callable[[AttributeContext], Type]] = {}
         values = Values(reader)
         functions = Functions(reader, of_modules=settings.infer_module_states)
         gradients, transforms = Gradients(values, functions), Transforms(values)
@@ -76,8 +77,10 @@ class Answers:
 
     def attribute(self, name: str) -> Callable[[AttributeContext], Type]:
         """The answer for the attribute of a tree."""
-        asked = functools.partial(self._accesses.attribute, name)
-        return safely(depending(self._reader, asked), _attribute)
+        if name not in self._attributes:
+            asked = functools.partial(self._accesses.attribute, name)
+            self._attributes[name] = safely(depending(self._reader, asked), _attribute)
+        return self._attributes[name]
 
     def annotation(self, fullname: str) -> Callable[[AnalyzeTypeContext], Type]:
         """The answer for a form in an annotation: `Only`, `Rest` and `Plus` are Annotated."""

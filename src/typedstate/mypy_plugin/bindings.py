@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import ast
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from mypy.nodes import FuncItem, MemberExpr, NameExpr
 
 _WHOLE: Final = (0, 1 << 30)
 _PARTS: Final = ("body", "orelse", "handlers", "finalbody", "cases")
+_NO_START: Final = ("", " ", "\t", "\r", "\f", "#", ")", "]", "}", "'", '"')
 _CHANGING: Final = ("insert", "pop", "remove", "reverse", "sort", "clear", "extend")
 
 
 def bindings(source: str, name: str, line: int) -> int:
     """How often a name is bound by the function around a line, or by the module outside of one."""
-    around = [place for place in _functions(source) if place[0] <= line <= place[1]]
-    for place in sorted(around, key=lambda place: place[0], reverse=True):
-        count = _counted(source, place)[False, name]
+    text, places = _around(source, line)
+    for place in places:
+        count = _counted(text, place)[False, name]
         if count > 0:
             return count
     return _counted(source, _WHOLE)[False, name]
@@ -73,8 +74,7 @@ def has_origins(source: str, expr: NameExpr | MemberExpr) -> bool:
     return found is None or len({one.block for one in found if not one.of_itself}) > 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Binding:
+class _Binding(NamedTuple):
     """A statement that binds a name.
 
     Attributes:
@@ -91,16 +91,15 @@ def _of(source: str, expr: NameExpr | MemberExpr) -> list[_Binding] | None:
 
     None for a text of a later Python than the running one.
     """
+    if isinstance(expr, NameExpr):
+        text, places = _around(source, expr.line)
+        for place in places:
+            found = _bindings(text, place).get((False, expr.name), [])
+            if found:
+                return found
     if not _functions(source):
         return None
-    if isinstance(expr, MemberExpr):
-        return _bindings(source, _WHOLE).get((True, expr.name), [])
-    around = [place for place in _functions(source) if place[0] <= expr.line <= place[1]]
-    for place in sorted(around, key=lambda place: place[0], reverse=True):
-        found = _bindings(source, place).get((False, expr.name), [])
-        if found:
-            return found
-    return []
+    return _bindings(source, _WHOLE).get((isinstance(expr, MemberExpr), expr.name), [])
 
 
 @lru_cache(maxsize=256)
@@ -152,7 +151,39 @@ def _takes(statement: ast.AST, name: str) -> bool:
             return False
 
 
+def _around(source: str, line: int) -> tuple[str, list[tuple[int, int]]]:
+    """A text with the functions around a line, and their places in it, the innermost first.
+
+    It is that of the module's statement in which the line stands, as a long module takes its time
+    to be parsed; and the module's own where that has no function, as what looks like the beginning
+    of a statement may stand in a string.
+    """
+    lines, starts = _lines(source)
+    first = bisect_right(starts, line) - 1
+    if first >= 0:
+        before = starts[first] - 1
+        end = starts[first + 1] - 1 if first + 1 < len(starts) else None
+        text = "\n".join(lines[before:end])
+        places = _places(text, line - before)
+        if places:
+            return text, places
+    return source, _places(source, line)
+
+
+def _places(text: str, line: int) -> list[tuple[int, int]]:
+    """The places of the functions around a line, the innermost first."""
+    around = [place for place in _functions(text) if place[0] <= line <= place[1]]
+    return sorted((place for place in around if place != _WHOLE), reverse=True)
+
+
 @lru_cache(maxsize=16)
+def _lines(source: str) -> tuple[list[str], list[int]]:
+    """The lines of a text, and the numbers of those in whose first column a statement may begin."""
+    lines = source.split("\n")
+    return lines, [number for number, text in enumerate(lines, 1) if text[:1] not in _NO_START]
+
+
+@lru_cache(maxsize=64)
 def _functions(source: str) -> dict[tuple[int, int], ast.AST]:
     """The functions of a module by first and last line, and the module itself."""
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mypy.errorcodes import ARG_TYPE
 from mypy.nodes import (
@@ -58,16 +58,15 @@ from .titles import title
 from .values import Values
 
 
-@dataclass(frozen=True, slots=True)
-class Differentiated:
+class Differentiated(NamedTuple):
     """An argument by which a function is differentiated.
 
     Attributes:
-      index: the position of the argument.
+      argnum: the position of the argument.
       filter: the filter for Variables of a module; None for the transform's default.
     """
 
-    index: int
+    argnum: int
     filter: Type | None
 
 
@@ -112,7 +111,7 @@ class Gradients:
         self._report_aux(context, function, has_aux=has_aux)
         graph = self._in_graph_mode(context) if of_nodes else False
         single, wanted = self._differentiated(argument(context, "argnums"), of_nodes=of_nodes)
-        parts = [self._gradient_of(positional(function, one.index), one, graph) for one in wanted]
+        parts = [self._gradient_of(positional(function, one.argnum), one, graph) for one in wanted]
         pair = self.values.reader.lookup(TUPLE)
         if not parts or pair is None:
             return context.default_return_type

@@ -55,7 +55,7 @@ class SchemaPlugin(Plugin):
     def __init__(self, options: Options) -> None:
         """Reads the plugin's own options from the file that configures mypy."""
         super().__init__(options)
-        self._no_trees: set[str] = set()
+        self._trees: dict[str, bool] = {}
         try:
             self.settings = read_options(options.config_file)
             self._config = {**self.settings.as_json(), "plugin": _digest()}
@@ -112,7 +112,7 @@ class SchemaPlugin(Plugin):
             return None
         if fullname != SCHEMA and not self._names_schema(fullname):
             return None
-        self._no_trees.clear()
+        self._trees.clear()
         return _REMEMBER
 
     @no_hook
@@ -177,12 +177,11 @@ class SchemaPlugin(Plugin):
     def _names_tree(self, member: str) -> bool:
         """Whether the class in the full name of an attribute or method may be a tree."""
         owner = member.rpartition(".")[0]
-        if owner in self._no_trees:  # emptied whenever a class is found to be a schema
-            return False
-        if owner in _TREES or (not owner.startswith(FOREIGN) and self._names_schema(owner)):
-            return True
-        self._no_trees.add(owner)
-        return False
+        found = self._trees.get(owner)  # emptied whenever a class is found to be a schema
+        if found is None:
+            found = owner in _TREES or (not owner.startswith(FOREIGN) and self._names_schema(owner))
+            self._trees[owner] = found
+        return found
 
 
 @functools.cache

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import configparser
 import tomllib
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 _SECTION: Final = "typedstate-mypy"
 
 
-@dataclass(frozen=True, slots=True)
-class PluginOptions:
+class PluginOptions(NamedTuple):
     """The options of the plugin.
 
     Attributes:
@@ -27,7 +25,7 @@ class PluginOptions:
 
     def as_json(self) -> dict[str, Any]:
         """The options as data that mypy's cache depends on."""
-        return asdict(self)
+        return self._asdict()
 
 
 def read_options(config_file: str | None) -> PluginOptions:
@@ -39,7 +37,7 @@ def read_options(config_file: str | None) -> PluginOptions:
         found = _of_toml(path) if path.suffix == ".toml" else _of_ini(path)
     except (OSError, ValueError, configparser.Error):
         return PluginOptions()
-    known = {field.name for field in fields(PluginOptions)}
+    known = PluginOptions._fields
     return PluginOptions(**{key: value for key, value in found.items() if key in known})
 
 

@@ -7,8 +7,7 @@ forgotten: ``partial(nnx.grad, has_aux=True)(f)`` is answered as ``nnx.grad(f, h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from mypy.nodes import ArgKind, CallExpr, Context, Decorator, Expression, RefExpr, TempNode
 from mypy.plugin import MethodContext
@@ -22,8 +21,7 @@ from .reader import Reader
 _KNOWN: Final = ("flax.", "jax.", "optax.")
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(NamedTuple):
     """A call of a partial object, with the arguments that were bound before.
 
     Attributes:

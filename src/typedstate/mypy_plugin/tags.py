@@ -8,8 +8,7 @@ takes part in no subtype question, and it stays with the type in variables, cont
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from mypy.types import ExtraAttrs, Instance, NoneType, Type
 
@@ -22,8 +21,7 @@ _ANY_VALUES: Final = "<typedstate any values>"
 _ITEM: Final = "<typedstate item {}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(NamedTuple):
     """A form that was applied to a type.
 
     Attributes:

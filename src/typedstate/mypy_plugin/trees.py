@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from mypy.expandtype import expand_type_by_instance
 from mypy.maptype import map_instance_to_supertype
@@ -24,8 +23,7 @@ LEVELS: Final = (MAP, ENTRIES)
 _NOMINAL: Final = ("Abstract", "Shardings", "Specs", "Like")
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(NamedTuple):
     """A schema, `StateMap`, `Entries` or module, with the forms around it.
 
     Attributes:
@@ -42,8 +40,7 @@ class Tree:
         return bool(self.forms) or is_module(self.base)
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """A field of a schema class.
 
     Attributes:
@@ -85,8 +82,7 @@ def _nominal(typ: Instance) -> Tag | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(NamedTuple):
     """The known fields of a schema class.
 
     Attributes:
