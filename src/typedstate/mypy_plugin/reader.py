@@ -76,9 +76,17 @@ class Reader:
             self.is_muted = before
 
     def declares(self, base: Instance, name: str) -> bool:
-        """Whether an attribute of a schema is a field under its own name; consults the schema."""
-        self.consulted.update(info for info in base.type.mro if is_schema(info))
-        return has_plain_field(base.type, name)
+        """Whether an attribute of a schema is a field under its own name.
+
+        Consults the classes in which it is looked up.
+        """
+        for info in base.type.mro:
+            if is_schema(info):
+                self.consulted.add(info)
+                found = has_plain_field(info, name)
+                if found is not None:
+                    return found
+        return False
 
     def fields(self, base: Instance) -> Fields:
         """The fields of a schema; adds it to the consulted classes."""

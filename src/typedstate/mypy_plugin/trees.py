@@ -64,15 +64,17 @@ def tree_of(typ: Type) -> Tree | None:
     found = get_proper_type(typ)
     if not isinstance(found, Instance):
         return None
-    tag = tag_of(found) or _nominal(found)
+    tag = tag_of(found)
+    if tag is None and is_schema(found.type):
+        return Tree(found)
+    tag = tag or _nominal(found)
     if tag is not None:
         if tag.form == OF_MODULE:
             module = get_proper_type(tag.inner)
             return Tree(module) if isinstance(module, Instance) else None
         inner = tree_of(tag.inner)
         return None if inner is None else Tree(inner.base, (*inner.forms, tag))
-    known = is_schema(found.type) or found.type.fullname in LEVELS
-    return Tree(found) if known else None
+    return Tree(found) if found.type.fullname in LEVELS else None
 
 
 def _nominal(typ: Instance) -> Tag | None:
@@ -98,16 +100,16 @@ class Fields(NamedTuple):
         return next((field for field in self.by_key.values() if field.name == name), None)
 
 
-def has_plain_field(info: TypeInfo, name: str) -> bool:
-    """Whether an attribute of a schema class is a field that has its own name as key."""
-    for base in info.mro:
-        symbol = base.names.get(name)
-        if symbol is None or not is_schema(base) or not _is_field(name, symbol.node):
-            continue
-        metadata = metadata_of(base)
-        if metadata and not metadata.get("open"):
-            return key_of(metadata, name) == (name,)
-    return False
+def has_plain_field(info: TypeInfo, name: str) -> bool | None:
+    """Whether an attribute of a schema class is a field that has its own name as key.
+
+    None if the body of the class does not declare it, or not all of its keys are known.
+    """
+    symbol = info.names.get(name)
+    if symbol is None or not _is_field(name, symbol.node):
+        return None
+    metadata = metadata_of(info)
+    return key_of(metadata, name) == (name,) if metadata and not metadata.get("open") else None
 
 
 def fields_of(base: Instance) -> Fields:
