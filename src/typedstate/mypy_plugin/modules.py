@@ -140,21 +140,25 @@ class Modules:
             return False
         if base.module_name.startswith(FLAX_NNX) and not any(map(base.has_base, ROOTS)):
             return False  # a base of Flax's own that has no attributes
-        text = self._text(base)
+        source = self._source(base)
+        if source is None:
+            return True
+        if not _contains(source, marks):  # told without parsing it
+            return False
+        text = _texts(source).get(_qualname(base))
         return text is None or _contains(text, marks)
 
-    def _text(self, info: TypeInfo) -> str | None:
+    def _source(self, info: TypeInfo) -> str | None:
+        """The text of the module of a class; None if it has no file."""
         path = self.path_of(info.module_name)
-        source = None if path is None else source_of(path)
-        return None if source is None else _texts(source).get(_qualname(info))
+        return None if path is None else source_of(path)
 
     def _remembered(self, info: TypeInfo, name: str, typ: Type) -> Type:
         """An attribute's type, with the facts of its constructor if it is assigned only once."""
         found = get_proper_type(typ)
         if not isinstance(found, Instance) or found.extra_attrs is None or not is_module(found):
             return typ
-        path = self.path_of(info.module_name)
-        source = None if path is None else source_of(path)
+        source = self._source(info)
         once = source is not None and attribute_bindings(source, name) == 1
         return found if once else forgetting(found)
 
@@ -284,8 +288,7 @@ class Modules:
         for base in info.mro:
             if base.module_name in ("builtins", "typing", "abc", "enum"):
                 continue
-            path = self.path_of(base.module_name)
-            source = None if path is None else source_of(path)
+            source = self._source(base)
             if source is None or base.fallback_to_any or _contains(source, REGISTERING):
                 return True
         return False
