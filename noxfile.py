@@ -6,8 +6,8 @@ is there, `nox -s "tests-3.11(0.10.7)" -- tests/doctor` one step with these test
 
 All but Flax and JAX is of the versions in constraints.txt. `nox -s lock` writes it anew; `nox -s
 newest` says what would change, with the newest release of everything, and `nox -s upcoming` with
-what Flax has not released. `quick`, `lint`, `lock`, `site` and `screenshots` use the environment
-that nox is installed in.
+what Flax has not released; `nox -s python314` reads annotations on that Python. `quick`, `lint`,
+`lock`, `site` and `screenshots` use the environment that nox is installed in.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ USUAL = {  # one Python for each Flax, so that a plain `nox` covers all of both
 }
 STATIC = ("--ignore=tests/static",)  # the same on every Flax, but for stubtest
 CONSTRAINTS = Path("constraints.txt")
+PYODIDE = "pyodide@314.0.7"
 BIN = Path(sys.executable).parent
 LINT = (
     ("ruff", "format", "--check", "."),
@@ -157,6 +158,15 @@ def upcoming(session: nox.Session) -> None:
     session.env["JAX_PLATFORMS"] = "cpu"
     session.run("python", "-m", "typedstate", "doctor", success_codes=[0, 1])  # what is new to us
     _run_tests(session, options)
+
+
+@nox.session(python=False, default=False)
+def python314(session: nox.Session) -> None:
+    """Read annotations on Python 3.14, as Pyodide has it: needs node and npm, and no JAX."""
+    folder = session.create_tmp()
+    session.run("npm", "install", "--prefix", folder, PYODIDE, external=True)
+    package = Path(folder) / "node_modules" / "pyodide" / "pyodide.mjs"
+    session.run("node", "tests/annotations/python_3_14.mjs", str(package), external=True)
 
 
 @nox.session(python=False, default=False)

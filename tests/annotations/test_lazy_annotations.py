@@ -18,6 +18,7 @@ import pytest
 from flax import nnx
 from jaxtyping import Array, Float
 
+from tests.annotations import later_names
 from tests.zoo import leaf
 from typedstate import Bind, SchemaError, StateTypeError, TypedState, check, checked, explain
 from typedstate._annotations import lazy_annotations
@@ -52,11 +53,19 @@ def get_annotations(owner: Any, *, format: Format = Format.VALUE) -> dict[str, A
         names |= {name: cell.cell_contents for name, cell in cells if cell != types.CellType()}
     if format is Format.STRING:
         return dict(found)
-    known = Names(names) if format is Format.FORWARDREF else names
+    if format is Format.FORWARDREF:
+        return {name: with_references(text, names) for name, text in found.items()}
     return {
-        name: eval(text, {}, known) if isinstance(text, str) else text
+        name: eval(text, {}, names) if isinstance(text, str) else text
         for name, text in found.items()
     }
+
+
+def with_references(text: Any, names: dict[str, Any]) -> Any:
+    try:
+        return eval(text, {}, Names(names)) if isinstance(text, str) else text
+    except TypeError:  # Python's own references take `[...]` and `|`, and are one then
+        return ForwardRef(text)
 
 
 @pytest.fixture(autouse=True)
@@ -169,3 +178,7 @@ def test_a_schema_whose_field_is_defined_later() -> None:
 
     good = nnx.State({"inner": linear()})
     assert check(good, Outer) is good
+
+
+def test_names_that_come_later_or_never() -> None:
+    later_names.check(lazy_annotations)
