@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from mypy.nodes import FuncItem, MemberExpr, NameExpr
+from mypy.nodes import GDEF, FuncItem, MemberExpr, NameExpr
 
 _WHOLE: Final = (0, 1 << 30)
 _PARTS: Final = ("body", "orelse", "handlers", "finalbody", "cases")
@@ -42,10 +42,10 @@ def is_bound_again(source: str, expr: NameExpr | MemberExpr, function: FuncItem 
     Args:
       source: the text of the module.
       expr: the name or attribute.
-      function: the function in which a name stands; None outside of one.
+      function: the function in which it stands; None outside of one.
     """
     text = source
-    if function is not None and isinstance(expr, NameExpr):
+    if function is not None and isinstance(expr, NameExpr) and expr.kind != GDEF:
         text = "\n".join(source.split("\n")[function.line - 1 : function.end_line])
     before = r"\." if isinstance(expr, MemberExpr) else r"(?<![\w.])"
     name = re.escape(expr.name)
@@ -107,10 +107,12 @@ def _bindings(source: str, place: tuple[int, int]) -> dict[tuple[bool, str], lis
     """The bindings of each name by a function or the module; the flag is True for attributes."""
     found: dict[tuple[bool, str], list[_Binding]] = {}
     scope = _functions(source).get(place)
-    for number, block in enumerate(() if scope is None else _blocks(scope)):
+    for number, (block, apart) in enumerate(() if scope is None else _blocks(scope)):
         for statement in block:
             for bound in _bound_by(statement):
-                found.setdefault(bound, []).append(_Binding(number, _takes(statement, bound[1])))
+                if bound[0] or not apart:
+                    binding = _Binding(number, _takes(statement, bound[1]))
+                    found.setdefault(bound, []).append(binding)
     if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
         for arg in ast.walk(scope.args):
             if isinstance(arg, ast.arg):
@@ -118,14 +120,21 @@ def _bindings(source: str, place: tuple[int, int]) -> dict[tuple[bool, str], lis
     return found
 
 
-def _blocks(node: ast.AST) -> Iterator[list[ast.AST]]:
-    """Each list of statements below a node, its own first."""
+def _blocks(node: ast.AST, *, apart: bool = False) -> Iterator[tuple[list[ast.AST], bool]]:
+    """Each list of statements below a node, its own first, and whether its names are apart."""
     for part in _PARTS:
         block: list[ast.AST] = getattr(node, part, [])
         if block:
-            yield block
+            yield block, apart
         for statement in block:
-            yield from _blocks(statement)
+            yield from _blocks(statement, apart=apart or _is_apart(statement))
+
+
+def _is_apart(node: ast.AST) -> bool:
+    """Whether a statement is a function that binds no name of what is around it."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    return not any(isinstance(one, ast.Global | ast.Nonlocal) for one in ast.walk(node))
 
 
 def _bound_by(statement: ast.AST) -> Iterator[tuple[bool, str]]:
@@ -209,8 +218,20 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
 def _counted(source: str, place: tuple[int, int]) -> Counter[tuple[bool, str]]:
     """How often a function or the module binds each name; the flag is True for attributes."""
     scope = _functions(source).get(place)
-    nodes = () if scope is None else ast.walk(scope)
-    return Counter(name for node in nodes for name in _bound(node))
+    nodes = () if scope is None else _walk(scope)
+    found: Counter[tuple[bool, str]] = Counter()
+    for node, apart in nodes:
+        found.update(bound for bound in _bound(node) if bound[0] or not apart)
+    return found
+
+
+def _walk(scope: ast.AST) -> Iterator[tuple[ast.AST, bool]]:
+    """A function or the module, all below it, and whether names are apart there."""
+    left: list[tuple[ast.AST, bool]] = [(scope, False)]
+    while left:
+        node, apart = left.pop()
+        yield node, apart
+        left += [(child, apart or _is_apart(child)) for child in ast.iter_child_nodes(node)]
 
 
 def _bound(node: ast.AST) -> list[tuple[bool, str]]:
