@@ -79,7 +79,7 @@ def _alias(hint: Any) -> str:
     form, *arguments = _written(hint)
     if form is Stacked:
         inner = arguments[0]
-        while _written(inner)[0] is Bind:
+        while _written(inner)[0] in (Bind, Stacked):
             inner = _written(inner)[1]
         return f"Stacked{inner.__name__ if _written(inner)[0] is None else _alias(inner)}"
     optimizer = form is not None and form.__name__.endswith("OptimizerState")
