@@ -47,6 +47,10 @@ def _is_stream(kind: type | None) -> bool:
     return kind is not None and issubclass(kind, nnx.RngState)
 
 
+def _is_param(kind: type) -> bool:
+    return issubclass(kind, nnx.Param)
+
+
 def _inner(branch: BranchSeen) -> BranchSeen:
     items = {
         key: _entry_or_inner(item) if isinstance(item, BranchSeen) else item
@@ -151,17 +155,18 @@ def _axis_of(branch: BranchSeen, settled: tuple[type, ...] = ()) -> Stack | None
 def _of_two_axes(branch: BranchSeen, layers: list[tuple[BranchSeen, str]]) -> Stack | None:
     """The axes of Params and of other kinds, as ``StateAxes({nnx.Param: 1, ...: 0})`` sets them."""
     kinds = _kinds(branch)
-    params = {kind for kind in kinds if kind is not None and issubclass(kind, nnx.Param)}
-    others = kinds - params
+    known = sorted((kind for kind in kinds if kind is not None), key=_name)
+    params = tuple(kind for kind in known if _is_param(kind))
+    others = kinds - {*params}
     if not params or not others or None in others:
         return None
     for axis, other in itertools.permutations(_AXES):
         sizes = {_leaf_size(leaf, axis) for leaf in _leaves(branch) if leaf.kind in params}
         size = sizes.pop() if len(sizes) == 1 else None
-        stacked = None if size is None else _stacked_kinds(branch, other, size, (*params,))
+        stacked = None if size is None else _stacked_kinds(branch, other, size, params)
         if size is None or not stacked or not all(map(_is_stream, others - {*stacked})):
             continue
-        within = Stack(axis, size, tuple(sorted(params, key=_name)))
+        within = Stack(axis, size, params)
         both = Stack(other, size, stacked, within=within)
         bare = ((_without(_without(item, within), both), key) for item, key in layers)
         if all(layer_of(item, key) is not None for item, key in bare):
