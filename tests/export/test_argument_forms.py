@@ -41,6 +41,7 @@ from typedstate import (
     optimizer_state,
     to_source,
 )
+from typedstate.layers import DropoutState
 
 A = TypeVar("A")
 
@@ -200,3 +201,24 @@ def test_a_form_around_a_stack_of_a_variable_waits_for_the_argument() -> None:
     with pytest.raises(SchemaError) as error:
         Around[nnx.Param[Float[Array, "d"]]]
     assert str(error.value).endswith("a form takes a schema, not a leaf")
+
+
+class Dropped(TypedState):
+    drop: Stacked[DropoutState, "layers"]
+    own: Bind[LinearState, "din dout"]
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        Only[Dropped, nnx.Param],
+        Only[Stacked[Dropped, "members"], nnx.Param],
+        Only[Dropped, nnx.RngState],
+        Rest[Bind[Stacked[Dropped, "n"], "n=2"], nnx.RngState],
+        Rest[Bind[Stacked[Dropped, "n"], "n=2"], nnx.Param],
+    ],
+    ids=str,
+)
+def test_a_dim_of_which_a_form_leaves_nothing_is_not_linked(hint: Any) -> None:
+    read = SchemaDocument.of(hint).to_schema()
+    assert same(hint, run(to_source(read)))

@@ -19,13 +19,13 @@ from ..forms.presence import Requiring
 from ..forms.replacing import Abstracting, Replacing, Unwrapping
 from ..forms.stacking import Stacking, show_axis
 from .dim_text import expr_text
+from .linkable import Links
 from .source_file import quoted
 from .written import Writer
 
 _LITERALS: Final = (str, int, bool)
 #: The sizes of the axes of stacks, by the name of the axis inside of the stack.
 Sizes = Mapping[str, Expr[str]]
-Links = tuple[tuple[str, Expr[str]], ...]
 _NO_SIZES: Final[Sizes] = {}
 
 

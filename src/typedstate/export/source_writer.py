@@ -21,8 +21,9 @@ from ..schema.class_ref import ClassRef
 from .argument_forms import Variable, alternatives, variable_in
 from .attributes import attributes
 from .dim_text import expr_text, links_text
-from .form_text import Axes, Links, axes_of, form_text
+from .form_text import Axes, axes_of, form_text
 from .lines import WIDTH, class_head, fitted
+from .linkable import Linkable, Links
 from .source_file import SourceFile, identifier, quoted
 from .type_variables import TypeVariables
 from .value_text import LITERALS, value_text
@@ -52,6 +53,7 @@ class Writer:
       names: the name of each class.
       done: the classes that the file has.
       later: whether the current annotation names a class that the file does not have yet.
+      linkable: the names of dims that the classes have.
     """
 
     file: SourceFile
@@ -59,6 +61,7 @@ class Writer:
     names: dict[s.SchemaRef, str] = field(default_factory=dict[s.SchemaRef, str])
     done: set[s.SchemaRef] = field(default_factory=set[s.SchemaRef])
     later: bool = False
+    linkable: Linkable = field(default_factory=Linkable)
     _open: list[_Body] = field(default_factory=list["_Body"])
     _bodies: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     _variables: list[str] = field(default_factory=list[str])
@@ -179,12 +182,14 @@ class Writer:
         binds, inner = unbind(spec)
         variable = variable_in(inner)
         if variable is None:
-            return self._bind(self.spec(spec.inner, where), spec.links)
+            return self._bind(self.spec(spec.inner, where), self.linkable.links(spec))
         text, forms = self._variable_of(variable, where)
         waiting, axes = list(forms), Axes(forms)
         for links in reversed(binds):
             sizes, rest = axes.within(links)
-            text = self._bind(text, rest)
+            inner = s.Bound(inner, links)
+            there = self.linkable.links(inner)
+            text = self._bind(text, tuple(link for link in rest if link in there))
             while sizes.keys() & axes_of(waiting):
                 text = form_text(waiting.pop(0), text, self, where, sizes)
         for form in waiting:
