@@ -18,7 +18,7 @@ from .catalogue import around_of, is_flax_layer, layer_of, takes_any_rank
 from .observe import ArraySeen, BranchSeen, LeafSeen, Stack
 from .text import key_text
 
-_AXES = (0, 1)
+AXES = (0, 1)
 _MAX_INSIDE = 2
 #: Logical names of the axis along which layers are stacked; none that meshes have.
 _LAYERS: Final = re.compile(r"(^|_)(layers?|blocks?)$")
@@ -66,8 +66,8 @@ def _entry_or_inner(branch: BranchSeen) -> BranchSeen:
 
 def _entry(branch: BranchSeen, stack: Stack) -> BranchSeen:
     """One entry of a stack, marked as stacked."""
-    bare = branch if stack.within is None else _without(branch, stack.within)
-    return replace(_inner(_without(bare, stack)), stacked=stack)
+    bare = branch if stack.within is None else without(branch, stack.within)
+    return replace(_inner(without(bare, stack)), stacked=stack)
 
 
 def _stack_of(branch: BranchSeen) -> Stack | None:
@@ -76,7 +76,7 @@ def _stack_of(branch: BranchSeen) -> Stack | None:
     if stack is None or stack.kinds is not None:
         named = _named_axis(branch)
         if named is not None:
-            rest = _axis_of(_without(branch, named), named.kinds or ())
+            rest = _axis_of(without(branch, named), named.kinds or ())
             alike = rest is not None and rest.kinds is not None and rest.size == named.size
             return replace(rest, within=named) if rest is not None and alike else named
     return None if stack is None else _with_partition(branch, stack)
@@ -136,7 +136,7 @@ def _axis_of(branch: BranchSeen, settled: tuple[type, ...] = ()) -> Stack | None
     layers = [(item, key) for item, key in every if not all(map(_is_stream, _kinds(item)))] or every
     if not layers or any(layer_of(item, key) is not None for item, key in layers):
         return None
-    for axis in _AXES:
+    for axis in AXES:
         size = _size_of(layers[0][0], axis)
         if size is None:
             continue
@@ -160,7 +160,7 @@ def _of_two_axes(branch: BranchSeen, layers: list[tuple[BranchSeen, str]]) -> St
     others = kinds - {*params}
     if not params or not others or None in others:
         return None
-    for axis, other in itertools.permutations(_AXES):
+    for axis, other in itertools.permutations(AXES):
         sizes = {_leaf_size(leaf, axis) for leaf in _leaves(branch) if leaf.kind in params}
         size = sizes.pop() if len(sizes) == 1 else None
         stacked = None if size is None else _stacked_kinds(branch, other, size, params)
@@ -168,7 +168,7 @@ def _of_two_axes(branch: BranchSeen, layers: list[tuple[BranchSeen, str]]) -> St
             continue
         within = Stack(axis, size, params)
         both = Stack(other, size, stacked, within=within)
-        bare = ((_without(_without(item, within), both), key) for item, key in layers)
+        bare = ((without(without(item, within), both), key) for item, key in layers)
         if all(layer_of(item, key) is not None for item, key in bare):
             return both
     return None
@@ -180,7 +180,7 @@ def _name(kind: type) -> str:
 
 def _fits_without(item: BranchSeen, key: str, stack: Stack, depth: int = 0) -> bool:
     """Whether a layer is one of Flax's without an axis, or without those of stacks inside too."""
-    bare = _without(item, stack)
+    bare = without(item, stack)
     if layer_of(bare, key) is not None:
         return True
     size = _size_of(bare, 0)
@@ -233,9 +233,10 @@ def _stacked_kinds(
     return tuple(kind for kind, found in by_kind.items() if kind is not None and found == {True})
 
 
-def _without(branch: BranchSeen, stack: Stack) -> BranchSeen:
+def without(branch: BranchSeen, stack: Stack) -> BranchSeen:
+    """One entry of a stack: its leaves without the further axis."""
     items = {
-        key: _without(item, stack) if isinstance(item, BranchSeen) else _without_axis(item, stack)
+        key: without(item, stack) if isinstance(item, BranchSeen) else _without_axis(item, stack)
         for key, item in branch.items.items()
     }
     return replace(branch, items=items)
