@@ -140,7 +140,7 @@ class Wide(TypedState, extra="allow"):
         ),
         (schema_of({"a": Float[Array, "a b"]}), schema_of({"a": Float[Array, "*c"]}), True, False),
         (schema_of({"a": Float[Array, "a b"]}), schema_of({"a": Float[Array, "x y"]}), True, True),
-        (schema_of({"a": Float[Array, "a+b"]}), schema_of({"a": Float[Array, "b+a"]}), None, None),
+        (schema_of({"a": Float[Array, "a+b"]}), schema_of({"a": Float[Array, "b+a"]}), True, True),
         (Only[zoo.ConvNetState, nnx.Param], Only[zoo.ConvNetState, nnx.Param], True, True),
         (Pure[zoo.MlpState], zoo.MlpState, False, False),
         (zoo.MlpState, Abstract[zoo.MlpState], False, False),
@@ -254,8 +254,7 @@ def test_what_fits_forward_fits(one: Case, other: Case) -> None:
 @settings(max_examples=30)
 def test_a_hint_is_like_itself_and_its_value_like_it(case: Case) -> None:
     found = diff(case.hint, case.hint)
-    assert found.forward is not False, str(found)
-    assert found.backward is not False
+    assert not found, str(found)
     assert not diff(case.build(), case.hint)
 
 

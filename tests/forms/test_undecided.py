@@ -184,3 +184,39 @@ def test_a_filter_that_raises_is_a_violation() -> None:
     for _ in range(3):
         assert fits(right, hint)
         assert not fits(tree, hint)
+
+
+# -- A union, of which the filter may select one alternative ---------------------------------
+
+
+class EitherState(TypedState):
+    kernel: nnx.Param
+    scale: nnx.Param[Float[Array, "n"]] | nnx.BatchStat[Float[Array, "m"]]
+
+
+class AroundState(TypedState):
+    inner: EitherState
+
+
+LARGE = nnx.Any(nnx.PathContains("kernel"), lambda _, found: jax.tree.leaves(found)[0].size > 4)
+
+
+@pytest.mark.parametrize("size", [3, 6])
+def test_a_field_that_is_a_union_may_be_left_out_by_the_filter(size: int) -> None:
+    leaves = {"kernel": leaf(nnx.Param, jnp.ones(5))}
+    scale = {"scale": leaf(nnx.BatchStat, jnp.ones(size))}
+    whole = state({"inner": {**leaves, **scale}})
+    form: Any = Only[AroundState, LARGE]
+    selected = nnx.filter_state(whole, LARGE)
+    assert ("scale" in selected["inner"]) is (size > 4)
+    assert fits(selected, form), explain(selected, form)
+    assert not fits(state({"inner": scale}), form)
+
+
+def test_a_form_with_several_kinds_of_it_may_lack_it_too() -> None:
+    form: Any = Like[Only[AroundState, LARGE], nnx.Cache | nnx.Intermediate]
+    whole = state({"inner": {"kernel": leaf(nnx.Cache, jnp.ones(5))}})
+    report = explain(whole, form)
+    assert report
+    assert [str(item).partition(":")[0] for item in report.unknown] == ["inner.scale"]
+    assert fits(whole, form)

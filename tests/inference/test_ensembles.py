@@ -71,6 +71,52 @@ def test_streams_that_all_members_share_are_not_stacked() -> None:
     )
 
 
+def on_two_axes(axes: Any) -> Any:
+    """Six models, whose kinds are stacked on axes of their own."""
+    return nnx.split_rngs(splits=6)(
+        nnx.vmap(lambda rngs: zoo.ConvNet(3, 4, 5, rngs), out_axes=nnx.StateAxes(axes))
+    )
+
+
+def test_params_may_be_stacked_on_an_axis_of_their_own() -> None:
+    model = on_two_axes({nnx.Param: 1, ...: 0})(nnx.Rngs(0))
+    text = said(model)
+    assert "class ConvNetState(TypedState):" in text
+    assert text.split("\n\n\n")[-1].startswith(
+        "StackedConvNetState = Stacked[\n"
+        '    Stacked[ConvNetState, "ensemble", Axis(1), nnx.Param],\n'
+        '    "ensemble",\n'
+    )
+    assert text.count("Stacked[") == 2
+    other = on_two_axes({nnx.Param: 1, nnx.BatchStat: 0, ...: 0})(nnx.Rngs(1))
+    assert fits(nnx.state(other), infer(model))
+    state = nnx.state(on_two_axes({...: 0})(nnx.Rngs(0)))
+    assert not fits(state, infer(model))
+
+
+def test_a_branch_may_have_two_axes_too() -> None:
+    class Around(nnx.Module):
+        def __init__(self, rngs: nnx.Rngs) -> None:
+            self.nets = on_two_axes({nnx.Param: 1, ...: 0})(rngs)
+            self.head = nnx.Linear(5, 2, rngs=rngs)
+
+    text = said(Around(nnx.Rngs(0)))
+    assert "Stacked[Bind[ConvNetState," in text
+    assert ", Axis(1), nnx.Param],\n" in text
+    assert text.count("Stacked[") == 2
+
+
+def test_the_names_of_two_axes_are_those_of_their_metadata() -> None:
+    metadata = {nnx.PARTITION_NAME: "members"}
+    make: Any = nnx.vmap(
+        lambda rngs: zoo.ConvNet(3, 4, 5, rngs),
+        out_axes=nnx.StateAxes({nnx.Param: 1, ...: 0}),
+        transform_metadata=metadata,
+    )
+    model = nnx.split_rngs(splits=6)(make)(nnx.Rngs(0))
+    assert fits(nnx.state(model), infer(model))
+
+
 def test_a_single_branch_is_stacked_by_itself() -> None:
     text = said(zoo.Blocks(4, 8, 3, nnx.Rngs(0)))
     assert text.endswith('    blocks: Stacked[Bind[MlpState, "d"], "layers"]\n')

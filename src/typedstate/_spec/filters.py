@@ -18,7 +18,8 @@ from msgspec.structs import replace
 
 from ..report import Path
 from . import declared_leaf
-from .nodes import Anything, Array, Conditional, Leaf, Spec
+from .node_groups import WrapperSpec
+from .nodes import Anything, Array, Conditional, Leaf, NoValue, Spec, Union
 
 _PathContains: Any = filterlib.PathContains
 _PathIn: Any = getattr(filterlib, "PathIn", None)
@@ -107,7 +108,20 @@ def leaf_of(spec: Conditional) -> Spec:
 
 
 def surely(spec: Spec | None, path: Path) -> Spec | None:
-    """The spec of a leaf at a real path; a `Conditional` if only the real leaf can decide."""
+    """The spec at a real path; with a `Conditional` if only the real leaf can decide.
+
+    Of a union that a filter decides by its alternatives it is one with ``None`` where some of them
+    are left out.
+    """
+    if isinstance(spec, WrapperSpec):
+        inner = surely(spec.inner, path)
+        return None if inner is None else replace(spec, inner=inner)
+    if isinstance(spec, Union):
+        decided = [surely(option, path) for option in spec.options]
+        left = tuple(option for option in decided if option is not None)
+        if len(left) == len(decided):
+            return spec if left == spec.options else Union(left)
+        return Union((*left, NoValue())) if left else None
     if not isinstance(spec, Conditional):
         return spec
     leaf = leaf_of(spec)

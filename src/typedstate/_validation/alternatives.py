@@ -37,8 +37,8 @@ def see_union(
     tried: list[Branch] = []
     walk.occurrences.unions += 1
     options = spec.options
-    if walk.empty:  # nothing is there: what needs a leaf is not meant
-        options = tuple(option for option in options if not needs_leaf(option)) or options
+    if walk.empty:  # nothing is there: what needs a leaf is not meant, and something needs none
+        options = tuple(option for option in options if not needs_leaf(option))
     for option in options:
         tried.append(_try(walk, value, option, path, scope, outermost, order))
         last = max(last, walk.found.order)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, Final
 
 from .._compat import variables
@@ -17,6 +17,7 @@ from .._spec.nodes import (
     Leaf,
     Map,
     Node,
+    NoValue,
     SchemaRef,
     Spec,
     Union,
@@ -153,15 +154,31 @@ def _missing(
 ) -> None:
     """Adds a violation for an absent key, unless Flax drops its branch for having no leaves."""
     spec = filters.surely(item.spec, child)
-    if isinstance(spec, Conditional) and not needs_leaf(spec):
-        undeclared.see_undecided(walk.found, spec, child)
-    if spec is None or not needs_leaf(spec):
-        _absent(walk, item.spec, child, scope)
+    if spec is None:
+        return
+    undecided = next(_undecided(spec), None)
+    if undecided is not None:
+        undeclared.see_undecided(walk.found, undecided, child)
+        return
+    if not needs_leaf(spec):
+        _absent(walk, spec, child, scope)
         return
     walk.found.order += 1
     worth = walk.found.worth_a_note()
     note = suggestions.missing_note(item.key, _unknown(mapping, fields)) if worth else ""
     walk.found.add(child, "missing", walk.found.describe(spec), "nothing", note)
+
+
+def _undecided(spec: Spec) -> Iterator[Conditional]:
+    """Yields the decisions of filters by which a leaf may be absent, if nothing else lets it."""
+    options = spec.options if isinstance(spec, Union) else (spec,)
+    if NoValue() in options:
+        return
+    for option in options:
+        while isinstance(option, WrapperSpec):
+            option = option.inner
+        if isinstance(option, Conditional) and not needs_leaf(option):
+            yield option
 
 
 def _unknown(mapping: Mapping[Hashable, Any], fields: tuple[Field, ...]) -> list[Hashable]:

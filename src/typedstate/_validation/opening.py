@@ -21,6 +21,7 @@ from .._spec.nodes import (
     ScopedSpec,
     Spec,
     Union,
+    Within,
 )
 from .._spec.questions import root_of, unbind
 from ..report import Path
@@ -109,13 +110,14 @@ def _opened(side: Side, at: At, path: Path) -> At:
     if scope.around is not None and type(spec) not in WRITES_NO_NAME:
         scope = scope.written()
     match spec:
-        case Node(ref):
+        case Node(ref) | Within(ref=ref):
             number = scope.number if at.outermost else side.number(ref, path)
             key = side.of(ref, path) if ref.owners else None
-            return At(spec, inside(scope, number, ref.owners, key, outermost=at.outermost))
+            own = inside(scope, number, ref.owners, key, outermost=at.outermost)
+            return At(spec if isinstance(spec, Node) else spec.inner, own)
         case Bound():
             binds, within = unbind(spec)
-            bound = within.ref if isinstance(within, Node) else None
+            bound = within.ref if isinstance(within, Node | Within) else None
             number = scope.number if at.outermost else side.number(bound, path)
             below = linked(scope, binds, number, outermost=at.outermost)
             return _opened(side, At(within, below, outermost=True), path)

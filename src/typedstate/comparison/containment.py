@@ -12,9 +12,8 @@ from typing import Final
 import msgspec
 
 from .._spec import filters
-from .._spec.describe import describe
-from .._spec.dim_grammar import show_expr
-from .._spec.dims import Expr, Fixed, Name, substitute
+from .._spec.describe import class_name, describe
+from .._spec.dims import Expr
 from .._spec.filters import WILDCARD, Answer
 from .._spec.leaf_conditions import Allowed
 from .._spec.node_groups import LevelSpec, WrapperSpec
@@ -24,24 +23,26 @@ from .._spec.nodes import (
     EntriesSpec,
     Extra,
     Field,
+    FlatSpec,
     Leaf,
     Map,
+    ModuleState,
     Node,
     Schema,
     SchemaRef,
     Spec,
     StateOfSpec,
     Union,
+    Validated,
 )
 from .._spec.questions import needs_leaf, own_names, root_of
 from .._validation.opening import At, Side, open_binds
-from .._validation.polynomials import Polynomial, polynomial
 from .._validation.scopes import Scope, Var
 from ..report import Path
 from . import leaves, lengths
 from .findings import Code, Equation, Finding
-from .levels import Level, is_counted_out
-from .sizes import opened, solve
+from .levels import Level, has_branch, is_counted_out
+from .sizes import settled
 
 _MAX_DEPTH: Final = 60
 _MAX_AGAIN: Final = 2
@@ -84,6 +85,7 @@ class Containment:
         self.runs: dict[str, list[str]] = {}
         self._equations: list[Equation] = []
         self._sure = True
+        self._in_flat = False
         self._steps = 0
         self._open: list[tuple[SchemaRef, SchemaRef]] = []
 
@@ -93,7 +95,7 @@ class Containment:
             self.walk(At(a, Scope(0), outermost=True), At(b, Scope(0), outermost=True), ())
         except RecursionError:
             self.add((), "other", "the same", "nested too deeply to compare", sure=False)
-        self._settle()
+        self.findings += settled(self._equations)
         return list(dict.fromkeys(self.findings))
 
     def add(
@@ -122,6 +124,8 @@ class Containment:
             return
         if _is_same_occurrence(a, b):
             return
+        if isinstance(a.spec, ModuleState) and isinstance(b.spec, ModuleState):
+            self._modules(a.spec.cls, b.spec.cls, path)
         closed = a  # opened anew, an occurrence has names of its own
         a, b = open_binds(self.first, a, path), open_binds(self.second, b, path)
         one, other = a.spec, b.spec
@@ -134,12 +138,31 @@ class Containment:
                 self.walk(At(option, a.scope, a.outermost), b, path)
         elif isinstance(other, Union):
             self._union(closed, b, other, path)
+        elif isinstance(one, Validated) or isinstance(other, Validated):
+            leaves.compare(self, a, b, path)
         elif isinstance(one, LevelSpec) and isinstance(other, LevelSpec):
             self._trees(a, b, path)
+        elif isinstance(one, FlatSpec) and isinstance(other, FlatSpec):
+            self._flat(a, one, b, other, path)
         elif isinstance(one, LevelSpec) or isinstance(other, LevelSpec):
             self.add(path, "container", describe(other), describe(one))
         else:
-            leaves.compare(self, a.scope, one, b.scope, other, path)
+            leaves.compare(self, a, b, path)
+
+    def _modules(self, one: type, other: type, path: Path) -> None:
+        if not issubclass(one, other):
+            self.add(path, "container", class_name(other), class_name(one))
+
+    def _flat(self, a: At, one: FlatSpec, b: At, other: FlatSpec, path: Path) -> None:
+        """Compares what is nested in two flat trees, of which no container is declared."""
+        if one.separator != other.separator:
+            sure = None in (one.separator, other.separator) or has_branch(one.inner)
+            self.add(path, "container", describe(other), describe(one), sure=sure)
+            return
+        outside, self._in_flat = self._in_flat, True
+        nested = At(one.inner, a.scope, a.outermost), At(other.inner, b.scope, b.outermost)
+        self.walk(*nested, path)
+        self._in_flat = outside
 
     def _conditional(self, a: At, b: At, path: Path) -> None:
         one, other = a.spec, b.spec
@@ -228,7 +251,7 @@ class Containment:
         assert isinstance(a.spec, LevelSpec)
         assert isinstance(b.spec, LevelSpec)
         one, other = Level.of(a.spec), Level.of(b.spec)
-        if other.container != "any" and other.container != one.container:
+        if not self._in_flat and other.container not in ("any", one.container):
             named = {"dict": "a plain dict", "state": "an nnx.State", "any": "a State or dict"}
             if path == () or "dict" in (one.container, other.container):
                 text = named[other.container], named[one.container]
@@ -339,34 +362,6 @@ class Containment:
     ) -> None:
         """Adds the equation of a size of the second and one of the first."""
         self._equations.append(Equation(one, other, path, text, sure and self._sure))
-
-    def _settle(self) -> None:
-        known: dict[Var, Polynomial] = {}
-        left = list(self._equations)
-        while left:
-            rest: list[Equation] = []
-            for item in left:
-                found = solve(item.second, polynomial(item.first, {}), known)
-                if found is None or isinstance(item.second, Fixed):
-                    rest.append(item)
-                else:
-                    known[found[0]] = found[1]
-            if len(rest) == len(left):
-                break
-            left = rest
-        for item in self._equations:
-            unknown = any(True for _ in opened(item.second, known))
-            if not unknown and polynomial(item.second, known) == polynomial(item.first, {}):
-                continue
-            fixed = isinstance(item.first, Fixed) and isinstance(item.second, Fixed)
-            code: Code = "size" if fixed else "dim"
-            sure = item.sure and not unknown
-            texts = f"{item.text} {_show(item.second)}", f"{item.text} {_show(item.first)}"
-            self.findings.append(Finding(item.path, code, *texts, sure))
-
-
-def _show(expr: Expr[Var]) -> str:
-    return show_expr(substitute(expr, lambda var: Name(var.name.lstrip("^"))))
 
 
 def compare(a: Spec, b: Spec) -> list[Finding]:

@@ -13,6 +13,7 @@ from .._spec.describe import describe
 from .._spec.dim_grammar import show_shape
 from .._spec.dims import Dim, Fixed, SingleDim, VariadicDim, substitute
 from .._spec.leaf_conditions import Predicate
+from .._spec.node_groups import StateSpec
 from .._spec.nodes import (
     Anything,
     Array,
@@ -37,14 +38,14 @@ if TYPE_CHECKING:
     from .containment import Containment
 
 
-def compare(to: Containment, sa: Scope, a: Spec, sb: Scope, b: Spec, path: Path) -> None:
+def compare(to: Containment, a: At, b: At, path: Path) -> None:
     """Adds a finding for each way in which a leaf of `a` may not fit `b`."""
-    one = a if isinstance(a, Leaf) else Leaf(None, a)
-    other = b if isinstance(b, Leaf) else Leaf(None, b)
+    one = a.spec if isinstance(a.spec, Leaf) else Leaf(None, a.spec)
+    other = b.spec if isinstance(b.spec, Leaf) else Leaf(None, b.spec)
     if other == Leaf(None, Anything()):
         return
     if isinstance(one.value, Anything) and one.kind is None:
-        to.add(path, "array", describe(b), "anything")
+        to.add(path, "array", describe(b.spec), "anything")
         return
     if not _kind_within(one, other):
         to.add(path, "kind", describe(other), describe(one))
@@ -54,7 +55,11 @@ def compare(to: Containment, sa: Scope, a: Spec, sb: Scope, b: Spec, path: Path)
     if other.placed is not None and one.placed != other.placed:
         to.add(path, "sharding", "really sharded as declared", "anywhere")
     _predicates(to, one.predicates, other.predicates, path)
-    _value(to, sa, one.value, sb, other.value, path)
+    _value(to, _within(a, one.value), _within(b, other.value), path)
+
+
+def _within(at: At, spec: Spec) -> At:
+    return At(spec, at.scope, at.outermost)
 
 
 def _kind_within(a: Leaf, b: Leaf) -> bool:
@@ -112,29 +117,31 @@ def _predicates(
             to.add(path, "predicate", item.text, "any value", sure=False)
 
 
-def _value(to: Containment, sa: Scope, a: Spec, sb: Scope, b: Spec, path: Path) -> None:
+def _value(to: Containment, one: At, other: At, path: Path) -> None:
+    a, b = one.spec, other.spec
     match a, b:
         case _, Anything():
             return
         case Validated(inner, predicates), _:
             kept = b.predicates if isinstance(b, Validated) else ()
             _predicates(to, predicates, kept, path)
-            _value(to, sa, inner, sb, b.inner if isinstance(b, Validated) else b, path)
+            wanted = b.inner if isinstance(b, Validated) else b
+            _either(to, _within(one, inner), _within(other, wanted), path)
         case _, Validated(inner, predicates):
             _predicates(to, (), predicates, path)
-            _value(to, sa, a, sb, inner, path)
+            _either(to, one, _within(other, inner), path)
         case Union(options), _:
             for option in options:
-                _value(to, sa, option, sb, b, path)
-        case _, Union(options):
-            _each(to, sa, a, sb, b, path)
+                _value(to, _within(one, option), other, path)
+        case _, Union():
+            to.walk(one, other, path)
         case Array(), Array():
-            _array(to, sa, a, sb, b, path)
+            _array(to, one.scope, a, other.scope, b, path)
         case NoValue(), NoValue():
             return
-        case Instance(one), Instance(other) if issubclass(one, other):
+        case Instance(cls), Instance(wanted) if issubclass(cls, wanted):
             return
-        case Instance(one), Instance(other, counts=True) if scalars.counts_for(one, other):
+        case Instance(cls), Instance(wanted, counts=True) if scalars.counts_for(cls, wanted):
             return
         case Literally(values), Literally(others) if all(_among(item, others) for item in values):
             return
@@ -144,25 +151,31 @@ def _value(to: Containment, sa: Scope, a: Spec, sb: Scope, b: Spec, path: Path) 
             scalars.counts_as(item, cls) for item in values
         ):
             return
-        case TupleOf(items, rest), TupleOf(others, more):
-            _tuple(to, sa, (items, rest), sb, (others, more), path, (describe(b), describe(a)))
+        case TupleOf(), TupleOf():
+            _tuple(to, one, a, other, b, path)
         case TupleOf(), Instance(cls) if issubclass(tuple, cls):
             return
-        case ItemsOf(one, item), ItemsOf(other, wanted) if issubclass(one, other):
-            _each(to, sa, item, sb, wanted, path)
-        case MappingOf(one, key, value), MappingOf(other, other_key, other_value) if issubclass(
-            one, other
-        ):
-            _each(to, sa, key, sb, other_key, path)
-            _each(to, sa, value, sb, other_value, path)
+        case ItemsOf(cls, item), ItemsOf(wanted, items) if issubclass(cls, wanted):
+            to.walk(_within(one, item), _within(other, items), path)
+        case MappingOf(cls, key, value), MappingOf(wanted, keys, values) if issubclass(cls, wanted):
+            to.walk(At(key, one.scope), At(keys, other.scope), path)
+            to.walk(_within(one, value), _within(other, values), path)
         case RecordOf(), RecordOf() if a.cls is b.cls:
-            _record(to, sa, a, sb, b, path)
+            _record(to, one.scope, a, other.scope, b, path)
         case Partition(), Partition() if _is_alike(a, b):
             if b.shape is not None and a.shape != b.shape:
                 to.add(path, "size", _shape_text(b.shape), _shape_text(a.shape), sure=False)
         case _:
             unsure = isinstance(a, Anything) or a == b
             to.add(path, "array", describe(b), describe(a), sure=not unsure)
+
+
+def _either(to: Containment, one: At, other: At, path: Path) -> None:
+    """Compares what two validators are asked of: values, or trees."""
+    if isinstance(one.spec, StateSpec) or isinstance(other.spec, StateSpec):
+        to.walk(one, other, path)
+    else:
+        _value(to, one, other, path)
 
 
 def _is_alike(a: Partition, b: Partition) -> bool:
@@ -176,34 +189,21 @@ def _is_alike(a: Partition, b: Partition) -> bool:
     return sums and memory in (None, a.storage.memory_kind)
 
 
-def _each(to: Containment, sa: Scope, a: Spec, sb: Scope, b: Spec, path: Path) -> None:
-    """Compares one item of a container with one of another; either may be a Variable or a tree."""
-    to.walk(At(a, sa), At(b, sb), path)
-
-
 def _among(value: Any, values: tuple[Any, ...]) -> bool:
     return any(type(value) is type(other) and value == other for other in values)
 
 
-def _tuple(
-    to: Containment,
-    sa: Scope,
-    a: tuple[tuple[Spec, ...], Spec | None],
-    sb: Scope,
-    b: tuple[tuple[Spec, ...], Spec | None],
-    path: Path,
-    texts: tuple[str, str],
-) -> None:
-    (items, rest), (others, more) = a, b
+def _tuple(to: Containment, a: At, one: TupleOf, b: At, other: TupleOf, path: Path) -> None:
+    (items, rest), (others, more) = (one.items, one.rest), (other.items, other.rest)
     if len(items) < len(others) or (more is None and (rest is not None or items[len(others) :])):
-        to.add(path, "container", *texts)
+        to.add(path, "container", describe(other), describe(one))
         return
     for index, item in enumerate(items):
         wanted = others[index] if index < len(others) else more
         if wanted is not None:
-            _each(to, sa, item, sb, wanted, (*path, index))
+            to.walk(_within(a, item), _within(b, wanted), (*path, index))
     if rest is not None and more is not None:
-        _each(to, sa, rest, sb, more, path)
+        to.walk(_within(a, rest), _within(b, more), path)
 
 
 def _record(to: Containment, sa: Scope, a: RecordOf, sb: Scope, b: RecordOf, path: Path) -> None:
@@ -211,7 +211,7 @@ def _record(to: Containment, sa: Scope, a: RecordOf, sb: Scope, b: RecordOf, pat
     of_dict = issubclass(a.cls, dict)
     for name, item in found.items():
         if name in wanted:
-            _each(to, sa, item, sb, wanted[name], (*path, name))
+            to.walk(At(item, sa), At(wanted[name], sb), (*path, name))
             if name in b.required and name not in a.required:
                 to.add((*path, name), "missing", describe(wanted[name]), "may be absent")
         elif of_dict:
@@ -255,8 +255,7 @@ def _shape(to: Containment, sa: Scope, a: Array, sb: Scope, b: Array, path: Path
     wanted = b.shape or ()
     texts = _shape_text(b.shape), _shape_text(a.shape)
     if a.inserted or b.inserted:
-        if a.shape != b.shape or a.inserted != b.inserted:
-            to.add(path, "rank", *texts, sure=False)
+        _inserted(to, sa, a, sb, b, path)
         return
     if a.shape is None:
         if [type(dim) for dim in wanted] != [VariadicDim]:
@@ -286,6 +285,23 @@ def _shape(to: Containment, sa: Scope, a: Array, sb: Scope, b: Array, path: Path
         _axis(to, scopes, local, x, y, path, index - after)
     middle = found[run : len(found) - after]
     _run(to, scopes, local, middle, wanted[run], path)
+
+
+def _inserted(to: Containment, sa: Scope, a: Array, sb: Scope, b: Array, path: Path) -> None:
+    """Compares arrays with axes behind a run, which lie alike or can't be compared."""
+    local = to.first.new_scope(), to.second.new_scope()
+    one, other = a.shape or (), b.shape or ()
+    alike = [type(dim) for dim in one] == [type(dim) for dim in other]
+    if not alike or [index for index, _ in a.inserted] != [index for index, _ in b.inserted]:
+        to.add(path, "rank", _shape_text(b.shape), _shape_text(a.shape), sure=False)
+        return
+    for index, (x, y) in enumerate(zip(one, other, strict=True)):
+        if isinstance(y, VariadicDim):
+            _run(to, (sa, sb), local, [x], y, path)
+        else:
+            _axis(to, (sa, sb), local, x, y, path, index)
+    for (index, x), (_, y) in zip(a.inserted, b.inserted, strict=True):
+        _axis(to, (sa, sb), local, x, y, path, index)
 
 
 def _run(

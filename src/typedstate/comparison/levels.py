@@ -20,6 +20,7 @@ from .._spec.nodes import (
     StateOfSpec,
     Union,
 )
+from .._spec.questions import needs_leaf
 from .._spec.words import Container
 from .._validation import key_patterns
 from .._validation.opening import At, Side, open_binds
@@ -100,7 +101,22 @@ def _count_of(pattern: KeyPattern) -> int | None:
 
 def container_of(spec: Spec) -> Container:
     """The container of a tree at its root; ``any`` for a spec that is no tree."""
-    within = open_binds(Side(), At(spec, Scope(0), outermost=True)).spec
+    within = _opened(spec)
     if isinstance(within, Union):
         return container_of(within.options[0])
     return Level.of(within).container if isinstance(within, LevelSpec) else "any"
+
+
+def has_branch(spec: Spec) -> bool:
+    """Whether some key of a tree at its root certainly leads to another level."""
+    level = _opened(spec)
+    if isinstance(level, Union):
+        return any(map(has_branch, level.options))
+    return isinstance(level, LevelSpec) and any(
+        isinstance(_opened(item.spec), LevelSpec) and needs_leaf(item.spec)
+        for item in Level.of(level).fields.values()
+    )
+
+
+def _opened(spec: Spec) -> Spec:
+    return open_binds(Side(), At(spec, Scope(0), outermost=True)).spec

@@ -12,7 +12,7 @@ from ..schema.typed_state import SchemaMeta
 from .lines import fitted
 from .source_file import SourceFile, identifier
 from .source_writer import HEAD, Writer, comments
-from .type_variables import TypeVariables, uses_generics
+from .type_variables import TypeVariables
 from .written import can_write, is_catalogued, write
 
 
@@ -42,7 +42,7 @@ def to_source(hint: Any, *, name: str | None = None) -> str:
 def _source(hint: Any, name: str | None) -> str:
     file = SourceFile(name_of(hint))
     spec = spec_of(hint)
-    writer = Writer(file, TypeVariables(uses_generics(spec)))
+    writer = Writer(file, TypeVariables.below(spec))
     if not _is_class(hint) and can_write(hint):
         title = file.unique(identifier(name or _alias(hint)))
         file.blocks.append(fitted(f"{title} = ", write(hint, writer, title), 0))
@@ -79,7 +79,7 @@ def _alias(hint: Any) -> str:
     form, *arguments = _written(hint)
     if form is Stacked:
         inner = arguments[0]
-        while _written(inner)[0] is Bind:
+        while _written(inner)[0] in (Bind, Stacked):
             inner = _written(inner)[1]
         return f"Stacked{inner.__name__ if _written(inner)[0] is None else _alias(inner)}"
     optimizer = form is not None and form.__name__.endswith("OptimizerState")

@@ -10,6 +10,7 @@ import builtins
 import keyword
 import re
 import sys
+import textwrap
 from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -21,6 +22,7 @@ from flax import nnx
 from ..errors import SchemaError
 from .attributes import IN_HINTS
 from .lines import WIDTH
+from .main_module import is_of_main, name_of_main
 from .unique_names import UniqueNames
 
 _ABSTRACT_COLLECTIONS: Final = (Sequence, MutableSequence, Mapping, MutableMapping)
@@ -36,12 +38,14 @@ class SourceFile:
       imports: pairs of a module and a name imported from it; "" for the module itself.
       blocks: the blocks of source, in order.
       head: the comments above the imports.
+      notes: the comments below those, on where classes come from.
     """
 
     title: str
     imports: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     blocks: list[str] = field(default_factory=list[str])
     head: list[str] = field(default_factory=list[str])
+    notes: list[str] = field(default_factory=list[str])
     _names: UniqueNames = field(default_factory=UniqueNames)
     _texts: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     _packages: set[str] = field(default_factory=set[str])
@@ -62,7 +66,8 @@ class SourceFile:
         groups: list[list[str]] = [[], []]
         for module, line in lines:
             groups[re.split(r"[. ]", module)[0] not in sys.stdlib_module_names].append(line)
-        heads = ["\n".join(lines) for lines in (self.head, *groups) if lines]
+        notes = [*self.head, *self.notes]
+        heads = ["\n".join(lines) for lines in (notes, *groups) if lines]
         return "\n\n".join(heads) + "\n\n\n" + "\n\n\n".join(self.blocks) + "\n"
 
     def unique(self, name: str) -> str:
@@ -112,6 +117,8 @@ class SourceFile:
             return f"{self.module('numpy')}.ndarray"
         if cls in _ABSTRACT_COLLECTIONS:
             return self.imported("collections.abc", cls.__name__)
+        if is_of_main(cls) and _is_importable(cls.__module__, cls):
+            return self._of_main(cls, where)
         top = cls.__module__.partition(".")[0]
         for module in dict.fromkeys((top, cls.__module__)):
             if _is_importable(module, cls):
@@ -119,6 +126,26 @@ class SourceFile:
         shown = f"{cls.__module__}.{cls.__qualname__}"
         fix = "define it at the top of a module, outside of functions"
         raise self.error(where, f"the class {shown} can't be imported by that name; {fix}")
+
+    def _of_main(self, cls: type, where: str) -> str:
+        """A class of the program that runs: by its name alone, which the program itself has."""
+        name, dot, rest = cls.__qualname__.partition(".")
+        module = name_of_main()
+        if module is not None:
+            self._add_note(
+                f"In the file of {module} itself, leave out its import: it makes the classes anew."
+            )
+            return f"{self.imported(module, name)}{dot}{rest}"
+        if ("", name) not in self._texts and name in self._names.taken:
+            raise self.error(where, f"the name {name} is taken; define the class in a module")
+        self._names.taken.add(name)
+        self._texts["", name] = name
+        self._add_note(f"Write this below {name}, which no module has.")
+        return cls.__qualname__
+
+    def _add_note(self, text: str) -> None:
+        lines = [f"# {line}" for line in textwrap.wrap(text, WIDTH - 2)]
+        self.notes += () if lines[0] in self.notes else lines
 
 
 def _is_free(name: str) -> bool:

@@ -10,28 +10,29 @@ import re
 import textwrap
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, assert_never, cast
-
-import jax
-import jaxtyping
+from typing import Final, assert_never, cast
 
 from .._spec import nodes as s
-from .._spec.describe import describe
 from .._spec.leaf_conditions import Allowed
-from .._spec.node_groups import StateSpec, ValueSpec
+from .._spec.node_groups import ValueSpec
+from .._spec.questions import unbind
+from .._spec.transform import Transform
 from ..schema.class_ref import ClassRef
+from .argument_forms import Variable, alternatives, variable_in
 from .attributes import attributes
-from .dim_text import dim_text, expr_text, links_text
+from .dim_text import expr_text, links_text
+from .form_text import Axes, axes_of, form_text
 from .lines import WIDTH, class_head, fitted
+from .linkable import Linkable, Links
 from .source_file import SourceFile, identifier, quoted
-from .type_variables import TypeVariables, Variable, alternatives
+from .type_variables import TypeVariables
+from .value_text import LITERALS, value_text
 from .written import field_hint, is_catalogued, pattern_hint, write
 
 _MAX_CLASSES: Final = 2_000
 #: Attributes of inferred classes: the notes of `infer` on the class, and on the whole file.
 NOTES: Final = "__typedstate_notes__"
 HEAD: Final = "__typedstate_head__"
-_LITERALS: Final = (str, bytes, int, bool, type(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Writer:
       names: the name of each class.
       done: the classes that the file has.
       later: whether the current annotation names a class that the file does not have yet.
+      linkable: the names of dims that the classes have.
     """
 
     file: SourceFile
@@ -59,6 +61,7 @@ class Writer:
     names: dict[s.SchemaRef, str] = field(default_factory=dict[s.SchemaRef, str])
     done: set[s.SchemaRef] = field(default_factory=set[s.SchemaRef])
     later: bool = False
+    linkable: Linkable = field(default_factory=Linkable)
     _open: list[_Body] = field(default_factory=list["_Body"])
     _bodies: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     _variables: list[str] = field(default_factory=list[str])
@@ -151,14 +154,50 @@ class Writer:
         return found
 
     def _argument(self, options: tuple[s.Spec, ...], where: str) -> str:
-        """A type argument: a variable in the class that is generic in it."""
+        """A type argument, or another alternative: a variable in the class that has it."""
+        text, forms = self._variable_of(options, where)
+        for form in forms:
+            text = form_text(form, text, self, where)
+        return text
+
+    def _variable_of(
+        self, options: tuple[s.Spec, ...], where: str
+    ) -> tuple[str, tuple[Transform, ...]]:
+        """The text of an argument without its forms, and these, the innermost first."""
+        forms: tuple[Transform, ...] = ()
+        if isinstance(options[0], s.Argument):
+            formed = self.generics.formed(cast(Variable, options))
+            forms, options = formed.forms[::-1], formed.base
         variables = self._open[-1].variables if self._open else ()
         if options in variables:
-            return self._variable(variables.index(cast(Variable, options)))
-        return " | ".join(
+            return self._variable(variables.index(cast(Variable, options))), forms
+        texts = [
             self.spec(item.inner if isinstance(item, s.Argument) else item, where)
             for item in options
-        )
+        ]
+        return " | ".join(texts), forms
+
+    def _bound(self, spec: s.Bound, where: str) -> str:
+        """A `Bind`; the size of a stack's axis is written in the stack of an argument."""
+        binds, inner = unbind(spec)
+        variable = variable_in(inner)
+        if variable is None:
+            return self._bind(self.spec(spec.inner, where), self.linkable.links(spec))
+        text, forms = self._variable_of(variable, where)
+        waiting, axes = list(forms), Axes(forms)
+        for links in reversed(binds):
+            sizes, rest = axes.within(links)
+            inner = s.Bound(inner, links)
+            there = self.linkable.links(inner)
+            text = self._bind(text, tuple(link for link in rest if link in there))
+            while sizes.keys() & axes_of(waiting):
+                text = form_text(waiting.pop(0), text, self, where, sizes)
+        for form in waiting:
+            text = form_text(form, text, self, where)
+        return text
+
+    def _bind(self, text: str, links: Links) -> str:
+        return f"{self.file.own('Bind')}[{text}, {quoted(links_text(links))}]" if links else text
 
     def wrapper(self, schema: s.Schema) -> str:
         """The name of the form for a tree's container, e.g. ``Pure``; empty if none is needed."""
@@ -192,7 +231,7 @@ class Writer:
         """A key as a literal."""
         if type(key) is str:
             return quoted(key)
-        if type(key) in _LITERALS or (type(key) is float and key == key and abs(key) < 1e308):
+        if type(key) in LITERALS or (type(key) is float and key == key and abs(key) < 1e308):
             with contextlib.suppress(ValueError):  # an int of more digits than Python writes
                 return repr(key)
         if type(key) is tuple:
@@ -230,9 +269,8 @@ class Writer:
                 return "None"
             case s.Node(ref):
                 return self.node(ref, where)
-            case s.Bound(inner, links):
-                text = links_text(links)
-                return f"{self.file.own('Bind')}[{self.spec(inner, where)}, {quoted(text)}]"
+            case s.Bound():
+                return self._bound(spec, where)
             case s.Map(key, entry, length):
                 self._plain(spec, where)
                 hint = f"{self.file.own('StateMap')}[{key}, {self.spec(entry, where)}]"
@@ -265,7 +303,7 @@ class Writer:
             case s.Leaf():
                 return self._leaf(spec, where)
             case ValueSpec() | s.Within() | s.Conditional() | s.ModuleState():
-                return self._value(spec, where)
+                return value_text(spec, self, where)
             case _:
                 assert_never(spec)
 
@@ -284,10 +322,10 @@ class Writer:
                 where, "a form of Placed, Sharded or Stacked with names has no source"
             )
         if leaf.kind is None:
-            return self._stored(leaf, self._value(leaf.value, where))
+            return self._stored(leaf, value_text(leaf.value, self, where))
         hint = self.file.class_name(leaf.kind, where)
         if not isinstance(leaf.value, s.Anything):
-            value = self._value(leaf.value, where)
+            value = value_text(leaf.value, self, where)
             if getattr(leaf.kind, "__parameters__", ()):
                 hint = f"{hint}[{value}]"
             elif isinstance(leaf.value, s.NoValue):  # metadata that is None says nothing
@@ -310,78 +348,6 @@ class Writer:
 
     def _annotated(self, hint: str, *metadata: str) -> str:
         return f"{self.file.imported('typing', 'Annotated')}[{', '.join([hint, *metadata])}]"
-
-    def _value(self, value: s.Spec, where: str) -> str:
-        match value:
-            case s.Anything():
-                return self.file.imported("typing", "Any")
-            case s.NoValue():
-                return "None"
-            case s.Array():
-                return self._array(value, where)
-            case s.Instance(cls):
-                return self.file.class_name(cls, where)
-            case s.Literally(values) if all(type(item) in _LITERALS for item in values):
-                literal = self.file.imported("typing", "Literal")
-                return f"{literal}[{', '.join(map(repr, values))}]"
-            case s.TupleOf((), None):
-                return "tuple[()]"
-            case s.TupleOf(items, rest):
-                inner = [self.spec(item, where) for item in items]
-                if rest is not None:
-                    more = f"{self.spec(rest, where)}, ..."
-                    inner += [f"*tuple[{more}]" if inner else more]
-                return f"tuple[{', '.join(inner)}]"
-            case s.ItemsOf(cls, item):
-                return f"{self.file.class_name(cls, where)}[{self.spec(item, where)}]"
-            case s.MappingOf(cls, key, item):
-                hints = f"{self.spec(key, where)}, {self.spec(item, where)}"
-                return f"{self.file.class_name(cls, where)}[{hints}]"
-            case s.RecordOf():
-                return self._record(value, where)
-            case s.Union(options):
-                return " | ".join(self._value(option, where) for option in options)
-            case ValueSpec() | StateSpec():
-                raise self.file.error(where, f"{describe(value)} has no source")
-            case _:
-                assert_never(value)
-
-    def _array(self, array: s.Array, where: str) -> str:
-        cls = self._array_class(array, where)
-        if array.dtypes is None and array.shape is None and array.cls is not None:
-            return cls
-        if array.dtypes is None and array.shape is None and array.abstract:
-            return cls
-        found: Any = getattr(jaxtyping, array.dtype or "Shaped", None)
-        if found is None or (array.dtypes is not None and tuple(found.dtypes) != array.dtypes):
-            raise self.file.error(where, f"jaxtyping has no dtype class {array.dtype!r}")
-        if array.inserted:
-            raise self.file.error(where, f"{describe(array)} has no source")
-        shape = "..." if array.shape is None else " ".join(map(dim_text, array.shape))
-        return f"{self.file.imported('jaxtyping', array.dtype or 'Shaped')}[{cls}, {quoted(shape)}]"
-
-    def _array_class(self, array: s.Array, where: str) -> str:
-        if array.abstract:
-            return f"{self.file.module('jax')}.ShapeDtypeStruct"
-        if array.cls is None:
-            return self.file.imported("typing", "Any")
-        if array.cls is jax.Array:
-            return self.file.imported("jaxtyping", "Array")
-        return self.file.class_name(array.cls, where)
-
-    def _record(self, record: s.RecordOf, where: str) -> str:
-        if record.cls is not dict:
-            return self.file.class_name(record.cls, where)
-        typed = self.file.imported("typing_extensions", "TypedDict")
-        fields: list[str] = []
-        for key, spec in record.fields:
-            hint = self.spec(spec, where)
-            if key not in record.required:
-                hint = f"{self.file.imported('typing_extensions', 'NotRequired')}[{hint}]"
-            fields.append(f"{quoted(key)}: {hint}")
-        title = self.file.unique("ValueDict")
-        self.file.blocks.append(f"{title} = {typed}({quoted(title)}, {{{', '.join(fields)}}})")
-        return title
 
 
 def _plain_name(ref: s.SchemaRef) -> str:

@@ -7,16 +7,13 @@ class it has to stay a variable: written into the class, its names would be the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .._spec.node_groups import WrapperSpec
 from .._spec.nodes import Argument, Leaf, Node, SchemaRef, Spec, Union
 from .._spec.questions import parts, root_of
-
-#: What a variable stands for: an argument, or the alternatives of one that is a union. A form of
-#: an argument is another: its own source would be written around the variable.
-Variable = tuple[Argument, ...]
+from .argument_forms import Formed, Variable, alternatives, formed_arguments
 
 
 @dataclass(slots=True)
@@ -25,12 +22,24 @@ class TypeVariables:
 
     Attributes:
       needed: whether some schema is made of a generic one; else no class has any.
+      forms: the arguments that stand in several forms, which are one variable.
     """
 
     needed: bool
+    forms: Mapping[Variable, Formed] = field(default_factory=dict[Variable, Formed])
     _known: dict[int, list[Variable]] = field(default_factory=dict[int, "list[Variable]"])
     _open: set[int] = field(default_factory=set[int])
     _came_back: bool = False
+
+    @classmethod
+    def below(cls, spec: Spec) -> TypeVariables:
+        """Those of the schemas below a hint."""
+        needed = uses_generics(spec)
+        return cls(needed, formed_arguments(spec) if needed else {})
+
+    def formed(self, variable: Variable) -> Formed:
+        """An argument as forms of the variable that stands for it."""
+        return self.forms.get(variable) or Formed((), variable)
 
     def of(self, ref: SchemaRef) -> list[Variable]:
         """The arguments in the fields of a schema that are written where it stands, or around."""
@@ -68,12 +77,12 @@ class TypeVariables:
     def _in(self, spec: Spec) -> Iterator[Variable]:
         match spec:
             case Argument():
-                yield (spec,)
+                yield self.formed((spec,)).base
             case Union(options):
                 for group in alternatives(options):
                     arguments = tuple(item for item in group if isinstance(item, Argument))
                     if arguments:
-                        yield arguments
+                        yield self.formed(arguments).base
                     else:
                         yield from self._in(group[0])
             case Node(ref) if id(ref) in self._open:
@@ -87,15 +96,6 @@ class TypeVariables:
             case _:
                 for part in parts(spec):
                     yield from self._in(part)
-
-
-def alternatives(options: Iterable[Spec]) -> list[tuple[Spec, ...]]:
-    """The alternatives of a union, those of one type argument together."""
-    found: dict[object, list[Spec]] = {}
-    for place, option in enumerate(options):
-        one = (option.owner, option.index[0]) if isinstance(option, Argument) else place
-        found.setdefault(one, []).append(option)
-    return [tuple(group) for group in found.values()]
 
 
 def uses_generics(spec: Spec) -> bool:

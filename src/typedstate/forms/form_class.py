@@ -117,6 +117,9 @@ def want_tree(spec: Spec, form: str) -> Spec:
         inner, end = describe(spec.inner), describe(spec)[len(f"Flat[{describe(spec.inner)}") :]
         text = f"{form}[{describe(spec)}, ...]: Flat goes outside; write"
         raise SchemaError(f"{text} Flat[{form}[{inner}, ...]{end}")
-    if not is_tree(spec) and not isinstance(spec, Anything):
+    within: Spec = spec
+    while isinstance(within, WrapperSpec):
+        within = within.inner
+    if not is_tree(spec) and not isinstance(within, Anything):
         raise SchemaError(f"{form}[{describe(spec)}, ...]: a form takes a schema, not a leaf")
     return spec

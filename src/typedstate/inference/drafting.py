@@ -131,7 +131,7 @@ class Drafter:
         return found
 
     def _variant(self, key: object, branch: BranchSeen, title: str, height: int) -> Draft:
-        """The draft of a module class; a further one if a leaf has other axes than before.
+        """The draft of a module class; a further one if it has other axes than before.
 
         A module around one einsum has a draft for each sort of weight.
         """
@@ -141,6 +141,9 @@ class Drafter:
             for name, item in branch.items.items()
             if isinstance(item, LeafSeen) and isinstance(item.value, ArraySeen)
         }
+        for name, item in branch.items.items():
+            if isinstance(item, BranchSeen):
+                own[name] = item.stacked and (item.stacked.axis, item.stacked.kinds)
         variants = self._variants.setdefault(key, [])
         for known, draft in variants:
             if all(known[name] == leaf for name, leaf in own.items() if name in known):

@@ -22,6 +22,7 @@ from ..schema.typed_state import TypedState
 from .drafting import draft_of
 from .emit import emit
 from .factories import abstract_of
+from .likes import unstacked_beside
 from .members import ENSEMBLE, count_of, member_of
 from .observe import BranchSeen, lacks_kinds, observe
 from .optimizer import holds_model, is_optimizer, of_optimizer, parameters
@@ -95,7 +96,7 @@ def infer(
     if len(examples) == 1 and is_optimizer(cls):
         return _of_optimizer(examples[0], model, settings)
     try:
-        trees = [unstacked(observe(item)) for item in examples]
+        trees = [unstacked_beside(unstacked(observe(item))) for item in examples]
         drafts = draft_of(trees, _title(trees, name), settings)
         if any(map(lacks_kinds, trees)):
             drafts[-1].head.append(KINDS_UNKNOWN)

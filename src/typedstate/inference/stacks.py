@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,10 +15,10 @@ from typing import Any, Final
 from flax import nnx
 
 from .catalogue import around_of, is_flax_layer, layer_of, takes_any_rank
-from .observe import ArraySeen, BranchSeen, LeafSeen, Seen, Stack
+from .observe import ArraySeen, BranchSeen, LeafSeen, Stack
 from .text import key_text
 
-_AXES = (0, 1)
+AXES = (0, 1)
 _MAX_INSIDE = 2
 #: Logical names of the axis along which layers are stacked; none that meshes have.
 _LAYERS: Final = re.compile(r"(^|_)(layers?|blocks?)$")
@@ -25,36 +26,48 @@ _LAYERS: Final = re.compile(r"(^|_)(layers?|blocks?)$")
 
 def unstacked(root: BranchSeen) -> BranchSeen:
     """The tree, in which each stack is replaced by one of its entries, marked as stacked."""
-    entry = _entry_of(root)
-    return entry if entry is not None and _is_ensemble(root, entry.stacked) else _inner(root)
+    stack = _stack_of(root)
+    if stack is None or not _is_ensemble(root, stack):
+        return _inner(root)
+    return _entry(root, stack)
 
 
-def _is_ensemble(root: BranchSeen, stack: Stack | None) -> bool:
+def _is_ensemble(root: BranchSeen, stack: Stack) -> bool:
     """Whether a stack is of whole models; that of a single branch is the branch's own."""
-    if root.cls is None or is_flax_layer(root.cls) or len(root.items) < 2 or stack is None:
+    if root.cls is None or is_flax_layer(root.cls) or len(root.items) < 2:
         return False
-    return stack.kinds is None or all(map(_is_stream, _kinds(root) - {*stack.kinds}))
+    return stack.kinds is None or all(map(_is_stream, _kinds(root) - {*_stacked_by(stack)}))
+
+
+def _stacked_by(stack: Stack) -> tuple[type, ...]:
+    return (*(stack.kinds or ()), *(_stacked_by(stack.within) if stack.within else ()))
 
 
 def _is_stream(kind: type | None) -> bool:
     return kind is not None and issubclass(kind, nnx.RngState)
 
 
+def _is_param(kind: type) -> bool:
+    return issubclass(kind, nnx.Param)
+
+
 def _inner(branch: BranchSeen) -> BranchSeen:
     items = {
-        key: (_entry_of(item) or _inner(item)) if isinstance(item, BranchSeen) else item
+        key: _entry_or_inner(item) if isinstance(item, BranchSeen) else item
         for key, item in branch.items.items()
     }
     return replace(branch, items=items)
 
 
-def _entry_of(branch: BranchSeen) -> BranchSeen | None:
-    """One entry of a stack, marked as stacked; None for a branch that is no stack."""
+def _entry_or_inner(branch: BranchSeen) -> BranchSeen:
     stack = _stack_of(branch)
-    if stack is None:
-        return None
-    bare = _without(branch if stack.within is None else _without(branch, stack.within), stack)
-    return replace(_inner(bare), stacked=stack) if isinstance(bare, BranchSeen) else None
+    return _inner(branch) if stack is None else _entry(branch, stack)
+
+
+def _entry(branch: BranchSeen, stack: Stack) -> BranchSeen:
+    """One entry of a stack, marked as stacked."""
+    bare = branch if stack.within is None else without(branch, stack.within)
+    return replace(_inner(without(bare, stack)), stacked=stack)
 
 
 def _stack_of(branch: BranchSeen) -> Stack | None:
@@ -63,11 +76,10 @@ def _stack_of(branch: BranchSeen) -> Stack | None:
     if stack is None or stack.kinds is not None:
         named = _named_axis(branch)
         if named is not None:
-            bare = _without(branch, named)
-            rest = _axis_of(bare, named.kinds or ()) if isinstance(bare, BranchSeen) else None
+            rest = _axis_of(without(branch, named), named.kinds or ())
             alike = rest is not None and rest.kinds is not None and rest.size == named.size
             return replace(rest, within=named) if rest is not None and alike else named
-    return None if stack is None else replace(stack, partition=_partition(branch, stack))
+    return None if stack is None else _with_partition(branch, stack)
 
 
 def _named_axis(branch: BranchSeen) -> Stack | None:
@@ -98,9 +110,15 @@ def _layers_axis(leaf: LeafSeen) -> tuple[int, int, str] | None:
     return None
 
 
+def _with_partition(branch: BranchSeen, stack: Stack) -> Stack:
+    within = None if stack.within is None else _with_partition(branch, stack.within)
+    return replace(stack, partition=_partition(branch, stack), within=within)
+
+
 def _partition(branch: BranchSeen, stack: Stack) -> Any:
     """The name of the stacked axis in the leaves' sharding metadata, ``...`` if it has no entry."""
-    named = [leaf for leaf in _leaves(branch) if leaf.names is not None]
+    leaves = [leaf for leaf in _leaves(branch) if stack.kinds is None or leaf.kind in stack.kinds]
+    named = [leaf for leaf in leaves if leaf.names is not None]
     if not any(_is_whole(leaf) for leaf in named):
         return ...
     entries = {name for leaf in named for name in (leaf.names or ())[stack.axis : stack.axis + 1]}
@@ -113,12 +131,12 @@ def _is_whole(leaf: LeafSeen) -> bool:
 
 def _axis_of(branch: BranchSeen, settled: tuple[type, ...] = ()) -> Stack | None:
     """The axis that Flax's layers have more than they should; `settled` kinds do not have it."""
-    found = [(item, key) for item, key in _layers(branch, "") if _kinds(item)]
+    every = [(item, key) for item, key in _layers(branch, "") if _kinds(item)]
     # streams may be the same for all entries
-    layers = [(item, key) for item, key in found if not all(map(_is_stream, _kinds(item)))] or found
+    layers = [(item, key) for item, key in every if not all(map(_is_stream, _kinds(item)))] or every
     if not layers or any(layer_of(item, key) is not None for item, key in layers):
         return None
-    for axis in _AXES:
+    for axis in AXES:
         size = _size_of(layers[0][0], axis)
         if size is None:
             continue
@@ -129,15 +147,42 @@ def _axis_of(branch: BranchSeen, settled: tuple[type, ...] = ()) -> Stack | None
                 return stack
             kinds = _stacked_kinds(branch, axis, size, settled)
             if kinds is not None:
-                return Stack(axis, size, kinds)
+                found = None if settled else _of_two_axes(branch, layers)
+                return found or Stack(axis, size, kinds)
+    return None if settled else _of_two_axes(branch, layers)
+
+
+def _of_two_axes(branch: BranchSeen, layers: list[tuple[BranchSeen, str]]) -> Stack | None:
+    """The axes of Params and of other kinds, as ``StateAxes({nnx.Param: 1, ...: 0})`` sets them."""
+    kinds = _kinds(branch)
+    known = sorted((kind for kind in kinds if kind is not None), key=_name)
+    params = tuple(kind for kind in known if _is_param(kind))
+    others = kinds - {*params}
+    if not params or not others or None in others:
+        return None
+    for axis, other in itertools.permutations(AXES):
+        sizes = {_leaf_size(leaf, axis) for leaf in _leaves(branch) if leaf.kind in params}
+        size = sizes.pop() if len(sizes) == 1 else None
+        stacked = None if size is None else _stacked_kinds(branch, other, size, params)
+        if size is None or not stacked or not all(map(_is_stream, others - {*stacked})):
+            continue
+        within = Stack(axis, size, params)
+        both = Stack(other, size, stacked, within=within)
+        bare = ((without(without(item, within), both), key) for item, key in layers)
+        if all(layer_of(item, key) is not None for item, key in bare):
+            return both
     return None
+
+
+def _name(kind: type) -> str:
+    return kind.__name__
 
 
 def _fits_without(item: BranchSeen, key: str, stack: Stack, depth: int = 0) -> bool:
     """Whether a layer is one of Flax's without an axis, or without those of stacks inside too."""
-    bare = _without(item, stack)
-    if not isinstance(bare, BranchSeen) or layer_of(bare, key) is not None:
-        return isinstance(bare, BranchSeen)
+    bare = without(item, stack)
+    if layer_of(bare, key) is not None:
+        return True
     size = _size_of(bare, 0)
     inside = depth < _MAX_INSIDE and size is not None
     return inside and _fits_without(bare, key, Stack(0, size or 0), depth + 1)
@@ -188,9 +233,16 @@ def _stacked_kinds(
     return tuple(kind for kind, found in by_kind.items() if kind is not None and found == {True})
 
 
-def _without(seen: Seen, stack: Stack) -> Seen:
-    if isinstance(seen, BranchSeen):
-        return replace(seen, items={k: _without(item, stack) for k, item in seen.items.items()})
+def without(branch: BranchSeen, stack: Stack) -> BranchSeen:
+    """One entry of a stack: its leaves without the further axis."""
+    items = {
+        key: without(item, stack) if isinstance(item, BranchSeen) else _without_axis(item, stack)
+        for key, item in branch.items.items()
+    }
+    return replace(branch, items=items)
+
+
+def _without_axis(seen: LeafSeen, stack: Stack) -> LeafSeen:
     value = seen.value
     if not isinstance(value, ArraySeen) or (
         stack.kinds is not None and seen.kind not in stack.kinds

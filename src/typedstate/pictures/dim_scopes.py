@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec.structs import replace
+
 from .._spec.dim_grammar import show_expr
-from .._spec.dims import Expr, Fixed, Name, substitute
-from .._spec.nodes import Argument, SchemaRef
+from .._spec.dims import Dim, Expr, Fixed, Name, SingleDim, names_of, substitute
+from .._spec.nodes import Anything, Argument, Array, SchemaRef, Spec
+from .._spec.questions import all_dims
+from .._spec.rewrite import map_value
 from .._spec.unrolling import run_of
 from ..rendering.dim_colors import bound_pieces, pieces
 
@@ -66,6 +70,44 @@ class DimScope:
         return "" if isinstance(meaning, Fixed) else show_expr(meaning).replace(_HIDDEN, "")
 
 
+def told_apart(spec: Spec, scope: DimScope) -> tuple[Spec, dict[str, str]]:
+    """A leaf in which the axes of stacks have names of their own, and the dim of each such name.
+
+    Stacks within stacks may have given one name to several axes; the second is ``n2`` then.
+    """
+    given: dict[str, str] = {}
+
+    def change(array: Array | Anything) -> Spec:
+        if isinstance(array, Anything):
+            return array
+        for dim in all_dims(array):
+            for name in _names(dim):
+                if not name.startswith(_HIDDEN):
+                    given[name] = scope.dim(Name(name))
+        inserted = ((at, named(axis)) for at, axis in array.inserted)
+        shape = None if array.shape is None else tuple(map(apart, array.shape))
+        return replace(array, shape=shape, inserted=tuple(inserted))
+
+    def apart(dim: Dim) -> Dim:
+        is_axis = any(name.startswith(_HIDDEN) for name in _names(dim))
+        return named(dim) if is_axis and isinstance(dim, SingleDim) else dim
+
+    def named(dim: SingleDim) -> SingleDim:
+        if dim.expr is None or not dim.text.isidentifier():
+            return dim
+        meaning, text, count = scope.dim(dim.expr), dim.text, 1
+        while given.setdefault(text, meaning) != meaning:
+            count += 1
+            text = f"{dim.text}{count}"
+        return replace(dim, text=text)
+
+    return map_value(spec, change), given
+
+
+def _names(dim: Dim) -> list[str]:
+    return [*names_of(dim.expr)] if isinstance(dim, SingleDim) and dim.expr is not None else []
+
+
 def within(links: Links, more: Links) -> dict[str, Expr[str]]:
     """Combines the links of a `Bind` and of the `Bind` around it."""
     inner = {name: substitute(expr, lambda n: links.get(n, Name(n))) for name, expr in more.items()}
@@ -79,11 +121,13 @@ def shown(links: Links, names: list[str]) -> str:
         if (run := run_of(name)) is not None:
             runs.setdefault(run, []).append(_plain(expr))
     single = [name for name in links if run_of(name) is None]
-    pairs = [(name.removeprefix(_HIDDEN), name, show_expr(links[name])) for name in single]
+    pairs = [
+        (name.lstrip(_HIDDEN), name, show_expr(links[name]).replace(_HIDDEN, "")) for name in single
+    ]
     told = [
-        name if name == to else f"{name}={to.replace(_HIDDEN, '')}"
+        name if name == to else f"{name}={to}"
         for name, key, to in pairs
-        if key in names and not (key != name and to in (name, key))
+        if key in names and not (key != name and to == name)
     ]
     told += [f"*{run}={' '.join(_axes(axes))}" for run, axes in runs.items()]
     return " ".join(told)

@@ -33,7 +33,7 @@ from .._spec.nodes import (
 )
 from .._spec.questions import root_of, schema_names
 from ..report import Path, show_path
-from .dim_scopes import DimScope, Links, shown, within
+from .dim_scopes import DimScope, Links, shown, told_apart, within
 from .outline import Branch, summed
 
 _MAX_DEPTH: Final = 40
@@ -77,7 +77,7 @@ def _drawn(
     else:
         inside = DimScope(scope.place, links, scope) if links else scope
         found = _of_level(spec, path, inside, place, open_)
-        found.names = inside.names(found.text, found.bound)
+        found.names = {**inside.names(found.text, found.bound), **found.names}
     return found if flat is None else _flat(found, flat)
 
 
@@ -146,8 +146,9 @@ def _of_level(
         case StateOfSpec(leaf):
             return summed(path, "StateOf", [below(leaf, WILDCARD)])
         case Anything() | Union() | ValueSpec() | StateSpec():
-            shown = show_placement(spec.names, spec.storage) if isinstance(spec, Leaf) else ""
-            return Branch(path, f"{describe(spec)} {shown}".rstrip(), leaves=1)
+            placed = show_placement(spec.names, spec.storage) if isinstance(spec, Leaf) else ""
+            leaf, dims = told_apart(spec, scope)
+            return Branch(path, f"{describe(leaf)} {placed}".rstrip(), leaves=1, names=dims)
         case _:
             assert_never(spec)
 
