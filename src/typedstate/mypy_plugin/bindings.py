@@ -28,6 +28,17 @@ def bindings(source: str, name: str, line: int) -> int:
     return _counted(source, _WHOLE)[False, name]
 
 
+@lru_cache(maxsize=16)
+def assigned_names(source: str) -> dict[tuple[int, int | None, int | None], str]:
+    """The names to which a module assigns a value, by the line, last line and last column of it."""
+    scope = _functions(source).get(_WHOLE)
+    return {
+        (node.value.lineno, node.value.end_lineno, node.value.end_col_offset): node.targets[0].id
+        for node in (() if scope is None else _statements(scope))
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+
+
 def attribute_bindings(source: str, name: str) -> int:
     """How often a module binds an attribute of this name of any object.
 

@@ -222,7 +222,8 @@ class Functions:
         whole = tag_of(tree)
         if whole is not None and whole.form == HOLDING:
             leaf = leaf_of(filters[-1], unknown()) if filters else None
-            held = Instance(found.type, [found.args[0], leaf or unknown()])
+            given = found.args[1] if _is_any(found.args[1]) else unknown()
+            held = Instance(found.type, [found.args[0], leaf or given])
             return self.reader.with_leaves(tagged(held, tag))
         new = tagged(self._with_leaves(found, filters), tag)
         return self.reader.with_leaves(new) if _is_any(new.args[-1]) else new
