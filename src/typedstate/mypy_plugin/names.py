@@ -60,6 +60,7 @@ FLAT_STATE: Final = f"{_NNX}statelib.FlatState"
 VARIABLE: Final = f"{_NNX}variablelib.Variable"
 VARIABLES: Final = (VARIABLE, f"{_NNX}variablelib.VariableState")
 PARAM: Final = f"{_NNX}variablelib.Param"
+INTERMEDIATE: Final = f"{_NNX}variablelib.Intermediate"
 FILTERS: Final = f"{_NNX}filterlib."
 ROOTS: Final = tuple(
     f"{_NNX}{name}" for name in ("pytreelib.Pytree", "object.Object", "module.Module")

@@ -141,6 +141,27 @@ def test_partition_specs_and_shardings() -> None:
     seen(assert_type(nnx.get_partition_spec(jnp.ones(2)), PartitionSpec), PartitionSpec)
 
 
+class Sowing(nnx.Module):
+    def __init__(self, rngs: nnx.Rngs) -> None:
+        self.linear = nnx.Linear(2, 2, rngs=rngs)
+
+    def __call__(self, x: Array) -> Array:
+        self.sow(nnx.Intermediate, "seen", x)
+        return self.linear(x)
+
+
+def test_what_is_sown_is_a_tuple() -> None:
+    model = Sowing(nnx.Rngs(0))
+    model(jnp.ones((1, 2)))
+    state = nnx.state(model, nnx.Intermediate)
+    assert_type(state, nnx.State[Any, nnx.Intermediate[Any]])
+    both = nnx.state(model, (nnx.Param, nnx.Intermediate))
+    assert_type(both, nnx.State[Any, Param | nnx.Intermediate[Any]])
+    popped = nnx.pop(model, nnx.Intermediate)
+    leaf = assert_type(popped, nnx.State[Any, nnx.Intermediate[Any]])["seen"]
+    seen(leaf[0], Array)
+
+
 class Cached:
     def __init__(self) -> None:
         self.layouts = None
