@@ -23,7 +23,7 @@ from mypy.plugin import CheckerPluginInterface, FunctionContext, MethodContext
 from mypy.subtypes import find_member
 from mypy.types import AnyType, CallableType, Instance, Type, get_proper_type
 
-from .bindings import assigned_names, attribute_bindings, bindings
+from .bindings import assigned_name, attribute_bindings, bindings
 from .declaration import source_of
 from .filters import unknown
 
@@ -134,7 +134,7 @@ def is_one_of_several(context: _Called) -> bool:
     source, call = source_of(cast(Any, context.api).tree.path), context.context
     if source is None:
         return False
-    name = assigned_names(source).get((call.line, call.end_line, call.end_column))
+    name = assigned_name(source, call)
     return name is not None and bindings(source, name, call.line) > 1
 
 
