@@ -154,6 +154,8 @@ def _of_trees(trees: TreeFunctions) -> list[tuple[tuple[str, ...], _Function]]:
         (names.DEVICE_GET, trees.device_get),
         (names.EVAL_SHAPE, trees.eval_shape),
         (names.NNX_EVAL_SHAPE, trees.eval_shape),
+        (names.PARTITION_SPEC, trees.partition_spec),
+        (names.NAMED_SHARDING, trees.named_sharding),
     ]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from mypy.nodes import GDEF, FuncItem, MemberExpr, NameExpr
+from mypy.nodes import GDEF, Context, FuncItem, MemberExpr, NameExpr
 
 _WHOLE: Final = (0, 1 << 30)
 _PARTS: Final = ("body", "orelse", "handlers", "finalbody", "cases")
@@ -26,6 +26,18 @@ def bindings(source: str, name: str, line: int) -> int:
         if count > 0:
             return count
     return _counted(source, _WHOLE)[False, name]
+
+
+def assigned_name(source: str, value: Context) -> str | None:
+    """The name to which an expression is assigned as a whole; told without parsing the text."""
+    lines, _ = _lines(source)
+    if value.end_line is None or value.end_line > len(lines):
+        return None
+    after = lines[value.end_line - 1].encode()[value.end_column or 0 :]
+    before = lines[value.line - 1].encode()[: value.column]
+    assigned = re.fullmatch(rb"\s*(\w+)\s*=\s*", before)
+    is_whole = re.fullmatch(rb"\s*(#.*)?", after)
+    return assigned[1].decode() if assigned is not None and is_whole is not None else None
 
 
 def attribute_bindings(source: str, name: str) -> int:

@@ -23,7 +23,7 @@ from mypy.plugin import CheckerPluginInterface, FunctionContext, MethodContext
 from mypy.subtypes import find_member
 from mypy.types import AnyType, CallableType, Instance, Type, get_proper_type
 
-from .bindings import attribute_bindings, bindings
+from .bindings import assigned_name, attribute_bindings, bindings
 from .declaration import source_of
 from .filters import unknown
 
@@ -124,6 +124,18 @@ def is_made_once(api: CheckerPluginInterface, expr: Expression) -> bool:
     if isinstance(expr, MemberExpr):
         return attribute_bindings(source, expr.name) == 1
     return bindings(source, expr.name, expr.line) == 1
+
+
+def is_one_of_several(context: _Called) -> bool:
+    """Whether a call's result is assigned to a name that is bound elsewhere too.
+
+    mypy reports what has another class than the first of them.
+    """
+    source, call = source_of(cast(Any, context.api).tree.path), context.context
+    if source is None:
+        return False
+    name = assigned_name(source, call)
+    return name is not None and bindings(source, name, call.line) > 1
 
 
 def callable_of(typ: Type | None) -> CallableType | None:

@@ -23,7 +23,7 @@ from .calling import is_made_once
 from .filters import bare, leaf_of, of_expression, selects, unknown
 from .leaves import HOLDING
 from .modules import is_module
-from .names import ANNOTATED, ARRAY, STATE, TUPLE
+from .names import ANNOTATED, ARRAY, INTERMEDIATE, STATE, TUPLE
 from .presence import given_to
 from .reader import Reader, is_without_schema
 from .tags import Tag, forgetting, has_any_values, tag_of, tagged, without_any_values
@@ -222,7 +222,8 @@ class Functions:
         whole = tag_of(tree)
         if whole is not None and whole.form == HOLDING:
             leaf = leaf_of(filters[-1], unknown()) if filters else None
-            held = Instance(found.type, [found.args[0], leaf or unknown()])
+            given = found.args[1] if _is_any(found.args[1]) else unknown()
+            held = Instance(found.type, [found.args[0], leaf or given])
             return self.reader.with_leaves(tagged(held, tag))
         new = tagged(self._with_leaves(found, filters), tag)
         return self.reader.with_leaves(new) if _is_any(new.args[-1]) else new
@@ -235,12 +236,13 @@ class Functions:
         return self._part(self._state_of(module), [filter_], bare(state))
 
     def _with_leaves(self, state: Instance, filters: list[Type]) -> Instance:
-        """A state with the leaves of the last filter, if mypy does not know its leaves."""
+        """A state with the leaves of the last filter, if they are all that is known of its own."""
         array = self.reader.lookup(ARRAY)
         leaf = None if array is None or not filters else leaf_of(filters[-1], bare(array))
-        if state.type.fullname != STATE or leaf is None or not _is_any(state.args[1]):
+        if state.type.fullname != STATE or leaf is None:
             return state
-        return Instance(state.type, [state.args[0], leaf])
+        known_by_filter = _is_any(state.args[1]) or state.args[1] == leaf
+        return Instance(state.type, [state.args[0], _sown(leaf)]) if known_by_filter else state
 
     def _selected(self, tree: Instance, filters: list[Type]) -> Type:
         inner = tree
@@ -301,6 +303,16 @@ def _graphdef(graphdef: Type) -> Type:
     if not isinstance(found, Instance) or not isinstance(node, Instance) or not is_module(node):
         return graphdef
     return Instance(found.type, [without_any_values(node)])
+
+
+def _sown(leaf: Type) -> Type:
+    """A leaf that a class selects: what `sow` keeps in an `Intermediate` is mostly a tuple."""
+    found = get_proper_type(leaf)
+    items = found.items if isinstance(found, UnionType) else [found]
+    kinds = [item for item in map(get_proper_type, items) if isinstance(item, Instance)]
+    return UnionType.make_union(
+        [bare(kind.type) if kind.type.fullname == INTERMEDIATE else kind for kind in kinds]
+    )
 
 
 def _is_any(typ: Type) -> bool:

@@ -24,6 +24,7 @@ from mypy.types import (
     NoneType,
     TupleType,
     Type,
+    TypeVarType,
     UnionType,
     get_proper_type,
 )
@@ -32,6 +33,7 @@ from .calling import (
     argument,
     callable_of,
     function_type,
+    is_one_of_several,
     is_spread,
     is_unknown,
     modified,
@@ -53,6 +55,7 @@ from .names import (
     SCALARS,
     TUPLE,
 )
+from .recursion import recursive_alias
 from .tags import is_of_trees, of_trees
 from .titles import title
 from .values import Values
@@ -146,6 +149,8 @@ class Gradients:
         in_mode = not of_nodes or self._in_graph_mode(context)
         if info is None or function is None or not by_first or not in_mode:
             return context.default_return_type
+        if is_one_of_several(context):
+            return context.default_return_type
         anything = modified(
             function,
             arg_types=[unknown(), unknown()],
@@ -158,19 +163,23 @@ class Gradients:
         return found if of_nodes else of_trees(found)
 
     def called(self, context: MethodContext) -> Type:
-        """``grad(f)(tree)`` for an f without annotations: the gradient by the given tree."""
+        """``grad(f)(tree)`` for an f without annotations: the gradient by the given tree.
+
+        mypy itself takes any tree for a module, as all overloads of such an f take Any.
+        """
         owner, pair = get_proper_type(context.type), self.values.reader.lookup(TUPLE)
-        given = [typ for types in context.arg_types for typ in types]
-        kinds = [kind for kinds in context.arg_kinds for kind in kinds]
         array = self.values.reader.lookup(ARRAY)
-        if not isinstance(owner, Instance) or not given or kinds[0] != ARG_POS:
+        if not isinstance(owner, Instance) or array is None or pair is None:
             return context.default_return_type
-        graph = not is_of_trees(owner)
-        gradient = self._gradient_of(given[0], Differentiated(0, None), graph)
-        if array is None or pair is None or isinstance(get_proper_type(gradient), AnyType):
+        function = callable_of(owner.args[0])
+        gradient = self._gradient_of(
+            _first(context), Differentiated(0, None), not is_of_trees(owner)
+        )
+        is_typed = function is None or not is_unknown(function)
+        if is_typed and isinstance(get_proper_type(gradient), AnyType):
             return context.default_return_type
         name = owner.type.name
-        aux = _second(callable_of(owner.args[0])) if name.endswith("WithAux") else None
+        aux = _second(function) if name.endswith("WithAux") else None
         value = bare(array) if name.startswith("_Value") else None
         return _of_gradient(gradient, value, aux, pair)
 
@@ -230,7 +239,16 @@ class Gradients:
 
     def _gradient_of(self, typ: Type | None, one: Differentiated, graph: bool | None) -> Type:
         """The gradient by a value of a type."""
+        array = self.values.reader.lookup(ARRAY)
         found = None if typ is None else get_proper_type(typ)
+        if typ is None or found is None or array is None:
+            return unknown()
+        if recursive_alias(typ) is not None:
+            return self.values.changed(typ, bare(array))
+        if isinstance(found, TypeVarType):  # of a function that takes a module of any class
+            bound = get_proper_type(found.upper_bound)
+            of_nodes = isinstance(bound, Instance) and is_module(bound) and graph
+            return self._gradient_of(bound, one, graph) if of_nodes else unknown()
         if isinstance(found, UnionType):
             return UnionType.make_union([self._gradient_of(x, one, graph) for x in found.items])
         if isinstance(found, NoneType):
@@ -245,9 +263,6 @@ class Gradients:
         if isinstance(found, Instance) and found.type.fullname in (LIST, TUPLE, DICT):
             held = self._gradient_of(found.args[-1], one, graph)
             return Instance(found.type, [*found.args[:-1], held])
-        array = self.values.reader.lookup(ARRAY)
-        if found is None or array is None:
-            return unknown()
         return self.values.changed(found, bare(array))
 
     def _state(self, module: Instance, filter_: Type | None) -> Type:
@@ -267,6 +282,13 @@ def _of_gradient(gradient: Type, value: Type | None, aux: Type | None, pair: Typ
         return gradient if aux is None else TupleType([gradient, aux], fallback)
     left = value if aux is None else TupleType([value, aux], fallback)
     return TupleType([left, gradient], fallback)
+
+
+def _first(context: MethodContext) -> Type | None:
+    """The type of the first positional argument of a call; None without one."""
+    given = [typ for types in context.arg_types for typ in types]
+    kinds = [kind for kinds in context.arg_kinds for kind in kinds]
+    return given[0] if given and kinds[0] == ARG_POS else None
 
 
 def _second(function: CallableType | None) -> Type:

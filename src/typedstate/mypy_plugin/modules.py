@@ -14,7 +14,7 @@ from typing import Final
 
 from mypy.expandtype import expand_type_by_instance
 from mypy.maptype import map_instance_to_supertype
-from mypy.nodes import TypeInfo, Var
+from mypy.nodes import TypeAlias, TypeInfo, Var
 from mypy.types import (
     AnyType,
     CallableType,
@@ -51,6 +51,7 @@ from .names import (
     STREAM_LEAVES,
     VARIABLE,
 )
+from .recursion import recursive_alias
 from .tags import Tag, forgetting, item_of, items_of, lacks, tagged, with_items
 
 #: The name of the form that stands for the state of a module.
@@ -264,18 +265,28 @@ class Modules:
         """Whether a class may declare any attribute as data."""
         return owner is not None and self._has(owner, MAKING)
 
-    def _is_static(self, typ: Type) -> bool:
-        """Whether values of a type are no data unless they are declared so."""
+    def _is_static(self, typ: Type, around: tuple[TypeAlias, ...] = ()) -> bool:
+        """Whether values of a type are no data unless they are declared so.
+
+        Args:
+          typ: the type.
+          around: the recursive aliases of which it is a part.
+        """
+        alias = recursive_alias(typ)
+        if alias in around:
+            return True
+        if alias is not None:
+            around = (*around, alias)
         found = get_proper_type(typ)
         match found:
             case CallableType():  # without names of arguments it may be a module that can be called
                 return any(found.arg_names) or found.is_type_obj()
             case NoneType():
                 return True
-            case TupleType(items=items):
-                return all(map(self._is_static, items))
+            case TupleType(items=items) | UnionType(items=items):
+                return all(self._is_static(item, around) for item in items)
             case Instance(args=args) if found.type.fullname in CONTAINERS:
-                return all(map(self._is_static, args))
+                return all(self._is_static(arg, around) for arg in args)
             case Instance() if found.type.fullname in STATIC:
                 return True
             case Instance() if not found.type.fullname.startswith(FOREIGN):

@@ -60,6 +60,7 @@ FLAT_STATE: Final = f"{_NNX}statelib.FlatState"
 VARIABLE: Final = f"{_NNX}variablelib.Variable"
 VARIABLES: Final = (VARIABLE, f"{_NNX}variablelib.VariableState")
 PARAM: Final = f"{_NNX}variablelib.Param"
+INTERMEDIATE: Final = f"{_NNX}variablelib.Intermediate"
 FILTERS: Final = f"{_NNX}filterlib."
 ROOTS: Final = tuple(
     f"{_NNX}{name}" for name in ("pytreelib.Pytree", "object.Object", "module.Module")
@@ -147,6 +148,8 @@ DEVICE_PUT: Final = _in(_API, "device_put")
 DEVICE_GET: Final = _in(_API, "device_get")
 EVAL_SHAPE: Final = _in(_API, "eval_shape")
 NNX_EVAL_SHAPE: Final = _in(_TRANSFORMS, "eval_shape")
+PARTITION_SPEC: Final = _in((f"{_NNX}spmd",), "get_partition_spec")
+NAMED_SHARDING: Final = _in((f"{_NNX}spmd",), "get_named_sharding")
 
 # Transforms.
 GRAD: Final = _in(_API, "grad")
@@ -177,6 +180,7 @@ FUNCTIONS: Final = frozenset(
         *(*TREE_MAP, *TREE_MAP_WITH_PATH, *TREE_LEAVES, *TREE_FLATTEN),
         *(*KEEPING, *KEEPING_AS_ARRAYS, *KEEPING_SECOND),
         *(*DEVICE_PUT, *DEVICE_GET, *EVAL_SHAPE, *NNX_EVAL_SHAPE),
+        *(*PARTITION_SPEC, *NAMED_SHARDING),
         *(*GRAD, *VALUE_AND_GRAD, *NNX_GRAD, *NNX_VALUE_AND_GRAD, *VJP),
         *(*JIT, *SAME_CALL, *SCAN, *LOOPS, *COND),
     )

@@ -19,7 +19,19 @@ from .calling import (
     result,
 )
 from .filters import bare, unknown
-from .names import ARRAY, FLAT_STATE, LIST, NDARRAY, SHAPE, STATE, TUPLE, VARIABLE, VARIABLES
+from .names import (
+    ARRAY,
+    FLAT_STATE,
+    LIST,
+    NDARRAY,
+    SHAPE,
+    SHARDING,
+    SPEC,
+    STATE,
+    TUPLE,
+    VARIABLE,
+    VARIABLES,
+)
 from .values import Values
 
 
@@ -70,6 +82,14 @@ class TreeFunctions:
             return context.default_return_type
         return self._with(context, function.ret_type, SHAPE)
 
+    def partition_spec(self, context: FunctionContext) -> Type:
+        """``nnx.get_partition_spec(tree)``: the tree with partition specs."""
+        return self._with(context, argument_type(context, "tree"), SPEC, scalars=False)
+
+    def named_sharding(self, context: FunctionContext) -> Type:
+        """``nnx.get_named_sharding(tree, mesh)``: the tree with shardings."""
+        return self._with(context, argument_type(context, "tree"), SHARDING, scalars=False)
+
     def _with(
         self, context: FunctionContext, typ: Type | None, name: str, *, scalars: bool = True
     ) -> Type:
@@ -93,7 +113,7 @@ class TreeFunctions:
         tree = argument_type(context, "tree")
         if function is None or typ is None or tree is None or is_spread(context):
             return context.default_return_type
-        if isinstance(get_proper_type(tree), AnyType):
+        if isinstance(get_proper_type(tree), AnyType | NoneType):  # None until a method assigns it
             return context.default_return_type
         whole = _leaf_class(argument(context, "is_leaf"))
         if whole is None:

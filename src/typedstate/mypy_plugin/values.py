@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from mypy.nodes import TypeAlias
 from mypy.types import (
     AnyType,
     CallableType,
@@ -22,6 +23,7 @@ from .leaves import HELD, HOLDING, holding, is_array, value_in
 from .modules import is_module
 from .names import ARRAY, ARRAYS, DICT, FLAT_STATE, LIST, SCALARS, STATE, TUPLE, VALUES, VARIABLE
 from .reader import Reader
+from .recursion import recursive_alias
 from .tags import Tag, tag_of, with_any_values
 from .trees import tree_of
 
@@ -62,6 +64,8 @@ class Values:
         """
         found, value = get_proper_type(typ), get_proper_type(new)
         names = _SCALARS_TOO if scalars else VALUES
+        if recursive_alias(typ) is not None:
+            return typ if self.of(typ) == [value] else unknown()
         match found:
             case NoneType():
                 return found
@@ -71,6 +75,8 @@ class Values:
             case TupleType(items=items) if found.partial_fallback.type.fullname == TUPLE:
                 parts = [self.changed(item, new, scalars=scalars) for item in items]
                 return TupleType(parts, found.partial_fallback)
+            case TupleType():  # the attributes of a named tuple are those of its class
+                return found if self.of(found) == [value] else unknown()
             case Instance() if found.type.fullname in names:
                 return value
             case Instance() if found.type.fullname in SCALARS:
@@ -111,14 +117,23 @@ class Values:
 
     def of(self, typ: Type) -> list[Type]:
         """The types of a tree's values; only Any if they are not known."""
+        return self._of(typ, ())
+
+    def _of(self, typ: Type, around: tuple[TypeAlias, ...]) -> list[Type]:
+        """The types of a tree's values, without those of the recursive aliases around it."""
+        alias = recursive_alias(typ)
+        if alias in around:
+            return []
+        if alias is not None:
+            around = (*around, alias)
         found = get_proper_type(typ)
         match found:
             case NoneType():
                 return []
             case UnionType(items=items):
-                return _each(part for item in items for part in self.of(item))
+                return _each(part for item in items for part in self._of(item, around))
             case TupleType(items=items):
-                return _each(part for item in items for part in self.of(item))
+                return _each(part for item in items for part in self._of(item, around))
             case Instance() if found.type.fullname in _SCALARS_TOO:
                 return [found]
             case Instance() if is_module(found):
@@ -134,7 +149,7 @@ class Values:
                     [unknown()] if leaves is None else _each(v for x in leaves for v in self.of(x))
                 )
             case Instance(args=args) if found.type.fullname in _CONTAINERS:
-                return self.of(args[-1])
+                return self._of(args[-1], around)
             case _:
                 return [unknown()]
 
