@@ -31,6 +31,7 @@ AxisFn: TypeAlias = Callable[[State[Any, Any] | Variable[Any], int, Mapping[str,
 _Axis: TypeAlias = Index | type[Carry] | None
 
 class Carry: ...
+
 class Broadcasted(struct.PyTreeNode):
     data: Any
 
