@@ -1,8 +1,9 @@
 """The matrix: runtime tests on each supported step of Flax, with the JAX and Python that fit it.
 
 `nox -l` lists the sessions, `nox` runs one per step, `nox -s tests` every step on every Python that
-is there, `nox -s "tests-3.11(0.10.7)" -- tests/doctor` one step with these tests only; `doctor` and
-`record` know every recorded Flax. Interpreters are taken from the search path and from pyenv.
+is there, `nox -s "tests-3.11(0.10.7)" -- tests/doctor` one step with these tests only; `doctor`,
+`record` and `stubtest` know every recorded Flax. Interpreters are taken from the search path and
+from pyenv.
 
 All but Flax and JAX is of the versions in constraints.txt. `nox -s lock` writes it anew; `nox -s
 newest` says what would change, with the newest release of everything, and `nox -s upcoming` with
@@ -39,6 +40,7 @@ JAX = {  # the one that each Flax is tested and recorded with
     "0.12.11": "0.12.0.1",
     "0.12.12": "0.12.0.1",
 }
+PINNING = ("0.12.3", "0.12.4", "0.12.5")  # ask for an older NumPy or optax than all others
 USUAL = {  # one Python for each Flax, so that a plain `nox` covers all of both
     "0.10.7": "3.11",
     "0.11.2": "3.11",
@@ -109,7 +111,8 @@ def _install(session: nox.Session, flax: str, *packages: str) -> None:
     """Installs one Flax, and all else in the versions of constraints.txt; the newest is free."""
     others = Path(session.create_tmp()) / "constraints.txt"
     lines = CONSTRAINTS.read_text().splitlines(keepends=True)
-    others.write_text("".join(line for line in lines if not re.match("(flax|jax|jaxlib)==", line)))
+    free = "|".join(("flax", "jax", "jaxlib", *(("numpy", "optax") if flax in PINNING else ())))
+    others.write_text("".join(line for line in lines if not re.match(f"({free})==", line)))
     pinned = () if flax == "newest" else ("-c", str(others.resolve()))
     session.install(*_pair(flax), *packages, *pinned)
 
@@ -184,6 +187,14 @@ def doctor(session: nox.Session, flax: str) -> None:
     _install(session, flax, ".")
     session.env["JAX_PLATFORMS"] = "cpu"
     session.run("python", "-m", "typedstate", "doctor")
+
+
+@nox.session(python=PYTHONS, default=False)
+@nox.parametrize("flax", PAIRS)
+def stubtest(session: nox.Session, flax: str) -> None:
+    """Compare the stubs with one Flax."""
+    _install(session, flax, "-e", ".[runtime]", "mypy")
+    session.run("python", "-m", "pytest", "-q", "tests/flax_stubs")
 
 
 @nox.session(python=PYTHONS, default=False)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from typedstate.doctor.diagnosis import diagnose
-from typedstate.doctor.stubs import Stubs
+from typedstate.doctor.stubs import StubModule, Stubs
 
 if TYPE_CHECKING:
     from typedstate.doctor.findings import Findings
@@ -63,6 +63,19 @@ def test_a_new_construct_is_a_difference(record: Record) -> None:
     changed = replace(newest, facts={**newest.facts, "a new fact": "yes"})
     result = diagnose(changed, record, NO_STUBS)
     assert [str(change) for change in result.differences] == ["a new fact: nothing is now yes"]
+
+
+def test_an_argument_that_the_stubs_do_not_ask_for_is_new_to_the_latest_flax_alone(
+    record: Record,
+) -> None:
+    of_merge = StubModule("flax.nnx.graphlib", True, (), (), omitted=("merge",))
+    stubs = Stubs(installed=True, marker="partial", packages=(), modules=(of_merge,))
+    latest = diagnose(_newest(record), record, stubs)
+    assert (latest.outdated, latest.exit_status) == (("flax.nnx.graphlib",), 1)
+    assert "The stubs are older than this Flax (flax.nnx.graphlib): see Stubs." in str(latest)
+    earlier = diagnose(record["0.12.6 + jax 0.10.2"], record, stubs)
+    assert (earlier.outdated, earlier.exit_status) == ((), 0)
+    assert "older" not in str(earlier)
 
 
 def test_without_a_record_nothing_is_as_recorded(record: Record) -> None:

@@ -12,6 +12,8 @@ import typing
 from dataclasses import dataclass
 from typing import Any
 
+import jax
+
 from typedstate.doctor.guard import outcome
 from typedstate.doctor.installed import graphlib, named, nnx, own_names
 
@@ -94,7 +96,11 @@ def _returns(function: Any) -> str:
 
 def _alias(owner: Any, name: str) -> str:
     found = own_names(owner).get(name)
-    return NO_NAME if found is None else " ".join(str(found).split())
+    if found is None:
+        return NO_NAME
+    # JAX gives its arrays another name on Python 3.11 than on later ones.
+    arrays = f"{jax.Array.__module__}.{jax.Array.__qualname__}"
+    return " ".join(str(found).split()).replace(arrays, "jax.Array")
 
 
 def _printed_leaf(owner: Any) -> str:

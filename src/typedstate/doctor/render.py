@@ -9,7 +9,6 @@ if TYPE_CHECKING:
 
     from typedstate.doctor.diagnosis import Diagnosis
     from typedstate.doctor.findings import Findings
-    from typedstate.doctor.stubs import Stubs
 
 USUAL = "Linear"
 STATE = "nnx.state"
@@ -54,13 +53,15 @@ def _standing(result: Diagnosis) -> list[str]:
     return [intro, *_listed(result.differences, "no differences")]
 
 
-def _aloud(stubs: Stubs) -> Iterator[str]:
+def _aloud(result: Diagnosis) -> Iterator[str]:
     """Yields a line for stubs with which type checkers report wrongly."""
-    if stubs.refusing:
-        yield f"The stubs are older than this Flax ({', '.join(stubs.refusing)}): see Stubs. Take a"
+    if result.outdated:
+        older = ", ".join(result.outdated)
+        yield f"The stubs are older than this Flax ({older}): see Stubs. Take a"
         yield "later typedstate, or Flax's own annotations: typedstate flax-stubs off"
-    if stubs.demanding:
-        yield f"The stubs are newer than this Flax ({', '.join(stubs.demanding)}): see Stubs."
+    if result.stubs.demanding:
+        newer = ", ".join(result.stubs.demanding)
+        yield f"The stubs are newer than this Flax ({newer}): see Stubs."
 
 
 def _lines(result: Diagnosis, every_cell: bool) -> Iterator[str]:
@@ -68,7 +69,7 @@ def _lines(result: Diagnosis, every_cell: bool) -> Iterator[str]:
     yield f"Flax {found.flax}, JAX {found.jax}"
     yield ""
     yield from _standing(result)
-    yield from _aloud(result.stubs)
+    yield from _aloud(result)
     yield ""
     yield "A[B] is a leaf of kind A that holds a B, C:A[B] one of class C that stands for such a"
     yield "leaf, a name alone a raw leaf. What raises is refused by Flax or JAX itself."

@@ -78,8 +78,13 @@ class Stubs:
 
     @property
     def refusing(self) -> tuple[str, ...]:
-        """The modules whose stubs are too old: what type checkers say is not what Flax takes."""
-        return tuple(stub.name for stub in self.modules if stub.parameters or stub.omitted)
+        """The modules whose stubs are too old: type checkers refuse what this Flax takes."""
+        return tuple(stub.name for stub in self.modules if stub.parameters)
+
+    @property
+    def passing(self) -> tuple[str, ...]:
+        """The modules with stubs of another Flax: type checkers let pass what this one refuses."""
+        return tuple(stub.name for stub in self.modules if stub.omitted)
 
     @property
     def demanding(self) -> tuple[str, ...]:
