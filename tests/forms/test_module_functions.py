@@ -275,6 +275,8 @@ def test_forms_fit_what_a_function_gives(name: str, way: str) -> None:
 def test_every_case_gives_a_module(name: str) -> None:
     if "." not in name and not hasattr(nnx, name):
         pytest.skip("not in this Flax")
+    if name == "fork_rngs" and not hasattr(nnx, "with_vars"):
+        pytest.skip("in this Flax it gives backups of the streams")
     assert any(called(name, way) for way in MODES), name
 
 
