@@ -21,6 +21,7 @@ MODULES = (
             "graphlib",
             "graph",
             "module",
+            "spmd",
             "nn.linear",
             "training.metrics",
             "training.optimizer",

@@ -27,6 +27,7 @@ MODULES = (
     "statelib",
     "graphlib",
     "module",
+    "spmd",
     "nn.linear",
     "training.metrics",
     "transforms.compilation",

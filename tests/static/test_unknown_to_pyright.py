@@ -23,7 +23,6 @@ KNOWN = {
     "flax.nnx.nn.attention": ("dot_product_attention_with_rope",),
     "flax.nnx.pytreelib": ("check_pytree",),
     "flax.nnx.rnglib": ("reseed",),
-    "flax.nnx.spmd": ("get_abstract_model",),
     "flax.nnx.summary": ("tabulate",),
     "flax.nnx.variablelib": (
         "Variable.copy",
