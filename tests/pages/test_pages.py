@@ -23,8 +23,8 @@ def compared(page: Path, shown: list[blocks.Shown]) -> None:
 
 @pytest.mark.parametrize("page", blocks.pages(), ids=lambda page: page.stem)
 def test_every_block_runs_and_shows_what_is_so(page: Path, tmp_path: Path) -> None:
-    if jax.__version_info__ < (0, 9) and "make_mesh(" in page.read_text(encoding="utf-8"):
-        pytest.skip("the page shows meshes as JAX 0.9 makes them, of Explicit axes")
+    if jax.__version_info__ < (0, 10) and "make_mesh(" in page.read_text(encoding="utf-8"):
+        pytest.skip("the page shows meshes as JAX 0.10 makes them, of Explicit axes")
     compared(page, blocks.run(page, tmp_path))
 
 

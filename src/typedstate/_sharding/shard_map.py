@@ -43,7 +43,7 @@ def compare_shard(aval: Any, wanted: Wanted, axes: tuple[Any, ...]) -> Outcome:
       wanted: the declared axes.
       axes: of the mesh, those that are manual.
     """
-    varying, unreduced = _varying(aval) & set(axes), _unreduced(aval)
+    varying, unreduced = _varying(aval) & set(axes), _unreduced(aval) & set(axes)
     expected, declared = wanted.text, set(wanted.storage.unreduced) & set(axes)
     if unreduced - declared:
         return Outcome("mismatch", expected, f"partial sums over {_list(unreduced - declared)}")
@@ -88,8 +88,11 @@ def _varying(aval: Any) -> set[Any]:
 
 
 def _unreduced(aval: Any) -> set[Any]:
-    """The manual axes over which a value is still to be summed; older JAX has none."""
-    return set(getattr(getattr(aval, "manual_axis_type", None), "unreduced", ()))
+    """The axes over which a value is still to be summed; JAX before 0.9 has none."""
+    kept = getattr(aval, "manual_axis_type", None)
+    if kept is None:  # JAX 0.9 keeps them in the spec
+        kept = getattr(getattr(aval, "sharding", None), "spec", None)
+    return set(getattr(kept, "unreduced", ()))
 
 
 def _tracks(axis: Any) -> bool:

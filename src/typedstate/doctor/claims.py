@@ -12,8 +12,6 @@ import typing
 from dataclasses import dataclass
 from typing import Any
 
-import jax
-
 from typedstate.doctor.guard import outcome
 from typedstate.doctor.installed import graphlib, named, nnx, own_names
 
@@ -98,7 +96,9 @@ def _alias(owner: Any, name: str) -> str:
     found = own_names(owner).get(name)
     if found is None:
         return NO_NAME
-    # JAX gives its arrays another name on Python 3.11 than on later ones.
+    import jax  # an older one is refused before it is imported
+
+    # Its arrays have another name on Python 3.11 than on later ones.
     arrays = f"{jax.Array.__module__}.{jax.Array.__qualname__}"
     return " ".join(str(found).split()).replace(arrays, "jax.Array")
 
