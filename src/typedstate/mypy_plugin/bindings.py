@@ -15,7 +15,7 @@ from mypy.nodes import GDEF, Context, FuncItem, MemberExpr, NameExpr
 _WHOLE: Final = (0, 1 << 30)
 _PARTS: Final = ("body", "orelse", "handlers", "finalbody", "cases")
 _NO_START: Final = ("", " ", "\t", "\r", "\f", "#", ")", "]", "}", "'", '"')
-_CHANGING: Final = ("insert", "pop", "remove", "reverse", "sort", "clear", "extend")
+_CHANGING: Final = ("append", "insert", "pop", "remove", "reverse", "sort", "clear", "extend")
 
 
 def bindings(source: str, name: str, line: int) -> int:
@@ -121,10 +121,9 @@ def _bindings(source: str, place: tuple[int, int]) -> dict[tuple[bool, str], lis
     scope = _functions(source).get(place)
     for number, (block, apart) in enumerate(() if scope is None else _blocks(scope)):
         for statement in block:
-            for bound in _bound_by(statement):
-                if bound[0] or not apart:
-                    binding = _Binding(number, _takes(statement, bound[1]))
-                    found.setdefault(bound, []).append(binding)
+            for bound in _bound_by(statement, apart=apart):
+                binding = _Binding(number, _takes(statement, bound[1]))
+                found.setdefault(bound, []).append(binding)
     if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
         for arg in ast.walk(scope.args):
             if isinstance(arg, ast.arg):
@@ -149,14 +148,14 @@ def _is_apart(node: ast.AST) -> bool:
     return not any(isinstance(one, ast.Global | ast.Nonlocal) for one in ast.walk(node))
 
 
-def _bound_by(statement: ast.AST) -> Iterator[tuple[bool, str]]:
+def _bound_by(statement: ast.AST, *, apart: bool) -> Iterator[tuple[bool, str]]:
     """What a statement binds itself, without the blocks in it."""
     inner = {id(node) for part in _PARTS for node in getattr(statement, part, ())}
-    yield from _bound(statement)
+    yield from _bound(statement, apart=apart)
     for child in ast.iter_child_nodes(statement):
         if id(child) not in inner:
             for node in ast.walk(child):
-                yield from _bound(node)
+                yield from _bound(node, apart=apart)
 
 
 def _takes(statement: ast.AST, name: str) -> bool:
@@ -233,7 +232,7 @@ def _counted(source: str, place: tuple[int, int]) -> Counter[tuple[bool, str]]:
     nodes = () if scope is None else _walk(scope)
     found: Counter[tuple[bool, str]] = Counter()
     for node, apart in nodes:
-        found.update(bound for bound in _bound(node) if bound[0] or not apart)
+        found.update(_bound(node, apart=apart))
     return found
 
 
@@ -246,10 +245,11 @@ def _walk(scope: ast.AST) -> Iterator[tuple[ast.AST, bool]]:
         left += [(child, apart or _is_apart(child)) for child in ast.iter_child_nodes(node)]
 
 
-def _bound(node: ast.AST) -> list[tuple[bool, str]]:
+def _bound(node: ast.AST, *, apart: bool) -> list[tuple[bool, str]]:
+    """What a node binds or changes; a name that is apart is bound for others by a change alone."""
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-            return [(False, name)]
+            return [] if apart else [(False, name)]
         case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()):
             return [(True, name)]
         case ast.Subscript(value=ast.Attribute(attr=name), ctx=ast.Store() | ast.Del()):

@@ -291,9 +291,10 @@ def _is_plain_state(typ: Instance) -> bool:
 def known_by_class(node: Type) -> Type:
     """A module of which only the class is known; the very type if it says no more than that."""
     found = get_proper_type(node)
-    if not isinstance(found, Instance) or found.extra_attrs is None or not is_module(found):
+    if not isinstance(found, Instance) or not is_module(found):
         return node
-    return forgetting(found)
+    by_class = forgetting(found)
+    return node if by_class is found else by_class
 
 
 def _graphdef(graphdef: Type) -> Type:

@@ -157,11 +157,14 @@ class Modules:
     def _remembered(self, info: TypeInfo, name: str, typ: Type) -> Type:
         """An attribute's type, with the facts of its constructor if it is assigned only once."""
         found = get_proper_type(typ)
-        if not isinstance(found, Instance) or found.extra_attrs is None or not is_module(found):
+        if not isinstance(found, Instance) or not is_module(found):
+            return typ
+        by_class = forgetting(found)
+        if by_class is found:
             return typ
         source = self._source(info)
         once = source is not None and attribute_bindings(source, name) == 1
-        return found if once else forgetting(found)
+        return found if once else by_class
 
     def _of_layer(self, kinds: tuple[str, ...], typ: Type) -> Type | None:
         """The type of an attribute of a Flax layer, from the layer table."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from mypy.types import ExtraAttrs, Instance, NoneType, Type
+from mypy.types import ExtraAttrs, Instance, NoneType, Type, UnionType, get_proper_type
 
 _FORM: Final = "<typedstate form>"
 _ARGUMENT: Final = "<typedstate argument {}>"
@@ -139,9 +139,31 @@ def without_any_values(carrier: Instance) -> Instance:
 
 
 def forgetting(typ: Instance) -> Instance:
-    """A module of which only the class is known, without facts of its constructor."""
-    new = Instance(typ.type, typ.args, typ.line, typ.column)
+    """A module of which only the classes are known, its own and those of its items.
+
+    Without facts of a constructor it is the very type.
+    """
+    args = [_forgotten(arg) for arg in typ.args]
+    is_bare = all(new is old for new, old in zip(args, typ.args, strict=True))
+    if typ.extra_attrs is None and is_bare:
+        return typ
+    new = Instance(typ.type, args, typ.line, typ.column)
     return with_any_values(new) if has_any_values(typ) else new
+
+
+def _forgotten(typ: Type) -> Type:
+    found = get_proper_type(typ)
+    if isinstance(found, UnionType):
+        items = [_forgotten(item) for item in found.items]
+        is_bare = all(new is old for new, old in zip(items, found.items, strict=True))
+        return typ if is_bare else UnionType.make_union(items)
+    if not isinstance(found, Instance):
+        return typ
+    facts = {} if found.extra_attrs is None else found.extra_attrs.attrs
+    if not all(name.startswith((_LACKS[:-3], _ITEM[:-3])) for name in facts):
+        return typ  # a form
+    known = forgetting(found)
+    return typ if known is found else known
 
 
 def _with(carrier: Instance, attrs: Mapping[str, Type]) -> Instance:

@@ -12,6 +12,13 @@ Param = nnx.Param[jax.Array]
 state = nnx.state(net())
 kernel = state["head"]["kernel"]
 either = nnx.state(net())
+layers = nnx.List([nnx.Linear(2, 2, use_bias=False, rngs=nnx.Rngs(0))])
+
+
+class Growing(nnx.Module):
+    def __init__(self) -> None:
+        self.layers = nnx.List([nnx.Linear(2, 2, use_bias=False, rngs=nnx.Rngs(0))])
+        self.layers.append(nnx.Linear(2, 2, rngs=nnx.Rngs(0)))
 
 
 def of_a_teacher() -> Param:
@@ -30,6 +37,10 @@ def exchange() -> None:
     either = nnx.state(Teacher(nnx.Rngs(0)))
 
 
+def with_bias() -> None:
+    layers[0] = nnx.Linear(2, 2, rngs=nnx.Rngs(0))
+
+
 def test_a_name_of_the_module_and_of_functions() -> None:
     seen(assert_type(kernel, Param), nnx.Param)
     of_a_teacher()
@@ -38,3 +49,12 @@ def test_a_name_of_the_module_and_of_functions() -> None:
 def test_a_name_that_a_function_binds_for_the_module() -> None:
     exchange()
     seen(either["table"], nnx.Param)
+
+
+def test_a_list_that_changes() -> None:
+    with_bias()
+    seen(nnx.state(layers)[0]["bias"], nnx.Param)
+    grown = nnx.List([nnx.Linear(2, 2, use_bias=False, rngs=nnx.Rngs(0)) for _ in range(2)])
+    grown.append(nnx.Linear(2, 2, rngs=nnx.Rngs(0)))
+    seen(nnx.state(grown)[2]["bias"], nnx.Param)
+    seen(nnx.state(Growing()).layers[1]["bias"], nnx.Param)
