@@ -39,6 +39,7 @@ from .modules import is_module
 from .options import PluginOptions
 from .presence import without_none
 from .reader import Reader
+from .tags import forgetting
 from .titles import title
 from .trees import Tree, tree_of
 
@@ -187,10 +188,24 @@ class Accesses:
         if root and is_bound_again(source, root, function) and joined(source, root):
             return None
         if not isinstance(found, Absent):
-            return found
+            return self._as_assigned(source, tree, key, found)
         if _is_guarded(source, context.context, key) is not False:
             return None
         return None if is_module(tree.base) and _is_written(source, key) else found
+
+    def _as_assigned(self, source: str, tree: Tree, key: Hashable, found: Type) -> Type:
+        """A module's part, of which only the class is known if the checked file assigns another."""
+        part = tree_of(found)
+        if part is None or not isinstance(key, str) or not is_module(tree.base):
+            return found
+        by_class, modules = forgetting(part.base), self.reader.modules
+        if by_class is part.base or not modules.is_assigned(source, tree.base, key):
+            return found
+        state = get_proper_type(modules.state_of(by_class))
+        for form in part.forms:
+            if isinstance(state, Instance):
+                state = get_proper_type(self.reader.wrap(form, state))
+        return state
 
     def _fail(self, context: MethodContext | MethodSigContext, key: Hashable, why: Absent) -> None:
         shown = f'"{key}"' if isinstance(key, str) else repr(key)

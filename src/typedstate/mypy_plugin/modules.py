@@ -114,7 +114,7 @@ class Modules:
             for name, declared in _declared(info):
                 held = expand_type_by_instance(declared, carrier)
                 if layer is None:
-                    yield name, self._held(self._remembered(info, name, held), info)
+                    yield name, self._held(self._remembered(module, info, name, held), info)
                 elif name in without:
                     yield name, None
                 elif info.fullname == SEQUENTIAL and name in layer and items_of(module):
@@ -154,17 +154,31 @@ class Modules:
         path = self.path_of(info.module_name)
         return None if path is None else source_of(path)
 
-    def _remembered(self, info: TypeInfo, name: str, typ: Type) -> Type:
-        """An attribute's type, with the facts of its constructor if it is assigned only once."""
+    def _remembered(self, module: Instance, info: TypeInfo, name: str, typ: Type) -> Type:
+        """An attribute's type, with the facts of its constructor if it is assigned only once.
+
+        Args:
+          module: the module that has it.
+          info: its class, or the base that declares the attribute.
+          name: the attribute.
+          typ: its type with all facts.
+        """
         found = get_proper_type(typ)
         if not isinstance(found, Instance) or not is_module(found):
             return typ
         by_class = forgetting(found)
         if by_class is found:
             return typ
-        source = self._source(info)
-        once = source is not None and attribute_bindings(source, name) == 1
-        return found if once else by_class
+        mro = module.type.mro
+        sources = {self._source(base) for base in mro[: mro.index(info) + 1]}
+        bound = [2 if source is None else attribute_bindings(source, name) for source in sources]
+        return found if sum(bound) == 1 else by_class
+
+    def is_assigned(self, source: str, module: Instance, name: str) -> bool:
+        """Whether a text that defines no class of a module assigns such an attribute."""
+        if f".{name}" not in source or source in map(self._source, module.type.mro):
+            return False
+        return attribute_bindings(source, name) > 0
 
     def _of_layer(self, kinds: tuple[str, ...], typ: Type) -> Type | None:
         """The type of an attribute of a Flax layer, from the layer table."""

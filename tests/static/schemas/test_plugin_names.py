@@ -4,7 +4,7 @@ from typing import assert_type
 
 import jax
 from flax import nnx
-from plugin_train_models import Teacher, net
+from plugin_train_models import Net, Teacher, net
 from schema_models import seen
 
 Param = nnx.Param[jax.Array]
@@ -19,6 +19,12 @@ class Growing(nnx.Module):
     def __init__(self) -> None:
         self.layers = nnx.List([nnx.Linear(2, 2, use_bias=False, rngs=nnx.Rngs(0))])
         self.layers.append(nnx.Linear(2, 2, rngs=nnx.Rngs(0)))
+
+
+class Biased(Net):
+    def __init__(self) -> None:
+        super().__init__(4, 2, nnx.Rngs(0))
+        self.head = nnx.Linear(4, 11, rngs=nnx.Rngs(0))
 
 
 def of_a_teacher() -> Param:
@@ -58,3 +64,12 @@ def test_a_list_that_changes() -> None:
     grown.append(nnx.Linear(2, 2, rngs=nnx.Rngs(0)))
     seen(nnx.state(grown)[2]["bias"], nnx.Param)
     seen(nnx.state(Growing()).layers[1]["bias"], nnx.Param)
+
+
+def test_an_attribute_that_another_file_assigns() -> None:
+    seen(nnx.state(Biased()).head["bias"], nnx.Param)
+    model = net()
+    model.head = nnx.Linear(4, 11, rngs=nnx.Rngs(0))
+    seen(nnx.state(model)["head"]["bias"], nnx.Param)
+    seen(nnx.state(model, nnx.Param)["head"]["bias"], nnx.Param)
+    seen(nnx.to_pure_dict(nnx.state(model))["head"]["bias"], jax.Array)
