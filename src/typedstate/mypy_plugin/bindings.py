@@ -18,9 +18,9 @@ _NO_START: Final = ("", " ", "\t", "\r", "\f", "#", ")", "]", "}", "'", '"')
 _CHANGING: Final = ("append", "insert", "pop", "remove", "reverse", "sort", "clear", "extend")
 
 
-def bindings(source: str, name: str, line: int) -> int:
+def times_bound(source: str, name: str, line: int) -> int:
     """How often a name is bound by the function around a line, or by the module outside of one."""
-    text, places = _around(source, line)
+    text, _, places = _around(source, line)
     for place in places:
         count = _counted(text, place)[False, name]
         if count > 0:
@@ -46,6 +46,41 @@ def attribute_bindings(source: str, name: str) -> int:
     Assignments to items of the attribute count too, and calls of its methods that move items.
     """
     return _counted(source, _WHOLE)[True, name]
+
+
+def is_made_once(source: str, name: str, line: int | None, within: tuple[str, ...] = ()) -> bool:
+    """Whether a name is bound once, to a new value or to another name of which that is true.
+
+    Args:
+      source: the text of the module.
+      name: the name, or an attribute of any object.
+      line: where the name is read; None for an attribute.
+      within: the names that were followed to this one.
+    """
+    text, before, places = (source, 0, []) if line is None else _around(source, line)
+    scopes = [*((text, before, place) for place in places), (source, 0, _WHOLE)]
+    bound = line is None, name
+    for of, offset, place in scopes:
+        count = _counted(of, place)[bound]
+        if count > 0:
+            values = [one.value for one in _bindings(of, place).get(bound, []) if one.value]
+            return count == len(values) == 1 and _is_new(source, values[0], offset, (*within, name))
+    return False
+
+
+def _is_new(source: str, value: ast.expr, offset: int, within: tuple[str, ...]) -> bool:
+    """Whether an expression makes a value; a name stands for what it is bound to."""
+    match value:
+        case ast.Name(id=name) | ast.Attribute(attr=name) if name in within:
+            return False
+        case ast.Name(id=name, lineno=line):
+            return is_made_once(source, name, line + offset, within)
+        case ast.Attribute(attr=name):
+            return is_made_once(source, name, None, within)
+        case ast.IfExp(body=body, orelse=other):
+            return all(_is_new(source, one, offset, within) for one in (body, other))
+        case _:
+            return True
 
 
 def is_bound_again(source: str, expr: NameExpr | MemberExpr, function: FuncItem | None) -> bool:
@@ -92,10 +127,12 @@ class _Binding(NamedTuple):
     Attributes:
       block: the number of the block of statements that it stands in.
       of_itself: whether the value is the result of a call that takes the name.
+      value: what is assigned to it alone; None for another statement.
     """
 
     block: int
     of_itself: bool
+    value: ast.expr | None = None
 
 
 def _of(source: str, expr: NameExpr | MemberExpr) -> list[_Binding] | None:
@@ -104,7 +141,7 @@ def _of(source: str, expr: NameExpr | MemberExpr) -> list[_Binding] | None:
     None for a text of a later Python than the running one.
     """
     if isinstance(expr, NameExpr):
-        text, places = _around(source, expr.line)
+        text, _, places = _around(source, expr.line)
         for place in places:
             found = _bindings(text, place).get((False, expr.name), [])
             if found:
@@ -122,7 +159,8 @@ def _bindings(source: str, place: tuple[int, int]) -> dict[tuple[bool, str], lis
     for number, (block, apart) in enumerate(() if scope is None else _blocks(scope)):
         for statement in block:
             for bound in _bound_by(statement, apart=apart):
-                binding = _Binding(number, _takes(statement, bound[1]))
+                value = _value_of(statement)
+                binding = _Binding(number, _takes(statement, bound[1]), value)
                 found.setdefault(bound, []).append(binding)
     if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
         for arg in ast.walk(scope.args):
@@ -158,6 +196,18 @@ def _bound_by(statement: ast.AST, *, apart: bool) -> Iterator[tuple[bool, str]]:
                 yield from _bound(node, apart=apart)
 
 
+def _value_of(statement: ast.AST) -> ast.expr | None:
+    """What a statement assigns to one name or attribute."""
+    match statement:
+        case (
+            ast.Assign(targets=[ast.Name() | ast.Attribute()], value=value)
+            | ast.AnnAssign(value=value)
+        ):
+            return value
+        case _:
+            return None
+
+
 def _takes(statement: ast.AST, name: str) -> bool:
     """Whether a statement assigns the result of a call that takes a name."""
     match statement:
@@ -171,12 +221,12 @@ def _takes(statement: ast.AST, name: str) -> bool:
             return False
 
 
-def _around(source: str, line: int) -> tuple[str, list[tuple[int, int]]]:
-    """A text with the functions around a line, and their places in it, the innermost first.
+def _around(source: str, line: int) -> tuple[str, int, list[tuple[int, int]]]:
+    """A text with the functions around a line, the lines before it, and their places in it.
 
-    It is that of the module's statement in which the line stands, as a long module takes its time
-    to be parsed; and the module's own where that has no function, as what looks like the beginning
-    of a statement may stand in a string.
+    The innermost comes first. The text is that of the module's statement in which the line stands,
+    as a long module takes its time to be parsed; and the module's own where that has no function,
+    as what looks like the beginning of a statement may stand in a string.
     """
     lines, starts = _lines(source)
     first = bisect_right(starts, line) - 1
@@ -186,8 +236,8 @@ def _around(source: str, line: int) -> tuple[str, list[tuple[int, int]]]:
         text = "\n".join(lines[before:end])
         places = _places(text, line - before)
         if places:
-            return text, places
-    return source, _places(source, line)
+            return text, before, places
+    return source, 0, _places(source, line)
 
 
 def _places(text: str, line: int) -> list[tuple[int, int]]:

@@ -23,9 +23,11 @@ from mypy.plugin import CheckerPluginInterface, FunctionContext, MethodContext
 from mypy.subtypes import find_member
 from mypy.types import AnyType, CallableType, Instance, Type, get_proper_type
 
-from .bindings import assigned_name, attribute_bindings, bindings
+from . import bindings
 from .declaration import source_of
 from .filters import unknown
+from .modules import is_module
+from .tags import forgetting
 
 _Called = FunctionContext | MethodContext
 _POSITIONAL: Final = (ARG_POS, ARG_OPT)
@@ -121,9 +123,18 @@ def is_made_once(api: CheckerPluginInterface, expr: Expression) -> bool:
     source = source_of(cast(Any, api).tree.path)
     if source is None:
         return False
-    if isinstance(expr, MemberExpr):
-        return attribute_bindings(source, expr.name) == 1
-    return bindings(source, expr.name, expr.line) == 1
+    line = None if isinstance(expr, MemberExpr) else expr.line
+    return bindings.is_made_once(source, expr.name, line)
+
+
+def as_made(api: CheckerPluginInterface, typ: Type, expr: Expression) -> Type:
+    """The type of an expression; of a module that may be another one by now only the class."""
+    found = get_proper_type(typ)
+    if not isinstance(found, Instance) or not is_module(found):
+        return typ
+    by_class = forgetting(found)
+    # What is made once is a question to the text, asked where it makes a difference.
+    return typ if by_class is found or is_made_once(api, expr) else by_class
 
 
 def is_one_of_several(context: _Called) -> bool:
@@ -134,8 +145,8 @@ def is_one_of_several(context: _Called) -> bool:
     source, call = source_of(cast(Any, context.api).tree.path), context.context
     if source is None:
         return False
-    name = assigned_name(source, call)
-    return name is not None and bindings(source, name, call.line) > 1
+    name = bindings.assigned_name(source, call)
+    return name is not None and bindings.times_bound(source, name, call.line) > 1
 
 
 def callable_of(typ: Type | None) -> CallableType | None:

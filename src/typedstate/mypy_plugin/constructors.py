@@ -9,7 +9,7 @@ from mypy.nodes import ARG_NAMED, ARG_POS, DictExpr, Expression, ListExpr, StarE
 from mypy.plugin import FunctionContext
 from mypy.types import Instance, Type, get_proper_type
 
-from .calling import argument, truth
+from .calling import argument, as_made, truth
 from .filters import Lookup, of_expression
 from .tags import lacking, selecting, with_items
 
@@ -84,5 +84,6 @@ class Constructors:
             return found
         if any(isinstance(item, StarExpr) for item in items.values()):
             return found
-        types = {key: context.api.get_expression_type(item) for key, item in items.items()}
+        ask = context.api.get_expression_type
+        types = {key: as_made(context.api, ask(item), item) for key, item in items.items()}
         return with_items(found, types)

@@ -19,14 +19,14 @@ from mypy.plugin import FunctionContext, MethodContext
 from mypy.types import AnyType, Instance, TupleType, Type, UnionType, get_proper_type
 
 from .annotations import KEEPING
-from .calling import is_made_once
+from .calling import as_made
 from .filters import bare, leaf_of, of_expression, selects, unknown
 from .leaves import HOLDING
 from .modules import is_module
 from .names import ANNOTATED, ARRAY, INTERMEDIATE, STATE, TUPLE
 from .presence import given_to
 from .reader import Reader, is_without_schema
-from .tags import Tag, forgetting, has_any_values, tag_of, tagged, without_any_values
+from .tags import Tag, has_any_values, tag_of, tagged, without_any_values
 from .trees import tree_of
 
 
@@ -106,11 +106,7 @@ class Functions:
         if not context.arg_types or not context.arg_types[0]:
             return context.default_return_type
         filters = self._filters(context.args[1:], context.callee_arg_names[1:])
-        node = context.arg_types[0][0]
-        by_class = known_by_class(node)
-        # Whether it is made once is a question to the text, asked where it makes a difference.
-        if by_class is not node and not is_made_once(context.api, context.args[0][0]):
-            node = by_class
+        node = as_made(context.api, context.arg_types[0][0], context.args[0][0])
         given = self._state_of(node)
         return self._filtered(given, filters, context.default_return_type)
 
@@ -286,15 +282,6 @@ def _class_of(expr: Expression) -> Type | None:
 def _is_plain_state(typ: Instance) -> bool:
     """Whether a type is Flax's state, of which no key is known."""
     return typ.type.fullname == STATE and len(typ.args) == 2 and tree_of(typ) is None
-
-
-def known_by_class(node: Type) -> Type:
-    """A module of which only the class is known; the very type if it says no more than that."""
-    found = get_proper_type(node)
-    if not isinstance(found, Instance) or not is_module(found):
-        return node
-    by_class = forgetting(found)
-    return node if by_class is found else by_class
 
 
 def _graphdef(graphdef: Type) -> Type:

@@ -27,7 +27,7 @@ from mypy.types import (
 )
 
 from .absence import Absent, unknown_key
-from .bindings import attribute_bindings
+from .bindings import attribute_bindings, is_made_once
 from .declaration import source_of
 from .filters import Lookup, bare, unknown
 from .layer_table import LAYERS
@@ -171,8 +171,10 @@ class Modules:
             return typ
         mro = module.type.mro
         sources = {self._source(base) for base in mro[: mro.index(info) + 1]}
-        bound = [2 if source is None else attribute_bindings(source, name) for source in sources]
-        return found if sum(bound) == 1 else by_class
+        known = [source for source in sources if source is not None]
+        bound = sum(attribute_bindings(source, name) for source in known)
+        once = bound == 1 and any(is_made_once(source, name, None) for source in known)
+        return found if once and len(known) == len(sources) else by_class
 
     def is_assigned(self, source: str, module: Instance, name: str) -> bool:
         """Whether a text that defines no class of a module assigns such an attribute."""

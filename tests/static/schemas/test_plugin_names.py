@@ -15,6 +15,14 @@ either = nnx.state(net())
 layers = nnx.List([nnx.Linear(2, 2, use_bias=False, rngs=nnx.Rngs(0))])
 
 
+class Chosen(nnx.Module):
+    def __init__(self, *, biased: bool) -> None:
+        layer = nnx.Linear(2, 2, use_bias=False, rngs=nnx.Rngs(0))
+        if biased:
+            layer = nnx.Linear(2, 2, rngs=nnx.Rngs(0))
+        self.layer = layer
+
+
 class Growing(nnx.Module):
     def __init__(self) -> None:
         self.layers = nnx.List([nnx.Linear(2, 2, use_bias=False, rngs=nnx.Rngs(0))])
@@ -73,3 +81,15 @@ def test_an_attribute_that_another_file_assigns() -> None:
     seen(nnx.state(model)["head"]["bias"], nnx.Param)
     seen(nnx.state(model, nnx.Param)["head"]["bias"], nnx.Param)
     seen(nnx.to_pure_dict(nnx.state(model))["head"]["bias"], jax.Array)
+
+
+def test_a_name_that_stands_for_another_one() -> None:
+    linear = nnx.Linear(2, 2, use_bias=False, rngs=nnx.Rngs(0))
+    if linear.bias is None:
+        linear = nnx.Linear(2, 2, rngs=nnx.Rngs(0))
+    other = linear
+    seen(nnx.state(other)["bias"], nnx.Param)
+    seen(nnx.state(nnx.List([linear]))[0]["bias"], nnx.Param)
+    seen(nnx.state(nnx.Sequential(linear, nnx.relu)).layers[0]["bias"], nnx.Param)
+    seen(nnx.state(nnx.Dict(one=other))["one"]["bias"], nnx.Param)
+    seen(nnx.state(Chosen(biased=True)).layer["bias"], nnx.Param)
