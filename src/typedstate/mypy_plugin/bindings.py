@@ -20,12 +20,8 @@ _CHANGING: Final = ("append", "insert", "pop", "remove", "reverse", "sort", "cle
 
 def times_bound(source: str, name: str, line: int) -> int:
     """How often a name is bound by the function around a line, or by the module outside of one."""
-    text, _, places = _around(source, line)
-    for place in places:
-        count = _counted(text, place)[False, name]
-        if count > 0:
-            return count
-    return _counted(source, _WHOLE)[False, name]
+    counts = (_counted(text, place)[False, name] for text, _, place in _scopes(source, line))
+    return next(filter(None, counts), 0)
 
 
 def assigned_name(source: str, value: Context) -> str | None:
@@ -57,28 +53,26 @@ def is_made_once(source: str, name: str, line: int | None, within: tuple[str, ..
       line: where the name is read; None for an attribute.
       within: the names that were followed to this one.
     """
-    text, before, places = (source, 0, []) if line is None else _around(source, line)
-    scopes = [*((text, before, place) for place in places), (source, 0, _WHOLE)]
     bound = line is None, name
-    for of, offset, place in scopes:
-        count = _counted(of, place)[bound]
+    for text, before, place in _scopes(source, line):
+        count = _counted(text, place)[bound]
         if count > 0:
-            values = [one.value for one in _bindings(of, place).get(bound, []) if one.value]
-            return count == len(values) == 1 and _is_new(source, values[0], offset, (*within, name))
+            values = [one.value for one in _bindings(text, place).get(bound, []) if one.value]
+            return count == len(values) == 1 and _is_new(source, values[0], before, (*within, name))
     return False
 
 
-def _is_new(source: str, value: ast.expr, offset: int, within: tuple[str, ...]) -> bool:
+def _is_new(source: str, value: ast.expr, before: int, within: tuple[str, ...]) -> bool:
     """Whether an expression makes a value; a name stands for what it is bound to."""
     match value:
         case ast.Name(id=name) | ast.Attribute(attr=name) if name in within:
             return False
         case ast.Name(id=name, lineno=line):
-            return is_made_once(source, name, line + offset, within)
+            return is_made_once(source, name, line + before, within)
         case ast.Attribute(attr=name):
             return is_made_once(source, name, None, within)
         case ast.IfExp(body=body, orelse=other):
-            return all(_is_new(source, one, offset, within) for one in (body, other))
+            return all(_is_new(source, one, before, within) for one in (body, other))
         case _:
             return True
 
@@ -140,15 +134,12 @@ def _of(source: str, expr: NameExpr | MemberExpr) -> list[_Binding] | None:
 
     None for a text of a later Python than the running one.
     """
-    if isinstance(expr, NameExpr):
-        text, _, places = _around(source, expr.line)
-        for place in places:
-            found = _bindings(text, place).get((False, expr.name), [])
-            if found:
-                return found
-    if not _functions(source):
-        return None
-    return _bindings(source, _WHOLE).get((isinstance(expr, MemberExpr), expr.name), [])
+    line = None if isinstance(expr, MemberExpr) else expr.line
+    for text, _, place in _scopes(source, line):
+        found = _bindings(text, place).get((line is None, expr.name))
+        if found:
+            return found
+    return [] if _functions(source) else None
 
 
 @lru_cache(maxsize=256)
@@ -219,6 +210,17 @@ def _takes(statement: ast.AST, name: str) -> bool:
             )
         case _:
             return False
+
+
+def _scopes(source: str, line: int | None) -> Iterator[tuple[str, int, tuple[int, int]]]:
+    """Yields the functions around a line, the innermost first, and the module; it alone for None.
+
+    Each is a text, the number of lines before it, and a place in it.
+    """
+    if line is not None:
+        text, before, places = _around(source, line)
+        yield from ((text, before, place) for place in places)
+    yield source, 0, _WHOLE
 
 
 def _around(source: str, line: int) -> tuple[str, int, list[tuple[int, int]]]:
