@@ -44,29 +44,34 @@ def attribute_bindings(source: str, name: str) -> int:
     return _counted(source, _WHOLE)[True, name]
 
 
-def is_made_once(source: str, name: str, line: int | None, within: tuple[str, ...] = ()) -> bool:
+def is_made_once(
+    source: str, name: str, line: int | None, within: tuple[tuple[bool, str], ...] = ()
+) -> bool:
     """Whether a name is bound once, to a new value or to another name of which that is true.
 
     Args:
       source: the text of the module.
       name: the name, or an attribute of any object.
       line: where the name is read; None for an attribute.
-      within: the names that were followed to this one.
+      within: the names that were followed to this one; the flag is True for attributes.
     """
     bound = line is None, name
+    if bound in within:
+        return False
     for text, before, place in _scopes(source, line):
         count = _counted(text, place)[bound]
         if count > 0:
             values = [one.value for one in _bindings(text, place).get(bound, []) if one.value]
-            return count == len(values) == 1 and _is_new(source, values[0], before, (*within, name))
+            once = count == len(values) == 1
+            return once and _is_new(source, values[0], before, (*within, bound))
     return False
 
 
-def _is_new(source: str, value: ast.expr, before: int, within: tuple[str, ...]) -> bool:
+def _is_new(
+    source: str, value: ast.expr, before: int, within: tuple[tuple[bool, str], ...]
+) -> bool:
     """Whether an expression makes a value; a name stands for what it is bound to."""
     match value:
-        case ast.Name(id=name) | ast.Attribute(attr=name) if name in within:
-            return False
         case ast.Name(id=name, lineno=line):
             return is_made_once(source, name, line + before, within)
         case ast.Attribute(attr=name):

@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 
 from mypy.types import ExtraAttrs, Instance, NoneType, Type, UnionType, get_proper_type
 
+from .recursion import recursive_alias
+
 _FORM: Final = "<typedstate form>"
 _ARGUMENT: Final = "<typedstate argument {}>"
 _LACKS: Final = "<typedstate lacks {}>"
@@ -152,6 +154,8 @@ def forgetting(typ: Instance) -> Instance:
 
 
 def _forgotten(typ: Type) -> Type:
+    if recursive_alias(typ) is not None:
+        return typ
     found = get_proper_type(typ)
     if isinstance(found, UnionType):
         items = [_forgotten(item) for item in found.items]

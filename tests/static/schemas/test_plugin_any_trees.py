@@ -1,7 +1,7 @@
 """Trees of which little is known: recursive aliases, what is Any to mypy, modules that hold no arrays."""
 
 from abc import ABC
-from typing import Any, NamedTuple, TypeAlias, TypeVar, Union, assert_type
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, Union, assert_type
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ Tree: TypeAlias = Union[Array, "dict[str, Tree]", "list[Tree]"]
 Settings: TypeAlias = Union[int, str, "dict[str, Settings]", "list[Settings]"]
 Nested: TypeAlias = dict[str, "Nested"]
 M = TypeVar("M", bound=nnx.Module)
+T = TypeVar("T")
 
 
 class Pair(NamedTuple):
@@ -36,6 +37,12 @@ class Configured(nnx.Module):
         self.linear = nnx.Linear(2, 3, rngs=rngs)
 
 
+class Noted(nnx.Module, Generic[T]):
+    def __init__(self, note: T, rngs: nnx.Rngs) -> None:
+        self.note = note
+        self.linear = nnx.Linear(2, 3, rngs=rngs)
+
+
 def total(tree: Tree) -> Array:
     return jnp.stack([jnp.sum(leaf) for leaf in jax.tree.leaves(tree)]).sum()
 
@@ -49,6 +56,11 @@ def value_and_gradient(model: M) -> tuple[Array, nnx.State[Any, Param]]:
         return squares(nnx.state(model, nnx.Param), jnp.ones(()))
 
     return assert_type(nnx.value_and_grad(loss)(model), tuple[Array, nnx.State[Any, Param]])
+
+
+def test_a_module_of_a_recursive_alias() -> None:
+    noted: Noted[Settings] = Noted("a", nnx.Rngs(0))
+    seen(assert_type(nnx.state(noted)["linear"]["kernel"], Param), nnx.Param)
 
 
 def test_trees_of_recursive_aliases() -> None:

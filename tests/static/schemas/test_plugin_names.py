@@ -15,6 +15,12 @@ either = nnx.state(net())
 layers = nnx.List([nnx.Linear(2, 2, use_bias=False, rngs=nnx.Rngs(0))])
 
 
+class Bare(nnx.Module):
+    def __init__(self) -> None:
+        plain = nnx.Linear(2, 2, use_bias=False, rngs=nnx.Rngs(0))
+        self.plain = plain
+
+
 class Chosen(nnx.Module):
     def __init__(self, *, biased: bool) -> None:
         layer = nnx.Linear(2, 2, use_bias=False, rngs=nnx.Rngs(0))
@@ -84,6 +90,7 @@ def test_an_attribute_that_another_file_assigns() -> None:
 
 
 def test_a_name_that_stands_for_another_one() -> None:
+    assert_type(nnx.state(Bare()).plain.get("bias"), None)
     linear = nnx.Linear(2, 2, use_bias=False, rngs=nnx.Rngs(0))
     if linear.bias is None:
         linear = nnx.Linear(2, 2, rngs=nnx.Rngs(0))
