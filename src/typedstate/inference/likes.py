@@ -12,7 +12,7 @@ from typing import Final
 
 from ..report import Path
 from .catalogue import is_flax_layer
-from .observe import ArraySeen, BranchSeen, LeafSeen, Stack
+from .observe import ArraySeen, BranchSeen, Stack, leaves_of
 from .stacks import AXES, without
 
 _LEAST_LEAVES: Final = 2
@@ -73,14 +73,6 @@ def _branches(branch: BranchSeen) -> Iterator[BranchSeen]:
 
 def _shapes(branch: BranchSeen) -> Shapes:
     """The shape of each leaf; nothing where a leaf is no array."""
-    leaves = [*_leaves(branch, ())]
+    leaves = [*leaves_of(branch)]
     found = {path: leaf.value.shape for path, leaf in leaves if isinstance(leaf.value, ArraySeen)}
     return found if len(found) == len(leaves) else {}
-
-
-def _leaves(branch: BranchSeen, path: Path) -> Iterator[tuple[Path, LeafSeen]]:
-    for key, item in branch.items.items():
-        if isinstance(item, LeafSeen):
-            yield (*path, key), item
-        else:
-            yield from _leaves(item, (*path, key))

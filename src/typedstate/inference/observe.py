@@ -22,6 +22,7 @@ from .._compat import axis_rules, modules, variables
 from .._compat.storage import ANYWHERE, Storage, special_memory
 from .._compat.unknown_kind import UnknownKind
 from ..errors import SchemaError
+from ..report import Path
 
 _SCALARS: Final = (bool, int, float, complex, str, bytes)
 #: Stands for attributes whose names are made at run time.
@@ -274,11 +275,18 @@ def _add_shared(
         branch.items.update((key, items[key]) for key in written_order(branch.node, list(items)))
 
 
-def lacks_kinds(seen: Seen) -> bool:
+def leaves_of(branch: BranchSeen, path: Path = ()) -> Iterator[tuple[Path, LeafSeen]]:
+    """Yields the leaves of a tree with their paths."""
+    for key, item in branch.items.items():
+        if isinstance(item, LeafSeen):
+            yield (*path, key), item
+        else:
+            yield from leaves_of(item, (*path, key))
+
+
+def lacks_kinds(branch: BranchSeen) -> bool:
     """Whether the kind of some leaf is unknown."""
-    if isinstance(seen, LeafSeen):
-        return seen.kind is UnknownKind
-    return any(map(lacks_kinds, seen.items.values()))
+    return any(leaf.kind is UnknownKind for _, leaf in leaves_of(branch))
 
 
 def _at(root: BranchSeen, path: tuple[Any, ...]) -> Seen | None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from flax import nnx
 
 from .catalogue import around_of, is_flax_layer, layer_of, takes_any_rank
-from .observe import ArraySeen, BranchSeen, LeafSeen, Stack
+from .observe import ArraySeen, BranchSeen, LeafSeen, Stack, leaves_of
 from .text import key_text
 
 AXES = (0, 1)
@@ -199,11 +199,7 @@ def _layers(branch: BranchSeen, key: str) -> Iterator[tuple[BranchSeen, str]]:
 
 
 def _leaves(branch: BranchSeen) -> Iterator[LeafSeen]:
-    for item in branch.items.values():
-        if isinstance(item, LeafSeen):
-            yield item
-        else:
-            yield from _leaves(item)
+    return (leaf for _, leaf in leaves_of(branch))
 
 
 def _kinds(branch: BranchSeen) -> set[type | None]:

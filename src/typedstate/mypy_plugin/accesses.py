@@ -201,11 +201,7 @@ class Accesses:
         by_class, modules = forgetting(part.base), self.reader.modules
         if by_class is part.base or not modules.is_assigned(source, tree.base, key):
             return found
-        state = get_proper_type(modules.state_of(by_class))
-        for form in part.forms:
-            if isinstance(state, Instance):
-                state = get_proper_type(self.reader.wrap(form, state))
-        return state
+        return self.reader.in_forms(modules.state_of(by_class), part.forms)
 
     def _fail(self, context: MethodContext | MethodSigContext, key: Hashable, why: Absent) -> None:
         shown = f'"{key}"' if isinstance(key, str) else repr(key)

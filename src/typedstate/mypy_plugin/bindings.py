@@ -154,8 +154,8 @@ def _bindings(source: str, place: tuple[int, int]) -> dict[tuple[bool, str], lis
     scope = _functions(source).get(place)
     for number, (block, apart) in enumerate(() if scope is None else _blocks(scope)):
         for statement in block:
+            value = _value_of(statement)
             for bound in _bound_by(statement, apart=apart):
-                value = _value_of(statement)
                 binding = _Binding(number, _takes(statement, bound[1]), value)
                 found.setdefault(bound, []).append(binding)
     if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):

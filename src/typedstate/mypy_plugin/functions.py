@@ -129,12 +129,8 @@ class Functions:
         several = sum(len(given) for given in context.args) > 1
         if tree is None or not isinstance(found, Instance) or not several:
             return found
-        whole: Type = tree.base
-        for form in tree.forms:
-            inner = get_proper_type(whole)
-            if form.form not in ("Only", "Rest") and isinstance(inner, Instance):
-                whole = self.reader.wrap(form, inner)
-        return whole
+        kept = (form for form in tree.forms if form.form not in ("Only", "Rest"))
+        return self.reader.in_forms(tree.base, kept)
 
     def _state_of(self, given: Type) -> Type:
         """The state of a module, if it is read from its class; else the given type."""

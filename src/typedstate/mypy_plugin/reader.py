@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Hashable, Iterator, Mapping
+from collections.abc import Generator, Hashable, Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
 from mypy.nodes import TypeInfo
@@ -173,6 +173,14 @@ class Reader:
                 return self.leaf(form, found)
             case _:
                 return unknown()
+
+    def in_forms(self, inner: Type, forms: Iterable[Tag]) -> Type:
+        """The type of a whole tree in several forms, the innermost first."""
+        for form in forms:
+            found = get_proper_type(inner)
+            if isinstance(found, Instance):
+                inner = self.wrap(form, found)
+        return inner
 
     def wrap(self, form: Tag, inner: Instance) -> Type:
         """The type of a whole tree in a form."""
